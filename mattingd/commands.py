@@ -1,0 +1,200 @@
+"""The other half of the vocabulary: what the conductor wants done.
+
+Writes go to the journal, all of a turn in one transaction; only then are the deeds of that turn performed.
+"""
+
+from dataclasses import dataclass
+
+from mattingd.facts import Chore, Naming, Output, Preset, Recipe, Stamp
+
+# --- commands to the journal: one transaction a turn, before any deed ---
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Take a settled file into the journal. Answered by `Admitted` or `Known`."""
+
+    folder: int
+    path: bytes
+    stamp: Stamp
+    recipe: Recipe
+    naming: Naming
+    drop: str
+    batches: int
+    """Batches sent to the engine so far: fairness is counted with it."""
+    ignored: str | None = None
+    """Why the file is only listed, never processed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A job is in a new state. What is None stays as it was."""
+
+    job: int
+    state: str
+    reason: str = ""
+    attempts: int | None = None
+    alone: bool | None = None
+    suspect: bool | None = None
+    strikes: int | None = None
+    sha256: bytes | None = None
+    batch: int | None = None
+    chores: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """The outputs of a job lie in temp files; record hash, size and place before any rename."""
+
+    job: int
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NextVersion:
+    """The place of this output is taken: give it the next free version. Answered by `Placed`."""
+
+    job: int
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The source of a finished job is not there any more."""
+
+    folder: int
+    path: bytes
+
+
+Write = Admit | Move | Prepare | NextVersion | Vanished
+
+# --- commands to the shell ---
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """Open, fstat, check and close one path; always answered by `Looked`."""
+
+    folder: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read, decode and fit a picture, unless it has more than `grant` pixels."""
+
+    worker: int
+    job: int
+    folder: int
+    path: bytes
+    stamp: Stamp
+    grant: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Finish the picture the worker holds with the matte that lies beside this command; write temp files."""
+
+    worker: int
+    job: int
+    preset: Preset
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Give prepared outputs their final names, without replacing anything. Safe to repeat after a crash."""
+
+    worker: int
+    job: int
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DoChore:
+    """Do one of the small duties of `Chore` for a job."""
+
+    worker: int
+    job: int
+    chore: Chore
+    outputs: tuple[Output, ...]
+    notes: tuple[str, ...]
+    source: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Forget the picture of a job: in the worker, and the arrays that came beside the facts."""
+
+    worker: int
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropMatte:
+    """The matte that this batch gave for a job is not wanted any more; a newer one may be."""
+
+    job: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """Run a batch; the network inputs of these jobs lie with the shell."""
+
+    batch: int
+    jobs: tuple[int, ...]
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StartWorker:
+    """Start (or start again) a picture worker."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillWorker:
+    """End a picture worker at once; `WorkerDied` follows."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartEngine:
+    """Start the engine child; on the CPU whatever is configured when `cpu` is set."""
+
+    cpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KillEngine:
+    """End the engine child at once; `EngineDied` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the daemon: all children, then the process, with this exit code."""
+
+    code: int
+    reason: str
+
+
+Deed = (
+    LookAt
+    | Read
+    | Finish
+    | Publish
+    | DoChore
+    | Discard
+    | DropMatte
+    | Infer
+    | StartWorker
+    | KillWorker
+    | StartEngine
+    | KillEngine
+    | Stop
+)
+Command = Write | Deed

@@ -1,0 +1,200 @@
+"""Which pictures go to the engine together and when; and whose turn it is between folders.
+
+Pure: ready pictures and the time in, a decision out. The window counts from the oldest ready picture, and a
+picture never waits for company when nothing else is on its way.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPolicy:
+    """Bounds of a batch."""
+
+    max_pictures: Annotated[int, Ge(1)] = 1
+    """Pictures in a batch at most."""
+    wait_ns: Annotated[int, Ge(0)] = 50_000_000
+    """How long the oldest ready picture waits for company while more are on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A picture that could be inferred now."""
+
+    job: int
+    folder: int
+    shape: tuple[int, int]
+    since: int
+    """When it became ready."""
+    alone: bool = False
+    """A suspect: nobody shares a batch with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Send these jobs now."""
+
+    jobs: tuple[int, ...]
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SleepUntil:
+    """Ask again at this time, or when something happens."""
+
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing is ready."""
+
+
+Choice = Run | SleepUntil | Idle
+
+
+def choose(ready: Sequence[Ready], on_the_way: int, now: int, policy: BatchPolicy) -> Choice:
+    """The next batch.
+
+    Args:
+        ready: pictures that could be inferred, in the order in which they became ready.
+        on_the_way: pictures that may become ready soon (being read, or about to be).
+        now: nanoseconds.
+        policy: bounds.
+
+    The oldest picture always stands in the batch, so nobody starves; its companions have its shape and are
+    taken from the folders in turn.
+    """
+    if not ready:
+        return Idle()
+    oldest = min(ready, key=lambda picture: picture.since)
+    if oldest.alone:
+        return Run((oldest.job,), oldest.shape)
+    company = [p for p in ready if p.shape == oldest.shape and not p.alone and p is not oldest]
+    jobs = (oldest.job, *(p.job for p in in_turn(company)))[: policy.max_pictures]
+    full = len(jobs) >= policy.max_pictures
+    deadline = oldest.since + policy.wait_ns
+    if full or on_the_way == 0 or deadline <= now:
+        return Run(jobs, oldest.shape)
+    return SleepUntil(deadline)
+
+
+def in_turn(pictures: Iterable[Ready]) -> list[Ready]:
+    """The same pictures, one of each folder at a time; within a folder the order stays."""
+    lanes: dict[int, deque[Ready]] = {}
+    for picture in pictures:
+        lanes.setdefault(picture.folder, deque()).append(picture)
+    queue, order = deque(lanes.values()), []
+    while queue:
+        lane = queue.popleft()
+        order.append(lane.popleft())
+        if lane:
+            queue.append(lane)
+    return order
+
+
+class Lanes:
+    """Queued jobs, one lane per hot folder, served in turn: 10,000 in one do not hold up one in another."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, deque[int]] = {}
+        self._turn: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def push(self, folder: int, job: int, *, first: bool = False) -> None:
+        """Queue a job behind (or, `first`, before) the others of its folder."""
+        lane = self._lanes.setdefault(folder, deque())
+        if not lane:
+            self._turn.append(folder)
+        lane.appendleft(job) if first else lane.append(job)
+
+    def pop(self) -> int | None:
+        """The next job: the first of the lane whose turn it is. None when all lanes are empty."""
+        if not self._turn:
+            return None
+        folder = self._turn.popleft()
+        lane = self._lanes[folder]
+        job = lane.popleft()
+        if lane:
+            self._turn.append(folder)
+        return job
+
+    def place(self, folder: int, job: int) -> int:
+        """How many jobs of its folder stand before this one; ValueError when it is not queued."""
+        return self._lanes[folder].index(job)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Pictures at the engine."""
+
+    id: int
+    jobs: tuple[int, ...]
+    shape: tuple[int, int]
+
+
+class EngineQueue:
+    """What is ready, what is at the engine, and how much it takes at once. One owner: the conductor."""
+
+    CREDITS = 2
+    """Batches sent ahead: one runs, one is already there when it ends."""
+
+    def __init__(self, wait_ns: int, cap: int | None = None) -> None:
+        self._wait_ns = wait_ns
+        self._cap = cap
+        self.up = False
+        self.max_pictures = 1
+        self.ready: dict[int, Ready] = {}
+        self.running: deque[Batch] = deque()
+        self.sent = 0
+        self.deaths = 0
+        self.batch_ns = 0
+
+    def came_up(self, max_batch: int, batch_ns: int) -> None:
+        """The engine is ready; a limit learnt from running out of memory stays until the daemon restarts."""
+        self.up = True
+        self.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
+        self.batch_ns = batch_ns
+
+    def halve(self) -> None:
+        """Out of memory: never again more than half of what was tried."""
+        tried = max((len(batch.jobs) for batch in self.running), default=self.max_pictures)
+        self._cap = self.max_pictures = max(1, tried // 2)
+
+    def choose(self, on_the_way: int, now: int) -> Choice:
+        """The next batch, if the engine can take one."""
+        if not self.up or len(self.running) >= self.CREDITS:
+            return Idle()
+        return choose(
+            list(self.ready.values()), on_the_way, now, BatchPolicy(self.max_pictures, self._wait_ns)
+        )
+
+    def begin(self, choice: Run) -> Batch:
+        """The chosen pictures were sent."""
+        self.sent += 1
+        batch = Batch(self.sent, choice.jobs, choice.shape)
+        for job in choice.jobs:
+            del self.ready[job]
+        self.running.append(batch)
+        return batch
+
+    def end(self, batch_id: int) -> Batch:
+        """The oldest batch was answered; the engine answers in order."""
+        batch = self.running.popleft()
+        if batch.id != batch_id:
+            raise ValueError(f"the engine answered batch {batch_id} while {batch.id} was due")
+        return batch
+
+    def died(self) -> list[Batch]:
+        """The engine ended: the batches that were with it, the one it was working on first."""
+        self.up = False
+        self.deaths += 1
+        batches, self.running = list(self.running), deque()
+        return batches

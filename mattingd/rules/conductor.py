@@ -1,0 +1,409 @@
+"""The brain: facts in, commands out.
+
+Knows every live job, resting file, worker and batch, and no disk, clock, process or log. `handle` takes one
+fact and the time and returns what is to be done: writes for the journal, then deeds for the shell. The
+journal is the truth; after any stop `start` rebuilds all this from its rows.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mattingd import facts
+from mattingd.commands import (
+    Command,
+    DropMatte,
+    KillEngine,
+    KillWorker,
+    LookAt,
+    NextVersion,
+    Prepare,
+    StartEngine,
+    StartWorker,
+    Stop,
+)
+from mattingd.facts import ExitCode, Fact, Fault, Folder, InferFault, Row
+from mattingd.rules.batching import Batch, EngineQueue, Ready
+from mattingd.rules.crew import Crew, restart_delay_ns
+from mattingd.rules.dispatching import Dispatcher
+from mattingd.rules.intake import Intake
+from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
+from mattingd.rules.settling import Key
+from mattingd.rules.work import SECOND, Policy, Work
+
+DEATHS = 6
+"""So many deaths of a child in a row, without any success between, end the daemon."""
+OUTPUT_TRIES = 3
+"""So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""
+
+
+class Conductor:
+    """All decisions of a running daemon. One thread owns it."""
+
+    def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
+        self.policy = policy
+        self.crew = Crew(policy.workers)
+        self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
+        self.work = Work(policy, self.crew)
+        self.intake = Intake(self.work, folders)
+        self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
+        self.unscanned = set(folders)
+        self.device = ""
+        self.stopping = False
+        self.stopped = False
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            facts.Looked: lambda fact: self.intake.looked(fact, self.engine.sent),
+            facts.Scanned: lambda fact: self.unscanned.discard(fact.folder),
+            facts.Today: self._new_day,
+            facts.Admitted: self.intake.admitted,
+            facts.Known: lambda fact: self.intake.admitting.discard(Key(fact.folder, fact.path)),
+            facts.Placed: self._placed,
+            facts.WorkerUp: self._worker_up,
+            facts.WorkerDied: self._worker_died,
+            facts.ReadOk: self._read_ok,
+            facts.NeedsRoom: self._needs_room,
+            facts.Finished: self._finished,
+            facts.Published: self._published,
+            facts.Taken: self._taken,
+            facts.Lost: self._lost,
+            facts.Faulted: self._faulted,
+            facts.ChoreDone: self._chore_done,
+            facts.EngineUp: self._engine_up,
+            facts.EngineDied: self._engine_died,
+            facts.Inferred: self._inferred,
+            facts.InferFailed: self._infer_failed,
+            facts.StopAsked: self._stop_asked,
+            facts.Tick: lambda _: None,
+        }
+        self._due_handlers: dict[str, Callable[[int, Any], None]] = {
+            "settle": lambda deadline, key: self.intake.confirm(key, deadline),
+            "held": self._held_due,
+            "publish": lambda _, job: self._again(self.work.publishable, job),
+            "chore": lambda _, job: self._again(self.work.chores, job),
+            "operation": self._operation_overdue,
+            "batch": self._batch_overdue,
+            "worker": lambda _, worker: self._do(StartWorker(worker)),
+            "engine": lambda *_: self._do(StartEngine(cpu=self.dispatcher.on_cpu)),
+            "stop": lambda *_: self._stop_now("stopped; the rest is done after the next start"),
+            "wake": lambda *_: None,
+        }
+
+    # --- the face ---
+
+    def start(self, rows: Iterable[Row], *, clean: bool, now: int) -> list[Command]:
+        """The first commands of a run: children, and what the journal says was left undone.
+
+        Args:
+            rows: all live rows, and ended ones with chores left.
+            clean: whether the last run ended by itself; if not, what it had in flight is suspect.
+            now: nanoseconds.
+        """
+        self.work.now = now
+        self._do(StartEngine(), *(StartWorker(hand.id) for hand in self.crew.hands))
+        for row in rows:
+            self._resume(Job.from_row(row), clean=clean)
+        return self._answer()
+
+    def handle(self, fact: Fact, now: int) -> list[Command]:
+        """What follows from `fact` at `now` (nanoseconds, never less than before)."""
+        self.work.now = now
+        self._handlers[type(fact)](fact)
+        while (due := self.work.due()) is not None:
+            deadline, kind, key = due
+            self._due_handlers[kind](deadline, key)
+        if not self.stopped:
+            self.dispatcher.dispatch(reads=not self.stopping)
+            self._stop_when_done()
+        return self._answer()
+
+    def next_wakeup(self) -> int | None:
+        """When `handle(Tick(), ...)` is needed at the latest, should nothing else happen."""
+        return self.work.next_deadline()
+
+    def idle(self) -> bool:
+        """Whether everything that was seen has come to an end."""
+        intake = self.intake
+        return not (
+            self.unscanned or len(intake.settler) or intake.admitting or self.work.jobs or self.crew.busy
+        )
+
+    # --- start and stop ---
+
+    def _resume(self, job: Job, *, clean: bool) -> None:
+        """Take up a journal row: the same way after a crash and after an ordinary stop."""
+        if job.state not in LIVE:
+            self.work.jobs[job.id] = self.work.chores[job.id] = job
+            return
+        self.work.adopt(job)
+        if job.state is State.PREPARED:
+            self.work.publishable[job.id] = job
+        elif job.state not in WORKING:
+            if job.state is State.HELD:
+                self.work.move(job, Event.DUE)
+            self.work.enqueue(job)
+        elif clean:
+            self.work.requeue(job, "the daemon ended while it was being processed")
+        else:
+            self.work.crashed(job, "the daemon ended while it was being processed", by_itself=job.alone)
+
+    def _stop_asked(self, _: facts.StopAsked) -> None:
+        """The first request finishes what is in flight; a second one ends now."""
+        if self.stopping:
+            self._stop_now("stopped at once; interrupted pictures are done again after the next start")
+            return
+        self.stopping, self.intake.open = True, False
+        self.work.wake(self.work.now + self.policy.stop_ns, "stop", None)
+
+    def _stop_now(self, reason: str, code: ExitCode = ExitCode.OK) -> None:
+        """End without waiting; what was in flight is marked as interrupted, which blames no picture."""
+        for number in sorted(self.work.in_flight):
+            job = self.work.jobs[number]
+            job.alone = False
+            self.work.move(job, Event.CRASHED, "interrupted")
+        self._stop(code, reason)
+
+    def _stop(self, code: ExitCode, reason: str) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self._do(Stop(code, reason))
+
+    def _stop_when_done(self) -> None:
+        busy = self.work.in_flight or self.crew.busy or self.work.publishable or self.intake.admitting
+        if self.stopping and not busy:
+            self._stop(ExitCode.OK, "stopped")
+        elif self.policy.once and not self.stopping and self.idle():
+            self._stop(ExitCode.OK, "everything is done")
+
+    def _new_day(self, fact: facts.Today) -> None:
+        self.intake.today = fact.date
+
+    # --- answers of the workers ---
+
+    def _worker_up(self, fact: facts.WorkerUp) -> None:
+        self.crew.hands[fact.worker].up = True
+
+    def _answered(self, worker: int, job: int) -> Job:
+        self.crew.end(worker)
+        return self.work.jobs[job]
+
+    def _read_ok(self, fact: facts.ReadOk) -> None:
+        job = self._answered(fact.worker, fact.job)
+        last = job.last
+        if last and not job.forced and (last.sha256, last.recipe) == (fact.sha256, job.recipe.hash):
+            self.work.move(job, Event.SAME, "content and settings are those of its last result")
+            return
+        job.waits, job.fit = 0, fact.fit
+        self.work.reserve(job, fact.fit.pixels)
+        self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256)
+        self._make_ready(job, fact.fit.shape)
+
+    def _make_ready(self, job: Job, shape: tuple[int, int]) -> None:
+        by_itself = job.single or job.alone
+        self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself)
+
+    def _needs_room(self, fact: facts.NeedsRoom) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.size_known = fact.pixels
+        self.work.release(job)
+        self.work.move(job, Event.CROWDED)
+        self.work.enqueue(job, first=True)
+
+    def _finished(self, fact: facts.Finished) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.outputs = fact.outputs
+        self.dispatcher.output_works()
+        self._do(Prepare(job.id, fact.outputs))
+        self.work.release(job)
+        self.work.move(job, Event.SUCCEEDED)
+        self.work.publishable[job.id] = job
+
+    def _published(self, fact: facts.Published) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.suspect = job.alone = False
+        self.work.move(job, Event.SUCCEEDED)
+
+    def _taken(self, fact: facts.Taken) -> None:
+        self._answered(fact.worker, fact.job)
+        self._do(NextVersion(fact.job, fact.ordinal))
+
+    def _placed(self, fact: facts.Placed) -> None:
+        job = self.work.jobs[fact.job]
+        job.outputs = tuple(fact.output if o.ordinal == fact.output.ordinal else o for o in job.outputs)
+        self.work.publishable[job.id] = job
+
+    def _lost(self, fact: facts.Lost) -> None:
+        job = self._answered(fact.worker, fact.job)
+        self.work.move(job, Event.LOST, "its finished file was removed before it was published")
+        self.work.enqueue(job, first=True)
+
+    def _chore_done(self, fact: facts.ChoreDone) -> None:
+        job = self._answered(fact.worker, fact.job)
+        if fact.failed is None:
+            self.work.chore_done(job, fact.chore)
+            return
+        job.waits += 1
+        self.work.wake(self.work.now + self.work.backoff_ns(job.waits), "chore", job.id)
+
+    def _faulted(self, fact: facts.Faulted) -> None:
+        job = self._answered(fact.worker, fact.job)
+        if fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
+            self._output_failed(job, fact.reason)
+        elif fact.fault in {Fault.BUSY, Fault.TRUNCATED}:
+            self._wait_or_break(job, fact)
+        else:
+            self.work.move(job, _EVENT_OF[fact.fault], fact.reason)
+            if fact.fault is Fault.CHANGED:
+                self._do(LookAt(job.folder, job.path))
+
+    def _output_failed(self, job: Job, reason: str) -> None:
+        """A full or read-only output is never a failed picture: it waits as long as it takes."""
+        self.dispatcher.output_fails()
+        if job.state is State.PREPARED:
+            job.waits += 1
+            self.work.move(job, Event.WAITS, reason)
+            self.work.wake(self.work.now + self.work.backoff_ns(job.waits), "publish", job.id)
+        else:
+            self.work.wait(job, reason)
+        if self.policy.once and self.dispatcher.output_failures >= OUTPUT_TRIES:
+            self._stop_now(reason, ExitCode.PARTIAL)
+
+    def _wait_or_break(self, job: Job, fact: facts.Faulted) -> None:
+        cut_off = fact.fault is Fault.TRUNCATED
+        minutes = self.policy.settle.truncated_minutes if cut_off else self.policy.retry.give_up_minutes
+        since = job.waits_since if job.waits else self.work.now
+        give_up = since + round(minutes * 60 * SECOND)
+        if give_up <= self.work.now:
+            self.work.move(job, Event.BROKE, fact.reason)
+            return
+        backoff = self.work.now + self.work.backoff_ns(job.waits + 1)
+        self.work.wait(job, fact.reason, until=min(backoff, give_up))
+
+    def _worker_died(self, fact: facts.WorkerDied) -> None:
+        culprit, others = self.crew.died(fact.worker)
+        for number in sorted(others):
+            self.engine.ready.pop(number, None)
+            self.work.requeue(self.work.jobs[number], "the process that held it ended over another picture")
+        if culprit is not None:
+            self._worker_died_over(self.work.jobs[culprit], fact.how)
+        deaths = self.crew.hands[fact.worker].deaths
+        if deaths >= DEATHS:
+            self._stop_now(f"a picture worker ended {deaths} times in a row: {fact.how}", ExitCode.CHILD)
+        else:
+            self.work.wake(self.work.now + restart_delay_ns(deaths), "worker", fact.worker)
+
+    def _worker_died_over(self, job: Job, how: str) -> None:
+        if job.state is State.PREPARED:
+            self.work.publishable[job.id] = job
+        elif job.state in WORKING:
+            self.work.crashed(job, how, by_itself=job.alone)
+        else:
+            self.work.chores[job.id] = job
+
+    # --- answers of the engine ---
+
+    def _engine_up(self, fact: facts.EngineUp) -> None:
+        self.device = fact.device
+        self.engine.came_up(fact.max_batch, round(fact.batch_seconds * SECOND))
+
+    def _inferred(self, fact: facts.Inferred) -> None:
+        self.engine.deaths = 0
+        batch = self.engine.end(fact.batch)
+        for number, empty in zip(batch.jobs, fact.empty, strict=True):
+            job = self._still_there(batch, number)
+            if job is None:
+                self._do(DropMatte(number, batch.id))
+            elif empty and job.recipe.preset.on_empty == "fail":
+                self.work.move(job, Event.BROKE, "no subject was found in the picture")
+            elif job.worker is not None:
+                self.work.move(job, Event.SUCCEEDED)
+                self.crew.hands[job.worker].todo.append(job.id)
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""
+        job = self.work.jobs.get(number)
+        return job if job and job.state is State.INFERRING and job.batch == batch.id else None
+
+    def _members(self, batch: Batch) -> list[Job]:
+        return [job for number in batch.jobs if (job := self._still_there(batch, number))]
+
+    def _infer_failed(self, fact: facts.InferFailed) -> None:
+        if fact.fault is InferFault.MEMORY:
+            self.engine.halve()
+        batch = self.engine.end(fact.batch)
+        if len(batch.jobs) > 1:
+            self._split(batch, single=fact.fault is InferFault.BATCH)
+        elif fact.fault is InferFault.MEMORY and self.device != "cpu":
+            self._split(batch, single=False)
+            self.dispatcher.on_cpu = True
+            self._do(KillEngine())
+        else:
+            for job in self._members(batch):
+                self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
+
+    def _split(self, batch: Batch, *, single: bool) -> None:
+        for job in self._members(batch):
+            job.single = job.single or single
+            self.work.move(job, Event.SPLIT)
+            self._make_ready(job, batch.shape)
+
+    def _engine_died(self, fact: facts.EngineDied) -> None:
+        """The batch it was working on is split; a picture that was alone there takes the blame."""
+        batches = self.engine.died()
+        for batch in batches[1:]:
+            self._split(batch, single=False)
+        if batches and len(batches[0].jobs) > 1:
+            self._split(batches[0], single=True)
+        elif batches:
+            for job in self._members(batches[0]):
+                job.single = True
+                self.work.crashed(job, fact.how, by_itself=True)
+        if fact.fatal is not None:
+            self._stop_now(fact.how, fact.fatal)
+        elif self.engine.deaths >= DEATHS:
+            self._stop_now(
+                f"the engine ended {self.engine.deaths} times in a row: {fact.how}", ExitCode.CHILD
+            )
+        else:
+            self.work.wake(self.work.now + restart_delay_ns(self.engine.deaths), "engine", None)
+
+    # --- deadlines ---
+
+    def _held_due(self, deadline: int, number: int) -> None:
+        job = self.work.jobs.get(number)
+        if job is not None and job.state is State.HELD and job.due == deadline:
+            self.work.move(job, Event.DUE)
+            self.work.enqueue(job)
+
+    def _again(self, queue: dict[int, Job], number: int) -> None:
+        if number in self.work.jobs:
+            queue[number] = self.work.jobs[number]
+
+    def _operation_overdue(self, _: int, key: tuple[int, int]) -> None:
+        worker, serial = key
+        hand = self.crew.hands[worker]
+        if hand.job is not None and hand.serial == serial:
+            self._do(KillWorker(worker))
+
+    def _batch_overdue(self, _: int, batch: int) -> None:
+        """Only the oldest batch can be late; one behind it is given its time anew."""
+        running = [other.id for other in self.engine.running]
+        if batch in running[1:]:
+            self.work.wake(self.work.now + self.dispatcher.batch_deadline_ns(), "batch", batch)
+        elif batch in running:
+            self._do(KillEngine())
+
+    # --- small ---
+
+    def _do(self, *commands: Command) -> None:
+        self.work.out.extend(commands)
+
+    def _answer(self) -> list[Command]:
+        commands, self.work.out = self.work.out, []
+        return commands
+
+
+_EVENT_OF = {
+    Fault.CHANGED: Event.CHANGED,
+    Fault.GONE: Event.VANISHED,
+    Fault.UNSUPPORTED: Event.REFUSED,
+    Fault.BAD: Event.BROKE,
+}

@@ -1,0 +1,83 @@
+"""Who of the picture workers does what, until when, and which of them holds which picture.
+
+One operation at a time is with a worker: if it dies, that operation's picture is the suspect and nobody else.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Hand:
+    """One worker."""
+
+    id: int
+    up: bool = False
+    job: int | None = None
+    """Whose operation runs."""
+    serial: int = 0
+    """Counts operations, so that an old deadline does not hit a newer one."""
+    holds: set[int] = field(default_factory=set)
+    """Jobs whose decoded pictures it keeps."""
+    todo: deque[int] = field(default_factory=deque)
+    """Jobs with a matte that only this worker can finish."""
+    deaths: int = 0
+    """In a row, without a successful operation in between."""
+
+    @property
+    def free(self) -> bool:
+        """Whether an operation can be sent."""
+        return self.up and self.job is None
+
+
+class Crew:
+    """All workers. One owner: the conductor."""
+
+    def __init__(self, size: int) -> None:
+        self.hands = [Hand(number) for number in range(size)]
+
+    @property
+    def busy(self) -> int:
+        """Workers with a running operation."""
+        return sum(hand.job is not None for hand in self.hands)
+
+    def free(self) -> list[Hand]:
+        """Workers without an operation, those that hold the fewest pictures first."""
+        return sorted((hand for hand in self.hands if hand.free), key=lambda hand: len(hand.holds))
+
+    def begin(self, hand: Hand, job: int) -> int:
+        """An operation was sent; returns its serial."""
+        hand.job = job
+        hand.serial += 1
+        return hand.serial
+
+    def end(self, worker: int, *, success: bool = True) -> Hand:
+        """The running operation was answered."""
+        hand = self.hands[worker]
+        hand.job = None
+        if success:
+            hand.deaths = 0
+        return hand
+
+    def drop(self, worker: int, job: int) -> None:
+        """A worker no longer holds this picture."""
+        hand = self.hands[worker]
+        hand.holds.discard(job)
+        if job in hand.todo:
+            hand.todo.remove(job)
+
+    def died(self, worker: int) -> tuple[int | None, set[int]]:
+        """A worker ended: the job it was working on, and the others whose pictures went with it."""
+        hand = self.hands[worker]
+        culprit, others = hand.job, hand.holds - {hand.job}
+        hand.up, hand.job, hand.holds = False, None, set()
+        hand.todo.clear()
+        hand.deaths += 1
+        return culprit, others
+
+
+def restart_delay_ns(deaths: int) -> int:
+    """Wait before a child is started again: none after a first death, then doubling from 1 s to a minute."""
+    return 0 if deaths <= 1 else min(60, 2 ** (deaths - 2)) * SECOND

@@ -1,0 +1,168 @@
+"""Who does what next: the order in which free hands and the engine get work.
+
+Finishing comes before publishing, publishing before chores, chores before new pictures, so that what is in
+memory leaves it first. A suspect runs with nothing else in flight.
+"""
+
+from mattingd.commands import DoChore, Finish, Infer, Publish, Read
+from mattingd.facts import Chore
+from mattingd.rules.batching import EngineQueue, Run, SleepUntil
+from mattingd.rules.crew import Crew, Hand
+from mattingd.rules.lifecycle import Event, Job, State
+from mattingd.rules.work import MEGAPIXEL, SECOND, Work
+
+BATCH_DEADLINE_NS = 120 * SECOND
+"""A batch is given at least this long, ..."""
+BATCH_DEADLINE_FACTOR = 10
+"""... and ten times what warm-up measured."""
+
+
+class Dispatcher:
+    """Hands out operations. One owner: the conductor."""
+
+    def __init__(self, work: Work, crew: Crew, engine: EngineQueue) -> None:
+        self.work = work
+        self.crew = crew
+        self.engine = engine
+        self.on_cpu = False
+        """The GPU had no memory even for a single picture: the last resort is the CPU."""
+        self.output_failures = 0
+        """In a row."""
+        self._output_pause = 0
+        self._wants_room: Job | None = None
+        """Next to be read as soon as there is memory for it; nobody overtakes it."""
+
+    def dispatch(self, *, reads: bool) -> None:
+        """Give every free hand and the engine their next work; `reads` False takes no new picture."""
+        for hand in self.crew.free():
+            if not (self._finish(hand) or self._publish(hand) or self._chore(hand)) and reads:
+                self._read(hand)
+        self._infer()
+
+    # --- the output side ---
+
+    def output_works(self) -> None:
+        """Something was written: full speed again."""
+        self.output_failures = 0
+
+    def output_fails(self) -> None:
+        """Nothing can be written at present: one picture at a time tries again, ever more rarely."""
+        self.output_failures += 1
+        self._output_pause = self.work.now + self.work.backoff_ns(self.output_failures)
+        self.work.wake(self._output_pause, "wake", None)
+
+    # --- hands ---
+
+    def _begin(self, hand: Hand, job: Job) -> None:
+        serial = self.crew.begin(hand, job.id)
+        self.work.wake(self.work.now + self.work.policy.picture_ns, "operation", (hand.id, serial))
+
+    def _finish(self, hand: Hand) -> bool:
+        if not hand.todo:
+            return False
+        job = self.work.jobs[hand.todo.popleft()]
+        self._begin(hand, job)
+        self.work.move(job, Event.STARTED)
+        self.work.out.append(Finish(hand.id, job.id, job.recipe.preset, job.outputs))
+        return True
+
+    def _publish(self, hand: Hand) -> bool:
+        if not self.work.publishable:
+            return False
+        job = self.work.publishable.pop(next(iter(self.work.publishable)))
+        self._begin(hand, job)
+        self.work.out.append(Publish(hand.id, job.id, job.outputs))
+        return True
+
+    def _chore(self, hand: Hand) -> bool:
+        if not self.work.chores:
+            return False
+        job = self.work.chores.pop(next(iter(self.work.chores)))
+        self._begin(hand, job)
+        chore = Chore(min(job.chores))
+        notes = job.stale_notes if chore is Chore.UNNOTE else (job.note,)
+        self.work.out.append(DoChore(hand.id, job.id, chore, job.outputs, notes, job.path, job.reason))
+        return True
+
+    def _read(self, hand: Hand) -> bool:
+        job = self._wants_room or self._next_to_read()
+        self._wants_room = None
+        if job is None or job.state is not State.QUEUED:
+            return False
+        grant = self._grant(job)
+        if grant is None:
+            self._wants_room = job
+            return False
+        self._begin(hand, job)
+        hand.holds.add(job.id)
+        job.worker, job.attempts = hand.id, job.attempts + 1
+        self.work.reserve(job, grant)
+        self.work.move(job, Event.STARTED)
+        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant))
+        return True
+
+    def _next_to_read(self) -> Job | None:
+        """A suspect when it can be alone, else the next in turn if there is room for one more."""
+        in_flight = self.work.in_flight
+        if self.output_failures and (self._output_pause > self.work.now or in_flight):
+            return None
+        if any(self.work.jobs[number].alone for number in in_flight):
+            return None
+        suspects = [job for job in self.work.suspects if job.state is State.QUEUED]
+        self.work.suspects = suspects
+        due = [job for job in suspects if job.due <= self.work.now]
+        if due:
+            return self._alone(min(due, key=lambda job: (job.strikes, job.id)))
+        return self._next_in_turn() if len(in_flight) < self._most_in_flight() else None
+
+    def _alone(self, job: Job) -> Job | None:
+        if self.work.in_flight or self.crew.busy:
+            return None
+        self.work.suspects.remove(job)
+        job.alone = True
+        return job
+
+    def _next_in_turn(self) -> Job | None:
+        while (number := self.work.lanes.pop()) is not None:
+            job = self.work.jobs.get(number)
+            if job is not None and job.state is State.QUEUED:
+                return job
+        return None
+
+    def _most_in_flight(self) -> int:
+        """Enough to keep all hands and two batches busy, no more: who comes later must not wait for many."""
+        return 2 * len(self.crew.hands) + EngineQueue.CREDITS * self.engine.max_pictures
+
+    def _grant(self, job: Job) -> int | None:
+        """Pixels the picture may have; None when it has to wait for memory.
+
+        Before anybody read its header the file's size is the guess: photographs have two to twelve pixels a
+        byte. A wrong guess costs one look at the header.
+        """
+        guess = min(max(8 * job.stamp.size, MEGAPIXEL), 24 * MEGAPIXEL)
+        wanted = guess if job.size_known is None else job.size_known
+        return wanted if wanted <= self.work.room() else None
+
+    # --- engine ---
+
+    def _infer(self) -> None:
+        while isinstance(choice := self.engine.choose(self._on_the_way(), self.work.now), Run):
+            batch = self.engine.begin(choice)
+            for number in batch.jobs:
+                job = self.work.jobs[number]
+                job.batch = batch.id
+                self.work.move(job, Event.STARTED, batch=batch.id)
+            self.work.wake(self.work.now + self.batch_deadline_ns(), "batch", batch.id)
+            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape))
+        if isinstance(choice, SleepUntil):
+            self.work.wake(choice.deadline, "wake", None)
+
+    def batch_deadline_ns(self) -> int:
+        """The longest time for one batch."""
+        return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
+
+    def _on_the_way(self) -> int:
+        """Pictures that may become ready soon."""
+        reading = sum(self.work.jobs[number].state is State.READING for number in self.work.in_flight)
+        more = len(self.work.lanes) if len(self.work.in_flight) < self._most_in_flight() else 0
+        return reading + more

@@ -1,0 +1,93 @@
+"""From a look at a path to an admitted job: settling, supersession, drops, places."""
+
+from collections.abc import Mapping
+
+from mattingd.commands import Admit, LookAt, Vanished
+from mattingd.facts import Admitted, Folder, Look, Looked
+from mattingd.rules.lifecycle import Event, Job, State
+from mattingd.rules.placing import Drops, naming
+from mattingd.rules.settling import Key, Settler
+from mattingd.rules.work import Work
+
+WAITING = frozenset({State.QUEUED, State.HELD})
+"""Nobody has read the picture yet: a change of the file replaces the job."""
+
+
+class Intake:
+    """The door. One owner: the conductor."""
+
+    def __init__(self, work: Work, folders: Mapping[int, Folder]) -> None:
+        self.work = work
+        self.folders = folders
+        self.settler = Settler(work.policy.settle)
+        self.drops = Drops()
+        self.admitting: set[Key] = set()
+        """Files that the journal was asked to admit."""
+        self.today = ""
+        self.open = True
+        """False once the daemon is asked to stop: nothing new is taken."""
+
+    def looked(self, fact: Looked, batches: int) -> None:
+        """Somebody saw what is, or is not any more, at a path. `batches`: sent to the engine so far."""
+        key, look = Key(fact.folder, fact.path), fact.look
+        job = self.work.by_path.get(key)
+        if look is None:
+            self._vanished(key, job)
+        elif job is not None and _same_file(job, look):
+            self.settler.forget(key)
+        elif self.open:
+            if job is not None and job.state in WAITING:
+                self.work.move(job, Event.CHANGED, "it was saved again before its turn came")
+            self._rest(key, look, batches)
+
+    def confirm(self, key: Key, deadline: int) -> None:
+        """A resting file's quiet period is over: have it looked at once more."""
+        if self.open and self.settler.deadline(key) == deadline:
+            self.settler.confirm(key)
+            self.work.out.append(LookAt(*key))
+
+    def admitted(self, fact: Admitted) -> None:
+        """The journal has it: queue it."""
+        job = Job.from_row(fact.row)
+        self.admitting.discard(Key(job.folder, job.path))
+        if job.state is State.QUEUED:
+            self.work.adopt(job)
+            self.work.enqueue(job)
+
+    def _vanished(self, key: Key, job: Job | None) -> None:
+        self.settler.forget(key)
+        if job is None:
+            self.work.out.append(Vanished(*key))
+        elif job.state in WAITING:
+            self.work.move(job, Event.VANISHED, "it was taken out of the hot folder before its turn came")
+
+    def _rest(self, key: Key, look: Look, batches: int) -> None:
+        if look.odd is not None:
+            self.settler.forget(key)
+            self._admit(key, look, batches)
+        elif self.settler.looked(key, look, self.work.now):
+            self._admit(key, look, batches)
+        elif (deadline := self.settler.deadline(key)) is not None:
+            self.work.wake(deadline, "settle", key)
+
+    def _admit(self, key: Key, look: Look, batches: int) -> None:
+        folder = self.folders[key.folder]
+        drop = self.drops.join(key.folder, self.today, self.work.now)
+        self.admitting.add(key)
+        self.work.out.append(
+            Admit(
+                folder=key.folder,
+                path=key.path,
+                stamp=look.stamp,
+                recipe=folder.recipe,
+                naming=naming(folder, key.path, drop.date, drop.name),
+                drop=drop.name,
+                batches=batches,
+                ignored=look.odd,
+            )
+        )
+
+
+def _same_file(job: Job, look: Look) -> bool:
+    """Whether a look shows the content the job was admitted with; the inode counts in settling only."""
+    return (job.stamp.size, job.stamp.mtime_ns) == (look.stamp.size, look.stamp.mtime_ns)

@@ -1,0 +1,227 @@
+"""The live jobs and what they hold: states, memory budget, lanes, suspects, chores.
+
+Every change of a job's state goes through `move`, which walks the table and writes the journal's line for it.
+"""
+
+import heapq
+from dataclasses import dataclass, field
+
+from mattingd.commands import Command, Discard, Move
+from mattingd.facts import Chore
+from mattingd.rules.batching import Lanes
+from mattingd.rules.crew import Crew
+from mattingd.rules.lifecycle import (
+    COUNTED_AS,
+    LIVE,
+    WORKING,
+    Event,
+    Job,
+    RetryPolicy,
+    State,
+    backoff_seconds,
+)
+from mattingd.rules.settling import Key, SettlePolicy
+
+SECOND = 1_000_000_000
+STRIKES = 2
+"""Crashes while alone after which a picture is set aside."""
+MEGAPIXEL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that the conductor's decisions depend on, frozen at start."""
+
+    settle: SettlePolicy = field(default_factory=SettlePolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    workers: int = 2
+    batch_cap: int | None = None
+    """Never more pictures in a batch; None for what warm-up finds best."""
+    batch_wait_ns: int = 50_000_000
+    budget_pixels: int = 200 * MEGAPIXEL
+    """Pixels of pictures in work at once. A single larger picture still runs, by itself."""
+    picture_ns: int = 120 * SECOND
+    """Longest time for one operation on one picture."""
+    alone_pause_ns: int = 10 * SECOND
+    """A picture that was alone when everything went down waits this long per strike: others come first."""
+    stop_ns: int = 60 * SECOND
+    """Longest time for ending cleanly."""
+    once: bool = False
+    """End when everything found by the first scan is done (`mattingd process`)."""
+
+
+class Work:
+    """All live jobs. One owner: the conductor."""
+
+    def __init__(self, policy: Policy, crew: Crew) -> None:
+        self.policy = policy
+        self.crew = crew
+        self.now = 0
+        self.out: list[Command] = []
+        self.jobs: dict[int, Job] = {}
+        self.by_path: dict[Key, Job] = {}
+        self.lanes = Lanes()
+        self.suspects: list[Job] = []
+        self.publishable: dict[int, Job] = {}
+        self.chores: dict[int, Job] = {}
+        self.in_flight: set[int] = set()
+        self.counts: dict[str, int] = {}
+        self._reserved = 0
+        self._deadlines: list[tuple[int, int, str, object]] = []
+        self._tie = 0
+
+    # --- time ---
+
+    def wake(self, deadline: int, kind: str, key: object) -> None:
+        """Something is due at `deadline`."""
+        self._tie += 1
+        heapq.heappush(self._deadlines, (deadline, self._tie, kind, key))
+
+    def due(self) -> tuple[int, str, object] | None:
+        """The next thing that is due by now."""
+        if self._deadlines and self._deadlines[0][0] <= self.now:
+            deadline, _, kind, key = heapq.heappop(self._deadlines)
+            return deadline, kind, key
+        return None
+
+    def next_deadline(self) -> int | None:
+        """When the next thing is due."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    # --- jobs ---
+
+    def adopt(self, job: Job) -> None:
+        """A job the journal holds is now live here."""
+        self.jobs[job.id] = job
+        self.by_path[Key(job.folder, job.path)] = job
+        self._count(job.state, 1)
+
+    def move(
+        self,
+        job: Job,
+        event: Event,
+        reason: str = "",
+        *,
+        batch: int | None = None,
+        sha256: bytes | None = None,
+    ) -> State:
+        """Let `event` happen to a job: table, journal line, and what the job holds."""
+        before = job.state
+        state = job.advance(event)
+        job.reason = reason
+        self._count(before, -1)
+        self._count(state, 1)
+        (self.in_flight.add if state in WORKING else self.in_flight.discard)(job.id)
+        if state not in LIVE:
+            self._settle_account(job)
+        self.write(job, batch=batch, sha256=sha256)
+        return state
+
+    def write(self, job: Job, *, sha256: bytes | None = None, batch: int | None = None) -> None:
+        """Bring the journal's row up to the job."""
+        self.out.append(
+            Move(
+                job.id,
+                job.state,
+                job.reason,
+                attempts=job.attempts,
+                alone=job.alone,
+                suspect=job.suspect,
+                strikes=job.strikes,
+                sha256=sha256,
+                batch=batch,
+                chores=job.chores,
+            )
+        )
+
+    def _settle_account(self, job: Job) -> None:
+        """A job came to an end: what it leaves to be done, and what it gives back."""
+        chores = set(job.chores)
+        if job.attempts and job.state not in {State.DONE, State.UNCHANGED}:
+            chores.add(Chore.SWEEP)
+        if job.state is State.FAILED:
+            chores.add(Chore.NOTE)
+        elif job.stale_notes and job.state in {State.DONE, State.UNCHANGED}:
+            chores.add(Chore.UNNOTE)
+        job.chores = frozenset(chores)
+        self.release(job)
+        if self.by_path.get(key := Key(job.folder, job.path)) is job:
+            del self.by_path[key]
+        if job.chores:
+            self.chores[job.id] = job
+        else:
+            self.jobs.pop(job.id, None)
+
+    def chore_done(self, job: Job, chore: Chore) -> None:
+        """One duty less; with the last one the job leaves memory."""
+        job.chores -= {chore}
+        self.write(job)
+        if not job.chores:
+            self.chores.pop(job.id, None)
+            self.jobs.pop(job.id, None)
+
+    def enqueue(self, job: Job, *, first: bool = False) -> None:
+        """A queued job waits for its turn: among the suspects, or in its folder's lane."""
+        if job.suspect:
+            job.due = self.now + job.strikes * self.policy.alone_pause_ns
+            self.suspects.append(job)
+            self.wake(job.due, "wake", None)
+        else:
+            self.lanes.push(job.folder, job.id, first=first)
+
+    # --- memory ---
+
+    def reserve(self, job: Job, pixels: int) -> None:
+        """Hold budget for a picture until it is published or dropped."""
+        self._reserved += pixels - job.reserved
+        job.reserved = pixels
+
+    def release(self, job: Job) -> None:
+        """Give the budget back and forget the arrays."""
+        self.reserve(job, 0)
+        if job.worker is not None:
+            self.crew.drop(job.worker, job.id)
+            self.out.append(Discard(job.worker, job.id))
+        job.worker = job.fit = None
+
+    def room(self) -> int:
+        """Free pixels of the budget; a picture of any size fits an empty one."""
+        return self.policy.budget_pixels - self._reserved if self._reserved else 1 << 62
+
+    # --- trouble ---
+
+    def wait(self, job: Job, reason: str, *, until: int | None = None) -> None:
+        """Hold a job back until `until` (default: the next back-off)."""
+        if job.waits == 0:
+            job.waits_since = self.now
+        job.waits += 1
+        job.due = until if until is not None else self.now + self.backoff_ns(job.waits)
+        self.release(job)
+        self.move(job, Event.WAITS, reason)
+        self.wake(job.due, "held", job.id)
+
+    def backoff_ns(self, attempts: int) -> int:
+        """The pause after so many attempts."""
+        return round(backoff_seconds(attempts, self.policy.retry) * SECOND)
+
+    def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:
+        """Whoever had this picture in hand died over it: it runs alone now; two strikes set it aside."""
+        job.strikes += by_itself
+        job.suspect, job.alone = True, False
+        self.release(job)
+        if self.move(job, Event.CRASHED, how) is not State.QUEUED:
+            return
+        if job.strikes < STRIKES:
+            self.enqueue(job)
+        else:
+            self.move(job, Event.BROKE, f"its process crashed {job.strikes} times while it ran alone: {how}")
+
+    def requeue(self, job: Job, how: str) -> None:
+        """Its picture went with a worker that died over another one: again, without blame."""
+        self.release(job)
+        if self.move(job, Event.CRASHED, how) is State.QUEUED:
+            self.enqueue(job, first=True)
+
+    def _count(self, state: State, by: int) -> None:
+        word = COUNTED_AS[state]
+        self.counts[word] = self.counts.get(word, 0) + by
