@@ -1,8 +1,8 @@
 """The durable journal: one SQLite file that says what became of every picture.
 
 The only place that knows SQL. It decides nothing about pictures: it applies the writes of a turn in one
-transaction (`synchronous=FULL`, so a commit survives a power cut) and answers with facts. Which place an output
-gets is asked of the placing rules; that two outputs never share one is held by a unique index.
+transaction (`synchronous=FULL`, so a commit survives a power cut) and answers with facts. Which place an
+output gets is asked of the placing rules; that two outputs never share one is held by a unique index.
 """
 
 import json
@@ -11,8 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
+from mattingd.checkpoint.schema import (
+    COPIES,
+    ENDED,
+    JOB_COLUMNS,
+    NOT_CURRENT,
+    SCHEMA,
+    VERSION,
+    JournalError,
+    damaged,
+    explained,
+)
 from mattingd.commands import Admit, Move, NextVersion, Prepare, Vanished, Write
 from mattingd.facts import (
     Admitted,
@@ -29,74 +40,6 @@ from mattingd.facts import (
     Row,
     Stamp,
 )
-
-VERSION: Final = 1
-"""`PRAGMA user_version` of the journals this code writes."""
-COPIES: Final = 3
-"""Daily copies that are kept."""
-
-SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE folders (id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, scanned INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE recipes (hash TEXT PRIMARY KEY, preset TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    folder INTEGER NOT NULL REFERENCES folders,
-    path BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    current INTEGER NOT NULL,          -- speaks for the file that lies at this path now
-    live INTEGER NOT NULL,             -- still moves, or has chores left
-    state TEXT NOT NULL,
-    reason TEXT NOT NULL DEFAULT '',
-    recipe TEXT NOT NULL REFERENCES recipes,
-    drop_name TEXT NOT NULL,
-    note TEXT NOT NULL,
-    forced INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    alone INTEGER NOT NULL DEFAULT 0,
-    suspect INTEGER NOT NULL DEFAULT 0,
-    strikes INTEGER NOT NULL DEFAULT 0,
-    chores TEXT NOT NULL DEFAULT '',
-    sha256 BLOB,
-    admitted_batches INTEGER NOT NULL, -- sent to the engine when it was admitted ...
-    batch INTEGER,                     -- ... and the one it was in: fairness can be counted
-    admitted_at TEXT NOT NULL,
-    ended_at TEXT
-);
-CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
-CREATE INDEX by_path ON jobs (folder, path, id);
-CREATE INDEX live_jobs ON jobs (id) WHERE live;
-CREATE INDEX by_state ON jobs (state);
-CREATE TABLE outputs (
-    job INTEGER NOT NULL REFERENCES jobs,
-    ordinal INTEGER NOT NULL,
-    path TEXT NOT NULL,
-    folded TEXT UNIQUE,                -- NULL once the place is free again
-    base TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    extension TEXT NOT NULL,
-    temp TEXT,
-    sha256 BLOB,
-    size INTEGER,
-    published INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (job, ordinal)
-) WITHOUT ROWID;
-"""
-
-KEEPS_PLACE: Final = frozenset({"done", "queued", "reading", "ready", "inferring", "matted", "finishing"}) | {
-    "prepared",
-    "held",
-}
-"""States whose outputs hold their places; in all others the places are free again."""
-ENDED: Final = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
-"""States from which a job does not move any more."""
-NOT_CURRENT: Final = frozenset({"superseded", "withdrawn"})
-"""Ends that say nothing about the file that lies there now."""
-
-
-class JournalError(Exception):
-    """The journal cannot be opened, read or written; the message says which file and what to do."""
 
 
 class PlacingRules(NamedTuple):
@@ -124,7 +67,7 @@ class Checkpoint:
         self.path = path
         self._rules = rules
         self._wall = wall
-        with _explained(path):
+        with explained(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -145,13 +88,14 @@ class Checkpoint:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise JournalError(
-                f"{self.path} was written by a newer mattingd (journal version {version}, this one knows {VERSION}):"
-                " install that version again, or put back a copy that lies beside it"
+                f"{self.path} was written by a newer mattingd (journal version {version};"
+                f" this one knows {VERSION}): install that version again, or put back a copy that lies beside"
+                " it"
             )
         if version == 0:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise JournalError(_damaged(self.path))
+            raise JournalError(damaged(self.path))
 
     # --- start ---
 
@@ -176,7 +120,7 @@ class Checkpoint:
         return [self._row(row) for row in rows]
 
     def known(self, folder: int) -> Iterator[tuple[bytes, int, int]]:
-        """(path, size, mtime_ns) of every file of a folder whose job has ended: nothing is to be done for it."""
+        """(path, size, mtime_ns) of every file of a folder whose job has ended."""
         return iter(
             self._db.execute(
                 "SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current AND NOT live", (folder,)
@@ -207,7 +151,7 @@ class Checkpoint:
         if copy.exists():
             return
         unfinished = copy.with_suffix(".tmp")
-        with _explained(self.path), sqlite3.connect(unfinished) as target:
+        with explained(self.path), sqlite3.connect(unfinished) as target:
             self._db.backup(target)
         target.close()
         unfinished.replace(copy)
@@ -263,7 +207,8 @@ class Checkpoint:
 
     def _end(self, job: int, state: str) -> None:
         self._db.execute(
-            "UPDATE jobs SET live = chores <> '', ended_at = coalesce(ended_at, ?), current = current AND ? WHERE id = ?",
+            "UPDATE jobs SET live = chores <> '', ended_at = coalesce(ended_at, ?), current = current AND ?"
+            " WHERE id = ?",
             (self._wall(), state not in NOT_CURRENT, job),
         )
         if state == "done":
@@ -333,7 +278,8 @@ class Checkpoint:
 
         place = self._rules.pick(admit.naming, mine)
         self._db.execute(
-            "INSERT INTO outputs (job, ordinal, path, folded, base, version, extension) VALUES (?, 0, ?, ?, ?, ?, ?)",
+            "INSERT INTO outputs (job, ordinal, path, folded, base, version, extension)"
+            " VALUES (?, 0, ?, ?, ?, ?, ?)",
             (job, place.path, self._rules.folded(place.path), place.base, place.version, place.extension),
         )
 
@@ -361,7 +307,7 @@ class Checkpoint:
     # --- rows ---
 
     def _row(self, raw: tuple[Any, ...]) -> Row:
-        value = dict(zip(_COLUMNS, raw, strict=True))
+        value = dict(zip(JOB_COLUMNS, raw, strict=True))
         preset = self._db.execute("SELECT preset FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()[
             0
         ]
@@ -394,7 +340,8 @@ class Checkpoint:
             (folder, path, before),
         ).fetchone() or (0, None, "")
         notes = self._db.execute(
-            "SELECT DISTINCT note FROM jobs WHERE folder = ? AND path = ? AND id < ? AND id > ? AND state = 'failed'",
+            "SELECT DISTINCT note FROM jobs WHERE folder = ? AND path = ? AND id < ? AND id > ?"
+            " AND state = 'failed'",
             (folder, path, before, last[0]),
         ).fetchall()
         return last[1], last[2], tuple(note for (note,) in notes)
@@ -423,7 +370,7 @@ class Checkpoint:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -432,32 +379,3 @@ class Checkpoint:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-
-_COLUMNS: Final = (
-    "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name", "note",
-    "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches", "batch",
-    "admitted_at", "ended_at",
-)  # fmt: skip
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's errors in plain words."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "malformed" in text or "not a database" in text:
-            raise JournalError(_damaged(path)) from error
-        if "full" in text:
-            raise JournalError(
-                f"{path}: the disk that holds the journal is full; free some space on it"
-            ) from error
-        raise JournalError(f"{path}: the journal cannot be used: {text}") from error
-
-
-def _damaged(path: Path) -> str:
-    copies = sorted(path.parent.glob(f"{path.name}.????-??-??"))
-    newest = f"cp {copies[-1]} {path}" if copies else f"mv {path} {path}.damaged"
-    return f"{path} is damaged; nothing was changed. To go on: {newest} (and remove {path.name}-wal and -shm)"

@@ -1,0 +1,6 @@
+"""The durable journal (SQLite): resume, history, audit. Nothing outside this package knows SQL."""
+
+from mattingd.checkpoint.journal import Checkpoint, PlacingRules
+from mattingd.checkpoint.schema import JournalError
+
+__all__ = ["Checkpoint", "JournalError", "PlacingRules"]

@@ -1,0 +1,106 @@
+"""The journal's tables, its columns and its errors in plain words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+VERSION: Final = 1
+"""`PRAGMA user_version` of the journals this code writes."""
+COPIES: Final = 3
+"""Daily copies that are kept."""
+
+SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE folders (id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, scanned INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE recipes (hash TEXT PRIMARY KEY, preset TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    folder INTEGER NOT NULL REFERENCES folders,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    current INTEGER NOT NULL,          -- speaks for the file that lies at this path now
+    live INTEGER NOT NULL,             -- still moves, or has chores left
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    recipe TEXT NOT NULL REFERENCES recipes,
+    drop_name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    forced INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    alone INTEGER NOT NULL DEFAULT 0,
+    suspect INTEGER NOT NULL DEFAULT 0,
+    strikes INTEGER NOT NULL DEFAULT 0,
+    chores TEXT NOT NULL DEFAULT '',
+    sha256 BLOB,
+    admitted_batches INTEGER NOT NULL, -- sent to the engine when it was admitted ...
+    batch INTEGER,                     -- ... and the one it was in: fairness can be counted
+    admitted_at TEXT NOT NULL,
+    ended_at TEXT
+);
+CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
+CREATE INDEX by_path ON jobs (folder, path, id);
+CREATE INDEX live_jobs ON jobs (id) WHERE live;
+CREATE INDEX by_state ON jobs (state);
+CREATE TABLE outputs (
+    job INTEGER NOT NULL REFERENCES jobs,
+    ordinal INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    folded TEXT UNIQUE,                -- NULL once the place is free again
+    base TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    extension TEXT NOT NULL,
+    temp TEXT,
+    sha256 BLOB,
+    size INTEGER,
+    published INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (job, ordinal)
+) WITHOUT ROWID;
+"""
+
+KEEPS_PLACE: Final = frozenset({"done", "queued", "reading", "ready", "inferring", "matted", "finishing"}) | {
+    "prepared",
+    "held",
+}
+"""States whose outputs hold their places; in all others the places are free again."""
+ENDED: Final = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
+"""States from which a job does not move any more."""
+NOT_CURRENT: Final = frozenset({"superseded", "withdrawn"})
+"""Ends that say nothing about the file that lies there now."""
+
+
+class JournalError(Exception):
+    """The journal cannot be opened, read or written; the message says which file and what to do."""
+
+
+JOB_COLUMNS: Final = (
+
+    "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name", "note",
+    "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches", "batch",
+    "admitted_at", "ended_at",
+)  # fmt: skip
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors in plain words."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "malformed" in text or "not a database" in text:
+            raise JournalError(damaged(path)) from error
+        if "full" in text:
+            raise JournalError(
+                f"{path}: the disk that holds the journal is full; free some space on it"
+            ) from error
+        raise JournalError(f"{path}: the journal cannot be used: {text}") from error
+
+
+def damaged(path: Path) -> str:
+    """What to say, and to do, about a damaged journal."""
+    copies = sorted(path.parent.glob(f"{path.name}.????-??-??"))
+    newest = f"cp {copies[-1]} {path}" if copies else f"mv {path} {path}.damaged"
+    return f"{path} is damaged; nothing was changed. To go on: {newest} (and remove {path.name}-wal and -shm)"
