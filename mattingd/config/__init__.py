@@ -1,0 +1,102 @@
+"""The configuration file: YAML -> frozen ``Settings``, checked once, each mistake told in a line of its own.
+
+The way through this room: ``document`` reads YAML with line numbers, ``shapes`` declares what can be set,
+``checking`` brings the two together, ``recipes`` and ``resolving`` make settings of it that are ready to use,
+``wording`` phrases what is wrong. ``sample`` writes configuration files, ``disk`` tries the folders out.
+
+Nothing here knows what the settings do, and no other room knows YAML.
+"""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from mattingd.config.checking import STRICT, Shape
+from mattingd.config.disk import problems_on_disk
+from mattingd.config.document import Source, read
+from mattingd.config.resolving import resolve
+from mattingd.config.sample import example, init_text
+from mattingd.config.shapes import Document, Engine, HotFolder, Limits, Log, Settings, Watch
+from mattingd.config.wording import Problem, place, shown
+from mattingd.mounts import mount_table
+
+__all__ = [
+    "ConfigError",
+    "Engine",
+    "HotFolder",
+    "Limits",
+    "Log",
+    "Settings",
+    "Watch",
+    "example",
+    "init_text",
+    "load",
+    "parse",
+    "problems_on_disk",
+]
+
+_DOCUMENT = Shape(Document, TypeAdapter(list[Document], config=STRICT))
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        """Every mistake, one line each: file, line number, setting, what is wrong, what is allowed."""
+
+
+def load(path: str | Path) -> Settings:
+    """The settings in the file at ``path``.
+
+    Raises:
+        ConfigError: it cannot be read, or not be used; holds all its mistakes.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError((f"{_file(path)}: cannot be read: {reason}",)) from None
+    return parse(data, path)
+
+
+def parse(text: str | bytes, where: str | Path, *, mountinfo: str | None = None) -> Settings:
+    """The settings in ``text``.
+
+    Args:
+        text: the content of a configuration file.
+        where: its path, for messages and as the starting point of relative paths; need not exist.
+        mountinfo: what is mounted where, as ``/proc/self/mountinfo`` has it; by default that file's text.
+
+    Raises:
+        ConfigError: with all mistakes at once, in the order of the file.
+    """
+    source = read(text)
+    if not isinstance(source.value, dict):
+        wanted = Problem((), "must hold settings; `mattingd init` writes a first file")
+        raise _error(source, where, list(source.problems) or [wanted])
+    document, misshapen = _DOCUMENT.check(source.value)
+    # What YAML could not understand is no second mistake for having the wrong type.
+    told = {problem.loc for problem in source.problems}
+    table = mount_table() if mountinfo is None else mountinfo
+    settings, contradictions = resolve(document, Path(where).absolute().parent, table)
+    problems = [*source.problems, *(each for each in misshapen if each.loc not in told), *contradictions]
+    if problems:
+        raise _error(source, where, problems)
+    return settings
+
+
+def _error(source: Source, where: str | Path, problems: list[Problem]) -> ConfigError:
+    """All problems as lines, in the order of the file."""
+    numbered = [(problem.line or source.line(problem.loc) or 0, problem) for problem in problems]
+    return ConfigError(tuple(_line(where, *item) for item in sorted(numbered, key=lambda item: item[0])))
+
+
+def _line(where: str | Path, number: int, problem: Problem) -> str:
+    parts = [f"{_file(where)}:{number}" if number else _file(where), place(problem.loc), problem.text]
+    return ": ".join(part for part in parts if part)
+
+
+def _file(where: str | Path) -> str:
+    return str(where) if str(where).isprintable() else shown(str(where))

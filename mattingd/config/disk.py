@@ -1,0 +1,60 @@
+"""Do the configured folders exist, and can they be used? Tried out, since rights alone do not tell.
+
+Leaves nothing behind. Answers for this moment and this user only; a share may still go away later.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mattingd.config.shapes import Settings
+from mattingd.config.wording import Loc, place, shown
+
+
+def problems_on_disk(settings: Settings) -> tuple[str, ...]:
+    """One line for each configured folder that is missing or cannot be used; none when the program can start.
+
+    A hot folder must be there and readable. ``output_dir`` and ``state_dir`` may be missing, if only they can
+    be made.
+    """
+    return tuple(_problems(settings))
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    for index, folder in enumerate(settings.hot_folders):
+        yield from _said(("hot_folders", index, "path"), folder.path, _unreadable(folder.path))
+    for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir)):
+        yield from _said((name,), path, _unwritable(path))
+
+
+def _said(loc: Loc, path: Path, fault: str) -> Iterator[str]:
+    if fault:
+        yield f"{place(loc)}: {shown(str(path))} {fault}"
+
+
+def _unreadable(path: Path) -> str:
+    """Why pictures in this folder cannot be found and read; empty when they can."""
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        return "does not exist; make the folder, or mount the share it lies on"
+    except NotADirectoryError:
+        return "is not a folder"
+    except OSError as error:
+        return f"cannot be listed: {error.strerror}"
+    return "" if os.access(path, os.X_OK) else "does not let its files be opened: Permission denied"
+
+
+def _unwritable(path: Path) -> str:
+    """Why nothing can be written below ``path``, made first where it is missing; empty when it can."""
+    there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
+    try:
+        with tempfile.TemporaryFile(dir=there, prefix=".mattingd-"):
+            return ""
+    except NotADirectoryError:
+        return "is not a folder" if there == path else f"cannot be made: {shown(str(there))} is not a folder"
+    except OSError as error:
+        verb = "cannot be written to" if there == path else f"cannot be made in {shown(str(there))}"
+        return f"{verb}: {error.strerror}"

@@ -1,0 +1,97 @@
+"""Presets and what a hot folder changes in them -> finished recipes.
+
+Knows presets and the blocks that the configuration file has for them; no path and no folder.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mattingd.config.checking import STRICT, Shape
+from mattingd.config.shapes import FolderEntry
+from mattingd.config.wording import Loc, Problem, known, shown
+from mattingd.facts import Preset
+from mattingd.presets import BUILT_IN, DEFAULT
+
+Changes = Mapping[str, Any]
+"""Settings of a preset as the file has them, unchecked."""
+
+_PRESET = Shape(Preset, TypeAdapter(list[Preset], config=STRICT))
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def all_presets(own: Mapping[str, Changes]) -> tuple[dict[str, Preset], list[Problem]]:
+    """The presets that come with the program and the team's ``own``, each made after the one it is ``like``.
+
+    A preset that could not be made is among them all the same, plain, so that its users are not blamed too.
+    """
+    presets = dict(BUILT_IN)
+    waiting = {name: changes for name, changes in own.items() if name not in BUILT_IN}
+    taken = "is a preset that comes with the program; choose another name"
+    problems = [Problem(("presets", name), taken) for name in own if name in BUILT_IN]
+    while ready := [name for name in waiting if _like(waiting[name]) in presets]:
+        for name in ready:
+            changes = waiting.pop(name)
+            rest = {key: value for key, value in changes.items() if key != "like"}
+            presets[name], wrong = _changed(presets[_like(changes)], rest, ("presets", name))
+            problems += wrong
+    problems += [problem for name in waiting for problem in _astray(name, waiting, presets)]
+    return presets | dict.fromkeys(waiting, Preset()), problems
+
+
+def folder_recipe(
+    entry: FolderEntry, presets: Mapping[str, Preset], loc: Loc
+) -> tuple[Preset, list[Problem]]:
+    """The recipe of the hot folder ``entry``, which stands at ``loc``."""
+    if entry.preset not in presets:
+        return Preset(), [Problem((*loc, "preset"), _unknown(entry.preset, presets))]
+    return _changed(presets[entry.preset], entry.settings, (*loc, "settings"))
+
+
+def _like(changes: Changes) -> str:
+    """The preset that ``changes`` start from."""
+    like = changes.get("like")
+    return DEFAULT if like is None else str(like)
+
+
+def _astray(name: str, waiting: Mapping[str, Changes], presets: Mapping[str, Preset]) -> list[Problem]:
+    """Why a preset could not be made; nothing where the fault is that of another one."""
+    way = [name]
+    while (like := _like(waiting[way[-1]])) in waiting and like not in way:
+        way.append(like)
+    loc = ("presets", name, "like")
+    if like == name:
+        return [Problem(loc, f"goes round in a circle: {' -> '.join([*way, like])}")]
+    return [Problem(loc, _unknown(like, {**presets, **waiting}))] if len(way) == 1 else []
+
+
+def _unknown(name: str, presets: Mapping[str, object]) -> str:
+    return f"no preset is called {shown(name)}; {known(presets, instead_of=name)}"
+
+
+def _changed(base: Preset, changes: Changes, loc: Loc) -> tuple[Preset, list[Problem]]:
+    """``base`` with ``changes``, which stand at ``loc``."""
+    colour = _colour_problem(changes, loc)
+    sound = {key: value for key, value in changes.items() if not (colour and key == "background")}
+    preset, found = _PRESET.check(asdict(base) | sound)
+    problems = [*colour, *(Problem((*loc, *problem.loc), problem.text) for problem in found)]
+    return preset, problems or _missing_ground(preset, changes, loc)
+
+
+def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
+    value = changes.get("background")
+    if value is None or (isinstance(value, str) and _COLOUR.fullmatch(value)):
+        return []
+    text = f'must be a colour like "#ffffff", in quotes, or null; not {shown(value)}'
+    return [Problem((*loc, "background"), text)]
+
+
+def _missing_ground(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
+    """JPEG has no transparency."""
+    if preset.format != "jpeg" or preset.background is not None:
+        return []
+    culprit = [key for key in ("format", "background") if key in changes]
+    return [Problem((*loc, *culprit[:1]), 'jpeg needs a background, such as background: "#ffffff"')]
