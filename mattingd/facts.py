@@ -265,6 +265,14 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderTrouble:
+    """A hot folder cannot be read at present, or (None) can be read again."""
+
+    folder: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
     """The calendar date in the configured time zone, as it goes into output paths."""
 
@@ -450,6 +458,7 @@ class Tick:
 Fact = (
     Looked
     | Scanned
+    | FolderTrouble
     | Today
     | Admitted
     | Known

@@ -53,6 +53,7 @@ class Conductor:
         self._handlers: dict[type, Callable[[Any], None]] = {
             facts.Looked: lambda fact: self.intake.looked(fact, self.engine.sent),
             facts.Scanned: lambda fact: self.unscanned.discard(fact.folder),
+            facts.FolderTrouble: lambda _: None,
             facts.Today: self._new_day,
             facts.Admitted: self.intake.admitted,
             facts.Known: lambda fact: self.intake.admitting.discard(Key(fact.folder, fact.path)),

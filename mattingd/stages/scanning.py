@@ -1,0 +1,310 @@
+"""One hot folder as it really is: scans, single looks, and what differs from what was told before.
+
+Runs as a thread per hot folder. Events only shorten the way to a look; a complete scan comes round regardless.
+Tells differences only, so that a rescan of 100,000 settled files is no burst of facts. Knows nothing of jobs.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from mattingd import clock
+from mattingd.disk import Disk, NotAFileError, kind_of, stamp_of
+from mattingd.facts import Fact, FolderTrouble, Look, Looked, Scanned, Stamp
+from mattingd.imaging.structure import HEAD, TAIL, junk, missing_end, sniff
+
+STRETCH = 20
+"""A folder that takes long to scan is scanned more rarely: the pause is at least so many scan durations."""
+GATHER_SECONDS = 0.1
+"""Events of the same burst are looked at together."""
+RETRY_SECONDS = 5.0
+"""A folder that cannot be read is tried again after this."""
+EXISTED = "it was here before the first start, and `existing: ignore` is set"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """What a scanner is to do."""
+
+    folder: int
+    root: bytes
+    interval_seconds: float
+    only: frozenset[bytes] | None = None
+    """Of the files in the root itself only these; None for the whole tree."""
+    ignore_existing: bool = False
+    """Report what the first scan finds as not to be processed."""
+
+
+class Scanner(threading.Thread):
+    """Keeps the daemon's picture of one hot folder true."""
+
+    def __init__(
+        self,
+        plan: ScanPlan,
+        known: Iterable[tuple[bytes, int, int]],
+        tell: Callable[[Fact], None],
+        disk: Disk,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Set up; `start()` begins with a complete scan.
+
+        Args:
+            plan: what to scan, and how often.
+            known: (path, size, mtime_ns) of files whose jobs have ended.
+            tell: takes facts; may make the scanner wait.
+            disk: file operations.
+            failed: called once if the thread ends by a defect.
+        """
+        super().__init__(name=f"scanner-{plan.folder}", daemon=True)
+        self.plan = plan
+        self._known = {path: _compact(size, mtime_ns) for path, size, mtime_ns in known}
+        self._tell = tell
+        self._disk = disk
+        self._failed = failed
+        self._wanted: deque[bytes] = deque()
+        self._dirty: set[bytes] = set()
+        self._rescan = False
+        self._stopping = False
+        self._called = threading.Condition()
+        self._trouble: str | None = None
+        self._ignore_existing = plan.ignore_existing
+
+    # --- called from other threads ---
+
+    def look_at(self, path: bytes) -> None:
+        """Answer with a full look at this path, soon."""
+        with self._called:
+            self._wanted.append(path)
+            self._called.notify()
+
+    def mark_dirty(self, path: bytes) -> None:
+        """Something may have happened at this path (relative to the root; empty for the root itself)."""
+        with self._called:
+            self._dirty.add(path)
+            self._called.notify()
+
+    def rescan(self) -> None:
+        """Scan everything at the next opportunity."""
+        with self._called:
+            self._rescan = True
+            self._called.notify()
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        with self._called:
+            self._stopping = True
+            self._called.notify()
+
+    # --- the thread ---
+
+    def run(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - no thread dies in silence
+            self._failed(error)
+
+    def _run(self) -> None:
+        next_scan = clock.monotonic_ns()
+        while not self._stopping:
+            self._answer_looks()
+            self._look_at_dirty()
+            if self._rescan or next_scan <= clock.monotonic_ns():
+                self._rescan = False
+                next_scan = clock.monotonic_ns() + self._scan()
+            self._wait(next_scan)
+
+    def _wait(self, until: int) -> None:
+        """Sleep until something is asked for; events of one burst gather for a moment."""
+        with self._called:
+            if not (self._wanted or self._dirty or self._rescan or self._stopping):
+                self._called.wait(max(0, until - clock.monotonic_ns()) / clock.SECOND)
+            if self._dirty and not self._wanted and not self._stopping:
+                self._called.wait(GATHER_SECONDS)
+
+    def _answer_looks(self) -> None:
+        while self._wanted and not self._stopping:
+            path = self._wanted.popleft()
+            look = self._full_look(path)
+            self._remember(path, look.stamp if look else None)
+            self._tell(Looked(self.plan.folder, path, look))
+
+    def _look_at_dirty(self) -> None:
+        with self._called:
+            dirty, self._dirty = self._dirty, set()
+        for path in dirty:
+            if self._stopping:
+                return
+            self._look_around(path)
+
+    def _look_around(self, path: bytes) -> None:
+        """A path something may have happened to: a file, a whole tree, or nothing any more."""
+        if path and any(junk(part, is_dir) for part, is_dir in _parts(path)):
+            return
+        try:
+            status = os.lstat(os.path.join(self.plan.root, path))
+        except OSError:
+            if path in self._known:
+                self._report(path, None)
+            elif path:
+                self._rescan = self._rescan or self._below_is_known(path)
+            return
+        if not path or os.path.stat.S_ISDIR(status.st_mode):
+            for found, look in self._walk(path):
+                self._report(found, look)
+        elif self._wants(path):
+            self._report(path, _shallow(status))
+
+    def _below_is_known(self, directory: bytes) -> bool:
+        prefix = directory + b"/"
+        return any(path.startswith(prefix) for path in self._known)
+
+    # --- scans ---
+
+    def _scan(self) -> int:
+        """Scan the whole folder; returns the pause until the next scan in nanoseconds."""
+        started = clock.monotonic_ns()
+        unreadable: list[bytes] = []
+        seen: set[bytes] = set()
+        for path, look in self._walk(b"", unreadable):
+            seen.add(path)
+            self._report(path, look)
+            self._answer_looks()
+            if self._stopping:
+                return 0
+        if b"" in unreadable:
+            return round(RETRY_SECONDS * clock.SECOND)
+        for path in [path for path in self._known if path not in seen and not _under(path, unreadable)]:
+            self._check_gone(path)
+        self._ignore_existing = False
+        duration = clock.monotonic_ns() - started
+        self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND))
+        return max(round(self.plan.interval_seconds * clock.SECOND), STRETCH * duration)
+
+    def _check_gone(self, path: bytes) -> None:
+        """Not met by a scan; it may have come while the scan ran."""
+        try:
+            os.lstat(os.path.join(self.plan.root, path))
+        except (FileNotFoundError, NotADirectoryError):
+            self._report(path, None)
+        except OSError:
+            return
+
+    def _walk(self, top: bytes, unreadable: list[bytes] | None = None) -> Iterator[tuple[bytes, Look]]:
+        """All files below `top`, without junk; a directory that is met twice is entered once."""
+        visited: set[tuple[int, int]] = set()
+        stack = [top]
+        while stack:
+            directory = stack.pop()
+            try:
+                entries = self._entries(directory, visited)
+            except OSError as error:
+                if unreadable is not None:
+                    unreadable.append(directory)
+                self._note_trouble(directory, error)
+                continue
+            if not directory:
+                self._note_trouble(directory, None)
+            for entry in entries:
+                path = os.path.join(directory, entry.name)
+                is_dir = entry.is_dir(follow_symlinks=False)
+                if junk(entry.name, is_dir):
+                    continue
+                if is_dir:
+                    if self.plan.only is None:
+                        stack.append(path)
+                elif self._wants(path) and (look := _look_of(entry)):
+                    yield path, look
+
+    def _entries(self, directory: bytes, visited: set[tuple[int, int]]) -> list["os.DirEntry[bytes]"]:
+        full = os.path.join(self.plan.root, directory)
+        status = os.stat(full) if not directory else os.lstat(full)
+        place = status.st_dev, status.st_ino
+        if place in visited:
+            return []
+        visited.add(place)
+        with os.scandir(full) as entries:
+            return list(entries)
+
+    def _wants(self, path: bytes) -> bool:
+        return self.plan.only is None or path in self.plan.only
+
+    def _note_trouble(self, directory: bytes, error: OSError | None) -> None:
+        """Tell once when the folder cannot be read, and once when it can again."""
+        if directory:
+            return
+        reason = None if error is None else f"the hot folder cannot be read: {error.strerror}"
+        if reason != self._trouble:
+            self._trouble = reason
+            self._tell(FolderTrouble(self.plan.folder, reason))
+
+    # --- looks ---
+
+    def _full_look(self, path: bytes) -> Look | None:
+        """Open, fstat, check the ends and for writers, close. None when nothing is there."""
+        try:
+            with self._disk.source(self.plan.root, path) as file:
+                stamp = self._disk.stamp(file)
+                head, tail = self._disk.edges(file, stamp.size, HEAD, TAIL)
+                unfinished = missing_end(sniff(head), head, tail, stamp.size)
+                return Look(stamp, full=True, writer=self._disk.has_writer(file), unfinished=unfinished)
+        except (NotAFileError, OSError):
+            return self._closed_look(path)
+
+    def _closed_look(self, path: bytes) -> Look | None:
+        """What can be said of a file that cannot be opened: whoever reads it will find out the rest."""
+        try:
+            status = os.lstat(os.path.join(self.plan.root, path))
+        except OSError:
+            return None
+        return Look(stamp_of(status), full=True, odd=_odd(status))
+
+    def _report(self, path: bytes, look: Look | None) -> None:
+        """Tell what differs from what was told before."""
+        if not self._remember(path, look.stamp if look else None):
+            return
+        if look and self._ignore_existing:
+            look = Look(look.stamp, odd=EXISTED)
+        self._tell(Looked(self.plan.folder, path, look))
+
+    def _remember(self, path: bytes, stamp: Stamp | None) -> bool:
+        if stamp is None:
+            return self._known.pop(path, None) is not None
+        new = _compact(stamp.size, stamp.mtime_ns)
+        if self._known.get(path) == new:
+            return False
+        self._known[path] = new
+        return True
+
+
+def _compact(size: int, mtime_ns: int) -> int:
+    """Size and time in one number: 100,000 files cost megabytes, not tens of them."""
+    return (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def _parts(path: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The components of a path and whether each is (taken for) a directory."""
+    *directories, name = path.split(b"/")
+    yield from ((directory, True) for directory in directories)
+    yield name, False
+
+
+def _under(path: bytes, directories: list[bytes]) -> bool:
+    return any(path.startswith(directory + b"/") for directory in directories)
+
+
+def _odd(status: os.stat_result) -> str | None:
+    kind = kind_of(status.st_mode)
+    return None if kind is None else f"it is {kind}"
+
+
+def _shallow(status: os.stat_result) -> Look:
+    return Look(stamp_of(status), odd=_odd(status))
+
+
+def _look_of(entry: "os.DirEntry[bytes]") -> Look | None:
+    try:
+        return _shallow(entry.stat(follow_symlinks=False))
+    except OSError:
+        return None

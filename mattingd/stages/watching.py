@@ -1,0 +1,77 @@
+"""The kernel's notifications of one or more hot folders, turned into paths worth a look.
+
+The only place that knows watchdog. Its thread does nothing but note a path: no I/O, no locks held for long.
+Events are hints; whatever is lost here is found by the next scan.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+OUR_OWN_LOOKS = frozenset({"opened", "closed_no_write"})
+"""What merely reading a file causes: reacting to it would make the daemon trigger itself."""
+
+
+class WatchError(Exception):
+    """A folder cannot be watched by notifications; the message says why and what to do."""
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
+        self._root = root
+        self._dirty = dirty
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in OUR_OWN_LOOKS or (event.is_directory and event.event_type == "modified"):
+            return
+        for path in (event.src_path, event.dest_path):
+            if path:
+                self._note(os.fsencode(path))
+
+    def _note(self, path: bytes) -> None:
+        if path == self._root:
+            self._dirty(b"")
+        elif path.startswith(self._root + b"/"):
+            self._dirty(path[len(self._root) + 1 :])
+
+
+class Watcher:
+    """Notifications for any number of hot folders, on one thread of watchdog's."""
+
+    def __init__(self) -> None:
+        self._observer: BaseObserver = Observer()
+        self._observer.start()
+
+    def watch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
+        """Call `dirty` with a path relative to `root` whenever something may have happened there.
+
+        Raises:
+            WatchError: the kernel's limits are reached, or the folder is not there.
+        """
+        try:
+            self._observer.schedule(_Handler(root, dirty), os.fsdecode(root), recursive=True)
+        except OSError as error:
+            raise WatchError(_explain(error)) from error
+
+    def alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._observer.is_alive()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._observer.stop()
+        self._observer.join(timeout=5)
+
+
+def _explain(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "the kernel's limit of watched folders is reached (raise sysctl fs.inotify.max_user_watches)"
+    if error.errno == errno.EMFILE:
+        return (
+            "the kernel's limit of inotify instances is reached (raise sysctl fs.inotify.max_user_instances)"
+        )
+    return f"it cannot be watched: {error.strerror}"
