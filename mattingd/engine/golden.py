@@ -1,0 +1,43 @@
+"""The self-test's picture and how mattes of it are compared. What is expected is catalog data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SIDE = 256
+CELLS = 8
+TOLERANCE = 0.04
+"""Largest allowed difference of a cell's mean alpha: bfloat16 stays below half, wrong weights exceed it."""
+
+
+def picture() -> NDArray[np.uint8]:
+    """A shaded red ball and its shadow on a light backdrop, uint8 [1,SIDE,SIDE,3]."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    u, v = (x - 120) / 66, (y - 122) / 66
+    r2 = u * u + v * v
+    light = np.clip(0.75 - 0.45 * u - 0.5 * v - 0.25 * r2, 0.12, 1)
+    ball = np.stack([40 + 215 * light, 20 + 70 * light, 24 + 66 * light], -1)
+    dark = 0.45 * np.exp(-(((x - 136) / 62) ** 2 + ((y - 194) / 12) ** 2))
+    backdrop = (np.stack([232 - y / 8, 230 - y / 9, 224 - y / 10], -1)) * (1 - dark)[..., None]
+    cover = np.clip((1 - np.sqrt(r2)) * 66 + 0.5, 0, 1)[..., None]
+    return np.asarray(np.rint(ball * cover + backdrop * (1 - cover)), np.uint8)[None]
+
+
+def cells(matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean alpha [CELLS,CELLS] of a matte [SIDE,SIDE]."""
+    size = SIDE // CELLS
+    means: NDArray[np.float32] = matte.reshape(CELLS, size, CELLS, size).mean((1, 3), dtype=np.float32)
+    return means
+
+
+def deviation(matte: NDArray[np.float32], expected: Sequence[Sequence[float]]) -> float:
+    """Largest difference between a matte's cells and the expected ones; infinite unless all are finite."""
+    difference = np.abs(cells(matte) - np.asarray(expected, np.float32))
+    return float(difference.max()) if np.isfinite(difference).all() else float("inf")

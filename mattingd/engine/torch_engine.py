@@ -1,0 +1,232 @@
+"""Running a catalog model with PyTorch on a CPU or a CUDA device.
+
+Knows tensors and devices; knows nothing of files, pictures larger than the network, or jobs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import safetensors.torch
+import torch
+
+from mattingd.clock import monotonic_ns
+from mattingd.engine import golden
+from mattingd.engine.contract import (
+    BadBatch,
+    DeviceInfo,
+    EngineFault,
+    OutOfMemory,
+    Timing,
+    Warmup,
+    check_batch,
+    smallest_good_batch,
+)
+from mattingd.engine.cv_unet import CvUnet, channels_last, fuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mattingd.engine.catalog import Device, Entry
+    from mattingd.engine.contract import Mattes, ModelSpec, Pictures, Precision, Shape
+
+DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+BATCH_SIZES = {"cpu": (1, 2, 4), "cuda": (1, 2, 4, 8, 16, 32, 64)}
+CANDIDATES: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("fp16", "bf16")}
+
+WORTH_IT = 0.9
+"""A lower precision must take less than this share of fp32's time..."""
+
+HARMLESS = 0.004
+"""...and differ from it by no more than this in mean alpha (one step of 8 bits)."""
+
+
+def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
+    """The device to use.
+
+    Raises:
+        EngineFault: CUDA was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise EngineFault("device: cuda was asked for, but no usable CUDA device was found")
+    return "cuda" if available and wanted != "cpu" else "cpu"
+
+
+def build(content: bytes) -> CvUnet:
+    """The network with its stored weights, in float32.
+
+    Raises:
+        EngineFault: the weights do not fit the network.
+    """
+    net = fuse(CvUnet())
+    try:
+        stored = safetensors.torch.load(content)
+        net.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise EngineFault(f"the weights do not fit the network: {error}") from error
+    return net.requires_grad_(requires_grad=False)
+
+
+class TorchEngine:
+    """A catalog model on one device; see `contract.Engine`."""
+
+    def __init__(
+        self,
+        model: Entry,
+        content: bytes,
+        device: Device = "auto",
+        precision: Precision | Literal["auto"] = "auto",
+        threads: int | None = None,
+    ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._model = model
+        self._kind = choose_device(device)
+        self._asked = precision
+        self._precision: Precision = "fp32" if precision == "auto" else precision
+        self._net: CvUnet | None = channels_last(build(content).to(self._kind))
+        self._broken: str | None = None
+        self._nets: dict[Precision, CvUnet] = {}
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's contract."""
+        return self._model.spec
+
+    @property
+    def device(self) -> DeviceInfo:
+        """Where it runs and in which precision."""
+        if self._kind == "cpu":
+            name = f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+            return DeviceInfo("cpu", name, f"torch {torch.__version__}", self._precision)
+        driver = f"torch {torch.__version__}, CUDA {torch.version.cuda}"
+        return DeviceInfo("cuda", torch.cuda.get_device_name(), driver, self._precision)
+
+    def matte(self, batch: Pictures) -> Mattes:
+        """Alpha float32 [N,H,W] in [0,1] of uint8 [N,H,W,3]; see `contract.Engine.matte`."""
+        check_batch(batch, self.spec)
+        if self._broken:
+            raise EngineFault(self._broken)
+        try:
+            mattes = self._infer(batch)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory(f"{len(batch)} pictures do not fit on the GPU") from error
+        except RuntimeError as error:
+            raise self._judged(error, len(batch)) from error
+        return mattes
+
+    @torch.inference_mode()
+    def _infer(self, batch: Pictures) -> Mattes:
+        spec, dtype = self.spec, DTYPES[self._precision]
+        x = torch.from_numpy(batch).to(self._kind).permute(0, 3, 1, 2).float()
+        mean, std = (torch.tensor(v, device=self._kind).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
+        x = ((x * spec.scale - mean) / std).to(dtype, memory_format=torch.channels_last)
+        y = self._network()(x).logits[:, 0].float()
+        alpha = torch.sigmoid(y) if spec.activation == "sigmoid" else y.clamp(0, 1)
+        if not bool(torch.isfinite(alpha).all()):
+            raise BadBatch(f"the network's result is not finite ({self._precision})")
+        mattes: Mattes = alpha.cpu().numpy()
+        return mattes
+
+    def _network(self) -> CvUnet:
+        if self._net is None:
+            raise EngineFault("the engine was closed")
+        if self._precision == "fp32":
+            return self._net
+        if self._precision not in self._nets:
+            copy = fuse(CvUnet()).to(self._kind)
+            copy.load_state_dict(self._net.state_dict())
+            self._nets[self._precision] = channels_last(copy.to(DTYPES[self._precision]))
+        return self._nets[self._precision]
+
+    def _judged(self, error: RuntimeError, count: int) -> OutOfMemory | EngineFault | BadBatch:
+        """What a torch error means for the caller."""
+        text = str(error)
+        if "can't allocate memory" in text or "not enough memory" in text:
+            return OutOfMemory(f"{count} pictures do not fit in memory")
+        if self._kind == "cuda":
+            # CUDA errors are sticky: nothing this process does afterwards can be trusted.
+            self._broken = f"the GPU failed: {text.splitlines()[0]}"
+            return EngineFault(self._broken)
+        return BadBatch(f"torch refused the batch: {text.splitlines()[0]}")
+
+    def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
+        """Settle the precision, compare batch sizes on the first shape, run the others once."""
+        if not shapes:
+            raise ValueError("warming up needs at least one shape")
+        if self._asked == "auto":
+            self._precision = self._fastest_precision(shapes[0])
+        timings = self._compare(shapes[0], batch_sizes or BATCH_SIZES[self._kind])
+        size = smallest_good_batch(timings)
+        others = [self._time(shape, size, runs=1) for shape in shapes[1:]]
+        return Warmup(size, (*timings, *others))
+
+    def _compare(self, shape: Shape, sizes: Sequence[int]) -> list[Timing]:
+        timings: list[Timing] = []
+        for size in sizes:
+            try:
+                timings.append(self._time(shape, size))
+            except OutOfMemory:
+                if not timings:
+                    raise
+                break
+        return timings
+
+    def _time(self, shape: Shape, size: int, runs: int = 3) -> Timing:
+        """The best of a few runs on noise, after one that is not counted."""
+        batch = noise(shape, size)
+        self.matte(batch)
+        best = min(self._seconds(batch) for _ in range(runs))
+        return Timing(shape, size, best)
+
+    def _seconds(self, batch: Pictures) -> float:
+        start = monotonic_ns()
+        self.matte(batch)
+        return (monotonic_ns() - start) / 1e9
+
+    def _fastest_precision(self, shape: Shape) -> Precision:
+        """fp32 unless a lower precision is clearly faster here and says the same."""
+        self._precision = "fp32"
+        picture = golden.picture()
+        best: Precision = "fp32"
+        limit = WORTH_IT * self._time(shape, 1).seconds
+        reference = self.matte(picture)
+        for candidate in CANDIDATES[self._kind]:
+            self._precision = candidate
+            try:
+                same = abs(self.matte(picture) - reference).mean() <= HARMLESS
+                seconds = self._time(shape, 1).seconds
+            except BadBatch:
+                continue
+            if same and seconds < limit:
+                best, limit = candidate, seconds
+        self._nets = {name: net for name, net in self._nets.items() if name == best}
+        return best
+
+    def self_test(self) -> None:
+        """Compare the rendered picture's matte with the catalog's; see `contract.Engine`."""
+        off = golden.deviation(self.matte(golden.picture())[0], self._model.golden)
+        if off > golden.TOLERANCE:
+            raise EngineFault(f"self-test: the matte is off by {off:.3f} (allowed {golden.TOLERANCE})")
+
+    def close(self) -> None:
+        """Drop the network and the device's cached memory."""
+        self._net, self._broken = None, "the engine was closed"
+        self._nets.clear()
+        if self._kind == "cuda":
+            torch.cuda.empty_cache()
+
+
+def noise(shape: Shape, size: int) -> Pictures:
+    """A batch to measure with: values do not matter, but constant ones could be optimised for."""
+    generator = torch.Generator().manual_seed(0)
+    pixels: Pictures = torch.randint(
+        0, 256, (size, *shape, 3), dtype=torch.uint8, generator=generator
+    ).numpy()
+    return pixels

@@ -1,0 +1,64 @@
+"""`python -m mattingd.training --data DIR` trains; `export` writes the weights; `evaluate` scores."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from mattingd.training.evaluate import evaluate, predict, table_line
+from mattingd.training.export import averaged, export
+from mattingd.training.train import Recipe, say, train
+
+ENCODER = "mobilenetv2_deeplabv3_voc.npz"
+VERBS = ("train", "export", "evaluate")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; `train` is what is meant when no verb is given."""
+    top = argparse.ArgumentParser(prog="python -m mattingd.training", description=__doc__)
+    top.add_argument("--out", type=Path, default=Path("build/train"), help="folder of checkpoint.pt")
+    top.add_argument("--threads", type=int, default=1, help="threads of the arithmetic")
+    verbs = top.add_subparsers(dest="verb", required=True)
+    trains = verbs.add_parser("train", help="train, or go on training")
+    trains.add_argument("--data", type=Path, required=True, help="the data pack")
+    trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
+    trains.add_argument("--minutes", type=float, default=Recipe.minutes)
+    trains.add_argument("--steps", type=int, default=Recipe.steps)
+    exports = verbs.add_parser("export", help="write the averaged weights into the package")
+    exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
+    scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
+    scores.add_argument("--data", type=Path, required=True)
+    for verb in (trains, exports, scores):
+        verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
+        verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
+    return top
+
+
+def recipe(given: argparse.Namespace) -> Recipe:
+    """The run that the command line describes."""
+    usual = given.data.parent / "weights" / ENCODER
+    encoder = given.encoder or (usual if usual.exists() else None)
+    return Recipe(given.data, encoder, given.out, given.minutes, given.steps)
+
+
+def main(arguments: list[str]) -> None:
+    """Do as the command line says."""
+    if not any(word in VERBS for word in arguments) and not {"-h", "--help"} & set(arguments):
+        arguments = ["train", *arguments]
+    given = parser().parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    if given.verb == "train":
+        train(recipe(given))
+    elif given.verb == "export":
+        spec = export(given.out / "checkpoint.pt", given.to)
+        say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
+    else:
+        net = averaged(given.out / "checkpoint.pt")
+        say(table_line(evaluate(lambda image: predict(net, image), given.data / "eval" / "photos")))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,178 @@
+"""The data pack on disk: which files are there, which are held out, and decoding them once.
+
+Knows folder names and file formats; knows nothing of augmentation or the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from mattingd.training.foreground import UNDECIDED, estimate_foreground, soft_from_binary, soft_from_trimap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mattingd.training.geometry import Array, Plane
+
+HELD_OUT_DIGITS = "0123"
+
+
+def held_out(name: str) -> bool:
+    """Whether a stamp's file name (SHA-256 starting with 0-3) is kept for judging and never trained on."""
+    return hashlib.sha256(name.encode()).hexdigest()[0] in HELD_OUT_DIGITS
+
+
+def read_rgb(path: Path) -> Array:
+    """Decode a picture to RGB uint8 [H,W,3].
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{path}: not a readable picture")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def read_plane(path: Path) -> Array:
+    """Decode a mask to uint8 [H,W].
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    plane = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if plane is None:
+        raise ValueError(f"{path}: not a readable mask")
+    return plane.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph and its mask: 0 background, 255 subject, in `pets` 128 undecided."""
+
+    path: Path
+    group: str
+
+    @cached_property
+    def image(self) -> Array:
+        """RGB uint8 [H,W,3]."""
+        return read_rgb(self.path)
+
+    @cached_property
+    def mask(self) -> Array:
+        """Mask uint8 [H,W]."""
+        return read_plane(self.path.with_suffix(".png"))
+
+    @property
+    def trimap(self) -> bool:
+        """Whether 128 in the mask means "undecided"."""
+        return self.group == "pets"
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        height, width = self.mask.shape
+        return float(width / height)
+
+    @cached_property
+    def known(self) -> Array:
+        """255 where the mask is a statement, 0 in an undecided band."""
+        undecided = (self.mask == UNDECIDED) & self.trimap
+        return np.where(undecided, 0, 255).astype(np.uint8)
+
+    @cached_property
+    def cutout(self) -> Cutout:
+        """The subject lifted from the photograph: a softened matte and estimated colours."""
+        alpha = soft_from_trimap(self.image, self.mask) if self.trimap else soft_from_binary(self.mask)
+        return Cutout(estimate_foreground(self.image, alpha), (alpha * 255).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Subject colours uint8 [H,W,3] (defined beyond the edge too) and alpha uint8 [H,W]."""
+
+    colour: Array
+    alpha: Array
+
+
+@dataclass(frozen=True)
+class CutoutFile:
+    """A straight-alpha RGBA file."""
+
+    path: Path
+
+    @cached_property
+    def cutout(self) -> Cutout:
+        """Decoded, cropped to its content with a margin, colours extended under transparent pixels."""
+        rgba = cv2.imread(str(self.path), cv2.IMREAD_UNCHANGED)
+        if rgba is None or rgba.ndim != 3 or rgba.shape[2] != 4:  # noqa: PLR2004
+            raise ValueError(f"{self.path}: not an RGBA cut-out")
+        rgba = cropped(rgba.astype(np.uint8))
+        alpha = np.ascontiguousarray(rgba[..., 3])
+        return Cutout(extended(np.ascontiguousarray(rgba[..., 2::-1]), alpha), alpha)
+
+
+def cropped(rgba: Array, margin: int = 4) -> Array:
+    """The part of [H,W,4] with alpha above 8/255, with a transparent margin."""
+    ys, xs = np.nonzero(rgba[..., 3] > 8)  # noqa: PLR2004
+    if not len(ys):
+        raise ValueError("a cut-out without content")
+    part = rgba[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    return np.pad(part, ((margin, margin), (margin, margin), (0, 0)))
+
+
+def extended(colour: Array, alpha: Array) -> Array:
+    """Colours with the nearly transparent pixels filled from their opaque neighbourhood."""
+    a: Plane = alpha.astype(np.float32) / 255
+    filled = colour.astype(np.float32)
+    for radius in (31, 9, 3):
+        size = (2 * radius + 1, 2 * radius + 1)
+        weight = cv2.blur(a, size)[..., None]
+        near = cv2.blur(colour * a[..., None], size) / (weight + 1e-4)
+        filled = np.where((a[..., None] < 0.1) & (weight > 0.01), near, filled)  # noqa: PLR2004
+    return np.clip(filled, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything a training run draws from."""
+
+    photos: dict[str, tuple[Photo, ...]]
+    cutouts: dict[str, tuple[CutoutFile, ...]]
+    backgrounds: tuple[Photo, ...]
+
+
+def photos_in(folder: Path) -> tuple[Photo, ...]:
+    """All photographs of one group that have a mask, in name order."""
+    found = sorted(folder.glob("*.webp"))
+    return tuple(Photo(path, folder.name) for path in found if path.with_suffix(".png").exists())
+
+
+def open_library(data: Path) -> Library:
+    """List the training part of the data pack at `data`; nothing is decoded yet.
+
+    Raises:
+        ValueError: there is no training photograph.
+    """
+    train = data / "train"
+    photos = {d.name: photos_in(d) for d in sorted((train / "photos").glob("*/"))}
+    if not any(photos.values()):
+        raise ValueError(f"{data}: no pictures under train/photos/*/ (NAME.webp beside NAME.png)")
+    cutouts = {
+        d.name: tuple(
+            CutoutFile(p) for p in sorted(d.glob("*.webp")) if d.name != "stamps" or not held_out(p.name)
+        )
+        for d in sorted((train / "cutouts").glob("*/"))
+    }
+    backgrounds = tuple(Photo(p, "land") for p in sorted((train / "backgrounds").glob("*/*.webp")))
+    return Library(
+        {name: group for name, group in photos.items() if group},
+        {name: group for name, group in cutouts.items() if group},
+        backgrounds,
+    )

@@ -1,0 +1,90 @@
+"""From a checkpoint to the package's weights: averaged, fused, fp16, hashed, with the self-test's result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import safetensors.torch
+import torch
+
+from mattingd.engine import golden
+from mattingd.engine.catalog import parse
+from mattingd.engine.contract import EngineFault, ModelSpec
+from mattingd.engine.cv_unet import CvUnet, fuse
+from mattingd.engine.torch_engine import TorchEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+MODEL = "cv-unet"
+LARGEST = 12_000_000
+
+
+def averaged(checkpoint: Path) -> CvUnet:
+    """The network with the averaged weights of a checkpoint, fused."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    net = CvUnet()
+    net.load_state_dict(content["average"])
+    return fuse(net)
+
+
+def stored(net: CvUnet) -> dict[str, Tensor]:
+    """Tensors as they go into the file: weights fp16, biases (few, and summed up) fp32."""
+    return {
+        name: value.half().contiguous() if value.ndim > 1 else value.float().contiguous()
+        for name, value in net.state_dict().items()
+    }
+
+
+def spec_for(content: bytes) -> ModelSpec:
+    """The contract of `cv-unet` with these weights."""
+    half = (0.5, 0.5, 0.5)
+    digest = hashlib.sha256(content).hexdigest()
+    return ModelSpec(
+        MODEL, digest, side=416, multiple=32, scale=1 / 255, mean=half, std=half, activation="sigmoid"
+    )
+
+
+def expected(data: dict[str, object], content: bytes) -> list[list[float]]:
+    """What the self-test's picture gives, in fp32 on the CPU.
+
+    Raises:
+        EngineFault: the network does not tell the ball from the backdrop, so the test would prove nothing.
+    """
+    engine = TorchEngine(parse(data), content, "cpu", "fp32")
+    means = golden.cells(engine.matte(golden.picture())[0])
+    if means.max() < 0.9 or means.min() > 0.1:  # noqa: PLR2004
+        raise EngineFault(
+            f"the self-test's picture is not told apart: alpha {means.min():.2f}..{means.max():.2f}"
+        )
+    return [[round(float(v), 4) for v in row] for row in means]
+
+
+def export(checkpoint: Path, folder: Path) -> ModelSpec:
+    """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`.
+
+    Raises:
+        ValueError: the file would be larger than the package allows.
+        EngineFault: the weights cannot tell subject from background.
+    """
+    content = safetensors.torch.save(stored(averaged(checkpoint)), {"model": MODEL})
+    if len(content) > LARGEST:
+        raise ValueError(f"{len(content)} bytes of weights; {LARGEST} are allowed")
+    spec = spec_for(content)
+    data: dict[str, object] = {
+        "title": "U-Net with a MobileNetV2 encoder, ASPP and attention gates",
+        "licence": "Apache-2.0",
+        "file": f"{MODEL}.safetensors",
+        "spec": asdict(spec),
+        "golden": [],
+    }
+    data["golden"] = expected(data, content)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{MODEL}.safetensors").write_bytes(content)
+    (folder / f"{MODEL}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return spec

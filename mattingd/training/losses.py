@@ -1,0 +1,62 @@
+"""What the network is asked for. Pure functions of tensors; float32 throughout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+if TYPE_CHECKING:
+    from mattingd.engine.cv_unet import Output
+
+LEVELS = 4
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of [N,1,H,W] values under per-pixel weights in [0,1]."""
+    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def laplacian(difference: Tensor) -> Tensor:
+    """Laplacian-pyramid L1 of a difference of mattes; level l weighs 2^l (Hou and Liu 2019).
+
+    The pyramid is linear, so the pyramid of the difference is the difference of the pyramids.
+    """
+    total = difference.new_zeros(())
+    for level in range(LEVELS):
+        if min(difference.shape[2:]) < 2:  # noqa: PLR2004
+            break
+        small = F.avg_pool2d(difference, 2)
+        back = F.interpolate(small, size=difference.shape[2:], mode="bilinear", align_corners=False)
+        total = total + (2.0**level) * (difference - back).abs().mean()
+        difference = small
+    return total / LEVELS
+
+
+def soft_iou(alpha: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """One minus the soft intersection over union; one pixel of slack keeps empty pictures defined."""
+    both = (torch.minimum(alpha, target) * weight).sum((1, 2, 3))
+    either = (torch.maximum(alpha, target) * weight).sum((1, 2, 3))
+    return (1 - (both + 1) / (either + 1)).mean()
+
+
+def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
+    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU, and 0.4 BCE of the coarse head at 1/16.
+
+    Args:
+        output: logits at full and 1/16 size.
+        target: alpha [N,1,H,W] in [0,1].
+        weight: [N,1,H,W] in [0,1]; zero where the truth is unknown.
+    """
+    logits = output.logits.float()
+    alpha = torch.sigmoid(logits)
+    bce = weighted_mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
+    difference = (alpha - target) * weight
+    l1 = difference.abs().sum() / weight.sum().clamp(min=1.0)
+    small_weight = F.avg_pool2d(weight, 16)
+    small = F.avg_pool2d(target * weight, 16) / small_weight.clamp(min=1e-3)
+    rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.clamp(0, 1), reduction="none")
+    coarse = weighted_mean(rough, small_weight)
+    return bce + 2 * l1 + 2 * laplacian(difference) + 0.5 * soft_iou(alpha, target, weight) + 0.4 * coarse

@@ -1,0 +1,135 @@
+"""Batches: which pictures, in which shape, how they are made. All randomness comes from one generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from mattingd.training.backgrounds import background
+from mattingd.training.chance import happens
+from mattingd.training.compose import HALF, Layer, composite, mean_colour, over, place, tuned, unit
+from mattingd.training.degrade import degrade
+from mattingd.training.geometry import Array, Plane, bucket, random_window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mattingd.training.assets import Cutout, Library, Photo
+
+Shape = tuple[int, int]
+
+PHOTO_WEIGHTS = {"people": 0.34, "pets": 0.26, "davis": 0.28, "cats": 0.12}
+CUTOUT_WEIGHTS = {
+    "stamps": 0.42, "trellis": 0.16, "grocery": 0.14, "wonder3d": 0.1, "objects3d": 0.08, "people": 0.1,
+}  # fmt: skip
+DOUBT = {"people": (3, 0.5), "cats": (9, 0.2)}
+"""Groups whose outlines are imprecise: width in pixels of the band that weighs less, and its weight."""
+
+
+class Sample(NamedTuple):
+    """A training picture: RGB uint8 [H,W,3], alpha float32 [H,W], per-pixel weight float32 [H,W]."""
+
+    image: Array
+    alpha: Plane
+    weight: Plane
+
+
+class Batch(NamedTuple):
+    """Samples stacked: RGB uint8 [N,H,W,3], alpha and weight float32 [N,H,W]."""
+
+    images: Array
+    alphas: Plane
+    weights: Plane
+
+
+def choose(
+    groups: Mapping[str, Sequence[object]], weights: Mapping[str, float], rng: np.random.Generator
+) -> str:
+    """A group's name, by the stated weights (unknown groups weigh 0.1)."""
+    names = sorted(groups)
+    share = np.array([weights.get(name, 0.1) for name in names])
+    return names[int(rng.choice(len(names), p=share / share.sum()))]
+
+
+@dataclass
+class Sampler:
+    """Draws batches from a library; `rng` is its whole state."""
+
+    library: Library
+    rng: np.random.Generator
+    photo_share: float = 0.5
+    empty_share: float = 0.06
+
+    def photo(self, aspect: float | None = None, tries: int = 6) -> Photo:
+        """A random photograph, preferably of about the given aspect."""
+        for _ in range(tries):
+            group = self.library.photos[choose(self.library.photos, PHOTO_WEIGHTS, self.rng)]
+            found = group[int(self.rng.integers(len(group)))]
+            if aspect is None or 0.8 < found.aspect / aspect < 1.25:  # noqa: PLR2004
+                break
+        return found
+
+    def batch(self, count: int, side: int) -> Batch:
+        """`count` samples of one shape: about `side` squared pixels, the aspect of a random photograph."""
+        shape = bucket(self.photo().aspect, side)
+        samples = [self.sample(shape) for _ in range(count)]
+        images, alphas, weights = (np.stack(part) for part in zip(*samples, strict=True))
+        return Batch(images, alphas, weights)
+
+    def sample(self, shape: Shape) -> Sample:
+        """One finished sample of the given shape."""
+        draw = self.rng.random()
+        if draw < self.photo_share:
+            made = self.photograph(shape)
+        elif draw < 1 - self.empty_share:
+            made = self.composed(shape)
+        else:
+            made = self.empty(shape)
+        return made._replace(image=degrade(made.image, self.rng))
+
+    def photograph(self, shape: Shape) -> Sample:
+        """A window of a real photograph; unknown pixels weigh nothing, doubtful outlines little."""
+        photo = self.photo(shape[1] / shape[0])
+        window = random_window(photo.mask.shape[:2], shape[1] / shape[0], self.rng)
+        known, alpha = unit(window.cut(photo.known, shape)), unit(window.cut(photo.mask, shape))
+        weight = (known == 1).astype(np.float32)
+        if photo.group in DOUBT:
+            width, trust = DOUBT[photo.group]
+            kernel = np.ones((width, width), np.uint8)
+            band = cv2.morphologyEx((alpha > HALF).astype(np.uint8), cv2.MORPH_GRADIENT, kernel)
+            weight = weight * np.where(band > 0, np.float32(trust), np.float32(1))
+        return Sample(window.cut(photo.image, shape), alpha, weight)
+
+    def lifted(self, shape: Shape) -> Layer:
+        """The subject of a photograph in its own frame, so that cut-off limbs stay at the border."""
+        photo = self.photo(shape[1] / shape[0])
+        while photo.group == "cats":
+            photo = self.photo(None)
+        window = random_window(photo.mask.shape[:2], shape[1] / shape[0], self.rng)
+        cutout = photo.cutout
+        return Layer(window.cut(cutout.colour, shape), unit(window.cut(cutout.alpha, shape)))
+
+    def cutout(self) -> Cutout:
+        """A random cut-out file's content."""
+        group = self.library.cutouts[choose(self.library.cutouts, CUTOUT_WEIGHTS, self.rng)]
+        return group[int(self.rng.integers(len(group)))].cutout
+
+    def composed(self, shape: Shape) -> Sample:
+        """A subject (sometimes two) on another background; alpha is known everywhere."""
+        use_cutout = bool(self.library.cutouts) and happens(self.rng, 0.55)
+        layer = place(self.cutout(), shape, self.rng) if use_cutout else self.lifted(shape)
+        layer = tuned(layer, self.rng)
+        behind, bare = background(self.library, shape, mean_colour(layer), self.rng)
+        image, alpha = composite(layer, behind, self.rng, bare=bare), layer.alpha
+        if self.library.cutouts and happens(self.rng, 0.12):
+            second = tuned(place(self.cutout(), shape, self.rng), self.rng)
+            image, alpha = over(second, image), alpha + second.alpha * (1 - alpha)
+        return Sample(image, alpha.astype(np.float32), np.ones(shape, np.float32))
+
+    def empty(self, shape: Shape) -> Sample:
+        """A picture without a subject, or the network learns to invent one (crowds are no good example)."""
+        image, _ = background(self.library, shape, self.rng.uniform(0, 256, 3), self.rng, avoid="people")
+        return Sample(image, np.zeros(shape, np.float32), np.ones(shape, np.float32))

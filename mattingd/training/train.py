@@ -1,0 +1,211 @@
+"""The training run: schedule, steps, checkpoints, reports. Ends by steps or minutes, what comes first."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from mattingd.clock import monotonic_ns
+from mattingd.engine.cv_unet import CvUnet, channels_last
+from mattingd.training.assets import open_library
+from mattingd.training.checkpoints import Average, Run, restore, save
+from mattingd.training.encoder import freeze_statistics, start_from
+from mattingd.training.evaluate import SIDE, evaluate, predict, table_line, to_tensor
+from mattingd.training.losses import matting_loss
+from mattingd.training.sampler import Batch, Sampler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run; the defaults made the shipped weights."""
+
+    data: Path
+    """The data pack: `train/{photos,cutouts,backgrounds}/*/`, optionally `eval/photos/*/`."""
+    encoder: Path | None
+    """The folded MobileNetV2 (npz) to start from; None starts from random weights."""
+    out: Path
+    """Folder of `checkpoint.pt`."""
+    minutes: float = 110.0
+    """Wall-clock minutes of training, summed over resumed runs."""
+    steps: int = 6000
+    """Most steps; the schedule's progress is the larger of its share of steps and of minutes."""
+    pixels: int = 12 * 256 * 256
+    """Pixels in a batch: 12 pictures at side 256, 5 at side 384."""
+    sides: tuple[tuple[float, tuple[int, ...]], ...] = (
+        (0.55, (224, 256, 288)),
+        (0.82, (288, 320, 352)),
+        (1.0, (352, 384, 416)),
+    )
+    """Until which progress which network sides are drawn from."""
+    encoder_rate: float = 3e-4
+    decoder_rate: float = 2e-3
+    warm_up: int = 100
+    decay: float = 0.998
+    save_seconds: float = 180.0
+    report_steps: int = 20
+    evaluate_seconds: float = 1200.0
+    seed: int = 1
+
+
+def say(line: str) -> None:
+    """One line to standard output, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def progress(recipe: Recipe, run: Run) -> float:
+    """How far the schedule is, in [0,1]."""
+    return min(1.0, max(run.step / recipe.steps, run.seconds / (60 * recipe.minutes)))
+
+
+def rate_factor(recipe: Recipe, run: Run) -> float:
+    """Warm-up, then half a cosine down to 1 %."""
+    cosine = 0.5 * (1 + math.cos(math.pi * progress(recipe, run)))
+    return min(1.0, (run.step + 1) / recipe.warm_up) * max(0.01, cosine)
+
+
+def side_now(recipe: Recipe, run: Run) -> int:
+    """A network side for the next batch."""
+    done = progress(recipe, run)
+    choice = next(sides for until, sides in recipe.sides if done <= until)
+    return int(run.rng.choice(choice))
+
+
+def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW with the encoder's and the decoder's rates; gains and biases are not decayed."""
+    groups = []
+    for rate, mine in ((recipe.encoder_rate, True), (recipe.decoder_rate, False)):
+        named = [p for name, p in net.named_parameters() if name.startswith("encoder.") == mine]
+        for decay, flat in ((0.01, False), (0.0, True)):
+            chosen = [p for p in named if (p.ndim == 1) == flat]
+            groups.append({"params": chosen, "lr": rate, "base": rate, "weight_decay": decay})
+    return torch.optim.AdamW(groups)
+
+
+def step(run: Run, batch: Batch, factor: float) -> float:
+    """One optimiser step on `batch`; the loss before it."""
+    freeze_statistics(run.net.encoder)  # type: ignore[arg-type]
+    images = to_tensor(batch.images)
+    target = torch.from_numpy(batch.alphas)[:, None]
+    weight = torch.from_numpy(batch.weights)[:, None]
+    for group in run.optimiser.param_groups:
+        group["lr"] = group["base"] * factor
+    with torch.autocast("cpu", torch.bfloat16):
+        output = run.net(images)
+    loss = matting_loss(output, target, weight)
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
+    run.optimiser.step()
+    run.average.update(run.net, run.step)
+    run.step += 1
+    return float(loss.detach())
+
+
+def prepare(recipe: Recipe) -> tuple[Run, Sampler]:
+    """A run at its start, or where its checkpoint left it."""
+    cv2.setNumThreads(1)
+    torch.manual_seed(recipe.seed)
+    net = channels_last(CvUnet())
+    rng = np.random.default_rng(recipe.seed)
+    sampler = Sampler(open_library(recipe.data), rng)
+    run = Run(net, optimiser_for(net, recipe), Average(recipe.decay), rng)
+    recipe.out.mkdir(parents=True, exist_ok=True)
+    if restore(run, recipe.out / "checkpoint.pt"):
+        say(f"goes on at step {run.step}, {run.seconds / 60:.1f} minutes")
+    elif recipe.encoder is not None:
+        start_from(net.encoder, recipe.encoder, to_tensor(sampler.batch(12, 256).images))
+        say(f"starts from {recipe.encoder.name}")
+    return run, sampler
+
+
+def report_eval(recipe: Recipe, run: Run) -> None:
+    """Scores of the averaged weights on the pack's `eval`; for the log only, nothing is chosen by it."""
+    photos = recipe.data / "eval" / "photos"
+    if photos.is_dir() and run.average.state:
+        net = CvUnet()
+        net.load_state_dict(run.average.state)
+        channels_last(net).eval()
+        table = evaluate(lambda image: predict(net, image, SIDE), photos)
+        say(f"eval at step {run.step}: {table_line(table)}")
+
+
+class Stopwatch:
+    """Seconds since it was made, on top of what earlier runs took."""
+
+    def __init__(self, before: float) -> None:
+        self.before, self.start = before, monotonic_ns()
+
+    def seconds(self) -> float:
+        """Seconds in all."""
+        return self.before + (monotonic_ns() - self.start) / 1e9
+
+
+class Every:
+    """Says that something is due once in so many seconds."""
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self.seconds, self.deadline = seconds, now + seconds
+
+    def due(self, now: float) -> bool:
+        """Whether the deadline has passed; the next one counts from now."""
+        if self.deadline > now:
+            return False
+        self.deadline = now + self.seconds
+        return True
+
+
+class Ticker:
+    """The log's lines: mean loss and speed since the line before."""
+
+    def __init__(self, now: float) -> None:
+        self.start_again(now)
+
+    def start_again(self, now: float) -> None:
+        """Forget what was counted."""
+        self.losses: list[float] = []
+        self.pictures, self.since = 0, now
+
+    def add(self, loss: float, pictures: int) -> None:
+        """Count one step."""
+        self.losses.append(loss)
+        self.pictures += pictures
+
+    def line(self, recipe: Recipe, run: Run) -> str:
+        """What to say now; counting starts again."""
+        speed = self.pictures / max(run.seconds - self.since, 1e-9)
+        text = f"step {run.step}  loss {np.mean(self.losses):.4f}  {speed:.1f} images/s"
+        self.start_again(run.seconds)
+        return f"{text}  {progress(recipe, run):.1%}"
+
+
+def train(recipe: Recipe) -> Run:
+    """Train until the schedule's end; resumes from `recipe.out` and leaves the final checkpoint there."""
+    run, sampler = prepare(recipe)
+    run.net.train()
+    path, clock = recipe.out / "checkpoint.pt", Stopwatch(run.seconds)
+    saving, judging = Every(recipe.save_seconds, run.seconds), Every(recipe.evaluate_seconds, run.seconds)
+    ticker = Ticker(run.seconds)
+    while progress(recipe, run) < 1:
+        side = side_now(recipe, run)
+        batch = sampler.batch(max(2, recipe.pixels // (side * side)), side)
+        ticker.add(step(run, batch, rate_factor(recipe, run)), len(batch.images))
+        run.seconds = clock.seconds()
+        if run.step % recipe.report_steps == 0:
+            say(ticker.line(recipe, run))
+        if saving.due(run.seconds):
+            save(run, path)
+        if judging.due(run.seconds):
+            report_eval(recipe, run)
+    save(run, path)
+    report_eval(recipe, run)
+    return run
