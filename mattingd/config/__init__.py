@@ -17,7 +17,7 @@ from mattingd.config.document import Source, read
 from mattingd.config.resolving import resolve
 from mattingd.config.sample import example, init_text
 from mattingd.config.shapes import Document, Engine, HotFolder, Limits, Log, Settings, Watch
-from mattingd.config.wording import Problem, place, shown
+from mattingd.config.wording import Problem, place
 from mattingd.mounts import mount_table
 
 __all__ = [
@@ -99,4 +99,4 @@ def _line(where: str | Path, number: int, problem: Problem) -> str:
 
 
 def _file(where: str | Path) -> str:
-    return str(where) if str(where).isprintable() else shown(str(where))
+    return str(where) if str(where).isprintable() else repr(str(where))

@@ -57,7 +57,7 @@ class Shape(Generic[T]):
 
 
 def _wrong(error: ValidationError, raw: Any) -> dict[Loc, Any]:
-    """Each wrong place once.
+    """Each wrong place once, and what holds others never.
 
     Behind the place of a choice between types pydantic adds the name of each type: that part is cut off.
     """
@@ -65,7 +65,8 @@ def _wrong(error: ValidationError, raw: Any) -> dict[Loc, Any]:
     for item in error.errors(include_url=False):
         loc = item["loc"][1:]
         wrong.setdefault(loc if item["type"] == "missing" else _existing(raw, loc), item)
-    return wrong
+    around = {loc[:depth] for loc in wrong for depth in range(len(loc))}
+    return {loc: item for loc, item in wrong.items() if loc not in around}
 
 
 def _existing(raw: Any, loc: Loc) -> Loc:

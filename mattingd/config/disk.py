@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mattingd.config.shapes import Settings
-from mattingd.config.wording import Loc, place, shown
+from mattingd.config.wording import Loc, place
 
 
 def problems_on_disk(settings: Settings) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def _problems(settings: Settings) -> Iterator[str]:
 
 def _said(loc: Loc, path: Path, fault: str) -> Iterator[str]:
     if fault:
-        yield f"{place(loc)}: {shown(str(path))} {fault}"
+        yield f"{place(loc)}: {str(path)!r} {fault}"
 
 
 def _unreadable(path: Path) -> str:
@@ -39,12 +39,16 @@ def _unreadable(path: Path) -> str:
         with os.scandir(path) as entries:
             next(entries, None)
     except FileNotFoundError:
-        return "does not exist; make the folder, or mount the share it lies on"
+        return "does not exist; make it, or mount the share it lies on"
     except NotADirectoryError:
         return "is not a folder"
     except OSError as error:
         return f"cannot be listed: {error.strerror}"
-    return "" if os.access(path, os.X_OK) else "does not let its files be opened: Permission denied"
+    return (
+        ""
+        if os.access(path, os.X_OK, effective_ids=True)
+        else "does not let its files be opened: Permission denied"
+    )
 
 
 def _unwritable(path: Path) -> str:
@@ -54,7 +58,7 @@ def _unwritable(path: Path) -> str:
         with tempfile.TemporaryFile(dir=there, prefix=".mattingd-"):
             return ""
     except NotADirectoryError:
-        return "is not a folder" if there == path else f"cannot be made: {shown(str(there))} is not a folder"
+        return "is not a folder" if there == path else f"cannot be made: {str(there)!r} is not a folder"
     except OSError as error:
-        verb = "cannot be written to" if there == path else f"cannot be made in {shown(str(there))}"
+        verb = "cannot be written to" if there == path else f"cannot be made in {str(there)!r}"
         return f"{verb}: {error.strerror}"

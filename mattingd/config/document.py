@@ -65,7 +65,8 @@ def _complaint(error: yaml.MarkedYAMLError) -> str:
     """The parser's complaint on one line."""
     if r"'\t'" in str(error.problem):
         return "has a tab here; indent with spaces"
-    return " ".join(f"is not valid YAML: {error.problem}".split())
+    parts = [part for part in (error.context, error.problem) if part]
+    return " ".join(f"is not valid YAML: {', '.join(parts)}".split())
 
 
 class _Loader(yaml.SafeLoader):

@@ -21,12 +21,14 @@ Changes = Mapping[str, Any]
 
 _PRESET = Shape(Preset, TypeAdapter(list[Preset], config=STRICT))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_ANY = Preset(background="#000000")
+"""In place of a preset that there is not, so that the changes to it can be checked; any change suits it."""
 
 
 def all_presets(own: Mapping[str, Changes]) -> tuple[dict[str, Preset], list[Problem]]:
     """The presets that come with the program and the team's ``own``, each made after the one it is ``like``.
 
-    A preset that could not be made is among them all the same, plain, so that its users are not blamed too.
+    A preset that could not be made is among them all the same, so that its users are not blamed too.
     """
     presets = dict(BUILT_IN)
     waiting = {name: changes for name, changes in own.items() if name not in BUILT_IN}
@@ -35,20 +37,21 @@ def all_presets(own: Mapping[str, Changes]) -> tuple[dict[str, Preset], list[Pro
     while ready := [name for name in waiting if _like(waiting[name]) in presets]:
         for name in ready:
             changes = waiting.pop(name)
-            rest = {key: value for key, value in changes.items() if key != "like"}
-            presets[name], wrong = _changed(presets[_like(changes)], rest, ("presets", name))
+            presets[name], wrong = _changed(presets[_like(changes)], changes, ("presets", name))
             problems += wrong
-    problems += [problem for name in waiting for problem in _astray(name, waiting, presets)]
-    return presets | dict.fromkeys(waiting, Preset()), problems
+    for name, changes in waiting.items():
+        problems += [*_astray(name, waiting, presets), *_changed(_ANY, changes, ("presets", name))[1]]
+    return presets | dict.fromkeys(waiting, _ANY), problems
 
 
 def folder_recipe(
     entry: FolderEntry, presets: Mapping[str, Preset], loc: Loc
 ) -> tuple[Preset, list[Problem]]:
     """The recipe of the hot folder ``entry``, which stands at ``loc``."""
+    preset, problems = _changed(presets.get(entry.preset, _ANY), entry.settings, (*loc, "settings"))
     if entry.preset not in presets:
-        return Preset(), [Problem((*loc, "preset"), _unknown(entry.preset, presets))]
-    return _changed(presets[entry.preset], entry.settings, (*loc, "settings"))
+        problems = [Problem((*loc, "preset"), _unknown(entry.preset, presets)), *problems]
+    return preset, problems
 
 
 def _like(changes: Changes) -> str:
@@ -73,9 +76,10 @@ def _unknown(name: str, presets: Mapping[str, object]) -> str:
 
 
 def _changed(base: Preset, changes: Changes, loc: Loc) -> tuple[Preset, list[Problem]]:
-    """``base`` with ``changes``, which stand at ``loc``."""
+    """``base`` with ``changes``, which stand at ``loc``; ``like`` among them has been followed already."""
     colour = _colour_problem(changes, loc)
-    sound = {key: value for key, value in changes.items() if not (colour and key == "background")}
+    done = {"like" if loc[0] == "presets" else "", "background" if colour else ""}
+    sound = {key: value for key, value in changes.items() if key not in done}
     preset, found = _PRESET.check(asdict(base) | sound)
     problems = [*colour, *(Problem((*loc, *problem.loc), problem.text) for problem in found)]
     return preset, problems or _missing_ground(preset, changes, loc)

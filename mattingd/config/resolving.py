@@ -116,9 +116,9 @@ def _inside(inner: tuple[Loc, Path], outer: tuple[Loc, Path], why: str) -> Itera
     """A problem where the one path is, or lies in, the other."""
     (loc, path), (other, around) = inner, outer
     if path == around:
-        yield Problem(loc, f"is the same folder as {place(other)} ({shown(str(around))}); {why}")
+        yield Problem(loc, f"is the same folder as {place(other)} ({str(around)!r}); {why}")
     elif path.is_relative_to(around):
-        yield Problem(loc, f"lies inside {place(other)} ({shown(str(around))}); {why}")
+        yield Problem(loc, f"lies inside {place(other)} ({str(around)!r}); {why}")
 
 
 def _contradictions(settings: Settings, mountinfo: str) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from mattingd.rules.settling import SettlePolicy
 TOKENS = ("date", "drop", "folder", "path", "stem", "preset")
 """What may stand in braces in ``layout``."""
 
+_LONGEST_NAME = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
@@ -39,6 +40,8 @@ def safe_name(text: str) -> str:
         raise ValueError('must be a name, without / \\ : * ? " < > | and control characters')
     if text.startswith(".") or text != text.strip() or text.endswith("."):
         raise ValueError("must not begin or end with a dot or a space")
+    if len(text.encode()) > _LONGEST_NAME:
+        raise ValueError(f"must be at most {_LONGEST_NAME} bytes long")
     return text
 
 
@@ -70,8 +73,11 @@ def _layout(text: str) -> str:
         raise ValueError("braces may only hold the name of a token")
     if not {"path", "stem"} & set(tokens):
         raise ValueError("must hold {path} or {stem}, or all cut-outs would have one name")
-    for part in Formatter().vformat(text, (), dict.fromkeys(TOKENS, "x")).split("/"):
-        safe_name(part)
+    try:
+        for part in Formatter().vformat(text, (), dict.fromkeys(TOKENS, "x")).split("/"):
+            safe_name(part)
+    except ValueError as error:
+        raise ValueError(f"each part {error}") from None
     return text
 
 

@@ -56,7 +56,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list):
-        return _BLOCK if isinstance(value, dict) else "a list"
+        return _BLOCK if isinstance(value, dict) else "a list" if value else "an empty one"
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 

@@ -1,0 +1,84 @@
+"""The presets that come with the program, and the fingerprint of a recipe."""
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mattingd.facts import Preset
+from mattingd.presets import BUILT_IN, DEFAULT, named, recipe_hash
+
+
+def test_the_five_presets_are_what_their_sources_say() -> None:
+    assert list(BUILT_IN) == ["avatar", "complex", "id-photo", "product", "transparent"]
+    portrait = named("id-photo")
+    assert (portrait.background, portrait.format, portrait.threshold, portrait.erode) == (
+        "#ffffff",
+        "jpeg",
+        22,
+        2,
+    )
+    assert (named("product").format, named("product").threshold, named("product").erode) == ("png", 8, 0)
+    assert (named("avatar").format, named("avatar").threshold, named("avatar").erode) == ("png", 6, 0)
+    assert (named("complex").threshold, named("complex").erode) == (26, 3)
+    assert all(preset.feather > 0 for name, preset in BUILT_IN.items() if name != DEFAULT)
+
+
+def test_the_default_leaves_the_matte_as_it_is() -> None:
+    preset = named(DEFAULT)
+    assert (preset.threshold, preset.erode, preset.feather, preset.background) == (0, 0, 0, None)
+
+
+def test_presets_cannot_be_changed_from_elsewhere() -> None:
+    with pytest.raises(TypeError):
+        BUILT_IN["mine"] = Preset()  # type: ignore[index]
+
+
+def test_an_unknown_name_is_told_with_the_known_ones() -> None:
+    with pytest.raises(
+        LookupError, match="no preset is called 'prodct'; known: avatar, complex, id-photo, product"
+    ):
+        named("prodct")
+
+
+def test_presets_that_write_jpeg_have_a_ground() -> None:
+    assert all(preset.background for preset in BUILT_IN.values() if preset.format == "jpeg")
+
+
+OTHER_VALUES: dict[str, Any] = {
+    "threshold": 7,
+    "threshold_mode": "hard",
+    "erode": 1.5,
+    "feather": 0.5,
+    "background": "#000000",
+    "format": "webp",
+    "quality": 50,
+    "on_empty": "publish",
+}
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(Preset)])
+def test_every_field_counts_in_the_fingerprint(name: str) -> None:
+    changed = replace(Preset(), **{name: OTHER_VALUES[name]})
+    assert recipe_hash(changed, "cv-unet") != recipe_hash(Preset(), "cv-unet")
+
+
+def test_the_model_counts_in_the_fingerprint() -> None:
+    assert recipe_hash(Preset(), "cv-unet") != recipe_hash(Preset(), "another")
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_one_and_one_point_nought_are_the_same_recipe(erode: int, feather: int) -> None:
+    whole, broken = Preset(erode=erode, feather=feather), Preset(erode=float(erode), feather=float(feather))
+    assert recipe_hash(whole, "m") == recipe_hash(broken, "m")
+
+
+def test_the_fingerprint_is_the_same_in_another_process() -> None:
+    code = "from mattingd.presets import *; print(*(recipe_hash(named(n), 'cv-unet') for n in BUILT_IN))"
+    env = {"PYTHONHASHSEED": "12345"}
+    there = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
+    assert there.stdout.split() == [recipe_hash(preset, "cv-unet") for preset in BUILT_IN.values()]
