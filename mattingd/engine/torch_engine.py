@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import safetensors.torch
 import torch
 
@@ -124,7 +125,9 @@ class TorchEngine:
     @torch.inference_mode()
     def _infer(self, batch: Pictures) -> Mattes:
         spec, dtype = self.spec, DTYPES[self._precision]
-        x = torch.from_numpy(batch).to(self._kind).permute(0, 3, 1, 2).float()
+        # torch takes neither read-only nor mirrored arrays; such a batch is copied.
+        pixels = np.require(batch, requirements=("C", "W"))
+        x = torch.from_numpy(pixels).to(self._kind).permute(0, 3, 1, 2).float()
         mean, std = (torch.tensor(v, device=self._kind).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
         x = ((x * spec.scale - mean) / std).to(dtype, memory_format=torch.channels_last)
         y = self._network()(x).logits[:, 0].float()

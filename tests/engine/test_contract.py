@@ -1,0 +1,78 @@
+"""Every engine against the one contract suite, and the rules that need no engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from contract_suite import CHECKS
+from hypothesis import given
+from hypothesis import strategies as st
+from test_engine import CountingEngine
+
+from mattingd.engine import catalog
+from mattingd.engine.contract import Timing, smallest_good_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mattingd.engine.contract import Engine, Precision
+
+    Factory = Callable[[], Engine]
+
+
+def shipped(device: catalog.Device, precision: Precision) -> Factory:
+    return lambda: catalog.load("cv-unet", device, precision, threads=1)
+
+
+ENGINES = [
+    pytest.param(CountingEngine, id="counting"),
+    pytest.param(shipped("cpu", "fp32"), id="cv-unet-cpu", marks=pytest.mark.model),
+    pytest.param(shipped("cuda", "fp32"), id="cv-unet-cuda", marks=[pytest.mark.model, pytest.mark.gpu]),
+]
+
+
+@pytest.fixture
+def no_gpu_no_test(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("gpu"):
+        import torch  # noqa: PLC0415
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
+@pytest.mark.usefixtures("no_gpu_no_test")
+@pytest.mark.parametrize("make", ENGINES)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(check: Callable[[Factory], None], make: Factory) -> None:
+    check(make)
+
+
+def test_the_face_and_the_catalog_need_no_torch() -> None:
+    code = (
+        "import sys; from mattingd.engine import catalog, contract, golden; catalog.entry();"
+        "sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def timings(*rates: tuple[int, float]) -> list[Timing]:
+    return [Timing((32, 32), batch, batch / rate) for batch, rate in rates]
+
+
+def test_the_smallest_batch_within_five_percent_wins() -> None:
+    assert smallest_good_batch(timings((1, 10.0), (2, 10.4), (4, 10.1))) == 1
+    assert smallest_good_batch(timings((1, 10.0), (2, 19.0), (4, 19.9), (8, 30.0), (16, 31.0))) == 8
+    assert smallest_good_batch(timings((4, 7.0))) == 4
+
+
+@given(st.dictionaries(st.integers(1, 64), st.floats(0.1, 1000), min_size=1))
+def test_the_chosen_batch_is_good_and_none_smaller_is(rates: dict[int, float]) -> None:
+    measured = timings(*rates.items())
+    chosen = smallest_good_batch(measured)
+    best = max(t.rate for t in measured)
+    good = {t.batch for t in measured if t.rate >= best / 1.05 * (1 + 1e-9)}
+    assert chosen <= min(good)
+    assert rates[chosen] >= best / 1.05 * (1 - 1e-9)
