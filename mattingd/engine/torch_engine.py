@@ -118,6 +118,8 @@ class TorchEngine:
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise OutOfMemory(f"{len(batch)} pictures do not fit on the GPU") from error
+        except MemoryError as error:
+            raise OutOfMemory(f"{len(batch)} pictures do not fit in memory") from error
         except RuntimeError as error:
             raise self._judged(error, len(batch)) from error
         return mattes

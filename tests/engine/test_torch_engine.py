@@ -1,0 +1,208 @@
+"""The shipped model as such: its file, its self-test, its precisions, and how failures are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from contract_suite import scene
+
+from mattingd.engine import catalog, golden
+from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
+from mattingd.engine.cv_unet import CvUnet, fuse, slow_depthwise_avoided
+from mattingd.engine.torch_engine import TorchEngine, choose_device
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def engine() -> TorchEngine:
+    model = catalog.entry()
+    return TorchEngine(model, catalog.weights(model), "cpu", "fp32", threads=1)
+
+
+def test_the_weights_fit_the_package() -> None:
+    content = catalog.weights(catalog.entry())
+    assert len(content) <= 12_000_000
+    assert hashlib.sha256(content).hexdigest() == catalog.entry().spec.sha256
+
+
+def test_unknown_models_are_named() -> None:
+    with pytest.raises(KeyError, match="there is cv-unet"):
+        catalog.entry("u3net")
+
+
+def test_damaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = catalog.entry()
+    other = dataclasses.replace(model, spec=dataclasses.replace(model.spec, sha256="f" * 64))
+    with pytest.raises(EngineFault, match="is damaged"):
+        catalog.weights(other)
+    with pytest.raises(EngineFault, match="missing from the package"):
+        catalog.weights(dataclasses.replace(model, file="gone.safetensors"))
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    content = safetensors.torch.save({"something": torch.zeros(3)})
+    with pytest.raises(EngineFault, match="do not fit"):
+        TorchEngine(catalog.entry(), content, "cpu")
+    with pytest.raises(EngineFault, match="do not fit"):
+        TorchEngine(catalog.entry(), b"no safetensors at all", "cpu")
+
+
+def test_the_self_test_notices_a_slightly_different_network() -> None:
+    model = catalog.entry()
+    tensors = safetensors.torch.load(catalog.weights(model))
+    tensors["spread.weight"] = tensors["spread.weight"].flip(0)
+    with pytest.raises(EngineFault, match="off by"):
+        TorchEngine(model, safetensors.torch.save(tensors), "cpu", "fp32").self_test()
+
+
+def test_the_expected_result_tells_ball_from_backdrop() -> None:
+    expected = np.asarray(catalog.entry().golden)
+    assert expected.shape == (golden.CELLS, golden.CELLS)
+    assert expected.max() > 0.9
+    assert expected.min() < 0.1
+    assert (
+        golden.deviation(np.full((golden.SIDE, golden.SIDE), np.nan, np.float32), expected.tolist()) == np.inf
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_precision_passes_the_self_test(precision: str) -> None:
+    engine = catalog.load(device="cpu", precision=precision, threads=1)
+    engine.self_test()
+    assert engine.device.precision == precision
+
+
+def test_a_lower_precision_says_nearly_the_same(engine: TorchEngine) -> None:
+    lower = catalog.load(device="cpu", precision="bf16", threads=1)
+    picture = golden.picture()
+    assert np.abs(lower.matte(picture) - engine.matte(picture)).mean() < 0.004
+
+
+def test_precision_is_settled_by_warming_up() -> None:
+    engine = catalog.load(device="cpu", threads=1)
+    assert engine.device.precision == "fp32"
+    found = engine.warm_up([(128, 128), (96, 160)], batch_sizes=(1, 2))
+    assert engine.device.precision in {"fp32", "bf16"}
+    assert found.batch_size in {1, 2}
+    engine.self_test()
+
+
+def test_a_failing_allocation_is_out_of_memory(engine: TorchEngine) -> None:
+    huge = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (1 << 20, 416, 416, 3))
+    with pytest.raises(OutOfMemory, match="do not fit"):
+        engine.matte(huge)
+    engine.self_test()
+
+
+LITTLE_MEMORY = """
+import resource, numpy as np
+from mattingd.engine import catalog
+from mattingd.engine.contract import OutOfMemory
+engine = catalog.load(device="cpu", precision="fp32", threads=1)
+engine.self_test()
+batch = np.zeros((400, 416, 416, 3), np.uint8)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 500_000_000,) * 2)
+try:
+    engine.matte(batch)
+except OutOfMemory as error:
+    print(error)
+engine.self_test()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and limits the address space")
+def test_torch_running_out_of_memory_is_out_of_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "400 pictures do not fit in memory\n"
+
+
+def test_non_finite_results_are_a_bad_batch() -> None:
+    model = catalog.entry()
+    tensors = safetensors.torch.load(catalog.weights(model))
+    tensors["last.bias"] = torch.full_like(tensors["last.bias"], float("nan"))
+    engine = TorchEngine(model, safetensors.torch.save(tensors), "cpu", "fp32")
+    with pytest.raises(BadBatch, match="not finite"):
+        engine.matte(scene(model.spec, 0))
+
+
+def test_asking_for_a_gpu_that_is_not_there() -> None:
+    assert choose_device("cpu") == "cpu"
+    if torch.cuda.is_available():
+        assert choose_device("auto") == "cuda"
+    else:
+        assert choose_device("auto") == "cpu"
+        with pytest.raises(EngineFault, match="no usable CUDA device"):
+            choose_device("cuda")
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_every_precision_says_the_same() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    reference = catalog.load(device="cpu", precision="fp32").matte(golden.picture())
+    for precision in ("fp32", "fp16", "bf16"):
+        engine = catalog.load(device="cuda", precision=precision)
+        engine.self_test()
+        assert np.abs(engine.matte(golden.picture()) - reference).mean() < 0.004
+
+
+@pytest.mark.gpu
+def test_a_full_gpu_is_out_of_memory_and_recovers() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    engine = catalog.load(device="cuda", precision="fp32")
+    torch.cuda.set_per_process_memory_fraction(0.01)
+    try:
+        with pytest.raises(OutOfMemory):
+            engine.matte(np.zeros((256, 512, 512, 3), np.uint8))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    engine.self_test()
+
+
+def randomised(net: CvUnet) -> CvUnet:
+    with torch.no_grad():
+        for name, value in net.state_dict().items():
+            if name.endswith("running_mean"):
+                value.normal_(0, 0.1)
+            elif name.endswith("running_var"):
+                value.uniform_(0.5, 2)
+    return net
+
+
+def test_fusing_changes_nothing() -> None:
+    torch.manual_seed(0)
+    net = randomised(CvUnet()).eval()
+    x = torch.rand(1, 3, 64, 96) * 2 - 1
+    with torch.no_grad():
+        before = net(x).logits
+        after = fuse(net)(x).logits
+    assert before.shape == (1, 1, 64, 96)
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(2, 1), (1, 2), (1, 1), (1, 3)])
+def test_the_fast_depthwise_convolution_is_the_same_convolution(stride: int, dilation: int) -> None:
+    torch.manual_seed(1)
+    x, weight, bias = torch.randn(2, 6, 12, 10), torch.randn(6, 1, 3, 3), torch.randn(6)
+    results = []
+    for run in (
+        lambda a, w, b: slow_depthwise_avoided(a, w, b, stride, dilation),
+        lambda a, w, b: torch.nn.functional.conv2d(a, w, b, stride, dilation, dilation, 6),
+    ):
+        leaves = [t.clone().requires_grad_() for t in (x, weight, bias)]
+        y = run(*leaves)
+        y.square().sum().backward()
+        results.append([y, *(leaf.grad for leaf in leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
