@@ -5,7 +5,7 @@ Writes go to the journal, all of a turn in one transaction; only then are the de
 
 from dataclasses import dataclass
 
-from mattingd.facts import Chore, Naming, Output, Preset, Recipe, Stamp
+from mattingd.facts import Chore, ExitCode, Naming, Output, PictureLimits, Preset, Recipe, Stamp
 
 # --- commands to the journal: one transaction a turn, before any deed ---
 
@@ -119,6 +119,7 @@ class DoChore:
     chore: Chore
     outputs: tuple[Output, ...]
     notes: tuple[str, ...]
+    folder: int
     source: bytes
     reason: str
 
@@ -178,7 +179,7 @@ class KillEngine:
 class Stop:
     """End the daemon: all children, then the process, with this exit code."""
 
-    code: int
+    code: ExitCode
     reason: str
 
 
@@ -198,3 +199,34 @@ Deed = (
     | Stop
 )
 Command = Write | Deed
+
+
+# --- the first thing a child is sent ---
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a picture worker needs to know besides its commands."""
+
+    worker: int
+    roots: dict[int, bytes]
+    """Where each hot folder lies."""
+    output_root: str
+    instance: str
+    """Tells our temp files from those of another daemon."""
+    limits: PictureLimits
+    side: int
+    """Of the network's geometry: see `fitting.fit`."""
+    multiple: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOrder:
+    """Which engine is wanted."""
+
+    model: str
+    device: str
+    precision: str
+    threads: int | None
+    require_gpu: bool = False
+    """Rather no engine than one on the processor."""

@@ -1,7 +1,7 @@
 """The file operations the promises rest on, one small method each.
 
-Handed to whoever touches files, so that a test can stand between any two of them. Never follows a symbolic link
-inside a hot folder, never replaces a file, and makes a name durable before it says so.
+Handed to whoever touches files, so that a test can stand between any two of them. Never follows a symbolic
+link inside a hot folder, never replaces a file, and makes a name durable before it says so.
 """
 
 import ctypes
@@ -58,8 +58,8 @@ class Disk:
     def source(self, root: bytes, path: bytes) -> Iterator[int]:
         """Open a source for reading; yields a descriptor.
 
-        Every component is opened by itself and without following links, so that nothing outside the hot folder
-        can be reached whatever is renamed meanwhile. A pipe does not block.
+        Every component is opened by itself and without following links, so that nothing outside the hot
+        folder can be reached whatever is renamed meanwhile. A pipe does not block.
 
         Raises:
             NotAFileError: it is no regular file.
@@ -169,7 +169,7 @@ class Disk:
         raise OSError(number, os.strerror(number), final)
 
     def _publish_by_claim(self, temp: str, final: str) -> bool:
-        """For file systems that cannot rename without replacing: claim the name, check, rename over the claim."""
+        """Where renames cannot refuse to replace: claim the name, check, rename over the claim."""
         try:
             claim = os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
         except FileExistsError:

@@ -46,6 +46,8 @@ class Fit:
 
 
 OutputFormat = Literal["png", "webp", "tiff", "jpeg"]
+EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+"""What a finished file's name ends in."""
 
 
 @dataclass(frozen=True, slots=True)

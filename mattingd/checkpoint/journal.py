@@ -6,6 +6,7 @@ output gets is asked of the placing rules; that two outputs never share one is h
 """
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ class Checkpoint:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA foreign_keys=ON")
             self._migrate()
+        self.instance = self._meta("instance", "") or self._name_instance()
+        """Names this journal's temp files; stays the same for its whole life."""
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +99,11 @@ class Checkpoint:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise JournalError(damaged(self.path))
+
+    def _name_instance(self) -> str:
+        name = secrets.token_hex(4)
+        self._set_meta("instance", name)
+        return name
 
     # --- start ---
 

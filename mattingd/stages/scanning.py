@@ -1,10 +1,11 @@
 """One hot folder as it really is: scans, single looks, and what differs from what was told before.
 
-Runs as a thread per hot folder. Events only shorten the way to a look; a complete scan comes round regardless.
-Tells differences only, so that a rescan of 100,000 settled files is no burst of facts. Knows nothing of jobs.
+Runs as a thread per hot folder. Events only shorten the way to a look; a complete scan comes round
+regardless. Tells differences only, so that a rescan of 100,000 settled files is no burst of facts. Knows nothing of jobs.
 """
 
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -100,6 +101,7 @@ class Scanner(threading.Thread):
     # --- the thread ---
 
     def run(self) -> None:
+        """Scan, look and wait until stopped."""
         try:
             self._run()
         except BaseException as error:  # noqa: BLE001 - no thread dies in silence
@@ -150,7 +152,7 @@ class Scanner(threading.Thread):
             elif path:
                 self._rescan = self._rescan or self._below_is_known(path)
             return
-        if not path or os.path.stat.S_ISDIR(status.st_mode):
+        if not path or stat.S_ISDIR(status.st_mode):
             for found, look in self._walk(path):
                 self._report(found, look)
         elif self._wants(path):

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
 
 OUR_OWN_LOOKS = frozenset({"opened", "closed_no_write"})
 """What merely reading a file causes: reacting to it would make the daemon trigger itself."""
@@ -43,7 +42,7 @@ class Watcher:
     """Notifications for any number of hot folders, on one thread of watchdog's."""
 
     def __init__(self) -> None:
-        self._observer: BaseObserver = Observer()
+        self._observer = Observer()
         self._observer.start()
 
     def watch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:

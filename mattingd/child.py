@@ -1,0 +1,48 @@
+"""The program of a child process: `python -m mattingd.child worker|engine SOCKET PARENT`. Not for people."""
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+from mattingd.children import connect
+
+if TYPE_CHECKING:
+    from mattingd.commands import EngineOrder
+    from mattingd.engine.contract import Engine
+
+TEST_ENGINE = "MATTINGD_TEST_ENGINE"
+"""Set to 1, the engine is the module `mattingd_test_engine` of whoever runs the tests; `status` says so."""
+
+
+def worker(number: str, parent: str) -> None:
+    """A picture worker."""
+    from mattingd.disk import Disk  # noqa: PLC0415 - each child loads only what it needs
+    from mattingd.stages import pictures  # noqa: PLC0415
+
+    receive, send = connect(number, parent)
+    pictures.serve(receive, send, Disk())
+
+
+def engine(number: str, parent: str) -> None:
+    """The engine child."""
+    from mattingd.stages import inferring  # noqa: PLC0415
+
+    receive, send = connect(number, parent)
+    inferring.serve(receive, send, make_engine)
+
+
+def make_engine(order: "EngineOrder") -> "Engine":
+    """The engine an order asks for."""
+    if os.environ.get(TEST_ENGINE) == "1":
+        return cast("Engine", importlib.import_module("mattingd_test_engine").make(order))
+    from mattingd.engine import catalog  # noqa: PLC0415
+
+    return catalog.load(order.model, order.device, order.precision, order.threads)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    try:
+        {"worker": worker, "engine": engine}[sys.argv[1]](*sys.argv[2:])
+    except (EOFError, ConnectionError):
+        sys.exit(0)

@@ -1,0 +1,115 @@
+"""Child processes: started, spoken to and buried.
+
+Each child has a socket pair and two threads here: one hands out what the child says, one writes what it is
+told, so that nobody else ever waits for a child. A child ends when the daemon does, however the daemon ends.
+"""
+
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+Message = tuple[Any, bytes | None]
+"""A fact or command, and pixels in transit beside it."""
+
+_PR_SET_PDEATHSIG = 1
+KEEP_PAGES = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "OMP_WAIT_POLICY": "passive",
+}
+"""Children work on ever the same large arrays: giving their pages back to the kernel and fetching them again
+costs up to 2.7 times the work itself, and threads that spin while they wait starve their neighbours."""
+
+
+class Child:
+    """A running child process."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        heard: Callable[[Message], None],
+        ended: Callable[[int], None],
+        environment: Mapping[str, str] | None = None,
+        keep: Sequence[int] = (),
+    ) -> None:
+        """Start a child.
+
+        Args:
+            command: its command line; the number of its end of the socket and our process are appended.
+            heard: called on the child's reader thread with everything it says, in order.
+            ended: called last on that thread, with the return code (negative: the signal).
+            environment: added to our own.
+            keep: descriptors it inherits, such as the lock: while it lives, the lock is held.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [*command, str(theirs.fileno()), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *keep),
+                env={**os.environ, **KEEP_PAGES, **(environment or {})},
+                process_group=0,
+            )
+        self._connection = Connection(ours.detach())
+        self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._heard = heard
+        self._ended = ended
+        for target in (self._read, self._write):
+            threading.Thread(target=target, name=f"child-{self.process.pid}", daemon=True).start()
+
+    def tell(self, message: Message) -> None:
+        """Send something; never waits."""
+        self._outgoing.put(message)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
+    def _read(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self._heard(self._connection.recv())
+        self._outgoing.put(None)
+        self.process.kill()
+        self._ended(self.process.wait())
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError):
+            while (message := self._outgoing.get()) is not None:
+                self._connection.send(message)
+
+
+def how_it_ended(code: int) -> str:
+    """A return code in plain words."""
+    if code >= 0:
+        return f"it ended with code {code}"
+    try:
+        return f"it was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"it was ended by signal {-code}"
+
+
+def connect(number: str, parent: str) -> tuple[Callable[[], Message], Callable[[Message], None]]:
+    """The child's side: receive and send over the socket whose number stands on the command line.
+
+    From here on the child dies with its parent, and only so: what a terminal or systemd sends to the whole
+    group is for the parent to decide on.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        sys.exit(0)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    connection = Connection(int(number))
+    return connection.recv, connection.send

@@ -1,0 +1,77 @@
+"""The daemon's standing on the machine: one per state directory, known to systemd, stopped by signals."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+LOCK = "lock"
+"""Name of the lock file in the state directory."""
+
+
+class LockedError(Exception):
+    """Another daemon works with this state directory; the message says which process."""
+
+
+class Lock:
+    """The state directory belongs to us, and to our children as long as one of them lives."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            LockedError: somebody holds it.
+            OSError: the directory cannot be written.
+        """
+        self.descriptor = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self.descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self.descriptor)
+            raise LockedError(
+                f"another mattingd (process {holder}) works with {state_dir}:"
+                " stop it first, or use another state_dir"
+            ) from None
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give it back."""
+        os.close(self.descriptor)
+
+
+class Notifier:
+    """Tells systemd how we are (sd_notify(3)); does nothing where systemd does not ask."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+
+    def tell(self, **state: str | int) -> None:
+        """Send e.g. ``READY=1``, ``STATUS=...``, ``WATCHDOG=1``."""
+        if not self._address:
+            return
+        message = "\n".join(f"{key}={value}" for key, value in state.items())
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(message.encode(), self._address)
+
+    @staticmethod
+    def watchdog_seconds() -> float | None:
+        """How often systemd wants to hear from us: half of what the unit allows; None when it does not."""
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        return int(microseconds) / 2_000_000 if microseconds.isdigit() else None
+
+
+def on_signals(stop: Callable[[str], None]) -> None:
+    """Call `stop` with the signal's name at each SIGTERM and SIGINT.
+
+    SIGIO is ignored: the kernel sends it when somebody opens a file for writing on which we just asked for a
+    lease, and its default is to end the process.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: stop(signal.Signals(received).name))
+    signal.signal(signal.SIGIO, signal.SIG_IGN)

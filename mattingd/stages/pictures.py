@@ -1,0 +1,313 @@
+"""The picture worker: reads a picture, keeps it while its matte is made, finishes, writes and publishes it.
+
+One process, one operation at a time. It decides nothing: it says what happened and the conductor says what is
+next. A hostile picture takes down this process and no other.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mattingd import clock
+from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read
+from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
+from mattingd.facts import (
+    Chore,
+    ChoreDone,
+    Fact,
+    Fault,
+    Faulted,
+    Finished,
+    Fit,
+    Lost,
+    NeedsRoom,
+    Output,
+    Preset,
+    Published,
+    ReadOk,
+    Stamp,
+    Taken,
+    WorkerUp,
+)
+from mattingd.imaging import composing, fitting, matte, reading, refining, writing
+from mattingd.imaging.reading import Picture, PictureError
+
+MEGABYTE = 1_000_000
+
+
+Answer = tuple[Fact, bytes | None]
+"""A fact and, beside it, pixels in transit."""
+
+_KINDS = {"unsupported": Fault.UNSUPPORTED, "truncated": Fault.TRUNCATED}
+
+
+class Trouble(Exception):  # noqa: N818 - a fault on its way to becoming a fact
+    """An operation cannot go on; becomes a `Faulted`."""
+
+    def __init__(self, fault: Fault, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = fault
+        self.reason = reason
+
+
+class Worker:
+    """Does the operations of one worker process."""
+
+    def __init__(self, bench: Bench, disk: Disk) -> None:
+        self.bench = bench
+        self.disk = disk
+        self._held: dict[int, tuple[Picture, Fit]] = {}
+
+    def perform(self, command: Any, payload: bytes | None) -> Answer | None:
+        """Do one command; None for those that are not answered.
+
+        Args:
+            command: `Read`, `Finish`, `Publish`, `DoChore` or `Discard`.
+            payload: for `Finish` the matte, float32[net_h,net_w] as bytes.
+        """
+        match command:
+            case Discard(job=job):
+                self._held.pop(job, None)
+                return None
+            case DoChore():
+                return self._chore(command), None
+        try:
+            return self._operate(command, payload)
+        except Trouble as trouble:
+            fault = Faulted(self.bench.worker, command.job, trouble.fault, trouble.reason)
+        except PictureError as error:
+            fault = Faulted(self.bench.worker, command.job, _KINDS.get(error.kind, Fault.BAD), str(error))
+        except (ValueError, cv2.error, ArithmeticError, LookupError) as error:
+            reason = f"it could not be processed ({type(error).__name__}: {error})"
+            fault = Faulted(self.bench.worker, command.job, Fault.BAD, " ".join(reason.split()))
+        self._held.pop(command.job, None)
+        return fault, None
+
+    def _operate(self, command: Read | Finish | Publish, payload: bytes | None) -> Answer:
+        match command:
+            case Read():
+                return self._read(command)
+            case Finish():
+                return self._finish(command, payload or b""), None
+            case Publish():
+                with _output_faults():
+                    return self._publish(command), None
+
+    # --- read ---
+
+    def _read(self, command: Read) -> Answer:
+        started = clock.monotonic_ns()
+        with _source_faults(), self.disk.source(self.bench.roots[command.folder], command.path) as file:
+            self._same(file, command.stamp)
+            self._not_too_heavy(command.stamp.size)
+            data = self.disk.read_all(file, command.stamp.size)
+            self._same(file, command.stamp)
+        header = reading.probe(data, self.bench.limits)
+        pixels = header.width * header.height
+        if pixels > command.grant:
+            return NeedsRoom(self.bench.worker, command.job, pixels), None
+        picture = reading.read(data, self.bench.limits)
+        height, width = picture.rgb.shape[:2]
+        fit = fitting.fit(width, height, side=self.bench.side, multiple=self.bench.multiple)
+        net = fitting.to_net(picture.srgb, fit)
+        self._held[command.job] = picture, fit
+        digest = hashlib.sha256(data).digest()
+        seconds = _since(started)
+        return ReadOk(self.bench.worker, command.job, digest, fit, seconds, picture.notes), net.tobytes()
+
+    def _same(self, file: int, admitted: Stamp) -> None:
+        """Size and time are those the job was admitted with: before and after every byte was read."""
+        now = self.disk.stamp(file)
+        if (now.size, now.mtime_ns) != (admitted.size, admitted.mtime_ns):
+            raise Trouble(Fault.CHANGED, "it was saved again while it waited")
+
+    def _not_too_heavy(self, size: int) -> None:
+        if size == 0:
+            raise Trouble(Fault.BAD, "the file is empty; copy it again")
+        if size > self.bench.limits.max_megabytes * MEGABYTE:
+            limit = self.bench.limits.max_megabytes
+            raise Trouble(
+                Fault.BAD,
+                f"the file has {size / MEGABYTE:.0f} MB, more than the {limit:g} MB that `limits.max_megabytes`"
+                " allows; make it smaller or raise the limit",
+            )
+
+    # --- finish ---
+
+    def _finish(self, command: Finish, alpha: bytes) -> Fact:
+        started = clock.monotonic_ns()
+        picture, fit = self._held[command.job]
+        small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
+        data, (height, width) = cut_out(picture, small, command.preset)
+        with _output_faults():
+            outputs = tuple(self._write(command.job, each, data, width, height) for each in command.outputs)
+        return Finished(self.bench.worker, command.job, outputs, _since(started))
+
+    def _write(self, job: int, output: Output, data: bytes, width: int, height: int) -> Output:
+        """Write a temp file, read it back from the disk and decode it: only what was seen whole is prepared."""
+        final = self._path(output.place.path)
+        self.disk.make_directories(os.path.dirname(final))
+        temp = self._temp(job, output)
+        self.disk.write(temp, data)
+        written = self.disk.read_back(temp)
+        digest = hashlib.sha256(written).digest()
+        if digest != hashlib.sha256(data).digest():
+            raise Trouble(Fault.OUTPUT, "what was read back from the output disk is not what was written")
+        writing.verify(written, width, height)
+        name = os.path.basename(temp)
+        return Output(output.ordinal, output.place, name, digest, len(written))
+
+    # --- publish ---
+
+    def _publish(self, command: Publish) -> Fact:
+        """Also the way an interrupted publication is taken up again, so every step may have been done before."""
+        for output in command.outputs:
+            final = self._path(output.place.path)
+            temp = self._temp(command.job, output)
+            if self._is_ours(final, output):
+                self.disk.remove(temp)
+            elif self.disk.size(final) is not None:
+                return Taken(self.bench.worker, command.job, output.ordinal)
+            elif self.disk.size(temp) != output.size:
+                return Lost(self.bench.worker, command.job)
+            elif not self.disk.publish(temp, final):
+                return Taken(self.bench.worker, command.job, output.ordinal)
+            self.disk.sync_directory(os.path.dirname(final))
+        return Published(self.bench.worker, command.job)
+
+    def _is_ours(self, final: str, output: Output) -> bool:
+        """Whether the final name already holds just what was prepared."""
+        if output.size is None or self.disk.size(final) != output.size:
+            return False
+        try:
+            return hashlib.sha256(self.disk.read_back(final)).digest() == output.sha256
+        except OSError:
+            return False
+
+    # --- chores ---
+
+    def _chore(self, command: DoChore) -> Fact:
+        try:
+            match command.chore:
+                case Chore.NOTE:
+                    self._write_note(command)
+                case Chore.UNNOTE:
+                    self._remove_notes(command.notes)
+                case Chore.SWEEP:
+                    for output in command.outputs:
+                        self.disk.remove(self._temp(command.job, output))
+        except OSError as error:
+            return ChoreDone(self.bench.worker, command.job, command.chore, error.strerror or str(error))
+        return ChoreDone(self.bench.worker, command.job, command.chore)
+
+    def _write_note(self, command: DoChore) -> None:
+        for note in command.notes:
+            final = self._path(note)
+            directory = os.path.dirname(final)
+            self.disk.make_directories(directory)
+            temp = os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{command.job}-note.tmp")
+            root = self.bench.roots.get(command.folder, b"")
+            self.disk.write(temp, note_text(os.path.join(root, command.source), command.reason))
+            self.disk.replace(temp, final)
+            self.disk.sync_directory(directory)
+
+    def _remove_notes(self, notes: tuple[str, ...]) -> None:
+        """Remove notes, and the folders that held nothing else, up to `_failed`."""
+        for note in notes:
+            self.disk.remove(self._path(note))
+            directory = os.path.dirname(note)
+            while "_failed" in directory.split("/") and self._removed(directory):
+                directory = os.path.dirname(directory)
+
+    def _removed(self, directory: str) -> bool:
+        return self.disk.remove_directory_if_empty(self._path(directory))
+
+    # --- small ---
+
+    def _path(self, relative: str) -> str:
+        return os.path.join(self.bench.output_root, relative)
+
+    def _temp(self, job: int, output: Output) -> str:
+        """Hidden, in the target's directory, and the same name at every attempt."""
+        directory = os.path.dirname(self._path(output.place.path))
+        return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-{output.ordinal}.tmp")
+
+
+def cut_out(
+    picture: Picture, small: npt.NDArray[np.float32], preset: Preset
+) -> tuple[bytes, tuple[int, int]]:
+    """From a picture and its matte at network size to the bytes of a finished file, and its (height, width)."""
+    alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
+    composed = composing.compose(picture, alpha, preset)
+    height, width = composed.pixels.shape[:2]
+    return writing.encode(composed, preset), (height, width)
+
+
+def note_text(source: bytes, reason: str) -> bytes:
+    """The error note: what, why, what to do. Plain UTF-8, readable in any editor."""
+    path = source.decode("utf-8", "replace")
+    name = os.path.basename(path)
+    return (
+        f"No cut-out was made of {name}.\n\n"
+        f"Why:        {reason}.\n"
+        f"What to do: put a corrected picture in its place under the same name; it is then done by itself and\n"
+        f"            this note disappears. `mattingd retry` tries the same file again.\n"
+        f"Original:   {path} (it was not changed)\n"
+    ).encode()
+
+
+@contextlib.contextmanager
+def _source_faults() -> Iterator[None]:
+    """What goes wrong on the source side, by what it means for the picture."""
+    try:
+        yield
+    except NotAFileError as error:
+        raise Trouble(Fault.UNSUPPORTED, error.strerror or "it is no file") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Trouble(Fault.GONE, "it was taken out of the hot folder before it was read") from error
+    except PermissionError as error:
+        reason = "it may not be read: give the daemon's user the right to read it"
+        raise Trouble(Fault.BUSY, reason) from error
+    except OSError as error:
+        raise Trouble(Fault.BUSY, f"it cannot be read at present: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _output_faults() -> Iterator[None]:
+    """What goes wrong on the output side is never the picture's fault."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"the cut-out cannot be written: {error.strerror or error}"
+        raise Trouble(Fault.OUTPUT, reason) from error
+
+
+def _since(started: int) -> float:
+    return (clock.monotonic_ns() - started) / clock.SECOND
+
+
+def serve(
+    receive: Callable[[], tuple[Any, bytes | None]], send: Callable[[Answer], None], disk: Disk
+) -> None:
+    """The life of a worker process: get a bench, say that it is up, do what comes.
+
+    Args:
+        receive: the next (command, payload); raises EOFError when the daemon is gone.
+        send: an answer.
+        disk: file operations.
+    """
+    cv2.setNumThreads(1)
+    bench, _ = receive()
+    worker = Worker(bench, disk)
+    send((WorkerUp(bench.worker, os.getpid()), None))
+    while True:
+        command, payload = receive()
+        answer = worker.perform(command, payload)
+        if answer is not None:
+            send(answer)
