@@ -27,6 +27,11 @@ def parser() -> argparse.ArgumentParser:
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
     trains.add_argument("--minutes", type=float, default=Recipe.minutes)
     trains.add_argument("--steps", type=int, default=Recipe.steps)
+    trains.add_argument(
+        "--side", type=int, help="train at this network side only (default: growing, 224 to 416)"
+    )
+    trains.add_argument("--pixels", type=int, default=Recipe.pixels, help="pixels in a batch")
+    trains.add_argument("--save-seconds", type=float, default=Recipe.save_seconds)
     exports = verbs.add_parser("export", help="write the averaged weights into the package")
     exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
@@ -41,7 +46,17 @@ def recipe(given: argparse.Namespace) -> Recipe:
     """The run that the command line describes."""
     usual = given.data.parent / "weights" / ENCODER
     encoder = given.encoder or (usual if usual.exists() else None)
-    return Recipe(given.data, encoder, given.out, given.minutes, given.steps)
+    sides = Recipe.sides if given.side is None else ((1.0, (given.side,)),)
+    return Recipe(
+        given.data,
+        encoder,
+        given.out,
+        minutes=given.minutes,
+        steps=given.steps,
+        pixels=given.pixels,
+        sides=sides,
+        save_seconds=given.save_seconds,
+    )
 
 
 def main(arguments: list[str]) -> None:

@@ -15,30 +15,36 @@ UNDECIDED = 128
 """Value of a trimap's undecided band in the `pets` masks."""
 
 
-def blurred_foreground(image: Plane, alpha: Plane, radius: int) -> tuple[Plane, Plane]:
-    """One pass of blur fusion (Forte 2021, "Approximate fast foreground colour estimation")."""
+OPAQUE = 0.98
+CLOSE = 0.02
+
+
+def fused(image: Plane, fore: Plane, back: Plane, alpha: Plane, radius: int) -> tuple[Plane, Plane]:
+    """One pass of blur fusion (Forte 2021, "Approximate fast foreground colour estimation").
+
+    Both layers [H,W,3] are averaged over a box where they count; the foreground then takes up what the two
+    averages leave unexplained of the picture.
+    """
     size = (2 * radius + 1, 2 * radius + 1)
     a = alpha[..., None]
     weight = cv2.blur(alpha, size)[..., None]
-    fore = cv2.blur(image * a, size) / (weight + 1e-5)
-    back = cv2.blur(image * (1 - a), size) / (1 - weight + 1e-5)
-    return fore, back
+    smooth = cv2.blur(fore * a, size) / (weight + 1e-5)
+    behind = cv2.blur(back * (1 - a), size) / (1 - weight + 1e-5)
+    return np.clip(smooth + a * (image - a * smooth - (1 - a) * behind), 0, 1), behind
 
 
 def estimate_foreground(image: Array, alpha: Plane) -> Array:
     """Colours [H,W,3] of the subject, extended outwards, for a picture [H,W,3] and its matte [H,W] in [0,1].
 
-    Two passes of blur fusion; opaque pixels keep their colour.
+    Two passes of blur fusion, wide and narrow; opaque pixels keep their colour.
     """
     picture = image.astype(np.float32) / 255
     radius = max(8, round(90 * np.sqrt(alpha.size / 1e6)))
-    fore, back = blurred_foreground(picture, alpha, radius)
-    a = alpha[..., None]
-    fore = fore + a * (picture - a * fore - (1 - a) * back)
-    near, back = blurred_foreground(np.clip(fore, 0, 1), alpha, max(2, radius // 15))
-    fore = np.where(cv2.blur(alpha, (9, 9))[..., None] > 0.02, near, fore)  # noqa: PLR2004
-    fore = fore + a * (picture - a * fore - (1 - a) * back)
-    return np.where(a > 0.98, image, np.clip(fore, 0, 1) * 255).astype(np.uint8)  # noqa: PLR2004
+    fore, back = fused(picture, picture, picture, alpha, radius)
+    near, _ = fused(picture, fore, back, alpha, max(2, radius // 15))
+    close = cv2.blur(alpha, (9, 9))[..., None] > CLOSE
+    colour = np.where(close, near, fore) * 255
+    return np.where(alpha[..., None] > OPAQUE, image, colour).astype(np.uint8)
 
 
 def soft_from_binary(mask: Array) -> Plane:

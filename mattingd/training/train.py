@@ -123,7 +123,7 @@ def prepare(recipe: Recipe) -> tuple[Run, Sampler]:
     if restore(run, recipe.out / "checkpoint.pt"):
         say(f"goes on at step {run.step}, {run.seconds / 60:.1f} minutes")
     elif recipe.encoder is not None:
-        start_from(net.encoder, recipe.encoder, to_tensor(sampler.batch(12, 256).images))
+        start_from(net.encoder, recipe.encoder, to_tensor(sampler.batch(12, recipe.sides[0][1][0]).images))
         say(f"starts from {recipe.encoder.name}")
     return run, sampler
 
@@ -204,6 +204,7 @@ def train(recipe: Recipe) -> Run:
             say(ticker.line(recipe, run))
         if saving.due(run.seconds):
             save(run, path)
+            say(f"saved at step {run.step}")
         if judging.due(run.seconds):
             report_eval(recipe, run)
     save(run, path)

@@ -1,0 +1,219 @@
+"""Losses, the pretrained start, a miniature run that learns, resuming after a real kill, exporting."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from mattingd.engine.catalog import parse
+from mattingd.engine.contract import EngineFault
+from mattingd.engine.cv_unet import CvUnet, Encoder, Output
+from mattingd.engine.torch_engine import TorchEngine
+from mattingd.training import export as exporting
+from mattingd.training.checkpoints import restore, save
+from mattingd.training.encoder import norm_of, start_from, units_of
+from mattingd.training.evaluate import compare, evaluate
+from mattingd.training.losses import laplacian, matting_loss
+from mattingd.training.train import Recipe, prepare, progress, rate_factor, step, train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.model
+
+
+def recipe(pack: Path, out: Path, steps: int) -> Recipe:
+    return Recipe(
+        pack,
+        None,
+        out,
+        minutes=5,
+        steps=steps,
+        pixels=4 * 64 * 64,
+        sides=((1.0, (64,)),),
+        warm_up=5,
+        report_steps=5,
+    )
+
+
+def output_for(alpha: torch.Tensor) -> Output:
+    logits = torch.logit(alpha.clamp(1e-4, 1 - 1e-4))
+    coarse = torch.logit(torch.nn.functional.avg_pool2d(alpha, 16).clamp(1e-4, 1 - 1e-4))
+    return Output(logits, coarse)
+
+
+def test_the_loss_is_small_for_the_truth_and_large_for_its_opposite() -> None:
+    target = torch.zeros(2, 1, 64, 64)
+    target[:, :, 16:48, 16:48] = 1
+    weight = torch.ones_like(target)
+    right = matting_loss(output_for(target), target, weight)
+    wrong = matting_loss(output_for(1 - target), target, weight)
+    assert right < 0.01
+    assert wrong > 5
+
+
+def test_what_weighs_nothing_changes_no_loss() -> None:
+    target, weight = torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
+    weight[..., 32:, :] = 0
+    said = torch.full_like(target, 0.3)
+    other = said.clone()
+    other[..., 32:, :] = 0.9
+    unknown = target.clone()
+    unknown[..., 32:, :] = 1
+    first = matting_loss(Output(torch.logit(said), torch.zeros(1, 1, 4, 4)), target, weight)
+    second = matting_loss(Output(torch.logit(other), torch.zeros(1, 1, 4, 4)), unknown, weight)
+    torch.testing.assert_close(first, second)
+
+
+def test_the_laplacian_sees_edges_and_not_offsets() -> None:
+    flat = torch.full((1, 1, 64, 64), 0.4)
+    edge = torch.zeros(1, 1, 64, 64)
+    edge[..., 32:] = 0.4
+    assert laplacian(flat) < 1e-6
+    assert laplacian(edge) > 0.001
+
+
+def test_compare_counts_what_it_should() -> None:
+    mask = np.zeros((4, 4), np.uint8)
+    mask[:2] = 255
+    alpha = (mask / 255).astype(np.float32)
+    assert compare(alpha, mask) == (1.0, 0.0)
+    alpha[0] = 0
+    assert compare(alpha, mask) == (0.5, 0.25)
+    mask[0] = 128
+    assert compare(alpha, mask, ignore=128) == (1.0, 0.0)
+    empty = np.zeros((4, 4), np.uint8)
+    assert compare(empty.astype(np.float32), empty).iou == 1
+    with pytest.raises(ValueError, match="cannot be compared"):
+        compare(alpha[:2], mask)
+
+
+def test_evaluate_leaves_out_the_band_of_pets_only(pack: Path) -> None:
+    def truth(image: np.ndarray) -> np.ndarray:
+        return (image.astype(int).sum(2) < 330).astype(np.float32)
+
+    table = evaluate(truth, pack / "eval" / "photos")
+    assert set(table) == {"people", "pets"}
+    assert table["pets"].iou > 0.98
+    assert table["people"].iou > 0.95
+
+
+def test_the_pretrained_start_is_kept_by_calibration(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = Encoder().eval()
+    folded = {}
+    for index, unit in enumerate(units_of(source)):
+        folded[f"w{index:02d}"] = (unit.conv.weight.detach() * 2).numpy().astype(np.float16)
+        folded[f"b{index:02d}"] = (
+            np.random.default_rng(index).normal(0.3, 0.2, len(unit.norm.bias)).astype(np.float32)
+        )
+    np.savez(tmp_path / "folded.npz", **folded)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    encoder = Encoder()
+    start_from(encoder, tmp_path / "folded.npz", x)
+    plain = Encoder().eval()
+    with torch.no_grad():
+        for index, unit in enumerate(units_of(plain)):
+            norm, _, variance = norm_of(unit)
+            variance.fill_(1 - norm.eps)
+            unit.conv.weight.copy_(torch.from_numpy(folded[f"w{index:02d}"].astype(np.float32)))
+            norm.bias.copy_(torch.from_numpy(folded[f"b{index:02d}"]))
+        torch.testing.assert_close(encoder(x)[0], plain(x)[0], atol=1e-4, rtol=1e-3)
+
+
+def test_a_miniature_run_learns(pack: Path, tmp_path: Path) -> None:
+    small = recipe(pack, tmp_path, steps=40)
+    run, sampler = prepare(small)
+    run.net.train()
+    losses = []
+    while progress(small, run) < 1:
+        losses.append(step(run, sampler.batch(4, 64), rate_factor(small, run)))
+    assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:4])
+
+
+def test_resuming_goes_on_as_if_never_interrupted(pack: Path, tmp_path: Path) -> None:
+    small = recipe(pack, tmp_path, steps=100)
+
+    def advance(count: int) -> list[float]:
+        run.net.train()
+        return [step(run, sampler.batch(2, 64), 0.5) for _ in range(count)]
+
+    run, sampler = prepare(small)
+    advance(2)
+    save(run, tmp_path / "checkpoint.pt")
+    through = advance(3)
+    run, sampler = prepare(small)
+    assert run.step == 2
+    np.testing.assert_allclose(advance(3), through, rtol=1e-5)
+
+
+def test_a_checkpoint_of_another_format_is_refused(pack: Path, tmp_path: Path) -> None:
+    run, _ = prepare(recipe(pack, tmp_path, steps=1))
+    assert not restore(run, tmp_path / "none.pt")
+    torch.save({"format": 99}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="format 99"):
+        restore(run, tmp_path / "other.pt")
+
+
+def start(pack: Path, out: Path, steps: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mattingd.training", "--data", str(pack), "--out", str(out)]
+    command += ["--side", "64", "--pixels", "8192", "--save-seconds", "0.5", "--steps", str(steps)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_killed_run_goes_on_at_its_saved_step(pack: Path, tmp_path: Path) -> None:
+    with start(pack, tmp_path, 10_000) as first:
+        assert first.stdout is not None
+        saved = (line for line in first.stdout if line.startswith("saved"))
+        next(saved)
+        at = int(next(saved).split()[-1])
+        first.send_signal(signal.SIGKILL)
+    assert first.returncode == -signal.SIGKILL
+    with start(pack, tmp_path, at + 3) as second:
+        said, _ = second.communicate(timeout=120)
+    assert second.returncode == 0
+    resumed = int(said.splitlines()[0].split()[4].rstrip(","))
+    assert resumed >= at
+    assert "eval at step" in said
+
+
+def test_exporting_gives_a_model_that_the_engine_takes(pack: Path, tmp_path: Path) -> None:
+    small = recipe(pack, tmp_path, steps=2)
+    train(small)
+    # A network that has learned nothing cannot pass for a model: its self-test would prove nothing.
+    with pytest.raises(EngineFault, match="not told apart"):
+        exporting.export(tmp_path / "checkpoint.pt", tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+def test_the_exported_file_says_what_the_network_says(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = CvUnet().eval()
+    torch.save({"average": net.state_dict()}, tmp_path / "checkpoint.pt")
+    stored = exporting.stored(exporting.averaged(tmp_path / "checkpoint.pt"))
+    assert all(
+        value.dtype == (torch.float16 if value.ndim > 1 else torch.float32) for value in stored.values()
+    )
+    content = exporting.safetensors.torch.save(stored)
+    spec = exporting.spec_for(content)
+    assert spec.sha256 == hashlib.sha256(content).hexdigest()
+    data = json.loads(
+        json.dumps({"title": "", "licence": "", "file": "", "golden": [], "spec": dataclasses.asdict(spec)})
+    )
+    engine = TorchEngine(parse(data), content, "cpu", "fp32")
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
+    with torch.no_grad():
+        x = torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 127.5 - 1
+        expected = torch.sigmoid(net(x).logits)[:, 0].numpy()
+    np.testing.assert_allclose(engine.matte(picture), expected, atol=2e-2)

@@ -1,0 +1,165 @@
+"""Making training pictures: windows, colours, mattes, strands, samples, and what is held out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mattingd.training.assets import held_out, open_library
+from mattingd.training.compose import Layer, over, shadow
+from mattingd.training.degrade import degrade
+from mattingd.training.foreground import estimate_foreground, soft_from_binary, soft_from_trimap
+from mattingd.training.geometry import bucket, random_window
+from mattingd.training.sampler import Sampler
+from mattingd.training.strands import with_strands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@given(st.floats(0.3, 3.5), st.integers(96, 512))
+def test_buckets_are_multiples_of_about_the_wanted_area(aspect: float, side: int) -> None:
+    height, width = bucket(aspect, side)
+    assert height % 32 == width % 32 == 0
+    assert 0.5 < height * width / side**2 < 2
+
+
+def test_a_bucket_keeps_the_aspect_within_a_few_percent() -> None:
+    for aspect in (1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 16 / 9):
+        height, width = bucket(aspect, 416)
+        assert abs(width / height / aspect - 1) < 0.09
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.floats(0.4, 2.5), st.integers(0, 2**32))
+def test_windows_lie_inside(height: int, width: int, aspect: float, seed: int) -> None:
+    window = random_window((height, width), aspect, np.random.default_rng(seed))
+    assert 0 <= window.x <= window.x + window.width <= width
+    assert 0 <= window.y <= window.y + window.height <= height
+    assert min(window.width, window.height) >= 8
+
+
+def disc(size: int = 96, softness: float = 2.0) -> np.ndarray:
+    y, x = np.mgrid[0:size, 0:size]
+    return np.clip((size / 3 - np.hypot(y - size / 2, x - size / 2)) / softness + 0.5, 0, 1).astype(
+        np.float32
+    )
+
+
+def test_estimated_colours_hold_no_background() -> None:
+    alpha = disc(256, softness=4)
+    red, green = np.float32([220, 30, 30]), np.float32([20, 200, 40])
+    image = (red * alpha[..., None] + green * (1 - alpha[..., None])).astype(np.uint8)
+    colours = estimate_foreground(image, alpha).astype(int)
+    soft = (alpha > 0.15) & (alpha < 0.98)
+    assert np.abs(colours[soft] - red).mean() < 8
+    assert np.array_equal(colours[alpha > 0.98], image[alpha > 0.98])
+
+
+def test_a_binary_mask_becomes_soft_and_stays_inside() -> None:
+    mask = (disc(softness=0.1) > 0.5).astype(np.uint8) * 255
+    soft = soft_from_binary(mask)
+    assert ((soft > 0.05) & (soft < 0.95)).any()
+    assert soft[mask == 0].max() < 0.4
+    assert np.abs(soft - mask / 255).mean() < 0.03
+
+
+def test_the_undecided_band_follows_the_colours() -> None:
+    alpha = disc(softness=3)
+    image = (np.float32([230, 220, 40]) * alpha[..., None] + 30 * (1 - alpha[..., None])).astype(np.uint8)
+    binary = (alpha > 0.5).astype(np.uint8)
+    band = cv2.dilate(binary, np.ones((9, 9))) - cv2.erode(binary, np.ones((9, 9)))
+    trimap = np.where(band > 0, 128, binary * 255).astype(np.uint8)
+    solved = soft_from_trimap(image, trimap)
+    assert np.abs(solved - alpha).mean() < 0.02
+    assert np.array_equal(solved[trimap == 255], np.ones((trimap == 255).sum()))
+
+
+def test_strands_add_alpha_outside_and_take_none_away() -> None:
+    alpha = disc()
+    colour = np.full((96, 96, 3), (90, 60, 30), np.uint8)
+    painted, total = with_strands(colour, alpha, np.random.default_rng(3))
+    assert (total >= alpha - 1e-6).all()
+    assert total.max() <= 1
+    outside = alpha == 0
+    assert 0.005 < (total[outside] > 0.05).mean() < 0.6
+    assert np.array_equal(painted[alpha == 1], colour[alpha == 1])
+
+
+def test_strands_grow_on_nothing_when_there_is_nothing() -> None:
+    empty = np.zeros((40, 40), np.float32)
+    colour = np.zeros((40, 40, 3), np.uint8)
+    assert with_strands(colour, empty, np.random.default_rng(0))[1] is empty
+
+
+def test_a_composite_is_the_compositing_equation() -> None:
+    alpha = disc(softness=8)
+    layer = Layer(np.full((96, 96, 3), 200, np.uint8), alpha)
+    behind = np.full((96, 96, 3), 40, np.uint8)
+    assert np.abs(over(layer, behind).astype(float) - (200 * alpha + 40 * (1 - alpha))[..., None]).max() <= 1
+    light = shadow(alpha, np.random.default_rng(1))
+    assert light.min() > 0
+    assert light.max() <= 1
+    assert light.min() < 0.95
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_degrading_keeps_shape_and_type(seed: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    bad = degrade(image, np.random.default_rng(seed))
+    assert bad.shape == image.shape
+    assert bad.dtype == np.uint8
+
+
+def test_stamps_that_are_held_out_are_never_listed(pack: Path) -> None:
+    library = open_library(pack)
+    listed = {item.path.name for item in library.cutouts["stamps"]}
+    lying = {path.name for path in (pack / "train" / "cutouts" / "stamps").iterdir()}
+    expected = {name for name in lying if hashlib.sha256(name.encode()).hexdigest()[0] not in "0123"}
+    assert listed == expected
+    assert lying - listed
+    assert all(held_out(name) for name in lying - listed)
+    assert len(library.cutouts["trellis"]) == 2
+
+
+def test_an_empty_pack_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no pictures"):
+        open_library(tmp_path)
+
+
+def test_batches_are_whole_and_repeatable(pack: Path) -> None:
+    def make() -> Sampler:
+        return Sampler(open_library(pack), np.random.default_rng(11))
+
+    batch, again = make().batch(10, 96), make().batch(10, 96)
+    assert batch.images.shape[:3] == batch.alphas.shape == batch.weights.shape
+    assert batch.images.dtype == np.uint8
+    assert batch.alphas.dtype == batch.weights.dtype == np.float32
+    assert batch.alphas.min() >= 0
+    assert batch.alphas.max() <= 1
+    for ours, theirs in zip(batch, again, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_undecided_band_weighs_nothing(pack: Path) -> None:
+    library = open_library(pack)
+    pets = type(library)({"pets": library.photos["pets"]}, {}, ())
+    sampler = Sampler(pets, np.random.default_rng(2))
+    for _ in range(5):
+        sample = sampler.photograph((96, 128))
+        undecided = (sample.alpha > 0.3) & (sample.alpha < 0.7)
+        assert undecided.any()
+        assert sample.weight[undecided].max() == 0
+
+
+def test_some_pictures_have_no_subject(pack: Path) -> None:
+    sampler = Sampler(open_library(pack), np.random.default_rng(4))
+    assert sampler.empty((64, 64)).alpha.max() == 0
+    sampler.empty_share = 0.5
+    empties = sum(sampler.sample((64, 64)).alpha.max() == 0 for _ in range(40))
+    assert empties >= 10
