@@ -1,6 +1,7 @@
 """The durable journal (SQLite): resume, history, audit. Nothing outside this package knows SQL."""
 
 from mattingd.checkpoint.journal import Checkpoint, PlacingRules
+from mattingd.checkpoint.reading import Ledger, Made, Record, reading
 from mattingd.checkpoint.schema import JournalError
 
-__all__ = ["Checkpoint", "JournalError", "PlacingRules"]
+__all__ = ["Checkpoint", "JournalError", "Ledger", "Made", "PlacingRules", "Record", "reading"]

@@ -122,6 +122,15 @@ class Checkpoint:
         with self._transaction() as db:
             db.execute("UPDATE folders SET scanned = 1 WHERE id = ? AND NOT scanned", (folder,))
 
+    def ask_again(self, folder: int, recipe: str) -> None:
+        """Let what failed, and what was made by another recipe, be taken once more when it is seen."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET current = 0 WHERE folder = ? AND current AND NOT live"
+                " AND (state = 'failed' OR recipe <> ?)",
+                (folder, recipe),
+            )
+
     def live(self) -> list[Row]:
         """All rows that still move or have chores left, oldest first."""
         rows = self._db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()

@@ -1,0 +1,158 @@
+"""The journal as others may see it: read-only, beside a running daemon or without one."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mattingd.checkpoint.schema import VERSION, JournalError, explained
+
+_RECORD = (
+    "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
+    " j.admitted_batches, j.note FROM jobs j JOIN folders f ON f.id = j.folder"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One job, for people."""
+
+    job: int
+    root: bytes
+    path: bytes
+    size: int
+    mtime_ns: int
+    state: str
+    reason: str
+    admitted_at: str
+    ended_at: str | None
+    batch: int | None
+    """The batch it was in."""
+    admitted_batches: int
+    """How many had been sent when it was admitted."""
+    note: str
+    """Where its error note lies, if it failed."""
+    outputs: tuple[str, ...] = ()
+    """Relative to the output root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A published output."""
+
+    job: int
+    path: str
+    size: int
+    sha256: bytes
+
+
+class Ledger:
+    """Questions to a journal that somebody else may be writing."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for reading.
+
+        Raises:
+            JournalError: it is not there, damaged, or from another version.
+        """
+        if not path.exists():
+            raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
+        with explained(path):
+            self._db = sqlite3.connect(f"file:{_escaped(path)}?mode=ro", uri=True, isolation_level=None)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            raise JournalError(f"{path} has journal version {version}; this mattingd reads version {VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @property
+    def instance(self) -> str:
+        """What this journal's temp files are named with."""
+        return str(self._meta("instance", ""))
+
+    def clean(self) -> bool:
+        """Whether the last run ended by itself (False while one is running)."""
+        return self._meta("clean", "1") == "1"
+
+    def admitted(self) -> int:
+        """Jobs ever admitted, counted independently of the rows that are there."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+        return (int(row[0]) if row else 0) - int(self._meta("pruned", "0"))
+
+    def states(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        return dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
+
+    def states_of(self, root: bytes) -> dict[str, int]:
+        """The same for one hot folder."""
+        return dict(
+            self._db.execute(
+                "SELECT state, count(*) FROM jobs WHERE folder = (SELECT id FROM folders WHERE root = ?)"
+                " GROUP BY state",
+                (root,),
+            )
+        )
+
+    def records_of(self, root: bytes, path: bytes) -> list[Record]:
+        """Everything that ever became of one file, newest first."""
+        rows = self._db.execute(f"{_RECORD} WHERE f.root = ? AND j.path = ? ORDER BY j.id DESC", (root, path))
+        return [self._with_outputs(Record(*row)) for row in rows.fetchall()]
+
+    def newest(self, state: str, limit: int) -> list[Record]:
+        """The newest jobs in a state."""
+        rows = self._db.execute(f"{_RECORD} WHERE j.state = ? ORDER BY j.id DESC LIMIT ?", (state, limit))
+        return [self._with_outputs(Record(*row)) for row in rows.fetchall()]
+
+    def all(self) -> Iterator[Record]:
+        """Every job, oldest first, without its outputs."""
+        return (Record(*row) for row in self._db.execute(f"{_RECORD} ORDER BY j.id"))
+
+    def current(self, root: bytes) -> dict[bytes, tuple[int, int]]:
+        """(size, mtime_ns) by path of every file of a hot folder that has a job."""
+        rows = self._db.execute(
+            "SELECT path, size, mtime_ns FROM jobs WHERE folder = (SELECT id FROM folders WHERE root = ?)"
+            " AND current",
+            (root,),
+        )
+        return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
+
+    def made(self) -> Iterator[Made]:
+        """Every published output."""
+        rows = self._db.execute("SELECT job, path, size, sha256 FROM outputs WHERE published ORDER BY job")
+        return (Made(*row) for row in rows)
+
+    def unpublished_done(self) -> list[int]:
+        """Jobs that say done and have an output that does not: there must be none."""
+        rows = self._db.execute(
+            "SELECT DISTINCT j.id FROM jobs j LEFT JOIN outputs o ON o.job = j.id"
+            " WHERE j.state = 'done' AND (o.job IS NULL OR NOT o.published)"
+        )
+        return [job for (job,) in rows]
+
+    def live_jobs(self) -> set[int]:
+        """Jobs that still move or have chores left: their temp files are no leftovers."""
+        return {job for (job,) in self._db.execute("SELECT id FROM jobs WHERE live")}
+
+    def _with_outputs(self, record: Record) -> Record:
+        rows = self._db.execute("SELECT path FROM outputs WHERE job = ? AND published", (record.job,))
+        outputs = tuple(path for (path,) in rows)
+        return Record(*(getattr(record, name) for name in Record.__slots__[:-1]), outputs)
+
+    def _meta(self, key: str, default: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else str(row[0])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Ledger]:
+    """A ledger that is closed afterwards."""
+    with closing(Ledger(path)) as ledger:
+        yield ledger
+
+
+def _escaped(path: Path) -> str:
+    """A path inside an SQLite URI."""
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
