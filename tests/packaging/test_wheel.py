@@ -1,0 +1,107 @@
+"""The wheel is whole: installed with the pinned versions into a fresh environment, it cuts out a picture.
+
+Nothing is borrowed from the environment that the tests run in, and no source of ours is on the path there.
+"""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from skimage import data
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]  # torch alone takes a minute to install
+
+ROOT = Path(__file__).parents[2]
+MOST_WEIGHTS = 12_000_000
+"""Bytes of all weights in the package at most."""
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Standard output of a command that must succeed, without our own path and settings around it."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "MATTINGD", "VIRTUAL"))
+    }
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, cwd=ROOT)
+    (built,) = out.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``bin`` folder of an environment that holds the wheel and what it needs, nothing else."""
+    home = tmp_path_factory.mktemp("fresh")
+    venv.create(home, with_pip=True)
+    pip = (
+        home / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        ROOT / "constraints.txt",
+    )
+    run(*pip, wheel, cwd=home)
+    return home / "bin"
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.jpg", quality=95)
+    return tmp_path / "astronaut.jpg"
+
+
+def assert_person(alpha: npt.NDArray[np.floating]) -> None:
+    """The astronaut's face and suit are kept, the wall beside her is not."""
+    assert alpha.shape == (512, 512)
+    assert alpha[60:160, 190:260].mean() > 0.95
+    assert alpha[350:500, 150:270].mean() > 0.95
+    assert alpha[10:200, 340:360].mean() < 0.1
+
+
+def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {item.filename: item.file_size for item in archive.infolist()}
+    weights = {name: size for name, size in sizes.items() if name.endswith(".safetensors")}
+    assert "mattingd/engine/weights/cv-unet.safetensors" in weights
+    assert sum(weights.values()) <= MOST_WEIGHTS
+    assert "mattingd/py.typed" in sizes
+    assert any(name.endswith("/licenses/LICENSE") for name in sizes)
+    assert {name.partition("/")[0].partition("-")[0] for name in sizes} == {"mattingd"}
+
+
+def test_the_installed_package_cuts_out_an_array(programs: Path, photo: Path) -> None:
+    code = f"""
+import numpy, PIL.Image, mattingd
+alpha = mattingd.cut_out(numpy.asarray(PIL.Image.open({photo.name!r})))
+assert alpha.dtype == numpy.float32, alpha.dtype
+numpy.save("alpha.npy", alpha)
+print(mattingd.__file__)
+"""
+    where = run(programs / "python", "-c", code, cwd=photo.parent)
+    assert where.startswith(str(programs.parent))
+    assert_person(np.load(photo.parent / "alpha.npy"))
+
+
+def test_the_installed_command_cuts_out_a_file(programs: Path, photo: Path) -> None:
+    run(programs / "mattingd", "process", photo.name, "-o", "out", cwd=photo.parent)
+    (made,) = (photo.parent / "out").rglob("astronaut*.png")
+    with Image.open(made) as cut_out:
+        assert cut_out.mode == "RGBA"
+        assert_person(np.asarray(cut_out.getchannel("A"), dtype=np.float32) / 255)
