@@ -1,0 +1,82 @@
+"""Colour profiles: from a picture's own colours to sRGB and back.
+
+Knows ICC profiles through LittleCMS. Must not know files, mattes or presets.
+"""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+_STRIP = 1 << 18  # pixels converted at a time: Pillow's copies stay small
+_CLOSE = 2  # levels by which a profile may differ from sRGB and still be called sRGB
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+
+
+def mode_of(icc: bytes) -> str | None:
+    """The Pillow mode that a profile describes (RGB, L, CMYK, LAB), or None when it is no usable profile."""
+    try:
+        profile = _profile(icc)
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    return _MODES.get(profile.profile.xcolor_space)
+
+
+def is_srgb(icc: bytes) -> bool:
+    """Whether an RGB profile turns every colour into (nearly) the same sRGB colour."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    difference = to_srgb(cube, icc, "RGB").astype(np.int16) - cube
+    return int(np.abs(difference).max()) <= _CLOSE
+
+
+def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes, mode: str) -> npt.NDArray[np.uint8]:
+    """The sRGB uint8[H,W,3] of ``pixels`` (uint8[H,W] or [H,W,C]) that are in the profile's colours.
+
+    Raises:
+        ImageCms.PyCMSError: the profile does not fit ``mode`` or is broken.
+    """
+    transform = _to_srgb(icc, mode)
+    height, width = pixels.shape[:2]
+    result = np.empty((height, width, 3), np.uint8)
+    step = max(1, _STRIP // width)
+    for top in range(0, height, step):
+        strip = Image.frombytes(mode, (width, min(step, height - top)), pixels[top : top + step].tobytes())
+        result[top : top + step] = np.asarray(transform.apply(strip))
+    return result
+
+
+def lab_to_srgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The sRGB uint8[H,W,3] of CIE Lab pixels (8 bits a channel, D50)."""
+    return to_srgb(pixels, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), "LAB")
+
+
+def from_srgb(colour: tuple[int, int, int], icc: bytes) -> tuple[int, int, int]:
+    """One sRGB colour (0..255) in the colours of an RGB profile.
+
+    Raises:
+        ImageCms.PyCMSError: the profile is broken.
+    """
+    transform = ImageCms.buildTransform(_srgb(), _profile(icc), "RGB", "RGB", _INTENT, _FLAGS)
+    red, green, blue = np.asarray(transform.apply(Image.new("RGB", (1, 1), colour)))[0, 0]
+    return int(red), int(green), int(blue)
+
+
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+
+
+@lru_cache(maxsize=8)
+def _to_srgb(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(_profile(icc), _srgb(), mode, "RGB", _INTENT, _FLAGS)
+
+
+def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

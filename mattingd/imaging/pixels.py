@@ -1,0 +1,151 @@
+"""Decoded pixels of any mode to 8-bit RGB and alpha, upright, and to what the network sees.
+
+Knows modes, bit depths and where a profile belongs. Must not know files or containers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import ImageFile
+
+from mattingd.imaging import colour
+from mattingd.imaging.errors import corrupt, unsupported
+from mattingd.imaging.sampling import UInt8, as_uint8
+
+_OPAQUE = 255
+_GREY_BEHIND = 128
+"""What the network sees where an already transparent picture is transparent."""
+
+_MEANT_AS_RGB = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "YCbCr", "HSV"})
+_MEANT_AS_GREY = frozenset({"1", "L", "LA", "La"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """Pixels as a decoder gave them: ``colour`` uint8[H,W] or [H,W,C] in ``mode`` (L, RGB, CMYK, LAB)."""
+
+    colour: UInt8
+    mode: str
+    alpha: UInt8 | None = None
+    notes: tuple[str, ...] = ()
+
+
+def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
+    """All 8-bit modes, by Pillow, which turns Adobe's inverted CMYK the right way round.
+
+    Raises:
+        PictureError: ``unsupported`` for 32-bit and floating-point pictures.
+    """
+    if image.mode not in _MEANT_AS_RGB | _MEANT_AS_GREY | {"CMYK", "LAB"}:
+        raise unsupported(f"this is a picture of 32 bits a channel (mode {image.mode})")
+    image.load()
+    mode = "L" if image.mode in _MEANT_AS_GREY else "RGB" if image.mode in _MEANT_AS_RGB else image.mode
+    if not image.has_transparency_data:
+        return Decoded(np.asarray(image if image.mode == mode else image.convert(mode)), mode)
+    rgba = np.asarray(image.convert("RGBA"))
+    colours = rgba[:, :, 0] if mode == "L" else rgba[:, :, :3]
+    return Decoded(np.ascontiguousarray(colours), mode, np.ascontiguousarray(rgba[:, :, 3]))
+
+
+def decode_deep(raw: bytes, photometric: int = 2, extra: int = 2) -> Decoded:
+    """A PNG or TIFF of 16 bits a channel, reduced to 8 (Pillow would clip grey at 255).
+
+    Args:
+        raw: the file.
+        photometric: TIFF's tag: 0 white is zero, 1 black is zero, 2 RGB; others are not read.
+        extra: TIFF's ExtraSamples: 1 means that colours were multiplied by alpha.
+
+    Raises:
+        PictureError: ``unsupported`` for what is no 16-bit grey or RGB, ``corrupt`` when decoding fails.
+    """
+    flags = cv2.IMREAD_UNCHANGED
+    deep = cv2.imdecode(np.frombuffer(raw, np.uint8), flags) if photometric in (0, 1, 2) else None
+    if deep is None and photometric in (0, 1, 2):
+        raise corrupt("the decoder gave up")
+    if deep is None or deep.dtype != np.uint16 or deep.shape[2:] not in ((), (3,), (4,)):
+        raise unsupported("this is a picture of more than 8 bits a channel that is neither grey nor RGB")
+    eight = as_uint8(cv2.convertScaleAbs(deep, alpha=1 / 257))
+    note = ("16 bits a channel were reduced to 8",)
+    if deep.shape[2:] == ():
+        return Decoded(as_uint8(cv2.bitwise_not(eight)) if photometric == 0 else eight, "L", notes=note)
+    if deep.shape[2:] == (3,):
+        return Decoded(as_uint8(cv2.cvtColor(eight, cv2.COLOR_BGR2RGB)), "RGB", notes=note)
+    rgb, alpha = as_uint8(cv2.cvtColor(eight, cv2.COLOR_BGRA2RGB)), np.ascontiguousarray(eight[:, :, 3])
+    return Decoded(_unmultiplied(rgb, alpha) if extra == 1 else rgb, "RGB", alpha, note)
+
+
+def _unmultiplied(rgb: UInt8, alpha: UInt8) -> UInt8:
+    """Straight colours of premultiplied ones."""
+    weight = cv2.cvtColor(np.maximum(alpha, 1), cv2.COLOR_GRAY2RGB)
+    return as_uint8(cv2.divide(rgb, weight, scale=_OPAQUE))
+
+
+def finish(
+    decoded: Decoded, icc: bytes | None, turn: int
+) -> tuple[UInt8, UInt8 | None, UInt8, bytes | None, tuple[str, ...]]:
+    """Upright RGB, alpha (None when opaque), sRGB for the network, the profile RGB stays in, notes."""
+    own, icc, notes = _own_colours(decoded, icc)
+    rgb = upright_of(own, turn)
+    opaque = decoded.alpha is None or int(decoded.alpha.min()) == _OPAQUE
+    alpha = None if decoded.alpha is None or opaque else upright_of(decoded.alpha, turn)
+    srgb = rgb if icc is None or colour.is_srgb(icc) else colour.to_srgb(rgb, icc, "RGB")
+    return rgb, alpha, srgb if alpha is None else _on_grey(srgb, alpha), icc, decoded.notes + notes
+
+
+def upright_of(pixels: UInt8, turn: int) -> UInt8:
+    """``pixels`` turned as EXIF's orientation (1 to 8) asks, contiguous."""
+    return as_uint8(_TURNS[turn](pixels)) if turn in _TURNS else np.ascontiguousarray(pixels)
+
+
+_TURNS: dict[int, Callable[[UInt8], Any]] = {
+    2: lambda a: cv2.flip(a, 1),
+    3: lambda a: cv2.rotate(a, cv2.ROTATE_180),
+    4: lambda a: cv2.flip(a, 0),
+    5: cv2.transpose,
+    6: lambda a: cv2.rotate(a, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda a: cv2.rotate(cv2.transpose(a), cv2.ROTATE_180),
+    8: lambda a: cv2.rotate(a, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def _own_colours(decoded: Decoded, icc: bytes | None) -> tuple[UInt8, bytes | None, tuple[str, ...]]:
+    """RGB in the picture's own profile where that is one for RGB; everything else becomes sRGB."""
+    fits = icc is not None and colour.mode_of(icc) == decoded.mode
+    notes = (
+        ()
+        if fits or icc is None
+        else ("its colour profile is broken or not for its kind of colours: ignored",)
+    )
+    if decoded.mode == "RGB":
+        return decoded.colour, icc if fits else None, notes
+    if decoded.mode == "LAB":
+        return colour.lab_to_srgb(decoded.colour), None, ("Lab was converted to sRGB",)
+    if fits and icc is not None:
+        return (
+            colour.to_srgb(decoded.colour, icc, decoded.mode),
+            None,
+            (f"{_NAMES[decoded.mode]} was converted to sRGB",),
+        )
+    if decoded.mode == "L":
+        return as_uint8(cv2.cvtColor(decoded.colour, cv2.COLOR_GRAY2RGB)), None, notes
+    return _from_cmyk(decoded.colour), None, (*notes, "CMYK without a profile was converted simply")
+
+
+def _from_cmyk(ink: UInt8) -> UInt8:
+    """(1 - ink) x (1 - black): what every program shows of CMYK without a profile."""
+    paper = cv2.bitwise_not(ink)
+    black = cv2.cvtColor(np.ascontiguousarray(paper[:, :, 3]), cv2.COLOR_GRAY2RGB)
+    return as_uint8(cv2.multiply(np.ascontiguousarray(paper[:, :, :3]), black, scale=1 / 255))
+
+
+_NAMES = {"L": "grey", "CMYK": "CMYK"}
+
+
+def _on_grey(srgb: UInt8, alpha: UInt8) -> UInt8:
+    """``srgb`` seen through its own alpha on neutral grey."""
+    weight = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
+    behind = cv2.multiply(cv2.bitwise_not(weight), np.full_like(weight, _GREY_BEHIND), scale=1 / 255)
+    return as_uint8(cv2.add(cv2.multiply(srgb, weight, scale=1 / 255), behind))

@@ -1,0 +1,124 @@
+"""From a matte at network size to one at the picture's own size, following the picture's edges.
+
+A confidence-weighted fast guided filter: in every small window alpha is explained as a linear function of
+colour (He et al., *Guided Image Filtering*, 2013), learnt at a reduced size (*Fast Guided Filter*, 2015)
+mostly from pixels that the network is sure of, and applied to the colours at full size. Knows alpha and
+colour. Must not know presets.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mattingd.imaging.sampling import Float32, UInt8, as_uint8, box, piece, shrink, tiles_of
+
+_DETAIL = 2.0
+"""The models are learnt at this many times the network's size."""
+
+_RADIUS = 5
+"""Half the window's side, in pixels of that size."""
+
+_SMOOTHNESS = 1e-4
+"""The filter's epsilon, for colours in 0..1: contrast below its root counts as flat."""
+
+_CONFIDENCE_POWER = 4
+_LEAST_CONFIDENCE = 0.01
+"""A pixel weighs ``|2 alpha - 1| ** power + least``. Mean error in the band of 23 scenes with known alpha,
+enlarged by four: linear .080, unweighted .080, power 2 .063, power 4 .057."""
+
+_REACH = 4
+"""How far, in pixels of the models' size, an edge may be moved: alpha stays within what stood that near."""
+
+_FIRST, _LAST = 2, 253
+"""Below the first alpha is 0, above the last it is 255."""
+
+
+def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
+    """A matte for the whole picture, edge-aware.
+
+    Args:
+        alpha: float32[net_height,net_width] in 0..1, the network's answer for this picture.
+        srgb: uint8[H,W,3], the picture itself.
+
+    Returns:
+        uint8[H,W]. Where the network was sure the matte is exactly 0 or 255.
+    """
+    height, width = srgb.shape[:2]
+    levels = as_uint8(cv2.convertScaleAbs(np.clip(alpha, 0, 1), alpha=255))
+    result = as_uint8(cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR))
+    middle = min(width, round(alpha.shape[1] * _DETAIL)), min(height, round(alpha.shape[0] * _DETAIL))
+    coarse = np.clip(cv2.resize(alpha, middle, interpolation=cv2.INTER_LINEAR), 0, 1).astype(
+        np.float32, copy=False
+    )
+    lowest, highest = _surroundings(coarse)
+    undecided = (lowest < _LAST / 255) & (highest > _FIRST / 255)
+    if undecided.any():
+        models = _models(coarse, shrink(srgb, *middle))
+        bounds = cv2.merge([lowest * 255, highest * 255]).astype(np.float32, copy=False)
+        band = as_uint8(
+            cv2.resize(undecided.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        )
+        for tile in tiles_of(band):
+            result[tile] = _apply(
+                piece(models, (height, width), tile), piece(bounds, (height, width), tile), srgb[tile]
+            )
+    return as_uint8(cv2.LUT(result, _SNAP))
+
+
+_SNAP = np.arange(256, dtype=np.uint8)
+_SNAP[:_FIRST], _SNAP[_LAST + 1 :] = 0, 255
+
+
+def _surroundings(coarse: Float32) -> tuple[Float32, Float32]:
+    """The least and the greatest alpha within `_REACH` of each pixel."""
+    window = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
+    lowest = cv2.erode(coarse, window, borderType=cv2.BORDER_REPLICATE)
+    highest = cv2.dilate(coarse, window, borderType=cv2.BORDER_REPLICATE)
+    return lowest.astype(np.float32, copy=False), highest.astype(np.float32, copy=False)
+
+
+def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
+    """Alpha (0..255) of full-size ``colours`` by the models that hold there, within the bounds."""
+    alpha = np.einsum("ijk,ijk->ij", models[:, :, :3], colours.astype(np.float32))
+    alpha += models[:, :, 3] * 255
+    return as_uint8(cv2.convertScaleAbs(np.clip(alpha, bounds[:, :, 0], bounds[:, :, 1])))
+
+
+def _models(coarse: Float32, guide: UInt8) -> Float32:
+    """float32[h,w,4]: per pixel the factors of red, green, blue (0..1) and the constant that give alpha.
+
+    The weighted least squares of each window, with `_SMOOTHNESS` added to the variances, then averaged over
+    the windows that hold the pixel.
+    """
+    weight = np.abs(2 * coarse - 1) ** _CONFIDENCE_POWER + np.float32(_LEAST_CONFIDENCE)
+    total = box(weight, _RADIUS)
+
+    def mean(plane: Float32) -> Float32:
+        return box(plane * weight, _RADIUS) / total
+
+    colours = [plane.astype(np.float32) / 255 for plane in cv2.split(guide)]
+    means, mean_alpha = [mean(plane) for plane in colours], mean(coarse)
+    covariance = [mean(plane * coarse) - m * mean_alpha for plane, m in zip(colours, means, strict=True)]
+    variance = {
+        (i, j): mean(colours[i] * colours[j]) - means[i] * means[j] + (_SMOOTHNESS if i == j else 0)
+        for i in range(3)
+        for j in range(i, 3)
+    }
+    factors = _solve(variance, covariance)
+    constant = mean_alpha - sum(factor * m for factor, m in zip(factors, means, strict=True))
+    smooth = [box(plane, _RADIUS) for plane in (*factors, constant)]
+    return cv2.merge(smooth).astype(np.float32, copy=False)
+
+
+def _solve(matrix: Mapping[tuple[int, int], Float32], right: Sequence[Float32]) -> list[Float32]:
+    """The three unknowns of a symmetric 3 x 3 system at every pixel, by Cramer's rule."""
+    a, b, c, d, e, f = (matrix[key] for key in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)))
+    inverse = {
+        (0, 0): d * f - e * e, (0, 1): c * e - b * f, (0, 2): b * e - c * d,
+        (1, 1): a * f - c * c, (1, 2): b * c - a * e, (2, 2): a * d - b * b,
+    }  # fmt: skip
+    determinant = a * inverse[0, 0] + b * inverse[0, 1] + c * inverse[0, 2]
+    rows = ((inverse[min(i, j), max(i, j)] for j in range(3)) for i in range(3))
+    return [(x * right[0] + y * right[1] + z * right[2]) / determinant for x, y, z in rows]

@@ -1,0 +1,93 @@
+"""Work only where there is something to do, and resizes that stay exact in place.
+
+Knows geometry only. An edge band touches a few per cent of a photograph; going through it tile by tile keeps
+memory bounded and the caches warm, whatever the picture's size.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Tile = tuple[slice, slice]
+
+UInt8 = npt.NDArray[np.uint8]
+"""Pixels and finished mattes, 0 to 255."""
+
+Float32 = npt.NDArray[np.floating[Any]]
+"""float32 at run time; the stubs of NumPy and OpenCV lose the width on the way."""
+
+
+def tiles_of(mask: UInt8, size: int = 128) -> Iterator[Tile]:
+    """The (rows, columns) of each tile of ``size`` px in which the mask (uint8[H,W]) is anywhere not zero."""
+    height, width = mask.shape
+    for top in range(0, height, size):
+        rows = slice(top, min(top + size, height))
+        strip = mask[rows]
+        if not cv2.hasNonZero(strip):
+            continue
+        for left in range(0, width, size):
+            columns = slice(left, min(left + size, width))
+            if cv2.hasNonZero(strip[:, columns]):
+                yield rows, columns
+
+
+def shrink(picture: UInt8, width: int, height: int) -> UInt8:
+    """``picture`` (uint8[H,W] or [H,W,C]) at width x height, contiguous; larger also works, linearly.
+
+    Halved by averaging as often as it goes (2 x 2 is by far the fastest area resize), the rest linearly,
+    which below a factor of two loses nothing; exact in place, also where odd rows and columns fall away.
+    """
+    full_height, full_width = picture.shape[:2]
+    small, across, down = picture, 1, 1
+    while small.shape[1] >= 2 * width or small.shape[0] >= 2 * height:
+        x, y = (2 if small.shape[1] >= 2 * width else 1), (2 if small.shape[0] >= 2 * height else 1)
+        columns, rows = small.shape[1] // x, small.shape[0] // y
+        even = small[: rows * y, : columns * x]
+        small = as_uint8(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA))
+        across, down = across * x, down * y
+    scale_x, scale_y = full_width / width / across, full_height / height / down
+    return np.ascontiguousarray(as_uint8(_warp(small, scale_x, scale_y, 0, 0, (width, height))))
+
+
+def piece(small: Float32, full: tuple[int, int], tile: Tile) -> Float32:
+    """What ``cv2.resize(small, full)[tile]`` would be (linear, pixel centres kept), without the rest.
+
+    Args:
+        small: float32[h,w] or [h,w,C], at most four channels.
+        full: the (height, width) that the whole would be resized to.
+        tile: the (rows, columns) wanted of it.
+    """
+    rows, columns = tile
+    size = columns.stop - columns.start, rows.stop - rows.start
+    scale_x, scale_y = small.shape[1] / full[1], small.shape[0] / full[0]
+    return _warp(small, scale_x, scale_y, columns.start, rows.start, size).astype(np.float32, copy=False)
+
+
+def _warp(
+    source: UInt8 | Float32,
+    scale_x: float,
+    scale_y: float,
+    left: int,
+    top: int,
+    size: tuple[int, int],
+) -> npt.NDArray[Any]:
+    """Sample ``source`` linearly at ``(x + left + 1/2) * scale - 1/2``; outside, its border goes on."""
+    place = np.array([[scale_x, 0, (left + 0.5) * scale_x - 0.5], [0, scale_y, (top + 0.5) * scale_y - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(source, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def box(plane: Float32, radius: int) -> Float32:
+    """The mean over (2 radius + 1) squared pixels around each, mirrored at the borders."""
+    side = 2 * radius + 1
+    return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(
+        np.float32, copy=False
+    )
+
+
+def as_uint8(array: npt.NDArray[Any]) -> UInt8:
+    """The same array for the type checker: OpenCV's stubs tell no dtypes."""
+    return array.astype(np.uint8, copy=False)
