@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from mattingd.training.assets import photos_in
 from mattingd.training.evaluate import evaluate, predict, table_line
 from mattingd.training.export import averaged, export
+from mattingd.training.sheet import write_sheet
 from mattingd.training.train import Recipe, say, train
 
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
     scores.add_argument("--data", type=Path, required=True)
+    scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
     for verb in (trains, exports, scores):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
@@ -59,6 +62,15 @@ def recipe(given: argparse.Namespace) -> Recipe:
     )
 
 
+def judge(checkpoint: Path, photos: Path, sheet: Path | None) -> None:
+    """Print the scores of a checkpoint's averaged weights; on request show every third picture."""
+    net = averaged(checkpoint)
+    say(table_line(evaluate(lambda image: predict(net, image), photos)))
+    if sheet is not None:
+        shown = [photo for folder in sorted(photos.glob("*/")) for photo in photos_in(folder)[::3]]
+        write_sheet(sheet, ((photo.image, predict(net, photo.image)) for photo in shown))
+
+
 def main(arguments: list[str]) -> None:
     """Do as the command line says."""
     if not any(word in VERBS for word in arguments) and not {"-h", "--help"} & set(arguments):
@@ -71,8 +83,7 @@ def main(arguments: list[str]) -> None:
         spec = export(given.out / "checkpoint.pt", given.to)
         say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
     else:
-        net = averaged(given.out / "checkpoint.pt")
-        say(table_line(evaluate(lambda image: predict(net, image), given.data / "eval" / "photos")))
+        judge(given.out / "checkpoint.pt", given.data / "eval" / "photos", given.sheet)
 
 
 if __name__ == "__main__":

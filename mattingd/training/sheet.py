@@ -1,0 +1,58 @@
+"""A contact sheet to judge mattes by eye: picture, matte, and cut-out on a checkerboard side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from mattingd.training.foreground import estimate_foreground
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from mattingd.training.geometry import Array, Plane
+
+CELL = 256
+SQUARE = 16
+
+
+def checkerboard(height: int, width: int) -> Array:
+    """Two light greys in squares, uint8 [H,W,3]."""
+    y, x = np.mgrid[0:height, 0:width] // SQUARE
+    board = np.where((y + x) % 2 == 0, 255, 205).astype(np.uint8)
+    return np.repeat(board[..., None], 3, 2)
+
+
+def boxed(image: Array) -> Array:
+    """An image fitted into a grey cell."""
+    height, width = image.shape[:2]
+    scale = CELL / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    cell = np.full((CELL, CELL, 3), 96, np.uint8)
+    cell[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cell
+
+
+def row(image: Array, alpha: Plane) -> Array:
+    """Picture, matte and cut-out [CELL,3*CELL,3] of a picture [H,W,3] and its matte [H,W]."""
+    a = alpha[..., None]
+    cut = estimate_foreground(image, alpha) * a + checkerboard(*alpha.shape) * (1 - a)
+    matte = np.repeat((a * 255).astype(np.uint8), 3, 2)
+    return np.concatenate([boxed(image), boxed(matte), boxed(cut.astype(np.uint8))], 1)
+
+
+def write_sheet(path: Path, items: Iterable[tuple[Array, Plane]], columns: int = 3) -> None:
+    """Write the rows of all items (picture, matte), `columns` side by side, as a PNG or JPEG.
+
+    Raises:
+        ValueError: there is nothing to show.
+    """
+    rows = [row(image, alpha) for image, alpha in items]
+    if not rows:
+        raise ValueError("a contact sheet of nothing")
+    rows += [np.zeros_like(rows[0])] * (-len(rows) % columns)
+    lines = [np.concatenate(rows[i : i + columns], 1) for i in range(0, len(rows), columns)]
+    cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(lines), cv2.COLOR_RGB2BGR))
