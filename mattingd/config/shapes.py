@@ -21,10 +21,8 @@ from mattingd.config.wording import known
 from mattingd.facts import PictureLimits, Preset
 from mattingd.presets import DEFAULT
 from mattingd.rules.lifecycle import RetryPolicy
+from mattingd.rules.placing import TOKENS
 from mattingd.rules.settling import SettlePolicy
-
-TOKENS = ("date", "drop", "folder", "path", "stem", "preset")
-"""What may stand in braces in ``layout``."""
 
 _LONGEST_NAME = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
