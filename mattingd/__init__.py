@@ -1,3 +1,53 @@
-"""mattingd: drop a picture into a folder, its cut-out appears in a dated folder."""
+"""mattingd: drop a picture into a folder, its cut-out appears in a dated folder.
+
+For embedding: `mattingd.cut_out(array)` gives the alpha matte of one picture, in this process.
+"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mattingd.engine.contract import Engine
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "cut_out"]
+
+
+def cut_out(picture: "npt.NDArray[np.uint8]", model: str = "cv-unet") -> "npt.NDArray[np.float32]":
+    """The alpha matte of a picture, at its full size.
+
+    Args:
+        picture: uint8[H,W,3] sRGB, upright.
+        model: which model; loaded at the first call and kept.
+
+    Returns:
+        float32[H,W] in [0,1]: 1 where the subject covers the pixel. All 0 where no subject was found.
+
+    Raises:
+        ValueError: not such an array.
+        EngineError: the model cannot be used.
+    """
+    import numpy as np  # noqa: PLC0415 - `import mattingd` stays light
+
+    from mattingd.imaging import fitting, refining  # noqa: PLC0415
+
+    if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8):
+        raise ValueError("a picture must be a uint8 array")
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:  # noqa: PLR2004 - RGB
+        raise ValueError(f"a picture must have the shape [H,W,3], not {list(picture.shape)}")
+    engine = _engine(model)
+    height, width = picture.shape[:2]
+    fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
+    small = engine.matte(fitting.to_net(picture, fit)[None])[0]
+    full = refining.to_full_size(small, picture)
+    return full.astype(np.float32) / np.float32(255)
+
+
+@lru_cache(maxsize=1)
+def _engine(model: str) -> "Engine":
+    from mattingd.engine import catalog  # noqa: PLC0415 - torch is loaded by whoever needs it
+
+    return catalog.load(model)

@@ -7,7 +7,7 @@ and only then do it. Pixels travel beside the facts and are kept here between th
 import os
 import queue
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Mode:
     """End when everything the first scan found is done."""
     only: Mapping[Path, frozenset[bytes]] | None = None
     """Of these folders only the named files."""
-    programs: Programs = Programs()
+    programs: Programs = field(default_factory=Programs)
 
 
 Answerer = Callable[["Daemon", dict[str, Any]], dict[str, Any]]

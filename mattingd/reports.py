@@ -44,13 +44,21 @@ class Ended:
 class Names:
     """What each live job is called, for messages: the journal forgets nothing, but a log line needs it at once."""
 
-    def __init__(self, folders: dict[int, str]) -> None:
-        self._folders = folders
+    def __init__(self) -> None:
+        self.folders: dict[int, str] = {}
+        """What each hot folder is called."""
         self._names: dict[int, str] = {}
+
+    def of(self, row: facts.Row) -> str:
+        """Hot folder and path, readable."""
+        folder = self.folders.get(row.folder, "?")
+        path = row.path.decode("utf-8", "backslashreplace").replace("\n", "\\n")
+        return f"{folder}/{path}" if folder else path
 
     def remember(self, row: facts.Row) -> None:
         """A job is live."""
-        self._names[row.job] = f"{self._folders.get(row.folder, '?')}/{row.path.decode('utf-8', 'replace')}"
+        if row.state not in ENDS:
+            self._names[row.job] = self.of(row)
 
     def ended(self, command: Command) -> Ended | None:
         """The end this command brings to a job, told once."""
@@ -63,8 +71,6 @@ class Names:
 class LogReporter:
     """Log lines: one for each picture's end, and for what a person should know of the daemon itself."""
 
-    LEVEL = {"failed": "warning", "done": "info", "unchanged": "info", "ignored": "info"}
-
     def __init__(self, names: Names, log: Any) -> None:
         self._names = names
         self._log = log
@@ -76,9 +82,7 @@ class LogReporter:
             case facts.Admitted(row=row):
                 self._names.remember(row)
                 if row.state == "ignored":
-                    self._log.info(
-                        "ignored", job=row.job, file=row.path.decode(errors="replace"), why=row.reason
-                    )
+                    self._log.info("ignored", job=row.job, file=self._names.of(row), why=row.reason)
             case facts.EngineUp():
                 self._log.info(
                     "engine ready",
@@ -103,7 +107,7 @@ class LogReporter:
     def command(self, command: Command) -> None:
         """Log a job's end."""
         if (ended := self._names.ended(command)) is not None:
-            write = getattr(self._log, self.LEVEL.get(ended.state, "info"))
+            write = self._log.warning if ended.state == "failed" else self._log.info
             extra = {"why": ended.reason} if ended.reason else {}
             write(ended.state, job=ended.job, file=ended.name, **extra)
         elif isinstance(command, Stop):

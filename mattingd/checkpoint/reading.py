@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mattingd.checkpoint.schema import VERSION, JournalError, explained
@@ -139,7 +139,7 @@ class Ledger:
     def _with_outputs(self, record: Record) -> Record:
         rows = self._db.execute("SELECT path FROM outputs WHERE job = ? AND published", (record.job,))
         outputs = tuple(path for (path,) in rows)
-        return Record(*(getattr(record, name) for name in Record.__slots__[:-1]), outputs)
+        return replace(record, outputs=outputs)
 
     def _meta(self, key: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -28,6 +28,10 @@ _LEAST_CONFIDENCE = 0.01
 """A pixel weighs ``|2 alpha - 1| ** power + least``. Mean error in the band of 23 scenes with known alpha,
 enlarged by four: linear .080, unweighted .080, power 2 .063, power 4 .057."""
 
+_CONTRAST = 1.25
+"""Regression pulls alpha towards the middle, and a network's sigmoid never quite reaches 0 or 1: both are undone
+by so much contrast about 1/2. On the same scenes: solid subjects .040 without, .018 with; hair .139, .111."""
+
 _REACH = 4
 """How far, in pixels of the models' size, an edge may be moved: alpha stays within what stood that near."""
 
@@ -45,26 +49,28 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
     Returns:
         uint8[H,W]. Where the network was sure the matte is exactly 0 or 255.
     """
-    height, width = srgb.shape[:2]
-    levels = as_uint8(cv2.convertScaleAbs(np.clip(alpha, 0, 1), alpha=255))
-    result = as_uint8(cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR))
+    height, width = full = srgb.shape[:2]
+    result = _to_bytes(cv2.resize(_sure(alpha), (width, height), interpolation=cv2.INTER_LINEAR))
     middle = min(width, round(alpha.shape[1] * _DETAIL)), min(height, round(alpha.shape[0] * _DETAIL))
-    coarse = np.clip(cv2.resize(alpha, middle, interpolation=cv2.INTER_LINEAR), 0, 1).astype(
-        np.float32, copy=False
-    )
-    lowest, highest = _surroundings(coarse)
+    coarse = cv2.resize(alpha, middle, interpolation=cv2.INTER_LINEAR)
+    lowest, highest = _surroundings(_sure(coarse))
     undecided = (lowest < _LAST / 255) & (highest > _FIRST / 255)
     if undecided.any():
         models = _models(coarse, shrink(srgb, *middle))
-        bounds = cv2.merge([lowest * 255, highest * 255]).astype(np.float32, copy=False)
-        band = as_uint8(
-            cv2.resize(undecided.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        )
-        for tile in tiles_of(band):
-            result[tile] = _apply(
-                piece(models, (height, width), tile), piece(bounds, (height, width), tile), srgb[tile]
-            )
+        bounds = cv2.merge([lowest, highest])
+        band = cv2.resize(undecided.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        for tile in tiles_of(as_uint8(band)):
+            result[tile] = _apply(piece(models, full, tile), piece(bounds, full, tile), srgb[tile])
     return as_uint8(cv2.LUT(result, _SNAP))
+
+
+def _sure(alpha: Float32) -> Float32:
+    """``alpha`` with `_CONTRAST`, within 0..1."""
+    return np.clip((alpha - 0.5) * _CONTRAST + 0.5, 0, 1)
+
+
+def _to_bytes(alpha: Float32) -> UInt8:
+    return as_uint8(cv2.convertScaleAbs(alpha, alpha=255))
 
 
 _SNAP = np.arange(256, dtype=np.uint8)
@@ -81,9 +87,8 @@ def _surroundings(coarse: Float32) -> tuple[Float32, Float32]:
 
 def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
     """Alpha (0..255) of full-size ``colours`` by the models that hold there, within the bounds."""
-    alpha = np.einsum("ijk,ijk->ij", models[:, :, :3], colours.astype(np.float32))
-    alpha += models[:, :, 3] * 255
-    return as_uint8(cv2.convertScaleAbs(np.clip(alpha, bounds[:, :, 0], bounds[:, :, 1])))
+    alpha = np.einsum("ijk,ijk->ij", models[:, :, :3], colours.astype(np.float32)) / 255 + models[:, :, 3]
+    return _to_bytes(np.clip(_sure(alpha), bounds[:, :, 0], bounds[:, :, 1]))
 
 
 def _models(coarse: Float32, guide: UInt8) -> Float32:

@@ -81,7 +81,7 @@ class Dispatcher:
         self._begin(hand, job)
         chore = Chore(min(job.chores))
         notes = job.stale_notes if chore is Chore.UNNOTE else (job.note,)
-        self.work.out.append(DoChore(hand.id, job.id, chore, job.outputs, notes, job.path, job.reason))
+        self.work.out.append(DoChore(hand.id, job.id, chore, job.outputs, notes, job.folder, job.path, job.reason))
         return True
 
     def _read(self, hand: Hand) -> bool:

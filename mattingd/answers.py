@@ -1,0 +1,132 @@
+"""What a running daemon answers on its control socket. Called on the conductor's thread: quick, and read-only."""
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from mattingd import __version__, clock
+from mattingd.checkpoint import reading
+from mattingd.child import TEST_ENGINE
+from mattingd.reports import Tally
+from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mattingd.daemon import Daemon
+
+SHOWN = 20
+"""Pictures named one by one in a status."""
+
+
+class Answers:
+    """Answers requests: `status`, `settling`, `where`, `rescan`."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._verbs: dict[str, Callable[[Daemon, dict[str, Any]], dict[str, Any]]] = {
+            "status": self._status,
+            "settling": self._settling,
+            "where": self._where,
+            "rescan": self._rescan,
+        }
+
+    def __call__(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request; `error` says why there is none."""
+        verb = str(request.get("verb"))
+        if verb not in self._verbs:
+            return {"error": f"this daemon does not know {verb!r}"}
+        return self._verbs[verb](daemon, request)
+
+    def _status(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
+        work, settler = daemon.conductor.work, daemon.conductor.intake.settler
+        with reading(daemon.journal.path) as ledger:
+            counts = count(ledger.states())
+        waiting = counts["waiting"] + len(settler)
+        rate = self._tally.rate()
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
+            "stopping": daemon.conductor.stopping,
+            "test_engine": os.environ.get(TEST_ENGINE) == "1",
+            "engine": self._tally.engine,
+            "counts": {**counts, "waiting": waiting},
+            "settling": len(settler),
+            "in_work": [_work(daemon, work.jobs[number]) for number in sorted(work.in_flight)][:SHOWN],
+            "held": [_work(daemon, job) for job in work.jobs.values() if _held(job)][:SHOWN],
+            "rate": round(rate, 3),
+            "eta_seconds": round(waiting / rate) if rate and waiting else None,
+            "mean_batch": round(self._tally.batched / self._tally.batches, 2)
+            if self._tally.batches
+            else None,
+            "folders": [_folder(daemon, number, self._tally) for number in daemon.folders],
+            "output_dir": str(daemon.settings.output_dir),
+        }
+
+    def _settling(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
+        """Files that are seen and not yet in the journal."""
+        waiting = daemon.conductor.intake.settler.waiting()
+        keys = [(key.folder, key.path.hex(), resting.why) for key, resting in waiting]
+        admitting = [(key.folder, key.path.hex(), "settled") for key in daemon.conductor.intake.admitting]
+        return {
+            "folders": {str(number): str(folder.path) for number, folder in daemon.folders.items()},
+            "files": keys + admitting,
+            "unscanned": sorted(daemon.conductor.unscanned),
+        }
+
+    def _where(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
+        """What the daemon knows of one file, beyond the journal."""
+        root, path = bytes.fromhex(request["root"]), bytes.fromhex(request["path"])
+        number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), None)
+        for key, resting in daemon.conductor.intake.settler.waiting():
+            if key == (number, path):
+                seconds = max(0, resting.deadline - clock.monotonic_ns()) / clock.SECOND
+                return {"state": "settling", "why": resting.why, "next_look_seconds": round(seconds, 1)}
+        for job in daemon.conductor.work.jobs.values():
+            if (job.folder, job.path) == (number, path):
+                return {"state": str(job.state), "why": job.reason, **_place(daemon, job)}
+        return {}
+
+    def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
+        daemon.rescan()
+        return {"folders": len(daemon.folders)}
+
+
+def count(states: dict[str, int]) -> dict[str, int]:
+    """Jobs by the words people read, from jobs by state."""
+    words: Counter[str] = Counter(dict.fromkeys(COUNTED_AS.values(), 0))
+    for state, number in states.items():
+        words[COUNTED_AS[State(state)]] += number
+    return dict(words)
+
+
+def _held(job: Job) -> bool:
+    return job.state is State.HELD or (job.state is State.PREPARED and bool(job.reason))
+
+
+def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
+    name = f"{daemon.folders[job.folder].name}/{job.path.decode('utf-8', 'replace')}"
+    return {"job": job.id, "file": name, "state": str(job.state), "why": job.reason, "alone": job.alone}
+
+
+def _place(daemon: "Daemon", job: Job) -> dict[str, Any]:
+    """Pictures of the same folder before this one in the queue."""
+    if job.state in WORKING or job.suspect:
+        return {}
+    try:
+        return {"before_it": daemon.conductor.work.lanes.place(job.folder, job.id)}
+    except (KeyError, ValueError):
+        return {}
+
+
+def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
+    folder = daemon.folders[number]
+    return {
+        "name": folder.name,
+        "path": str(folder.path),
+        "preset": folder.preset,
+        "watched": daemon.watched.get(number, "scans"),
+        "trouble": tally.troubles.get(number),
+        "first_scan": "running" if number in daemon.conductor.unscanned else "done",
+    }

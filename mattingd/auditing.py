@@ -1,0 +1,127 @@
+"""Is every dropped file accounted for? Compares the journal with the folders, and names each gap.
+
+Reads only. `seen = done + failed + waiting + ignored + superseded + withdrawn` is checked against the journal's
+own count of admissions; beyond that nothing on either side may be unknown to the other.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mattingd.answers import count
+from mattingd.checkpoint import Ledger, Made
+from mattingd.config import Settings
+from mattingd.disk import TEMP_PREFIX
+from mattingd.imaging.structure import junk
+
+
+@dataclass(slots=True)
+class Audit:
+    """The result: counts, and gaps that must not be."""
+
+    seen: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    unseen: int = 0
+    """Files that lie there and are in no journal yet, because no daemon runs."""
+    present: int = 0
+    """Published outputs that lie where they were published."""
+    taken_away: int = 0
+    """Published outputs that somebody moved or removed: theirs to decide."""
+    changed: int = 0
+    """Published outputs that somebody edited."""
+    gaps: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Nothing is missing."""
+        return not self.gaps
+
+
+def audit(
+    ledger: Ledger, settings: Settings, settling: set[tuple[bytes, bytes]] | None, *, deep: bool = False
+) -> Audit:
+    """Compare journal and disk.
+
+    Args:
+        ledger: the journal.
+        settings: which folders.
+        settling: (root, path) of files the running daemon knows and has not admitted; None without a daemon.
+        deep: compare the content of every output with the hash in the journal.
+    """
+    result = Audit(seen=ledger.admitted(), counts=count(ledger.states()))
+    total = sum(result.counts.values())
+    if total != result.seen:
+        result.gaps.append(f"{result.seen} files were admitted, but the journal accounts for {total}")
+    result.gaps += [f"job {job} says done and has no published output" for job in ledger.unpublished_done()]
+    for folder in settings.hot_folders:
+        _check_sources(ledger, os.fsencode(folder.path), settling, result)
+    for made in ledger.made():
+        _check_output(settings.output_dir, made, result, deep=deep)
+    _check_leftovers(ledger, settings.output_dir, result)
+    return result
+
+
+def _check_sources(
+    ledger: Ledger, root: bytes, settling: set[tuple[bytes, bytes]] | None, result: Audit
+) -> None:
+    known = ledger.current(root)
+    for path, size, mtime_ns in files_below(root):
+        if known.get(path) == (size, mtime_ns):
+            continue
+        if settling is None:
+            result.unseen += 1
+        elif (root, path) not in settling:
+            name = os.fsdecode(os.path.join(root, path))
+            result.gaps.append(f"{name!r} lies in a hot folder and the daemon does not know it")
+
+
+def files_below(root: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(path, size, mtime_ns) of every file of a hot folder that is not junk, links and pipes included."""
+    stack = [b""]
+    while stack:
+        directory = stack.pop()
+        try:
+            entries = list(os.scandir(os.path.join(root, directory)))
+        except OSError:
+            continue
+        for entry in entries:
+            path = os.path.join(directory, entry.name)
+            is_dir = entry.is_dir(follow_symlinks=False)
+            if junk(entry.name, is_dir):
+                continue
+            if is_dir:
+                stack.append(path)
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield path, status.st_size, status.st_mtime_ns
+
+
+def _check_output(root: Path, made: Made, result: Audit, *, deep: bool) -> None:
+    path = root / made.path
+    try:
+        status = path.lstat()
+    except OSError:
+        result.taken_away += 1
+        return
+    same = stat.S_ISREG(status.st_mode) and status.st_size == made.size
+    if same and deep:
+        same = hashlib.sha256(path.read_bytes()).digest() == made.sha256
+    if same:
+        result.present += 1
+    else:
+        result.changed += 1
+
+
+def _check_leftovers(ledger: Ledger, root: Path, result: Audit) -> None:
+    """A temp file of ours that no live job will ever take up."""
+    prefix, live = f"{TEMP_PREFIX}{ledger.instance}-", ledger.live_jobs()
+    for directory, _, names in os.walk(root):
+        for name in names:
+            if name.startswith(prefix) and int(name[len(prefix) :].split("-")[0]) not in live:
+                result.gaps.append(f"{os.path.join(directory, name)} is a temp file that nobody needs")

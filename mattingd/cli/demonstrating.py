@@ -1,0 +1,140 @@
+"""`mattingd demo`: a real daemon on a fresh hot folder, real photographs, and a sheet of what came out."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from mattingd import clock
+from mattingd.checkpoint import Record, reading
+from mattingd.cli.ending import CommandError
+from mattingd.config import init_text
+from mattingd.control import NoDaemonError, ask
+from mattingd.daemon import JOURNAL
+from mattingd.facts import ExitCode
+
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png")
+"""Bundled with scikit-image (public domain and CC0): nothing is downloaded."""
+MARKER = ".mattingd-demo"
+"""Says that a folder is an earlier demo's and may be made anew."""
+PATIENCE_SECONDS = 180
+BEAT_SECONDS = 0.2
+
+
+def demo(folder: Path) -> ExitCode:
+    """Do the main job once, visibly; success only if every cut-out is there."""
+    photographs = bundled_photographs()
+    hot_folder, config = lay_out(folder)
+    console = Console()
+    console.print(f"Hot folder: [bold]{hot_folder}[/]   (mattingd run --config {config})", highlight=False)
+    with daemon(config, folder / "daemon.log"):
+        for photograph in photographs:
+            shutil.copy(photograph, hot_folder)
+        records = wait(console, folder, hot_folder, len(photographs))
+    made = {record.path: folder / "out" / record.outputs[0] for record in records if record.outputs}
+    for record in records:
+        place = made.get(record.path, record.reason)
+        console.print(
+            f"{record.path.decode():<15} {record.state:<8} {place}", highlight=False, soft_wrap=True
+        )
+    if made:
+        from mattingd.cli.sheet import contact_sheet  # noqa: PLC0415 - cv2 only for who needs it
+
+        pairs = [(hot_folder / os.fsdecode(path), cut_out) for path, cut_out in sorted(made.items())]
+        sheet = contact_sheet(pairs, folder / "contact-sheet.png")
+        console.print(f"Before and after: [bold]{sheet}[/]", highlight=False, soft_wrap=True)
+    return ExitCode.OK if len(made) == len(photographs) else ExitCode.FAILED
+
+
+def bundled_photographs() -> list[Path]:
+    """The demo's photographs.
+
+    Raises:
+        CommandError: scikit-image, which carries them, is not installed.
+    """
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise CommandError("the demo's photographs come with scikit-image: pip install 'mattingd[demo]'")
+    return [Path(spec.origin).parent / "data" / name for name in PHOTOGRAPHS]
+
+
+def lay_out(folder: Path) -> tuple[Path, Path]:
+    """A fresh playground: hot folder and configuration. Only an earlier demo's folder is cleared.
+
+    Raises:
+        CommandError: the folder holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARKER).exists():
+            raise CommandError(f"{folder} is not empty and no earlier demo: name another folder")
+        shutil.rmtree(folder)
+    hot_folder, config = folder / "in", folder / "config.yaml"
+    hot_folder.mkdir(parents=True)
+    (folder / MARKER).touch()
+    config.write_text(init_text("out", "in", "state"), encoding="utf-8")
+    return hot_folder, config
+
+
+@contextlib.contextmanager
+def daemon(config: Path, log: Path) -> Iterator[None]:
+    """A daemon in a process of its own, as anybody would start it; stopped cleanly afterwards."""
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mattingd", "run", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stderr=lines,
+            stdout=lines,
+        )
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=PATIENCE_SECONDS)
+
+
+def wait(console: Console, folder: Path, hot_folder: Path, expected: int) -> list[Record]:
+    """Show how far the daemon is until every photograph came to an end, or patience does."""
+    until = clock.monotonic_ns() + PATIENCE_SECONDS * clock.SECOND
+    root = os.fsencode(os.path.realpath(hot_folder))
+    records: list[Record] = []
+    with Live(console=console, refresh_per_second=5, transient=True) as live:
+        while clock.monotonic_ns() < until:
+            with contextlib.suppress(NoDaemonError):
+                live.update(_progress(ask(folder / "state", {"verb": "status"}), expected))
+            records = _ended(folder, root, hot_folder)
+            if len(records) == expected:
+                break
+            clock.sleep(BEAT_SECONDS)
+    return records
+
+
+def _ended(folder: Path, root: bytes, hot_folder: Path) -> list[Record]:
+    journal = folder / "state" / JOURNAL
+    if not journal.exists():
+        return []
+    with reading(journal) as ledger:
+        newest = [
+            ledger.records_of(root, os.fsencode(path.name))[:1] for path in sorted(hot_folder.iterdir())
+        ]
+    return [record for found in newest for record in found if record.ended_at]
+
+
+def _progress(status: dict, expected: int) -> Table:  # type: ignore[type-arg]
+    table = Table.grid(padding=(0, 2))
+    counts = status["counts"]
+    engine = status["engine"]
+    running = engine["state"] == "ready"
+    table.add_row("engine", f"{engine['model']} on {engine['device']}" if running else engine["state"])
+    table.add_row("done", f"{counts['done']} of {expected}")
+    for picture in status["in_work"]:
+        table.add_row("", f"{picture['file']}: {picture['state']}")
+    return table

@@ -1,0 +1,68 @@
+"""How a verb ends: one clear line for what was to be expected, an exit code, and a traceback only for defects."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from mattingd.facts import ExitCode
+
+
+class CommandError(Exception):
+    """Something a person can mend: what it says is printed, without a traceback."""
+
+    def __init__(self, *lines: str, code: ExitCode = ExitCode.USAGE) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        self.code = code
+
+
+def run_verb(verb: Callable[[], ExitCode]) -> None:
+    """Run a verb and end the program with its exit code."""
+    from mattingd.checkpoint import JournalError  # noqa: PLC0415 - after --help
+    from mattingd.config import ConfigError  # noqa: PLC0415
+    from mattingd.service import LockedError  # noqa: PLC0415
+
+    try:
+        code = verb()
+    except CommandError as error:
+        code = _say(error.lines, error.code)
+    except ConfigError as error:
+        code = _say(error.lines, ExitCode.CONFIG)
+    except LockedError as error:
+        code = _say((str(error),), ExitCode.LOCKED)
+    except JournalError as error:
+        code = _say((str(error),), ExitCode.JOURNAL)
+    except KeyboardInterrupt:
+        code = ExitCode.PARTIAL
+    raise typer.Exit(int(code))
+
+
+def _say(lines: tuple[str, ...], code: ExitCode) -> ExitCode:
+    for line in lines:
+        print(f"mattingd: {line}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def find_config(given: Path | None) -> Path:
+    """The configuration file to use.
+
+    Raises:
+        CommandError: there is none in the usual places.
+    """
+    if given is not None:
+        return given
+    places = (
+        Path("config.yaml"),
+        Path("~/.config/mattingd/config.yaml").expanduser(),
+        Path("/etc/mattingd/config.yaml"),
+    )
+    for place in places:
+        if place.exists():
+            return place
+    raise CommandError(
+        f"there is no configuration in {', '.join(map(str, places))}: `mattingd init` writes one,"
+        " `--config FILE` names another",
+        code=ExitCode.CONFIG,
+    )

@@ -1,0 +1,124 @@
+"""Live progress of a run on a terminal, and the account of it afterwards."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from mattingd import clock, facts
+from mattingd.commands import Command
+from mattingd.reports import Ended, Names, Tally
+
+if TYPE_CHECKING:
+    from mattingd.daemon import Daemon
+
+REFRESH_NS = 100 * clock.MILLISECOND
+
+
+class Progress:
+    """A reporter that draws a bar: how many of how many, how fast, how long still, how many failed."""
+
+    def __init__(self, names: Names, console: Console, *, shown: bool) -> None:
+        self.ends: Counter[str] = Counter()
+        self.failures: list[Ended] = []
+        self.ignored: list[Ended] = []
+        self.before = 0
+        """Done by an earlier run of the same command."""
+        self._names = names
+        self._tally = Tally()
+        self._daemon: Daemon | None = None
+        self._started = clock.monotonic_ns()
+        self._first_end = 0
+        self._next_refresh = 0
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[more]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not (shown and console.is_terminal),
+        )
+        self._task = self._bar.add_task("loading the model", total=None, more="")
+
+    def watch(self, daemon: "Daemon") -> None:
+        """Whose progress it is."""
+        self._daemon = daemon
+        self.before = sum(sum(1 for _ in daemon.journal.known(number)) for number in daemon.folders)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._refresh()
+        self._bar.stop()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took so far."""
+        return (clock.monotonic_ns() - self._started) / clock.SECOND
+
+    @property
+    def rate(self) -> float:
+        """Finished pictures per second over the whole run, the model's loading included."""
+        return self.ends["done"] / max(self.seconds, 1e-9)
+
+    def fact(self, fact: facts.Fact) -> None:
+        """Something happened."""
+        self._tally.fact(fact)
+        if isinstance(fact, facts.Admitted):
+            self._names.remember(fact.row)
+            if fact.row.state == "ignored":
+                self._end(Ended(fact.row.job, self._names.of(fact.row), "ignored", fact.row.reason))
+        if self._next_refresh <= clock.monotonic_ns():
+            self._next_refresh = clock.monotonic_ns() + REFRESH_NS
+            self._refresh()
+
+    def command(self, command: Command) -> None:
+        """Something is going to be done."""
+        self._tally.command(command)
+        if (ended := self._names.ended(command)) is not None:
+            self._end(ended)
+
+    def left(self) -> int:
+        """Pictures that are not at their end."""
+        if self._daemon is None:
+            return 0
+        work, intake = self._daemon.conductor.work, self._daemon.conductor.intake
+        return work.counts.get("waiting", 0) + len(intake.settler) + len(intake.admitting)
+
+    def _end(self, ended: Ended) -> None:
+        self.ends[ended.state] += 1
+        if ended.state == "failed":
+            self.failures.append(ended)
+        elif ended.state == "ignored":
+            self.ignored.append(ended)
+
+    def _refresh(self) -> None:
+        done = sum(self.ends.values())
+        left = self.left()
+        rate = self._tally.rate()
+        ready = self._tally.engine["state"] == "ready"
+        more = Text()
+        if rate and left:
+            more.append(f"{rate:.1f}/s, {_clock(left / rate)} left")
+        if self.failures:
+            more.append(f"  {len(self.failures)} failed", style="red")
+        self._bar.update(
+            self._task,
+            description="cutting out" if ready else "loading the model",
+            completed=done,
+            total=(done + left) or None,
+            more=more.markup,
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
