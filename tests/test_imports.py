@@ -107,7 +107,7 @@ def trespasses(name: str, source: str) -> list[str]:
         if top != "mattingd":
             if top in ONLY_IN and not within(name, ONLY_IN[top]):
                 found.append(target)
-        elif not within(name, JOINERS):
+        elif within(name, JOINERS) is None:
             assert room is not None, f"{name} has no place in the table above"
             home = within(name, AMONG_THEMSELVES)
             if not (home and within(inner, {home})) and not within(inner, MAY_IMPORT[room]):
