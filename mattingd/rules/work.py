@@ -147,17 +147,19 @@ class Work:
         self.release(job)
         if self.by_path.get(key := Key(job.folder, job.path)) is job:
             del self.by_path[key]
+        self._owe(job)
+
+    def chore_done(self, job: Job, chore: Chore) -> None:
+        """One duty less."""
+        job.chores -= {chore}
+        self.write(job)
+        self._owe(job)
+
+    def _owe(self, job: Job) -> None:
+        """Queue what an ended job leaves to be done; with the last duty it leaves memory."""
         if job.chores:
             self.chores[job.id] = job
         else:
-            self.jobs.pop(job.id, None)
-
-    def chore_done(self, job: Job, chore: Chore) -> None:
-        """One duty less; with the last one the job leaves memory."""
-        job.chores -= {chore}
-        self.write(job)
-        if not job.chores:
-            self.chores.pop(job.id, None)
             self.jobs.pop(job.id, None)
 
     def enqueue(self, job: Job, *, first: bool = False) -> None:
