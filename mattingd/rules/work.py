@@ -167,7 +167,8 @@ class Work:
         if job.suspect:
             job.due = self.now + job.strikes * self.policy.alone_pause_ns
             self.suspects.append(job)
-            self.wake(job.due, "wake", None)
+            if job.due > self.now:
+                self.wake(job.due, "wake", None)
         else:
             self.lanes.push(job.folder, job.id, first=first)
 
