@@ -190,7 +190,7 @@ class Conductor:
         job = self._answered(fact.worker, fact.job)
         last = job.last
         if last and not job.forced and (last.sha256, last.recipe) == (fact.sha256, job.recipe.hash):
-            self.work.move(job, Event.SAME, "content and settings are those of its last result")
+            self.work.move(job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256)
             return
         job.waits, job.fit = 0, fact.fit
         self.work.reserve(job, fact.fit.pixels)
