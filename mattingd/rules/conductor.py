@@ -347,7 +347,7 @@ class Conductor:
             self._make_ready(job, batch.shape)
 
     def _engine_died(self, fact: facts.EngineDied) -> None:
-        """The batch it was working on is split; a picture that was alone there takes the blame."""
+        """The batch it was working on is split; a picture that was the only one in it becomes a suspect."""
         batches = self.engine.died()
         for batch in batches[1:]:
             self._split(batch, single=False)
@@ -356,7 +356,7 @@ class Conductor:
         elif batches:
             for job in self._members(batches[0]):
                 job.single = True
-                self.work.crashed(job, fact.how, by_itself=True)
+                self.work.crashed(job, fact.how, by_itself=job.alone)
         if fact.fatal is not None:
             self._stop_now(fact.how, fact.fatal)
         elif self.engine.deaths >= DEATHS:
