@@ -1,21 +1,19 @@
 """Whether a picture file is whole, by walking its container; for formats whose decoders do not tell.
 
-Knows RIFF, BMP and GIF structures (JPEG and PNG have modules of their own, TIFF brings its directory along).
-A decoder may be content with 30 % of a WebP, a raw TIFF or a BMP: what is missing are zeros to it. Must not
-decode pixels.
+Knows TIFF, BMP and GIF structures; JPEG, PNG and WebP have modules of their own. A decoder may be content
+with 30 % of a raw TIFF or a BMP: what is missing are zeros to it. Must not decode pixels.
 """
 
 import struct
 from collections.abc import Callable, Iterable
 
-from mattingd.imaging import png
+from mattingd.imaging import png, webp
 from mattingd.imaging.errors import truncated
 from mattingd.imaging.structure import trailing_zeros
 
 _PAGE = 4096
 _SLACK = 16  # pixel bytes before a hole that may be zeros themselves
-_CODED_ZEROS = 48  # entropy-coded data never ends with so many zeros
-_PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANMF"})
+_TYPE_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # bytes of a TIFF value, where more than 1
 _GIF_TRAILER, _GIF_EXTENSION, _GIF_IMAGE = 0x3B, 0x21, 0x2C
 
 
@@ -26,24 +24,6 @@ def check(format: str, data: bytes) -> None:  # noqa: A002 - the field's name
 
 def _nothing(_data: bytes) -> None:
     return
-
-
-def _webp(data: bytes) -> None:
-    announced = struct.unpack_from("<I", data, 4)[0] + 8
-    if announced > len(data):
-        raise truncated(f"{announced} bytes are announced, {len(data)} are there")
-    at = 12
-    while at + 8 <= announced:
-        kind, length = struct.unpack_from("<4sI", data, at)
-        end = at + 8 + length
-        if not any(kind) or (end > announced and kind in _PIXEL_CHUNKS):
-            raise truncated("a part of it is missing")
-        if (
-            kind in _PIXEL_CHUNKS
-            and trailing_zeros(data[max(at + 8, end - _CODED_ZEROS) : end]) >= _CODED_ZEROS
-        ):
-            raise truncated("its last bytes are zeros")
-        at = end + length % 2
 
 
 def refuse_short(data: bytes, pieces: Iterable[tuple[int, int]], *, coded: bool) -> None:
@@ -60,6 +40,26 @@ def refuse_short(data: bytes, pieces: Iterable[tuple[int, int]], *, coded: bool)
         raise truncated(f"its last {zeros} bytes are zeros")
     if zeros >= _PAGE and -(len(data) - zeros) % _PAGE <= _SLACK:
         raise truncated(f"its last {zeros // 1024} kB are zeros")
+
+
+def _tiff(data: bytes) -> None:
+    order = "<" if data[:2] == b"II" else ">"
+    at = struct.unpack_from(order + "I", data, 4)[0]
+    if b"\x2b" in data[2:4]:  # BigTIFF has other offsets; its decoder tells what is missing
+        return
+    count = struct.unpack_from(order + "H", data, at)[0] if 0 < at < len(data) - 1 else 0
+    if count == 0 or at + 2 + 12 * count > len(data):
+        raise truncated("its directory is not there")
+
+
+def points_outside(data: bytes) -> bool:
+    """Whether a classic TIFF's first directory has a value beyond the end: why it could not be decoded, then."""
+    order = "<" if data[:2] == b"II" else ">"
+    at = struct.unpack_from(order + "I", data, 4)[0]
+    count = struct.unpack_from(order + "H", data, at)[0]
+    entries = struct.iter_unpack(order + "2H2I", data[at + 2 : at + 2 + 12 * count])
+    sizes = ((length * _TYPE_SIZES.get(kind, 1), value) for _, kind, length, value in entries)
+    return any(size > 4 and value + size > len(data) for size, value in sizes)  # noqa: PLR2004 - else it is inside
 
 
 def _bmp(data: bytes) -> None:
@@ -102,4 +102,10 @@ def _after_blocks(data: bytes, at: int) -> int:
     return at + 1
 
 
-_CHECKS: dict[str, Callable[[bytes], None]] = {"png": png.check, "webp": _webp, "bmp": _bmp, "gif": _gif}
+_CHECKS: dict[str, Callable[[bytes], None]] = {
+    "png": png.check,
+    "webp": webp.check,
+    "tiff": _tiff,
+    "bmp": _bmp,
+    "gif": _gif,
+}

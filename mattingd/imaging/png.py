@@ -39,17 +39,19 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         length, kind = struct.unpack_from(">I4s", data, at)
         start, end = at + 8, at + 8 + length
         if end + 4 > len(data):
-            raise _broken(data, truncated("the end marker is missing"))
+            raise _broken(data, end + 4, truncated("the end marker is missing"))
         (checksum,) = struct.unpack_from(">I", data, end)
         if isal_zlib.crc32(memoryview(data)[at + 4 : end]) != checksum:
-            raise _broken(data, corrupt("a checksum does not fit"))
+            raise _broken(data, end + 4, corrupt("a checksum does not fit"))
         yield kind, start, end
         at = end + 4
 
 
-def _broken(data: bytes, otherwise: PictureError) -> PictureError:
+def _broken(data: bytes, end: int, otherwise: PictureError) -> PictureError:
+    """What is wrong with a chunk up to ``end``: zeros behind or in it mean an unfinished copy."""
     zeros = trailing_zeros(data)
-    return truncated(f"its last {zeros} bytes are zeros") if zeros >= _OVERHEAD else otherwise
+    unfinished = zeros >= (_OVERHEAD if end < len(data) else 1)
+    return truncated(f"its last {zeros} bytes are zeros") if unfinished else otherwise
 
 
 def exif(data: bytes) -> bytes | None:

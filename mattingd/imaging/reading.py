@@ -28,7 +28,8 @@ _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end 
 _SIDEWAYS = 5  # from this orientation on width and height change places
 _DNG, _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 50706, 254, 258, 259, 262, 338  # TIFF tags
 _PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO")}
-_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a")
+_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM")
+_SHORTEST = 18  # bytes that tell any format from any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,15 @@ def _admit(raw: bytes, limits: PictureLimits) -> str:
     found = sniff(raw[:HEAD])
     if found in READABLE:
         return found
-    if not any(raw[:HEAD]) or any(magic.startswith(raw) for magic in _STARTS):
-        raise truncated("its beginning is not there yet")
+    if _is_beginning(raw):
+        raise truncated("little more than its beginning is there")
     raise unsupported(f"this is {NAMES[found]}" if found in NAMES else "this is not a picture")
+
+
+def _is_beginning(raw: bytes) -> bool:
+    """Whether these bytes, zeros at their end aside, are the first few of a format that is read, or none."""
+    start = raw[: len(raw) - trailing_zeros(raw)]
+    return len(start) < _SHORTEST and any(start.startswith(magic[: len(start)]) for magic in _STARTS)
 
 
 def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa: A002
@@ -174,6 +181,8 @@ def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa
         return truncated("its header is not all there")
     if trailing_zeros(raw) >= _ZERO_TAIL:
         return truncated("it ends in zeros")
+    if format == "tiff" and containers.points_outside(raw):
+        return truncated("the data ends too early")
     cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
     return truncated("the data ends too early") if cut else corrupt("it cannot be decoded")
 
