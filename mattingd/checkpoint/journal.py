@@ -137,11 +137,9 @@ class Checkpoint:
         return [self._row(row) for row in rows]
 
     def known(self, folder: int) -> Iterator[tuple[bytes, int, int]]:
-        """(path, size, mtime_ns) of every file of a folder whose job has ended."""
+        """(path, size, mtime_ns) of every file of a folder that has a job, ended or not."""
         return iter(
-            self._db.execute(
-                "SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current AND NOT live", (folder,)
-            )
+            self._db.execute("SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current", (folder,))
         )
 
     def drops_of(self, folder: int, date: str) -> int:
@@ -317,7 +315,7 @@ class Checkpoint:
 
     def _vanished(self, gone: Vanished) -> None:
         self._db.execute(
-            "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current AND NOT live",
+            "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
             (gone.folder, gone.path),
         )
 

@@ -33,7 +33,10 @@ class Intake:
         job = self.work.by_path.get(key)
         if look is None:
             self._vanished(key, job)
-        elif job is not None and _same_file(job, look):
+            return
+        if job is not None:
+            job.gone = False
+        if job is not None and _same_file(job, look):
             self.settler.forget(key)
         elif self.open:
             if job is not None and job.state in WAITING:
@@ -60,6 +63,8 @@ class Intake:
             self.work.out.append(Vanished(*key))
         elif job.state in WAITING:
             self.work.move(job, Event.VANISHED, "it was taken out of the hot folder before its turn came")
+        else:
+            job.gone = True
 
     def _rest(self, key: Key, look: Look, batches: int) -> None:
         if look.odd is not None:

@@ -190,6 +190,8 @@ class Job:
     """Pixels, once its header was read."""
     batch: int = 0
     """The newest batch it stands in."""
+    gone: bool = False
+    """Its source was taken away when nothing could be called off any more."""
 
     @classmethod
     def from_row(cls, row: Row) -> "Job":

@@ -6,7 +6,7 @@ Every change of a job's state goes through `move`, which walks the table and wri
 import heapq
 from dataclasses import dataclass, field
 
-from mattingd.commands import Command, Discard, Move
+from mattingd.commands import Command, Discard, Move, Vanished
 from mattingd.facts import Chore
 from mattingd.rules.batching import Lanes
 from mattingd.rules.crew import Crew
@@ -115,6 +115,8 @@ class Work:
         if state not in LIVE:
             self._settle_account(job)
         self.write(job, batch=batch, sha256=sha256)
+        if job.gone and state not in LIVE:
+            self.out.append(Vanished(job.folder, job.path))
         return state
 
     def write(self, job: Job, *, sha256: bytes | None = None, batch: int | None = None) -> None:
