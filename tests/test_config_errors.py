@@ -1,5 +1,7 @@
 """Mistakes in the configuration file: all of them told, each in one line with its place."""
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -124,7 +126,9 @@ def as_yaml(value: object) -> str:
         return "[" + ", ".join(as_yaml(inner) for inner in value) + "]"
     if isinstance(value, str):
         return '"' + "".join(f"\\U{ord(char):08x}" for char in value) + '"'
-    return {None: "null", True: "true", False: "false"}.get(value, repr(value))  # type: ignore[call-overload,no-any-return]
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
+    return json.dumps(value)
 
 
 @given(st.text() | st.binary() | DOCUMENTS.map(as_yaml))
