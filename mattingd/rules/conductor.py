@@ -252,7 +252,7 @@ class Conductor:
             self._wait_or_break(job, fact)
         else:
             self.work.move(job, _EVENT_OF[fact.fault], fact.reason)
-            if fact.fault is Fault.CHANGED:
+            if fact.fault in {Fault.CHANGED, Fault.GONE}:
                 self._do(LookAt(job.folder, job.path))
 
     def _output_failed(self, job: Job, reason: str) -> None:
