@@ -116,7 +116,7 @@ class Dispatcher:
         return self._next_in_turn() if len(in_flight) < self._most_in_flight() else None
 
     def _alone(self, job: Job) -> Job | None:
-        if self.work.in_flight or self.crew.busy:
+        if self.work.in_flight or self.crew.busy or self.engine.running:
             return None
         self.work.suspects.remove(job)
         job.alone = True
