@@ -1,6 +1,7 @@
 """From a look at a path to an admitted job: settling, supersession, drops, places."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mattingd.commands import Admit, LookAt, Vanished
 from mattingd.facts import Admitted, Folder, Look, Looked
@@ -45,7 +46,11 @@ class Intake:
 
     def confirm(self, key: Key, deadline: int) -> None:
         """A resting file's quiet period is over: have it looked at once more."""
-        if self.open and self.settler.deadline(key) == deadline:
+        if not self.open or self.settler.deadline(key) != deadline:
+            return
+        if self._in_work(key):
+            self._postpone(key)
+        else:
             self.settler.confirm(key)
             self.work.out.append(LookAt(*key))
 
@@ -70,10 +75,22 @@ class Intake:
         if look.odd is not None:
             self.settler.forget(key)
             self._admit(key, look, batches)
+        elif self._in_work(key):
+            self.settler.looked(key, replace(look, full=False), self.work.now)
+            self._postpone(key)
         elif self.settler.looked(key, look, self.work.now):
             self._admit(key, look, batches)
         elif (deadline := self.settler.deadline(key)) is not None:
             self.work.wake(deadline, "settle", key)
+
+    def _in_work(self, key: Key) -> bool:
+        """Whether an older version is past calling off: what it ends as decides what the new one needs."""
+        job = self.work.by_path.get(key)
+        return job is not None and job.state not in WAITING
+
+    def _postpone(self, key: Key) -> None:
+        reason = "the version before it is still being worked on"
+        self.work.wake(self.settler.postpone(key, self.work.now, reason), "settle", key)
 
     def _admit(self, key: Key, look: Look, batches: int) -> None:
         folder = self.folders[key.folder]

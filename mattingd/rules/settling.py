@@ -102,6 +102,13 @@ class Settler:
         """The confirming look was asked for."""
         self._resting[key].confirming = True
 
+    def postpone(self, key: Key, now: int, why: str) -> int:
+        """Not yet, for a reason that no look at the file can tell; returns when to ask again."""
+        resting = self._resting[key]
+        resting.confirming, resting.why = False, why
+        resting.deadline = now + max(self.policy.quiet_ns, SECOND // 10)
+        return resting.deadline
+
     def _held_back_by(self, look: Look, age_ns: int) -> str:
         """Why a confirmed file is not taken yet; after the patience it is taken all the same."""
         if age_ns >= self.policy.patience_ns:
