@@ -34,11 +34,9 @@ def engine(number: str, parent: str) -> None:
 
 def make_engine(order: "EngineOrder") -> "Engine":
     """The engine an order asks for."""
-    if os.environ.get(TEST_ENGINE) == "1":
-        return cast("Engine", importlib.import_module("mattingd_test_engine").make(order))
-    from mattingd.engine import catalog  # noqa: PLC0415
-
-    return catalog.load(order.model, order.device, order.precision, order.threads)  # type: ignore[arg-type]
+    test = os.environ.get(TEST_ENGINE) == "1"
+    models = importlib.import_module("mattingd_test_engine" if test else "mattingd.engine.catalog")
+    return cast("Engine", models.load(order.model, order.device, order.precision, order.threads))
 
 
 if __name__ == "__main__":

@@ -43,9 +43,9 @@ def init(path: Path, hot_folder: Path, output_dir: Path, state_dir: Path) -> Exi
     console = Console()
     console.print(f"Wrote [bold]{path}[/]. Drop pictures into   {settings.hot_folders[0].path}")
     console.print(f"       Their cut-outs will appear below   {settings.output_dir}", highlight=False)
-    for folder, _, waiting, _ in _inventory(settings):
+    for hot, _, waiting, _ in _inventory(settings):
         if waiting:
-            console.print(f"{waiting} files lie in {folder.path} already; they are done first.")
+            console.print(f"{waiting} files lie in {hot.path} already; they are done first.")
     console.print(f"Next: [bold]mattingd run --config {path}[/]")
     return ExitCode.OK
 

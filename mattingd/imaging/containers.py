@@ -53,7 +53,7 @@ def _tiff(data: bytes) -> None:
 
 
 def points_outside(data: bytes) -> bool:
-    """Whether a classic TIFF's first directory has a value beyond the end: why it could not be decoded, then."""
+    """Whether a classic TIFF's first directory has a value beyond the end: why it could not be decoded."""
     order = "<" if data[:2] == b"II" else ">"
     at = struct.unpack_from(order + "I", data, 4)[0]
     count = struct.unpack_from(order + "H", data, at)[0]

@@ -40,7 +40,9 @@ def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
         PictureError: ``unsupported`` for 32-bit and floating-point pictures.
     """
     if image.mode not in _MEANT_AS_RGB | _MEANT_AS_GREY | {"CMYK", "LAB"}:
-        raise unsupported(f"this is a picture of 32 bits a channel (mode {image.mode})")
+        raise unsupported(
+            f"this picture holds an unusual kind of pixels (mode {image.mode}), such as 32 bits"
+        )
     image.load()
     mode = "L" if image.mode in _MEANT_AS_GREY else "RGB" if image.mode in _MEANT_AS_RGB else image.mode
     if not image.has_transparency_data:
@@ -66,7 +68,7 @@ def decode_deep(raw: bytes, photometric: int = 2, extra: int = 2) -> Decoded:
     if deep is None and photometric in (0, 1, 2):
         raise corrupt("the decoder gave up")
     if deep is None or deep.dtype != np.uint16 or deep.shape[2:] not in ((), (3,), (4,)):
-        raise unsupported("this is a picture of more than 8 bits a channel that is neither grey nor RGB")
+        raise unsupported("this is a picture of 16 bits a channel that is neither grey nor RGB")
     eight = as_uint8(cv2.convertScaleAbs(deep, alpha=1 / 257))
     note = ("16 bits a channel were reduced to 8",)
     if deep.shape[2:] == ():

@@ -25,6 +25,7 @@ from mattingd.imaging.structure import HEAD, NAMES, READABLE, sniff, trailing_ze
 __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
+_DEEP = 16  # bits a channel
 _SIDEWAYS = 5  # from this orientation on width and height change places
 _DNG, _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 50706, 254, 258, 259, 262, 338  # TIFF tags
 _PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO")}
@@ -235,7 +236,7 @@ def _numbers(value: Any) -> tuple[int, ...]:
 
 
 def _is_deep(image: ImageFile.ImageFile, raw: bytes) -> bool:
-    """Whether the picture holds more than 8 bits a channel."""
+    """Whether the picture holds 16 bits a channel."""
     if isinstance(image, TiffImageFile):
-        return max(_numbers(image.tag_v2.get(_BITS, 1))) > 8  # noqa: PLR2004 - bits
-    return raw.startswith(png.SIGNATURE) and raw[24] > 8  # noqa: PLR2004 - bits
+        return max(_numbers(image.tag_v2.get(_BITS, 1))) == _DEEP
+    return raw.startswith(png.SIGNATURE) and raw[24] == _DEEP

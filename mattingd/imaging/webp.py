@@ -15,7 +15,7 @@ from mattingd.imaging.structure import trailing_zeros
 
 _STILL = frozenset({b"VP8 ", b"VP8L"})
 _PIXELS = _STILL | {b"ALPH", b"ANMF"}
-_SPARE = 8  # zeros at the end of a bitstream that are looked into, and cut off to see whether they are needed
+_SPARE = 6  # zeros at the end that are looked into; whole bitstreams were seen to spare 3 bytes at most
 
 
 def check(data: bytes) -> None:

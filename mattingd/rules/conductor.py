@@ -335,7 +335,7 @@ class Conductor:
         elif fact.fault is InferFault.MEMORY and self.device != "cpu":
             self._split(batch, single=False)
             self.dispatcher.on_cpu = True
-            self._do(KillEngine())
+            self._kill_engine()
         else:
             for job in self._members(batch):
                 self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
@@ -381,7 +381,8 @@ class Conductor:
     def _operation_overdue(self, _: int, key: tuple[int, int]) -> None:
         worker, serial = key
         hand = self.crew.hands[worker]
-        if hand.job is not None and hand.serial == serial:
+        if hand.up and hand.job is not None and hand.serial == serial:
+            hand.up = False
             self._do(KillWorker(worker))
 
     def _batch_overdue(self, _: int, batch: int) -> None:
@@ -390,6 +391,12 @@ class Conductor:
         if batch in running[1:]:
             self.work.wake(self.work.now + self.dispatcher.batch_deadline_ns(), "batch", batch)
         elif batch in running:
+            self._kill_engine()
+
+    def _kill_engine(self) -> None:
+        """Nothing more is sent to it: what it would die over was never begun."""
+        if self.engine.up:
+            self.engine.up = False
             self._do(KillEngine())
 
     # --- small ---

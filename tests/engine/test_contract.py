@@ -10,7 +10,7 @@ import pytest
 from contract_suite import CHECKS
 from hypothesis import given
 from hypothesis import strategies as st
-from test_engine import CountingEngine
+from mattingd_test_engine import CountingEngine
 
 from mattingd.engine import catalog
 from mattingd.engine.contract import Timing, smallest_good_batch

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_engine import BLOCK, MARKERS, PLAN, SPEC, CountingEngine, marker
+from mattingd_test_engine import BLOCK, MARKERS, PLAN, SPEC, CountingEngine, marker
 
 from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
 
@@ -58,18 +58,18 @@ def test_one_marked_picture_fails_the_whole_batch(name: str) -> None:
 
 def test_poison_kills_the_process() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(TESTKIT)!r}); import numpy as np, test_engine;"
+        f"import sys; sys.path.insert(0, {str(TESTKIT)!r}); import numpy as np, mattingd_test_engine;"
         "p = np.zeros((1, 96, 96, 3), np.uint8); p[:, :20, :20] = (255, 0, 255);"
-        "test_engine.CountingEngine().matte(p)"
+        "mattingd_test_engine.CountingEngine().matte(p)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 66
 
 
 def test_hanging_hangs() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(TESTKIT)!r}); import numpy as np, test_engine;"
+        f"import sys; sys.path.insert(0, {str(TESTKIT)!r}); import numpy as np, mattingd_test_engine;"
         "p = np.zeros((1, 96, 96, 3), np.uint8); p[:, :20, :20] = (0, 255, 255); print('on', flush=True);"
-        "test_engine.CountingEngine().matte(p)"
+        "mattingd_test_engine.CountingEngine().matte(p)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
