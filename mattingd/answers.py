@@ -1,4 +1,4 @@
-"""What a running daemon answers on its control socket. Called on the conductor's thread: quick, and read-only."""
+"""What a running daemon answers on its control socket: on the conductor's thread, quick and read-only."""
 
 import os
 from collections import Counter

@@ -301,7 +301,7 @@ class Daemon:
         for deed in deeds:
             self._perform(deed)
 
-    def _perform(self, deed: commands.Deed) -> None:
+    def _perform(self, deed: commands.Deed) -> None:  # noqa: C901 - one line for each kind of deed
         match deed:
             case commands.LookAt(folder, path):
                 self._scanners[folder].look_at(path)

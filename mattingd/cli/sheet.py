@@ -13,6 +13,7 @@ TILE = 420
 GAP = 12
 SQUARE = 12
 LIGHT, DARK = 235, 190
+WHITE = (255, 255, 255)
 
 
 def checkerboard(height: int, width: int) -> Pixels:
@@ -32,14 +33,26 @@ def over_checkerboard(pixels: Pixels) -> Pixels:
 
 def contact_sheet(pairs: list[tuple[Path, Path]], target: Path) -> Path:
     """Write rows of (before, after) as one picture; returns its path."""
-    rows = [np.hstack([_tile(before), _gap(TILE), _tile(after)]) for before, after in pairs]
-    width = max(row.shape[1] for row in rows)
-    padded = [
-        cv2.copyMakeBorder(row, 0, GAP, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3)
-        for row in rows
-    ]
-    cv2.imwrite(str(target), np.vstack(padded))
+    rows = [(_tile(before), _tile(after)) for before, after in pairs]
+    widest = max(tile.shape[1] for row in rows for tile in row)
+    stacked = np.vstack([np.hstack([_framed(tile, widest) for tile in row]) for row in rows])
+    cv2.imwrite(str(target), _border(stacked, GAP // 2, GAP // 2))
     return target
+
+
+def _framed(tile: Pixels, width: int) -> Pixels:
+    """A tile in the middle of a column of this width, with half a gap around."""
+    missing = width - tile.shape[1]
+    left = cv2.copyMakeBorder(
+        tile, 0, 0, missing // 2, missing - missing // 2, cv2.BORDER_CONSTANT, value=WHITE
+    )
+    return _border(left.astype(np.uint8), GAP // 2, GAP // 2)
+
+
+def _border(pixels: Pixels, rows: int, columns: int) -> Pixels:
+    return cv2.copyMakeBorder(pixels, rows, rows, columns, columns, cv2.BORDER_CONSTANT, value=WHITE).astype(
+        np.uint8
+    )
 
 
 def _tile(path: Path) -> Pixels:
@@ -49,7 +62,3 @@ def _tile(path: Path) -> Pixels:
     shown = over_checkerboard(pixels.astype(np.uint8))
     width = round(shown.shape[1] * TILE / shown.shape[0])
     return cv2.resize(shown, (width, TILE), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
-def _gap(height: int) -> Pixels:
-    return np.full((height, GAP, 3), 255, np.uint8)

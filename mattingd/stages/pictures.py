@@ -134,8 +134,8 @@ class Worker:
             limit = self.bench.limits.max_megabytes
             raise Trouble(
                 Fault.BAD,
-                f"the file has {size / MEGABYTE:.0f} MB, more than the {limit:g} MB that `limits.max_megabytes`"
-                " allows; make it smaller or raise the limit",
+                f"the file has {size / MEGABYTE:.0f} MB, more than the {limit:g} MB that"
+                " `limits.max_megabytes` allows; make it smaller or raise the limit",
             )
 
     # --- finish ---
@@ -150,7 +150,7 @@ class Worker:
         return Finished(self.bench.worker, command.job, outputs, _since(started))
 
     def _write(self, job: int, output: Output, data: bytes, width: int, height: int) -> Output:
-        """Write a temp file, read it back from the disk and decode it: only what was seen whole is prepared."""
+        """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
         final = self._path(output.place.path)
         self.disk.make_directories(os.path.dirname(final))
         temp = self._temp(job, output)
@@ -166,7 +166,7 @@ class Worker:
     # --- publish ---
 
     def _publish(self, command: Publish) -> Fact:
-        """Also the way an interrupted publication is taken up again, so every step may have been done before."""
+        """Also takes up an interrupted publication: every step may have been done before."""
         for output in command.outputs:
             final = self._path(output.place.path)
             temp = self._temp(command.job, output)
@@ -242,7 +242,7 @@ class Worker:
 def cut_out(
     picture: Picture, small: npt.NDArray[np.float32], preset: Preset
 ) -> tuple[bytes, tuple[int, int]]:
-    """From a picture and its matte at network size to the bytes of a finished file, and its (height, width)."""
+    """From a picture and its matte at network size to a finished file, and its (height, width)."""
     alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
     composed = composing.compose(picture, alpha, preset)
     height, width = composed.pixels.shape[:2]
@@ -256,8 +256,8 @@ def note_text(source: bytes, reason: str) -> bytes:
     return (
         f"No cut-out was made of {name}.\n\n"
         f"Why:        {reason}.\n"
-        f"What to do: put a corrected picture in its place under the same name; it is then done by itself and\n"
-        f"            this note disappears. `mattingd retry` tries the same file again.\n"
+        f"What to do: put a corrected picture in its place under the same name.\n"
+        f"            It is then done by itself, and this note disappears.\n"
         f"Original:   {path} (it was not changed)\n"
     ).encode()
 

@@ -1,7 +1,8 @@
 """One hot folder as it really is: scans, single looks, and what differs from what was told before.
 
 Runs as a thread per hot folder. Events only shorten the way to a look; a complete scan comes round
-regardless. Tells differences only, so that a rescan of 100,000 settled files is no burst of facts. Knows nothing of jobs.
+regardless. Tells differences only, so that a rescan of 100,000 settled files is no burst of facts.
+Knows nothing of jobs.
 """
 
 import os
