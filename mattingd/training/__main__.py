@@ -1,4 +1,4 @@
-"""`python -m mattingd.training --data DIR` trains; `export` writes the weights; `evaluate` scores."""
+"""`python -m mattingd.training --data DIR` trains; `export` writes the weights; `evaluate`, `score` judge."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from mattingd.training.assets import photos_in
+from mattingd.training.end_to_end import score_cut_outs
 from mattingd.training.evaluate import evaluate, predict, table_line
 from mattingd.training.export import averaged, export
 from mattingd.training.sheet import write_sheet
 from mattingd.training.train import Recipe, say, train
 
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
-VERBS = ("train", "export", "evaluate")
+VERBS = ("train", "export", "evaluate", "score")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
     scores.add_argument("--data", type=Path, required=True)
     scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
-    for verb in (trains, exports, scores):
+    ends = verbs.add_parser("score", help="score the shipped weights end to end, through `mattingd process`")
+    ends.add_argument("--data", type=Path, required=True)
+    for verb in (trains, exports, scores, ends):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
     return top
@@ -82,6 +85,8 @@ def main(arguments: list[str]) -> None:
     elif given.verb == "export":
         spec = export(given.out / "checkpoint.pt", given.to)
         say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
+    elif given.verb == "score":
+        say(table_line(score_cut_outs(given.data / "eval" / "photos")))
     else:
         judge(given.out / "checkpoint.pt", given.data / "eval" / "photos", given.sheet)
 
