@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) ## cut out three photographs through the daemon, and show them
-	$(BIN)/python -m mattingd demo
+	$(BIN)/python -m mattingd demo build/demo
 
 test: $(READY) ## the whole test suite (PYTEST_ARGS="-k config" for a part)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
