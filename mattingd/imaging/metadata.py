@@ -18,7 +18,7 @@ _DPI = (1.0, 100_000.0)
 
 
 def load_exif(content: bytes) -> Image.Exif:
-    """EXIF data of a PNG's or WebP's own chunk; empty when it is damaged."""
+    """EXIF data from their TIFF header on; empty when there are none or they are damaged."""
     exif = Image.Exif()
     try:
         exif.load(content)

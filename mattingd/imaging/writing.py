@@ -9,7 +9,7 @@ import warnings
 from PIL import Image
 
 from mattingd.facts import OutputFormat, Preset
-from mattingd.imaging import containers, jpeg, png
+from mattingd.imaging import containers, jpeg, metadata, png
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
 from mattingd.imaging.structure import sniff
@@ -20,7 +20,7 @@ MAX_SIDE: dict[OutputFormat, int] = {"png": 2**31 - 1, "webp": 16383, "tiff": 2*
 """The longest side in pixels that a format can hold."""
 
 _WEBP_METHOD = 2  # of 0 (fast) to 6 (small)
-_DEFLATE_PREDICTOR = 2  # TIFF tag 317: horizontal differences
+_PREDICTOR, _DIFFERENCES = 317, 2  # TIFF: horizontal differences halve what LZW leaves
 _LOSSLESS = 100
 
 
@@ -55,10 +55,12 @@ def _encode_with_pillow(composed: Composed, preset: Preset) -> bytes:
     elif preset.format == "jpeg":
         options = {"quality": preset.quality, "subsampling": 0}  # coloured edges stay sharp
     else:
-        options = {"compression": "tiff_lzw", "tiffinfo": {317: _DEFLATE_PREDICTOR}}
+        tags = metadata.load_exif(composed.exif or b"")
+        tags[_PREDICTOR] = _DIFFERENCES
+        options = {"compression": "tiff_lzw", "tiffinfo": tags}
     if composed.dpi and preset.format != "webp":
         options["dpi"] = composed.dpi
-    if composed.exif:
+    if composed.exif and preset.format != "tiff":
         options["exif"] = b"Exif\x00\x00" + composed.exif
     if composed.icc:
         options["icc_profile"] = composed.icc

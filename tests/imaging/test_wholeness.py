@@ -1,0 +1,125 @@
+"""A half copied picture never comes out as a picture, wherever the copy stands."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mattingd.facts import PictureLimits
+from mattingd.imaging.reading import PictureError, read
+from tests.imaging.pictures import ENCODERS, encode, photo
+
+LIMITS = PictureLimits()
+PICTURE = photo(420, 300)
+FILES = {name: make(PICTURE) for name, make in ENCODERS.items()}
+RAW = {"tiff raw", "bmp"}
+
+
+def kind_of(data: bytes) -> str:
+    """How reading ends: a kind of error, or ``picture``."""
+    try:
+        read(data, LIMITS)
+    except PictureError as error:
+        return error.kind if "\n" not in str(error) else "more than one line"
+    return "picture"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_cut_at_many_lengths(name: str) -> None:
+    data = FILES[name]
+    ends = {*range(1, 40), *range(len(data) - 40, len(data) - 1), *range(40, len(data) - 40, len(data) // 25)}
+    kinds = [kind_of(data[:end]) for end in sorted(ends)]
+    assert "picture" not in kinds
+    assert kinds.count("truncated") >= 0.95 * len(kinds)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in RAW])
+def test_zeros_in_place_of_the_end(name: str) -> None:
+    data = FILES[name]
+    ends = {*range(1, 40, 3), *range(40, len(data) - 256, len(data) // 25), len(data) - 256}
+    kinds = [kind_of(data[:end] + bytes(len(data) - end)) for end in sorted(ends)]
+    assert "picture" not in kinds
+    assert kinds.count("truncated") >= 0.9 * len(kinds)
+
+
+@pytest.mark.parametrize("name", sorted(RAW))
+def test_raw_pixels_end_in_a_hole_only_where_a_page_begins(name: str) -> None:
+    data = FILES[name]
+    for end in range(4096, len(data) - 4096, 8 * 4096):
+        assert kind_of(data[:end] + bytes(len(data) - end)) == "truncated"
+
+
+def test_a_raw_picture_that_is_black_at_its_end_is_a_picture() -> None:
+    black = PICTURE.copy()
+    black[200:] = 0
+    assert kind_of(encode(black, "TIFF")) == "picture"
+    assert kind_of(encode(black[::-1], "BMP")) == "picture"
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_holes_within_a_jpeg(data: st.DataObject) -> None:
+    content = FILES[data.draw(st.sampled_from(["jpeg baseline", "jpeg progressive", "jpeg optimised"]))]
+    start = data.draw(st.integers(700, len(content) - 5000))
+    holed = content[:start] + bytes(4096) + content[start + 4096 :]
+    assert kind_of(holed) in {"truncated", "corrupt"}
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"optimize": True}),
+        ("JPEG", {"progressive": True}),
+        ("WEBP", {"quality": 80, "method": 4}),
+        ("WEBP", {"lossless": True, "method": 0}),
+        ("PNG", {}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ],
+)
+def test_flat_surfaces_are_coded_as_zeros_and_yet_whole(
+    kind: str, options: dict[str, object], level: int
+) -> None:
+    flat = np.full((1500, 2000, 3), level, np.uint8)
+    flat[100:400, 100:600] = cv2.resize(PICTURE, (500, 300))
+    content = encode(flat, kind, **options)
+    assert kind_of(content) == "picture"
+    middle = content.index(b"\xff\xda") + 3000 if kind == "JPEG" else len(content) // 5
+    assert kind_of(content[:middle] + bytes(len(content) - middle)) == "truncated"
+
+
+def test_bytes_after_a_jpegs_end_are_no_harm() -> None:
+    for extra in (b"\0" * 5000, b"\x00\x00\x00\x18ftypmp42" + b"film" * 3000, FILES["jpeg grey"]):
+        assert kind_of(FILES["jpeg baseline"] + extra) == "picture"
+
+
+def test_damage_inside_is_named_damage() -> None:
+    for name in ("png", "tiff deflate"):
+        data = FILES[name]
+        middle = len(data) // 2
+        assert kind_of(data[:middle] + b"\xa5" * 64 + data[middle + 64 :]) == "corrupt", name
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "empty"),
+        (b"dear designer, this is no picture", "unsupported"),
+        (b"<html><body>404</body></html>", "unsupported"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(100), "unsupported"),
+        (b"%PDF-1.7 and so on", "unsupported"),
+        (bytes(5000), "truncated"),
+        (b"\x89PNG", "truncated"),
+    ],
+)
+def test_what_is_no_picture(data: bytes, kind: str) -> None:
+    assert kind_of(data) == kind
+
+
+@given(st.binary(max_size=400), st.sampled_from(sorted(FILES)), st.integers(0, 400))
+@settings(max_examples=150, deadline=None)
+def test_no_bytes_make_reading_fail_otherwise(noise: bytes, name: str, kept: int) -> None:
+    kind_of(FILES[name][:kept] + noise)
+    at = len(FILES[name]) * kept // 401
+    kind_of(FILES[name][:at] + noise + FILES[name][at + len(noise) :])
