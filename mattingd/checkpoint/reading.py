@@ -56,11 +56,13 @@ class Ledger:
         Raises:
             JournalError: it is not there, damaged, or from another version.
         """
-        if not path.exists():
+        version = 0
+        if path.exists():
+            with explained(path):
+                self._db = sqlite3.connect(f"file:{_escaped(path)}?mode=ro", uri=True, isolation_level=None)
+                version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
             raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
-        with explained(path):
-            self._db = sqlite3.connect(f"file:{_escaped(path)}?mode=ro", uri=True, isolation_level=None)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
             raise JournalError(f"{path} has journal version {version}; this mattingd reads version {VERSION}")
 
