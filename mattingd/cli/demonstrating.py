@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mattingd import clock
-from mattingd.checkpoint import JournalError, Record, reading
+from mattingd.checkpoint import Record, reading
 from mattingd.cli.ending import CommandError
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
