@@ -105,10 +105,12 @@ class Conductor:
         return self._answer()
 
     def handle(self, fact: Fact, now: int) -> list[Command]:
-        """What follows from `fact` at `now` (nanoseconds, never less than before)."""
+        """What follows from `fact` at `now` (nanoseconds, never less than before); after a `Stop`, nothing."""
+        if self.stopped:
+            return []
         self.work.now = now
         self._handlers[type(fact)](fact)
-        while (due := self.work.due()) is not None:
+        while not self.stopped and (due := self.work.due()) is not None:
             deadline, kind, key = due
             self._due_handlers[kind](deadline, key)
         if not self.stopped:
