@@ -3,13 +3,13 @@
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mattingd.children import connect
 
 if TYPE_CHECKING:
     from mattingd.commands import EngineOrder
-    from mattingd.engine.contract import Engine
+    from mattingd.engine.contract import Engine, ModelSpec
 
 TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 """Set to 1, the engine is the module `mattingd_test_engine` of whoever runs the tests; `status` says so."""
@@ -34,9 +34,18 @@ def engine(number: str, parent: str) -> None:
 
 def make_engine(order: "EngineOrder") -> "Engine":
     """The engine an order asks for."""
+    return cast("Engine", _models().load(order.model, order.device, order.precision, order.threads))
+
+
+def model_spec(model: str) -> "ModelSpec":
+    """What a model takes and gives, without loading its weights."""
+    return cast("ModelSpec", _models().entry(model).spec)
+
+
+def _models() -> Any:
+    """The module that knows the models."""
     test = os.environ.get(TEST_ENGINE) == "1"
-    models = importlib.import_module("mattingd_test_engine" if test else "mattingd.engine.catalog")
-    return cast("Engine", models.load(order.model, order.device, order.precision, order.threads))
+    return importlib.import_module("mattingd_test_engine" if test else "mattingd.engine.catalog")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mattingd import facts
+from mattingd.child import model_spec
 from mattingd.children import Child, Message, how_it_ended
 from mattingd.commands import Bench, Deed, EngineOrder
 from mattingd.config import Settings
-from mattingd.engine import catalog
 from mattingd.sizing import engine_threads
 
 
@@ -79,7 +79,7 @@ class Staff:
         self._workers[number].kill()
 
     def _bench(self, number: int) -> Bench:
-        spec = catalog.entry(self._settings.engine.model).spec
+        spec = model_spec(self._settings.engine.model)
         limits = self._settings.limits
         return Bench(
             worker=number,
