@@ -6,6 +6,7 @@ since a file name on Linux is bytes; paths of outputs are text relative to the o
 Times are integer nanoseconds of the monotonic clock unless a name says ``wall``.
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
@@ -13,6 +14,16 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 # --- values ---
+
+
+def readable(path: bytes) -> str:
+    """A source path for people: one line, with nothing in it that a terminal would obey."""
+    return "".join(map(_shown, path.decode("utf-8", "backslashreplace")))
+
+
+def _shown(char: str) -> str:
+    plain = char.isprintable() or unicodedata.category(char) == "Zs"  # Macs put narrow spaces into names
+    return char if plain else char.encode("unicode_escape").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from mattingd.facts import (
     Stamp,
     Taken,
     WorkerUp,
+    readable,
 )
 from mattingd.imaging import composing, fitting, matte, reading, refining, writing
 from mattingd.imaging.reading import Picture, PictureError
@@ -251,14 +252,13 @@ def cut_out(
 
 def note_text(source: bytes, reason: str) -> bytes:
     """The error note: what, why, what to do. Plain UTF-8, readable in any editor."""
-    path = source.decode("utf-8", "replace")
-    name = os.path.basename(path)
+    name = readable(os.path.basename(source))
     return (
         f"No cut-out was made of {name}.\n\n"
         f"Why:        {reason}.\n"
         f"What to do: put a corrected picture in its place under the same name.\n"
         f"            It is then done by itself, and this note disappears.\n"
-        f"Original:   {path} (it was not changed)\n"
+        f"Original:   {readable(source)} (it was not changed)\n"
     ).encode()
 
 
