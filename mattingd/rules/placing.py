@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mattingd.facts import Folder, Naming, Place
 
@@ -71,7 +72,7 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
     """The places an output of this source would like to have."""
     directory, stem, suffix = _split(safe_path(path))
 
-    def render(path_stem: str) -> str:
+    def render(layout: str, path_stem: str) -> str:
         values = {
             "date": date,
             "drop": drop,
@@ -80,12 +81,22 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
             "path": directory + path_stem,
             "stem": path_stem,
         }
-        return _TOKEN.sub(lambda match: values[match[1]], folder.layout)
+        return _TOKEN.sub(lambda match: values[match[1]], layout)
 
-    plain, full = render(stem), render(stem + suffix)
-    root = "/".join(part for part in (date, safe_component(folder.name)) if part)
-    note = f"{root}/_failed/{directory}{stem}{suffix}.error.txt"
-    return Naming(plain, full, folder.extension, note)
+    plain, full = render(folder.layout, stem), render(folder.layout, stem + suffix)
+    return Naming(plain, full, folder.extension, render(_note_layout(folder), stem + suffix) + ".error.txt")
+
+
+def _note_layout(folder: Folder) -> str:
+    """Where error notes go: `_failed`, beside what the layout makes of the sources themselves.
+
+    `{date}/{folder}/{path}` gives `{date}/{folder}/_failed/{path}`. A layout that does not keep hot folders
+    apart above that has its notes kept apart below: two folders may hold pictures of the same name.
+    """
+    parts = folder.layout.split("/")
+    shared = list(takewhile(lambda part: not {"path", "stem"} & set(_TOKEN.findall(part)), parts))
+    apart = ["{folder}"] if folder.name and not any("{folder}" in part for part in shared) else []
+    return "/".join([*shared, "_failed", *apart, "{path}"])
 
 
 def place(base: str, version: int, extension: str) -> Place:
