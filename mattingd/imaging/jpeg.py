@@ -18,16 +18,37 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _EOI, _SOS, _SOI, _TEM = 0xD9, 0xDA, 0xD8, 0x01
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HOLE = bytes(2048)  # half a page: holes in copies are made of whole ones
+_LEAST_SOS = 6  # bytes of a scan's header
 _PROBE = 256  # bytes of entropy-coded data that must matter to the picture
 _FILLER = b"\x5a\xa7" * (_PROBE // 2)  # any data without markers will do
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """One scan: its header's content, and from where to where its entropy-coded data lie."""
+
+    header: bytes
+    start: int
+    end: int
+
+    @property
+    def components(self) -> bytes:
+        """Whose coefficients the scan brings."""
+        return self.header[1 : 1 + 2 * self.header[0] : 2]
+
+    @property
+    def step(self) -> tuple[int, int, int, int]:
+        """First and last coefficient, and how many of their bits were to come before it and are after it."""
+        first, last, bits = self.header[-3:]
+        return first, last, bits >> 4, bits & 15
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
-    """Where things lie in a JPEG: its components, its scans as (start, end) of entropy-coded data."""
+    """Where things lie in a JPEG: how many components it has, its scans, its end marker."""
 
     components: int
-    scans: tuple[tuple[int, int], ...]
+    scans: tuple[Scan, ...]
     end: int
 
 
@@ -37,22 +58,22 @@ def walk(data: bytes) -> Stream:
     Raises:
         PictureError: ``truncated`` when the data ends before the end marker.
     """
-    position, components, scan = 2, 0, 0
-    scans: list[tuple[int, int]] = []
+    position, components, header = 2, 0, b""
+    scans: list[Scan] = []
     while (found := _MARKER.search(data, position)) is not None:
-        code, start, position = found[1][0], found.start(), found.end()
-        if scan:
-            scans.append((scan, start))
-            scan = 0
+        if header:
+            scans.append(Scan(header, position, found.start()))
+        code, position, header = found[1][0], found.end(), b""
         if code == _EOI:
-            return Stream(components, tuple(scans), start)
+            return Stream(components, tuple(scans), found.start())
         if code in (_SOI, _TEM) or position + 2 > len(data):
             continue
-        if code in _START_OF_FRAME and position + 8 <= len(data):
-            components = data[position + 7]
-        position += struct.unpack_from(">H", data, position)[0]
-        if code == _SOS:
-            scan = position
+        content = data[position + 2 : position + struct.unpack_from(">H", data, position)[0]]
+        if code in _START_OF_FRAME:
+            components = content[5] if len(content) > 5 else 0  # noqa: PLR2004 - where it stands
+        if code == _SOS and len(content) >= _LEAST_SOS:
+            header = content
+        position += 2 + len(content)
     raise truncated("the end marker is missing")
 
 
@@ -73,23 +94,38 @@ def decode(data: bytes, stream: Stream) -> npt.NDArray[np.uint8] | None:
 
 
 def _refuse_holes(data: bytes, stream: Stream) -> None:
-    """A page of zeros in a scan is either a flat surface (fine) or a hole in an unfinished copy.
+    """A page of zeros is either a flat surface (fine) or a hole in an unfinished copy.
 
-    A hole shows in that the scan no longer holds exactly as much data as its picture needs.
+    A hole shows in that a scan no longer holds exactly as much data as its picture needs, or is gone.
     """
+    if not stream.scans or data.find(_HOLE, stream.scans[0].start, stream.end) < 0:
+        return
     # Losing step shows in a sequential picture's DC values; of a progressive one all must be looked at.
     flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if len(stream.scans) == 1 else cv2.IMREAD_COLOR_RGB
-    for start, end in stream.scans:
-        if data.find(_HOLE, start, end) >= 0 and not _is_exact(data, start, end, flags):
-            raise truncated("there are holes of zeros in it")
+    holed = (scan for scan in stream.scans if data.find(_HOLE, scan.start, scan.end) >= 0)
+    if not (_is_complete(stream) and all(_is_exact(data, scan, flags) for scan in holed)):
+        raise truncated("there are holes of zeros in it")
 
 
-def _is_exact(data: bytes, start: int, end: int, flags: int) -> bool:
+def _is_complete(stream: Stream) -> bool:
+    """Whether the scans bring all 64 coefficients of every component, step by step, to their last bits."""
+    to_come: dict[int, list[int | None]] = {}
+    for scan in stream.scans:
+        first, last, before, after = scan.step
+        for component in scan.components:
+            bits = to_come.setdefault(component, [None] * 64)
+            if any(found != (before or None) for found in bits[first : last + 1]):
+                return False
+            bits[first : last + 1] = [after] * (last + 1 - first)
+    return len(to_come) == stream.components and all(bits == [0] * 64 for bits in to_come.values())
+
+
+def _is_exact(data: bytes, scan: Scan, flags: int) -> bool:
     """Whether the decoder needs all of the scan's data and no more.
 
     Too little: what stands after the scan shows in the picture. Too much: its last bytes do not show.
     """
-    cut = max(start, end - _PROBE)
+    end, cut = scan.end, max(scan.start, scan.end - _PROBE)
     original, longer, changed = (
         cv2.imdecode(np.frombuffer(body + b"\xff\xd9", np.uint8), flags)
         for body in (data[:end], data[:end] + _FILLER, data[:cut] + _FILLER[: end - cut])

@@ -60,15 +60,16 @@ def test_resizing_moves_nothing(size: tuple[int, int]) -> None:
     across = np.tile((np.arange(width) + 0.5) / width * 255, (height, 1))
     down = np.tile(((np.arange(height) + 0.5) / height * 255)[:, None], (1, width))
     found = fit(width, height)
-    net = to_net(np.rint(np.dstack([across, down, across])).astype(np.uint8), found).astype(float)
+    dither = np.random.default_rng(0).random((height, width, 3))
+    net = to_net(np.floor(np.dstack([across, down, across]) + dither).astype(np.uint8), found).astype(float)
     for ramp, count in (
         (net[:, :, 0].mean(axis=0), found.net_width),
         (net[:, :, 1].mean(axis=1), found.net_height),
     ):
         error = ramp - (np.arange(count) + 0.5) / count * 255
-        assert abs(error[8:-8]).max() < 1
+        assert abs(error[8:-8]).max() < 0.75
         assert np.ptp([part.mean() for part in np.array_split(error[8:-8], 4)]) < 0.1
-        assert abs(error[8:-8].mean()) < 0.25  # rounding half up, a few times over
+        assert abs(error[8:-8].mean()) < 0.4  # rounding half up, a few times over
 
 
 def test_fine_patterns_average_out_instead_of_aliasing() -> None:
