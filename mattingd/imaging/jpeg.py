@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mattingd.imaging.errors import corrupt, truncated
 
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)  # beginning with \xff+ it is 30 times slower
 _EOI, _SOS, _SOI, _TEM = 0xD9, 0xDA, 0xD8, 0x01
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HOLE = bytes(2048)  # half a page: holes in copies are made of whole ones
@@ -62,7 +62,7 @@ def walk(data: bytes) -> Stream:
     scans: list[Scan] = []
     while (found := _MARKER.search(data, position)) is not None:
         if header:
-            scans.append(Scan(header, position, found.start()))
+            scans.append(Scan(header, position, _without_fill(data, position, found.start())))
         code, position, header = found[1][0], found.end(), b""
         if code == _EOI:
             return Stream(components, tuple(scans), found.start())
@@ -77,15 +77,32 @@ def walk(data: bytes) -> Stream:
     raise truncated("the end marker is missing")
 
 
+def _without_fill(data: bytes, start: int, marker: int) -> int:
+    """Where the fill bytes, any number of them from ``start`` on, before a marker begin."""
+    while marker > start and data[marker - 1] == 0xFF:  # noqa: PLR2004 - what every marker begins with
+        marker -= 1
+    return marker
+
+
+def check(data: bytes) -> Stream:
+    """`walk`, and look for holes.
+
+    Raises:
+        PictureError: ``truncated`` when the end or a part within is missing.
+    """
+    stream = walk(data)
+    _refuse_holes(data, stream)
+    return stream
+
+
 def decode(data: bytes, stream: Stream) -> npt.NDArray[np.uint8] | None:
     """The picture as RGB uint8[H,W,3], not turned; None for what this fast path leaves to others (CMYK).
 
     Raises:
-        PictureError: ``corrupt`` when the decoder gives up or a hole in the copy shows.
+        PictureError: ``corrupt`` when the decoder gives up.
     """
     if stream.components not in (1, 3):
         return None
-    _refuse_holes(data, stream)
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
