@@ -9,7 +9,7 @@ Knows colour and alpha. Must not know presets or files.
 import cv2
 import numpy as np
 
-from mattingd.imaging.sampling import Float32, UInt8, as_uint8, box, piece, shrink, tiles_of
+from mattingd.imaging.sampling import Float32, UInt8, as_float32, as_uint8, box, piece, shrink, tiles_of
 
 _FIELD_PIXELS = 300_000
 """At most so many pixels for the smooth fields."""
@@ -45,7 +45,10 @@ def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
 
 
 def _fields(rgb: UInt8, alpha: UInt8) -> tuple[Float32, Float32]:
-    """Smooth foreground and background colours (float32[h,w,3], 0..255) at reduced size."""
+    """Smooth foreground and background colours (float32[h,w,4], 0..255) at reduced size.
+
+    The fourth channel means nothing: OpenCV samples four more than twice as fast as three.
+    """
     height, width = alpha.shape
     scale = min(1.0, (_FIELD_PIXELS / (height * width)) ** 0.5)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -56,7 +59,9 @@ def _fields(rgb: UInt8, alpha: UInt8) -> tuple[Float32, Float32]:
     nothing = np.zeros_like(picture)
     front, back = _blur(picture, cover, wide, nothing), _blur(picture, 1 - cover, wide, nothing)
     colours = np.clip(front + cover * (picture - cover * front - (1 - cover) * back), 0, _WHOLE)
-    return _blur(colours, cover, narrow, front), _blur(back, 1 - cover, narrow, back)
+    smooth = _blur(colours, cover, narrow, front), _blur(back, 1 - cover, narrow, back)
+    front, back = (as_float32(cv2.cvtColor(field, cv2.COLOR_RGB2RGBA)) for field in smooth)
+    return front, back
 
 
 def _blur(colours: Float32, weight: Float32, radius: int, otherwise: Float32) -> Float32:
@@ -67,7 +72,18 @@ def _blur(colours: Float32, weight: Float32, radius: int, otherwise: Float32) ->
 
 
 def _unmix(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> UInt8:
-    """The foreground colours that, mixed with ``back``, come nearest to ``colours``."""
-    cover = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB).astype(np.float32) / _WHOLE
-    difference = colours - cover * front - (1 - cover) * back
-    return as_uint8(np.clip(front + cover * difference + np.float32(0.5), 0, _WHOLE))
+    """The foreground colours that, mixed with ``back``, come nearest to ``colours``.
+
+    Step by step in place: temporary arrays would cost more than the arithmetic.
+    """
+    front, back = (as_float32(cv2.cvtColor(field, cv2.COLOR_RGBA2RGB)) for field in (front, back))
+    cover = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB).astype(np.float32)
+    cover /= _WHOLE
+    result = front - back
+    result *= cover
+    result += back
+    np.subtract(colours, result, out=result)
+    result *= cover
+    result += front
+    result += np.float32(0.5)
+    return as_uint8(np.clip(result, 0, _WHOLE, out=result))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mattingd.imaging.sampling import Float32, UInt8, as_uint8, box, piece, shrink, tiles_of
+from mattingd.imaging.sampling import Float32, UInt8, as_float32, as_uint8, box, piece, shrink, tiles_of
 
 _DETAIL = 2.0
 """The models are learnt at this many times the network's size."""
@@ -43,6 +43,8 @@ _REACH = 5
 _FIRST, _LAST = 2, 253
 """Below the first alpha is 0, above the last it is 255."""
 
+_ONES = np.ones(4, np.float32)
+
 
 def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
     """A matte for the whole picture, edge-aware.
@@ -62,7 +64,7 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
     undecided = (lowest < _LAST / 255) & (highest > _FIRST / 255)
     if undecided.any():
         models = _models(coarse, shrink(srgb, *middle))
-        bounds = np.dstack([lowest, highest])
+        bounds = as_float32(cv2.merge([lowest, highest, lowest, highest]))  # four are sampled faster than two
         band = cv2.resize(undecided.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         for tile in tiles_of(as_uint8(band)):
             result[tile] = _apply(piece(models, full, tile), piece(bounds, full, tile), srgb[tile])
@@ -71,8 +73,13 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
 
 def _sure(alpha: Float32) -> Float32:
     """``alpha`` with `_CONTRAST`, within 0..1."""
-    contrasted: Float32 = np.clip((alpha - 0.5) * _CONTRAST + 0.5, 0, 1)
-    return contrasted
+    sure: Float32 = np.clip(_contrasted(alpha), 0, 1)
+    return sure
+
+
+def _contrasted(alpha: Float32) -> Float32:
+    result: Float32 = (alpha - 0.5) * _CONTRAST + 0.5
+    return result
 
 
 def _resize(alpha: Float32, size: tuple[int, int]) -> Float32:
@@ -97,9 +104,14 @@ def _surroundings(coarse: Float32) -> tuple[Float32, Float32]:
 
 
 def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
-    """Alpha (0..255) of full-size ``colours`` by the models that hold there, within the bounds."""
-    alpha = np.einsum("ijk,ijk->ij", models[:, :, :3], colours.astype(np.float32)) / 255 + models[:, :, 3]
-    return _to_bytes(np.clip(_sure(alpha), bounds[:, :, 0], bounds[:, :, 1]))
+    """Alpha (0..255) of full-size ``colours`` by the models that hold there, within the bounds.
+
+    The constant is the factor of a fourth colour that is 255 everywhere; the sum over the four is a matrix
+    product, which adds up interleaved values fastest.
+    """
+    terms = cv2.multiply(models, cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA), scale=1 / 255, dtype=cv2.CV_32F)
+    alpha = (terms.reshape(-1, 4) @ _ONES).reshape(colours.shape[:2])
+    return _to_bytes(np.clip(_contrasted(alpha), bounds[:, :, 0], bounds[:, :, 1]))
 
 
 def _models(coarse: Float32, guide: UInt8) -> Float32:

@@ -56,7 +56,7 @@ def piece(small: Float32, full: tuple[int, int], tile: Tile) -> Float32:
     """What ``cv2.resize(small, full)[tile]`` would be (linear, pixel centres kept), without the rest.
 
     Args:
-        small: float32[h,w] or [h,w,C], at most four channels.
+        small: float32[h,w] or [h,w,C], at most four channels; four are fastest, two and three slowest.
         full: the (height, width) that the whole would be resized to.
         tile: the (rows, columns) wanted of it.
     """
@@ -86,6 +86,11 @@ def box(plane: Float32, radius: int) -> Float32:
     return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(
         np.float32, copy=False
     )
+
+
+def as_float32(array: npt.NDArray[Any]) -> Float32:
+    """The same array for the type checker, as `as_uint8`."""
+    return array.astype(np.float32, copy=False)
 
 
 def as_uint8(array: npt.NDArray[Any]) -> UInt8:
