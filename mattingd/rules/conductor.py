@@ -78,8 +78,8 @@ class Conductor:
         self._due_handlers: dict[str, Callable[[int, Any], None]] = {
             "settle": lambda deadline, key: self.intake.confirm(key, deadline),
             "held": self._held_due,
-            "publish": lambda _, job: self._again(self.work.publishable, job),
-            "chore": lambda _, job: self._again(self.work.chores, job),
+            "publish": lambda _, job: self._publish_again(job),
+            "chore": lambda _, job: self.work.owe(self.work.jobs[job]),
             "operation": self._operation_overdue,
             "batch": self._batch_overdue,
             "worker": lambda _, worker: self._do(StartWorker(worker)),
@@ -134,7 +134,7 @@ class Conductor:
     def _resume(self, job: Job, *, clean: bool) -> None:
         """Take up a journal row: the same way after a crash and after an ordinary stop."""
         if job.state not in LIVE:
-            self.work.jobs[job.id] = self.work.chores[job.id] = job
+            self.work.owe(job)
             return
         self.work.adopt(job)
         if job.state is State.PREPARED:
@@ -240,7 +240,7 @@ class Conductor:
 
     def _chore_done(self, fact: facts.ChoreDone) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.failed is None:
+        if fact.failed is None or fact.chore not in job.chores:
             self.work.chore_done(job, fact.chore)
             return
         job.waits += 1
@@ -299,7 +299,7 @@ class Conductor:
         elif job.state in WORKING:
             self.work.crashed(job, how, by_itself=job.alone)
         else:
-            self.work.chores[job.id] = job
+            self.work.owe(job)
 
     # --- answers of the engine ---
 
@@ -376,9 +376,8 @@ class Conductor:
             self.work.move(job, Event.DUE)
             self.work.enqueue(job)
 
-    def _again(self, queue: dict[int, Job], number: int) -> None:
-        if number in self.work.jobs:
-            queue[number] = self.work.jobs[number]
+    def _publish_again(self, number: int) -> None:
+        self.work.publishable[number] = self.work.jobs[number]
 
     def _operation_overdue(self, _: int, key: tuple[int, int]) -> None:
         worker, serial = key

@@ -64,6 +64,9 @@ class Work:
         self.suspects: list[Job] = []
         self.publishable: dict[int, Job] = {}
         self.chores: dict[int, Job] = {}
+        """Ended jobs with something to do for them right now."""
+        self._owing: dict[Key, dict[int, Job]] = {}
+        """All ended jobs that leave something to be done, by source."""
         self.in_flight: set[int] = set()
         self.counts: dict[str, int] = {}
         self._reserved = 0
@@ -92,9 +95,11 @@ class Work:
 
     def adopt(self, job: Job) -> None:
         """A job the journal holds is now live here."""
-        self.jobs[job.id] = job
-        self.by_path[Key(job.folder, job.path)] = job
+        key = Key(job.folder, job.path)
+        self.jobs[job.id] = self.by_path[key] = job
         self._count(job.state, 1)
+        for older in list(self._owing.get(key, {}).values()):
+            self._call_off(older, Chore.NOTE)
 
     def move(
         self,
@@ -149,20 +154,34 @@ class Work:
         self.release(job)
         if self.by_path.get(key := Key(job.folder, job.path)) is job:
             del self.by_path[key]
-        self._owe(job)
+        self.owe(job)
 
     def chore_done(self, job: Job, chore: Chore) -> None:
         """One duty less."""
         job.chores -= {chore}
         self.write(job)
-        self._owe(job)
+        self.owe(job)
 
-    def _owe(self, job: Job) -> None:
+    def owe(self, job: Job) -> None:
         """Queue what an ended job leaves to be done; with the last duty it leaves memory."""
+        key = Key(job.folder, job.path)
         if job.chores:
-            self.chores[job.id] = job
-        else:
-            self.jobs.pop(job.id, None)
+            self.jobs[job.id] = self.chores[job.id] = job
+            self._owing.setdefault(key, {})[job.id] = job
+            return
+        self.jobs.pop(job.id, None)
+        owing = self._owing.get(key, {})
+        owing.pop(job.id, None)
+        if not owing:
+            self._owing.pop(key, None)
+
+    def _call_off(self, job: Job, chore: Chore) -> None:
+        """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing."""
+        if chore in job.chores:
+            job.chores -= {chore}
+            self.write(job)
+            if self.chores.pop(job.id, None):
+                self.owe(job)
 
     def enqueue(self, job: Job, *, first: bool = False) -> None:
         """A queued job waits for its turn: among the suspects, or in its folder's lane."""
