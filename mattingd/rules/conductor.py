@@ -138,6 +138,7 @@ class Conductor:
             return
         self.work.adopt(job)
         if job.state is State.PREPARED:
+            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
             self.work.publishable[job.id] = job
         elif job.state not in WORKING:
             if job.state is State.HELD:
@@ -295,6 +296,7 @@ class Conductor:
 
     def _worker_died_over(self, job: Job, how: str) -> None:
         if job.state is State.PREPARED:
+            self.work.move(job, Event.CRASHED, how)
             self.work.publishable[job.id] = job
         elif job.state in WORKING:
             self.work.crashed(job, how, by_itself=job.alone)

@@ -108,7 +108,6 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.PREPARED, E.CRASHED): S.PREPARED,
     (S.PREPARED, E.LOST): S.QUEUED,
     (S.HELD, E.DUE): S.QUEUED,
-    (S.HELD, E.BROKE): S.FAILED,
     (S.HELD, E.CHANGED): S.SUPERSEDED,
     (S.HELD, E.VANISHED): S.WITHDRAWN,
 }
