@@ -223,6 +223,7 @@ class Conductor:
     def _published(self, fact: facts.Published) -> None:
         job = self._answered(fact.worker, fact.job)
         job.suspect = job.alone = False
+        self.dispatcher.output_works()
         self.work.move(job, Event.SUCCEEDED)
 
     def _taken(self, fact: facts.Taken) -> None:

@@ -27,7 +27,7 @@ class Dispatcher:
         self.on_cpu = False
         """The GPU had no memory even for a single picture: the last resort is the CPU."""
         self.output_failures = 0
-        """In a row."""
+        """Tries in a row that failed."""
         self._output_pause = 0
         self._wants_room: Job | None = None
         """Next to be read as soon as there is memory for it; nobody overtakes it."""
@@ -46,7 +46,12 @@ class Dispatcher:
         self.output_failures = 0
 
     def output_fails(self) -> None:
-        """Nothing can be written at present: one picture at a time tries again, ever more rarely."""
+        """Nothing can be written at present: one picture at a time tries again, ever more rarely.
+
+        Pictures that were in work together fail together: that counts as one try.
+        """
+        if self.output_failures and self._output_pause > self.work.now:
+            return
         self.output_failures += 1
         self._output_pause = self.work.now + self.work.backoff_ns(self.output_failures)
         self.work.wake(self._output_pause, "wake", None)
