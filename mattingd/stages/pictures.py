@@ -157,12 +157,11 @@ class Worker:
         temp = self._temp(job, output)
         self.disk.write(temp, data)
         written = self.disk.read_back(temp)
-        digest = hashlib.sha256(written).digest()
-        if digest != hashlib.sha256(data).digest():
+        if written != data:
             raise Trouble(Fault.OUTPUT, "what was read back from the output disk is not what was written")
         writing.verify(written, width, height)
         name = os.path.basename(temp)
-        return Output(output.ordinal, output.place, name, digest, len(written))
+        return Output(output.ordinal, output.place, name, hashlib.sha256(written).digest(), len(written))
 
     # --- publish ---
 
