@@ -90,9 +90,8 @@ class Dispatcher:
         return True
 
     def _read(self, hand: Hand) -> bool:
-        job = self._wants_room or self._next_to_read()
-        self._wants_room = None
-        if job is None or job.state is not State.QUEUED:
+        job = self._next_to_read()
+        if job is None:
             return False
         grant = self._grant(job)
         if grant is None:
@@ -107,12 +106,15 @@ class Dispatcher:
         return True
 
     def _next_to_read(self) -> Job | None:
-        """A suspect when it can be alone, else the next in turn if there is room for one more."""
+        """Whoever waits for memory, a suspect when it can be alone, else the next in turn."""
         in_flight = self.work.in_flight
         if self.output_failures and (self._output_pause > self.work.now or in_flight):
             return None
-        if any(self.work.jobs[number].alone for number in in_flight):
+        if len(in_flight) == 1 and self.work.jobs[next(iter(in_flight))].alone:
             return None
+        waiting, self._wants_room = self._wants_room, None
+        if waiting is not None and waiting.state is State.QUEUED:
+            return waiting
         suspects = [job for job in self.work.suspects if job.state is State.QUEUED]
         self.work.suspects = suspects
         due = [job for job in suspects if job.due <= self.work.now]
