@@ -163,10 +163,9 @@ class EngineQueue:
         self.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
         self.batch_ns = batch_ns
 
-    def halve(self) -> None:
-        """Out of memory: never again more than half of what was tried."""
-        tried = max((len(batch.jobs) for batch in self.running), default=self.max_pictures)
-        self._cap = self.max_pictures = max(1, tried // 2)
+    def halve(self, tried: int) -> None:
+        """Out of memory with so many pictures: never again more than half of them."""
+        self._cap = self.max_pictures = max(1, min(self.max_pictures, tried // 2))
 
     def choose(self, on_the_way: int, now: int) -> Choice:
         """The next batch, if the engine can take one."""

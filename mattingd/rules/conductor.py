@@ -332,9 +332,9 @@ class Conductor:
         return [job for number in batch.jobs if (job := self._still_there(batch, number))]
 
     def _infer_failed(self, fact: facts.InferFailed) -> None:
-        if fact.fault is InferFault.MEMORY:
-            self.engine.halve()
         batch = self.engine.end(fact.batch)
+        if fact.fault is InferFault.MEMORY:
+            self.engine.halve(len(batch.jobs))
         if len(batch.jobs) > 1:
             self._split(batch, single=fact.fault is InferFault.BATCH)
         elif fact.fault is InferFault.MEMORY and self.device != "cpu":
