@@ -35,8 +35,8 @@ class Dispatcher:
     def dispatch(self, *, reads: bool) -> None:
         """Give every free hand and the engine their next work; `reads` False takes no new picture."""
         for hand in self.crew.free():
-            if not (self._finish(hand) or self._publish(hand) or self._chore(hand)) and reads:
-                self._read(hand)
+            if not (self._finish(hand) or self._publish(hand) or self._chore(hand)):
+                reads = reads and self._read(hand)  # what is refused to one hand is refused to all
         self._infer()
 
     # --- the output side ---
