@@ -55,7 +55,8 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
 def over(colours: UInt8, alpha: UInt8, background: tuple[int, int, int]) -> UInt8:
     """``colours`` (uint8[H,W,3]) seen through ``alpha`` (uint8[H,W]) on one colour: uint8[H,W,3]."""
     result = np.empty_like(colours)
-    result[:] = background
+    result[0] = background
+    result[1:] = result[0]
     cv2.copyTo(colours, cv2.inRange(alpha, _OPAQUE, _OPAQUE), result)
     soft = as_uint8(cv2.inRange(alpha, np.array([1]), _OPAQUE - 1))
     for tile in tiles_of(soft):

@@ -111,7 +111,7 @@ def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
 
 def _decode(image: ImageFile.ImageFile, raw: bytes, format: str, icc: bytes | None) -> pixels.Decoded:  # noqa: A002
     if format == "jpeg":
-        stream = jpeg.walk(raw)
+        stream = jpeg.check(raw)
         fast = None if stream.components == 1 and icc else jpeg.decode(raw, stream)
         if fast is not None:
             return pixels.Decoded(fast, "RGB")

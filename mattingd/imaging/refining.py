@@ -40,6 +40,9 @@ and .111."""
 _REACH = 5
 """How far, in pixels of the models' size, an edge may be moved: alpha stays within what stood that near."""
 
+_TILE = 160
+"""Side, at the models' size, of what is computed at a time: the planes of one tile fit a core's cache."""
+
 _FIRST, _LAST = 2, 253
 """Below the first alpha is 0, above the last it is 255."""
 
@@ -57,15 +60,15 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
         uint8[H,W]. Where the network was sure the matte is exactly 0 or 255.
     """
     height, width = full = srgb.shape[:2]
-    result = _to_bytes(_resize(_sure(alpha), (width, height)))
+    result = as_uint8(cv2.resize(_to_bytes(_sure(alpha)), (width, height), interpolation=cv2.INTER_LINEAR))
     middle = min(width, round(alpha.shape[1] * _DETAIL)), min(height, round(alpha.shape[0] * _DETAIL))
     coarse = _resize(alpha, middle)
     lowest, highest = _surroundings(_sure(coarse))
-    undecided = (lowest < _LAST / 255) & (highest > _FIRST / 255)
+    undecided = ((lowest < _LAST / 255) & (highest > _FIRST / 255)).astype(np.uint8)
     if undecided.any():
-        models = _models(coarse, shrink(srgb, *middle))
+        models = _models_where(undecided, coarse, shrink(srgb, *middle))
         bounds = as_float32(cv2.merge([lowest, highest, lowest, highest]))  # four are sampled faster than two
-        band = cv2.resize(undecided.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        band = cv2.resize(undecided, (width, height), interpolation=cv2.INTER_NEAREST)
         for tile in tiles_of(as_uint8(band)):
             result[tile] = _apply(piece(models, full, tile), piece(bounds, full, tile), srgb[tile])
     return as_uint8(cv2.LUT(result, _SNAP))
@@ -112,6 +115,18 @@ def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
     terms = cv2.multiply(models, cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA), scale=1 / 255, dtype=cv2.CV_32F)
     alpha = (terms.reshape(-1, 4) @ _ONES).reshape(colours.shape[:2])
     return _to_bytes(np.clip(_contrasted(alpha), bounds[:, :, 0], bounds[:, :, 1]))
+
+
+def _models_where(undecided: UInt8, coarse: Float32, guide: UInt8) -> Float32:
+    """`_models` of the tiles where something is undecided; elsewhere zeros, which the bounds put right."""
+    result = np.zeros((*coarse.shape, 4), np.float32)
+    margin = 2 * _RADIUS  # windows average models, which come from windows
+    for rows, columns in tiles_of(undecided, _TILE):
+        top, left = max(0, rows.start - margin), max(0, columns.start - margin)
+        wider = slice(top, rows.stop + margin), slice(left, columns.stop + margin)
+        inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        result[rows, columns] = _models(coarse[wider], guide[wider])[inner]
+    return result
 
 
 def _models(coarse: Float32, guide: UInt8) -> Float32:
