@@ -27,7 +27,6 @@ from mattingd.rules.crew import Crew, restart_delay_ns
 from mattingd.rules.dispatching import Dispatcher
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
-from mattingd.rules.settling import Key
 from mattingd.rules.work import SECOND, Policy, Work
 
 DEATHS = 6
@@ -56,7 +55,7 @@ class Conductor:
             facts.FolderTrouble: lambda _: None,
             facts.Today: self._new_day,
             facts.Admitted: self.intake.admitted,
-            facts.Known: lambda fact: self.intake.admitting.discard(Key(fact.folder, fact.path)),
+            facts.Known: self.intake.known,
             facts.Placed: self._placed,
             facts.WorkerUp: self._worker_up,
             facts.WorkerDied: self._worker_died,
@@ -136,6 +135,7 @@ class Conductor:
         if job.state not in LIVE:
             self.work.owe(job)
             return
+        job.unchanged_since = self.work.now
         self.work.adopt(job)
         if job.state is State.PREPARED:
             self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
@@ -195,7 +195,7 @@ class Conductor:
         if last and not job.forced and (last.sha256, last.recipe) == (fact.sha256, job.recipe.hash):
             self.work.move(job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256)
             return
-        job.waits, job.fit = 0, fact.fit
+        job.waits, job.unread_since, job.fit = 0, None, fact.fit
         self.work.reserve(job, fact.fit.pixels)
         self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256)
         self._make_ready(job, fact.fit.shape)
@@ -274,7 +274,8 @@ class Conductor:
     def _wait_or_break(self, job: Job, fact: facts.Faulted) -> None:
         cut_off = fact.fault is Fault.TRUNCATED
         minutes = self.policy.settle.truncated_minutes if cut_off else self.policy.retry.give_up_minutes
-        since = job.waits_since if job.waits else self.work.now
+        job.unread_since = self.work.now if job.unread_since is None else job.unread_since
+        since = job.unchanged_since if cut_off else job.unread_since
         give_up = since + round(minutes * 60 * SECOND)
         if give_up <= self.work.now:
             self.work.move(job, Event.BROKE, fact.reason)

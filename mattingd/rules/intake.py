@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mattingd.commands import Admit, LookAt, Vanished
-from mattingd.facts import Admitted, Folder, Look, Looked
+from mattingd.facts import Admitted, Folder, Known, Look, Looked
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.placing import Drops, naming
 from mattingd.rules.settling import Key, Settler
@@ -22,8 +22,8 @@ class Intake:
         self.folders = folders
         self.settler = Settler(work.policy.settle)
         self.drops = Drops()
-        self.admitting: set[Key] = set()
-        """Files that the journal was asked to admit."""
+        self.admitting: dict[Key, int] = {}
+        """Files that the journal was asked to admit, and since when they are unchanged."""
         self.today = ""
         self.open = True
         """False once the daemon is asked to stop: nothing new is taken."""
@@ -57,10 +57,14 @@ class Intake:
     def admitted(self, fact: Admitted) -> None:
         """The journal has it: queue it."""
         job = Job.from_row(fact.row)
-        self.admitting.discard(Key(job.folder, job.path))
+        job.unchanged_since = self.admitting.pop(Key(job.folder, job.path), self.work.now)
         if job.state is State.QUEUED:
             self.work.adopt(job)
             self.work.enqueue(job)
+
+    def known(self, fact: Known) -> None:
+        """The journal has had it before."""
+        self.admitting.pop(Key(fact.folder, fact.path), None)
 
     def _vanished(self, key: Key, job: Job | None) -> None:
         self.settler.forget(key)
@@ -74,12 +78,12 @@ class Intake:
     def _rest(self, key: Key, look: Look, batches: int) -> None:
         if look.odd is not None:
             self.settler.forget(key)
-            self._admit(key, look, batches)
+            self._admit(key, look, self.work.now, batches)
         elif self._in_work(key):
             self.settler.looked(key, replace(look, full=False), self.work.now)
             self._postpone(key)
-        elif self.settler.looked(key, look, self.work.now):
-            self._admit(key, look, batches)
+        elif (since := self.settler.looked(key, look, self.work.now)) is not None:
+            self._admit(key, look, since, batches)
         elif (deadline := self.settler.deadline(key)) is not None:
             self.work.wake(deadline, "settle", key)
 
@@ -92,10 +96,10 @@ class Intake:
         reason = "the version before it is still being worked on"
         self.work.wake(self.settler.postpone(key, self.work.now, reason), "settle", key)
 
-    def _admit(self, key: Key, look: Look, batches: int) -> None:
+    def _admit(self, key: Key, look: Look, since: int, batches: int) -> None:
         folder = self.folders[key.folder]
         drop = self.drops.join(key.folder, self.today, self.work.now)
-        self.admitting.add(key)
+        self.admitting[key] = since
         self.work.out.append(
             Admit(
                 folder=key.folder,

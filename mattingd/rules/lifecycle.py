@@ -182,7 +182,10 @@ class Job:
     """Its batch failed before: it goes to the engine by itself."""
     waits: int = 0
     """Times in a row that something was in the way."""
-    waits_since: int = 0
+    unchanged_since: int = 0
+    """Since when the file is seen to be the same, by this run of the daemon."""
+    unread_since: int | None = None
+    """Since when it cannot be read."""
     due: int = 0
     """When a held job, or the publishing of a prepared one, is tried again."""
     size_known: int | None = None

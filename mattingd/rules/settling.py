@@ -77,21 +77,21 @@ class Settler:
         """Nothing is there any more, or it need not be taken."""
         self._resting.pop(key, None)
 
-    def looked(self, key: Key, look: Look, now: int) -> bool:
-        """Take a look into account; True when the file is settled (it is then no longer resting)."""
+    def looked(self, key: Key, look: Look, now: int) -> int | None:
+        """Take a look into account; if the file is settled (it then no longer rests), since when it rested."""
         resting = self._resting.get(key)
         if resting is None or resting.stamp != look.stamp:
             self._resting[key] = Resting(look.stamp, now, now + self.policy.quiet_ns)
-            return False
+            return None
         if not (look.full and resting.confirming):
-            return False
+            return None
         resting.confirming = False
         resting.why = self._held_back_by(look, now - resting.since)
         if resting.why:
             resting.deadline = now + self._next_look_ns(now - resting.since)
-            return False
+            return None
         del self._resting[key]
-        return True
+        return resting.since
 
     def deadline(self, key: Key) -> int | None:
         """When the next look at this path is due; None while one is under way or nothing rests there."""

@@ -216,8 +216,6 @@ class Work:
 
     def wait(self, job: Job, reason: str, *, until: int | None = None) -> None:
         """Hold a job back until `until` (default: the next back-off)."""
-        if job.waits == 0:
-            job.waits_since = self.now
         job.waits += 1
         job.due = until if until is not None else self.now + self.backoff_ns(job.waits)
         self.release(job)
