@@ -1,4 +1,4 @@
-"""What a running daemon answers on its control socket: on the conductor's thread, quick and read-only."""
+"""What a running daemon answers on its control socket: on the conductor's thread, so quick and read-only."""
 
 import os
 from collections import Counter
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from mattingd import __version__, clock
 from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
+from mattingd.facts import readable
 from mattingd.reports import Tally
 from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
+from mattingd.rules.settling import Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +33,11 @@ class Answers:
             "rescan": self._rescan,
         }
 
-    def __call__(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a request; `error` says why there is none."""
-        verb = str(request.get("verb"))
+    def __call__(self, daemon: "Daemon", request: Any) -> dict[str, Any]:
+        """The answer to a request, whoever wrote it; `error` says why there is none."""
+        verb = str(request.get("verb")) if isinstance(request, dict) else ""
         if verb not in self._verbs:
-            return {"error": f"this daemon does not know {verb!r}"}
+            return {"error": "it does not know that question"}
         return self._verbs[verb](daemon, request)
 
     def _status(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
@@ -66,9 +68,9 @@ class Answers:
 
     def _settling(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
         """Files that are seen and not yet in the journal."""
-        waiting = daemon.conductor.intake.settler.waiting()
-        keys = [(key.folder, key.path.hex(), resting.why) for key, resting in waiting]
-        admitting = [(key.folder, key.path.hex(), "settled") for key in daemon.conductor.intake.admitting]
+        intake = daemon.conductor.intake
+        keys = [(key.folder, key.path.hex(), resting.why) for key, resting in intake.settler.waiting()]
+        admitting = [(key.folder, key.path.hex(), "settled") for key in intake.admitting]
         return {
             "folders": {str(number): str(folder.path) for number, folder in daemon.folders.items()},
             "files": keys + admitting,
@@ -77,16 +79,12 @@ class Answers:
 
     def _where(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         """What the daemon knows of one file, beyond the journal."""
-        root, path = bytes.fromhex(request["root"]), bytes.fromhex(request["path"])
-        number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), None)
-        for key, resting in daemon.conductor.intake.settler.waiting():
-            if key == (number, path):
-                seconds = max(0, resting.deadline - clock.monotonic_ns()) / clock.SECOND
-                return {"state": "settling", "why": resting.why, "next_look_seconds": round(seconds, 1)}
-        for job in daemon.conductor.work.jobs.values():
-            if (job.folder, job.path) == (number, path):
-                return {"state": str(job.state), "why": job.reason, **_place(daemon, job)}
-        return {}
+        try:
+            root, path = bytes.fromhex(request["root"]), bytes.fromhex(request["path"])
+        except (KeyError, TypeError, ValueError):
+            return {"error": "it was not told which file"}
+        number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), 0)
+        return _where_is(daemon, Key(number, path))
 
     def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
         daemon.rescan()
@@ -101,12 +99,31 @@ def count(states: dict[str, int]) -> dict[str, int]:
     return dict(words)
 
 
+def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
+    work, intake = daemon.conductor.work, daemon.conductor.intake
+    job = work.by_path.get(key)
+    if job is not None:
+        due = {"next_try_seconds": _seconds_until(job.due)} if job.state is State.HELD else {}
+        return {"job": job.id, "state": str(job.state), "why": job.reason, **due, **_place(daemon, job)}
+    if key in intake.admitting:
+        return {"state": "settling", "why": "it is being taken"}
+    for other, resting in intake.settler.waiting():
+        if other == key:
+            due = {} if resting.confirming else {"next_look_seconds": _seconds_until(resting.deadline)}
+            return {"state": "settling", "why": resting.why, **due}
+    return {}
+
+
+def _seconds_until(deadline: int) -> float:
+    return round(max(0, deadline - clock.monotonic_ns()) / clock.SECOND, 1)
+
+
 def _held(job: Job) -> bool:
     return job.state is State.HELD or (job.state is State.PREPARED and bool(job.reason))
 
 
 def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
-    name = f"{daemon.folders[job.folder].name}/{job.path.decode('utf-8', 'replace')}"
+    name = f"{daemon.folders[job.folder].name}/{readable(job.path)}"
     return {"job": job.id, "file": name, "state": str(job.state), "why": job.reason, "alone": job.alone}
 
 

@@ -1,6 +1,7 @@
 """The unix socket by which the command line talks to a running daemon: a JSON line in, a JSON line out."""
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -9,16 +10,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mattingd import clock
+
 SOCKET = "control.sock"
 """Name of the socket in the state directory."""
 PATIENCE_SECONDS = 10.0
+"""How long the command line waits for an answer, ..."""
+REQUEST_SECONDS = 2.0
+"""... and the daemon for a request: nobody who connects and says nothing holds up the others."""
 LONGEST_REQUEST = 1 << 20
+CLOSED = frozenset({errno.EBADF, errno.EINVAL})
+"""What `accept` says once the socket was closed."""
+SILENT = "the daemon runs but does not answer; try again in a moment"
 
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class NoDaemonError(Exception):
     """No daemon listens in this state directory."""
+
+
+class NoAnswerError(Exception):
+    """A daemon runs and gives no answer; the message says why and what to do."""
 
 
 class ControlServer(threading.Thread):
@@ -40,10 +53,13 @@ class ControlServer(threading.Thread):
         while True:
             try:
                 peer, _ = self._socket.accept()
-            except OSError:
-                return
-            with peer, contextlib.suppress(OSError, ValueError):
-                peer.settimeout(PATIENCE_SECONDS)
+            except OSError as error:
+                if error.errno in CLOSED:
+                    return
+                clock.sleep(1)  # out of descriptors or memory: that passes
+                continue
+            with peer, contextlib.suppress(OSError, ValueError, RecursionError):
+                peer.settimeout(REQUEST_SECONDS)
                 request = json.loads(_line(peer))
                 peer.sendall(json.dumps(self._answer(request)).encode() + b"\n")
 
@@ -59,18 +75,36 @@ def ask(state_dir: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Ask the running daemon.
 
     Raises:
-        NoDaemonError: nobody listens, or no answer came in time.
+        NoDaemonError: nobody listens, or it ended before it answered.
+        NoAnswerError: somebody does, and we may not ask or got no answer in time.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(PATIENCE_SECONDS)
+        _connect(peer, state_dir)
         try:
-            with _short_path(state_dir / SOCKET) as path:
-                peer.connect(path)
             peer.sendall(json.dumps(request).encode() + b"\n")
             answer: dict[str, Any] = json.loads(_line(peer))
+        except TimeoutError:
+            raise NoAnswerError(SILENT) from None
         except (OSError, ValueError) as error:
             raise NoDaemonError(str(error)) from error
+    if "error" in answer:
+        raise NoAnswerError(f"the daemon runs but does not answer: {answer['error']}")
     return answer
+
+
+def _connect(peer: socket.socket, state_dir: Path) -> None:
+    try:
+        with _short_path(state_dir / SOCKET) as path:
+            peer.connect(path)
+    except PermissionError:
+        raise NoAnswerError(
+            f"you may not ask the daemon: {state_dir / SOCKET} belongs to its user and group"
+        ) from None
+    except (TimeoutError, BlockingIOError):
+        raise NoAnswerError(SILENT) from None
+    except OSError as error:
+        raise NoDaemonError(str(error)) from error
 
 
 def _line(peer: socket.socket) -> bytes:
