@@ -7,10 +7,11 @@ from mattingd import __version__
 from mattingd.answers import Answers
 from mattingd.child import TEST_ENGINE
 from mattingd.cli.ending import CommandError, find_config
+from mattingd.cli.log_lines import configure_log
 from mattingd.config import load, problems_on_disk
 from mattingd.daemon import Daemon
 from mattingd.facts import ExitCode
-from mattingd.reports import LogReporter, Names, Tally, configure_log
+from mattingd.reports import LogReporter, Names, Tally
 from mattingd.service import on_signals
 
 
@@ -26,12 +27,12 @@ def run(config: Path | None) -> ExitCode:
     daemon = Daemon(settings, [LogReporter(names, log), tally], answer=Answers(tally))
     names.folders = {number: folder.name for number, folder in daemon.folders.items()}
     on_signals(daemon.stop)
-    if os.environ.get(TEST_ENGINE) == "1":
-        log.warning("the test engine is in use: mattes are no real mattes")
     log.info(
         "starting",
         version=__version__,
         hot_folders=[str(folder.path) for folder in settings.hot_folders],
         output_dir=str(settings.output_dir),
     )
+    if os.environ.get(TEST_ENGINE) == "1":
+        log.warning("test engine", why="mattes are no real mattes")
     return daemon.run().code
