@@ -1,11 +1,12 @@
 """Is every dropped file accounted for? Compares the journal with the folders, and names each gap.
 
-Reads only. `seen = done + failed + waiting + ignored + superseded + withdrawn` is checked against the journal's
-own count of admissions; beyond that nothing on either side may be unknown to the other.
+Reads only. `seen = done + failed + waiting + ignored + superseded + withdrawn` is checked against the
+journal's own count of admissions; beyond that nothing on either side may be unknown to the other.
 """
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from mattingd.answers import count
 from mattingd.checkpoint import Ledger, Made
 from mattingd.config import Settings
 from mattingd.disk import TEMP_PREFIX
+from mattingd.facts import readable
 from mattingd.imaging.structure import junk
 
 
@@ -51,10 +53,10 @@ def audit(
         settling: (root, path) of files the running daemon knows and has not admitted; None without a daemon.
         deep: compare the content of every output with the hash in the journal.
     """
-    result = Audit(seen=ledger.admitted(), counts=count(ledger.states()))
-    total = sum(result.counts.values())
-    if total != result.seen:
-        result.gaps.append(f"{result.seen} files were admitted, but the journal accounts for {total}")
+    result = Audit(*_books(ledger))
+    missing = result.seen - sum(result.counts.values())
+    if missing:
+        result.gaps.append(f"{missing} of the files that were admitted are missing from the journal")
     result.gaps += [f"job {job} says done and has no published output" for job in ledger.unpublished_done()]
     for folder in settings.hot_folders:
         _check_sources(ledger, os.fsencode(folder.path), settling, result)
@@ -62,6 +64,15 @@ def audit(
         _check_output(settings.output_dir, made, result, deep=deep)
     _check_leftovers(ledger, settings.output_dir, result)
     return result
+
+
+def _books(ledger: Ledger) -> tuple[int, dict[str, int]]:
+    """Admissions, and jobs by word, of one moment: a running daemon may admit more between the two."""
+    while True:
+        seen = ledger.admitted()
+        counts = count(ledger.states())
+        if ledger.admitted() == seen:
+            return seen, counts
 
 
 def _check_sources(
@@ -74,8 +85,8 @@ def _check_sources(
         if settling is None:
             result.unseen += 1
         elif (root, path) not in settling:
-            name = os.fsdecode(os.path.join(root, path))
-            result.gaps.append(f"{name!r} lies in a hot folder and the daemon does not know it")
+            name = readable(os.path.join(root, path))
+            result.gaps.append(f"{name} lies in a hot folder and the daemon does not know it")
 
 
 def files_below(root: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -109,19 +120,25 @@ def _check_output(root: Path, made: Made, result: Audit, *, deep: bool) -> None:
     except OSError:
         result.taken_away += 1
         return
-    same = stat.S_ISREG(status.st_mode) and status.st_size == made.size
-    if same and deep:
-        same = hashlib.sha256(path.read_bytes()).digest() == made.sha256
-    if same:
+    if stat.S_ISREG(status.st_mode) and status.st_size == made.size and (not deep or _is_as_made(path, made)):
         result.present += 1
     else:
         result.changed += 1
 
 
+def _is_as_made(path: Path, made: Made) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest() == made.sha256
+    except OSError:
+        return False
+
+
 def _check_leftovers(ledger: Ledger, root: Path, result: Audit) -> None:
     """A temp file of ours that no live job will ever take up."""
-    prefix, live = f"{TEMP_PREFIX}{ledger.instance}-", ledger.live_jobs()
+    ours, live = re.compile(re.escape(f"{TEMP_PREFIX}{ledger.instance}-") + r"(\d+)-"), ledger.live_jobs()
     for directory, _, names in os.walk(root):
         for name in names:
-            if name.startswith(prefix) and int(name[len(prefix) :].split("-")[0]) not in live:
-                result.gaps.append(f"{os.path.join(directory, name)} is a temp file that nobody needs")
+            if (found := ours.match(name)) and int(found[1]) not in live:
+                path = readable(os.fsencode(os.path.join(directory, name)))
+                result.gaps.append(f"{path} is a temp file that nobody needs")

@@ -121,6 +121,15 @@ class Ledger:
         )
         return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
+    def ends_of(self, root: bytes) -> dict[bytes, str]:
+        """The state, by path, of every file of a hot folder whose job has ended."""
+        rows = self._db.execute(
+            "SELECT path, state FROM jobs WHERE folder = (SELECT id FROM folders WHERE root = ?)"
+            " AND current AND ended_at IS NOT NULL",
+            (root,),
+        )
+        return dict(rows)
+
     def made(self) -> Iterator[Made]:
         """Every published output."""
         rows = self._db.execute("SELECT job, path, size, sha256 FROM outputs WHERE published ORDER BY job")
