@@ -1,7 +1,8 @@
 """All verbs with their options and help texts. What they do stands in the modules beside this one."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -11,12 +12,11 @@ from mattingd.cli.ending import run_verb
 app = typer.Typer(
     name="mattingd",
     help="Drop pictures into a folder; their cut-outs appear in dated folders.",
-    epilog="First steps: mattingd init, mattingd check, mattingd run. Or once: mattingd process PICTURES -o OUT",
+    epilog="First steps: init, check, run. Once, without a daemon: process PICTURES -o OUT.",
     no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 Config = Annotated[
@@ -25,9 +25,11 @@ Config = Annotated[
         "--config",
         "-c",
         envvar="MATTINGD_CONFIG",
-        help="The configuration file. Default: ./config.yaml, ~/.config/mattingd/config.yaml,"
-        " /etc/mattingd/config.yaml, the first there is.",
+        metavar="FILE",
+        help="The configuration. Default: $MATTINGD_CONFIG, or the first there is of ./config.yaml,"
+        " ~/.config/mattingd/config.yaml and /etc/mattingd/config.yaml.",
         show_default=False,
+        show_envvar=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
@@ -50,14 +52,19 @@ def _root(
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.yaml"),
-    hot_folder: Annotated[Path, typer.Option(help="The folder to drop pictures into.")] = Path("in"),
-    output_dir: Annotated[Path, typer.Option(help="Where cut-outs appear.")] = Path("out"),
-    state_dir: Annotated[Path, typer.Option(help="Journal, lock and socket; on a local disk.")] = Path(
-        "state"
-    ),
+    path: Annotated[Path, typer.Argument(metavar="FILE", hidden=True)] = Path("config.yaml"),
+    hot_folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The folder to drop pictures into.")
+    ] = Path("in"),
+    output_dir: Annotated[Path, typer.Option(metavar="FOLDER", help="Where cut-outs appear.")] = Path("out"),
+    state_dir: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Journal, lock and socket; on a local disk.")
+    ] = Path("state"),
 ) -> None:
-    """Write a first configuration file, and make its folders."""
+    """Write a first configuration file, and make its folders.
+
+    FILE is config.yaml unless named. Relative folders go from where it lies.
+    """
     from mattingd.cli import setting_up  # noqa: PLC0415
 
     run_verb(lambda: setting_up.init(path, hot_folder, output_dir, state_dir))
@@ -65,7 +72,7 @@ def init(
 
 @app.command()
 def check(config: Config = None, json: Json = False) -> None:
-    """Check the configuration and the folders it names; say what lies there and what would be done."""
+    """Check the configuration, and say what lies in its hot folders."""
     from mattingd.cli import setting_up  # noqa: PLC0415
 
     run_verb(lambda: setting_up.check(config, as_json=json))
@@ -73,30 +80,45 @@ def check(config: Config = None, json: Json = False) -> None:
 
 @app.command()
 def run(config: Config = None) -> None:
-    """Watch the hot folders and work, until stopped (Ctrl-C or SIGTERM; twice for at once)."""
+    """Watch the hot folders and work, until stopped.
+
+    Ctrl-C or SIGTERM ends it when the pictures in work are done; a second one ends it at once.
+    """
     from mattingd.cli import running  # noqa: PLC0415
 
     run_verb(lambda: running.run(config))
 
 
 @app.command()
-def process(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)
+def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants it
+    paths: Annotated[list[Path], typer.Argument(metavar="PATHS", show_default=False, hidden=True)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where cut-outs go.", show_default=False)
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where cut-outs go.", show_default=False)],
-    preset: Annotated[str, typer.Option("--preset", "-p", help="How cut-outs are finished.")] = "transparent",
-    background: Annotated[str | None, typer.Option(help="#rrggbb behind the subject.")] = None,
-    file_format: Annotated[str | None, typer.Option("--format", help="png, webp, tiff or jpeg.")] = None,
-    quality: Annotated[int | None, typer.Option(help="1 to 100, for jpeg and webp.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    preset: Annotated[
+        str, typer.Option("--preset", "-p", metavar="NAME", help="How cut-outs are finished.")
+    ] = "transparent",
+    background: Annotated[
+        str | None, typer.Option(metavar="COLOUR", help="#rrggbb behind the subject.")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="png, webp, tiff or jpeg.")
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="1 to 100, for jpeg and webp.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Picture workers. Default: one per core.")
+        int | None, typer.Option(min=1, metavar="NUMBER", help="Picture workers. Default: one a core.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the summary.")] = False,
     json: Json = False,
 ) -> None:
-    """Cut out pictures once, without a daemon. The same command again goes on where it stopped."""
+    """Cut out pictures once, without a daemon.
+
+    PATHS are pictures, or folders of pictures with all their sub-folders. The same command again goes on
+    where it stopped, and tries once more what failed. Nothing is ever overwritten.
+    """
     from mattingd.cli import processing  # noqa: PLC0415
 
     order = processing.Order(
@@ -107,33 +129,40 @@ def process(
 
 @app.command()
 def status(
-    file: Annotated[Path | None, typer.Argument(help="What became of this picture?")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", hidden=True)] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """What the daemon is doing; or, with a FILE, where that picture is on its way."""
-    from mattingd.cli import asking  # noqa: PLC0415
+    """Say what the daemon is doing, or where one picture is.
 
-    run_verb(lambda: asking.status(config, file, as_json=json))
+    FILE is a picture in a hot folder: waiting (why, until when), queued (its place), in work, done (where
+    its cut-out lies) or failed (why).
+    """
+    from mattingd.cli import telling  # noqa: PLC0415
+
+    run_verb(lambda: telling.status(config, file, as_json=json))
 
 
 @app.command()
 def audit(
     config: Config = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also compare every output's content.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also compare every cut-out's content.")] = False,
     json: Json = False,
 ) -> None:
     """Prove that every dropped file is accounted for; name every gap."""
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli import accounting  # noqa: PLC0415
 
-    run_verb(lambda: asking.audit(config, deep=deep, as_json=json))
+    run_verb(lambda: accounting.audit(config, deep=deep, as_json=json))
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to play; made anew.")] = Path("mattingd-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)] = Path("mattingd-demo"),
 ) -> None:
-    """Start a daemon on a fresh hot folder, drop photographs into it, show what comes out."""
+    """Cut out three photographs through a daemon, visibly.
+
+    FOLDER, mattingd-demo unless named, is where that happens; an earlier demo there is replaced.
+    """
     from mattingd.cli import demonstrating  # noqa: PLC0415
 
     run_verb(lambda: demonstrating.demo(folder))
@@ -141,4 +170,11 @@ def demo(
 
 def main() -> None:
     """The program `mattingd`."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        _cope_with_any_name(stream)
+    app(prog_name="mattingd")
+
+
+def _cope_with_any_name(stream: TextIO) -> None:
+    """Names of files are bytes: what is no text is printed escaped instead of ending the program."""
+    getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""How a verb ends: one clear line for what was to be expected, an exit code, and a traceback only for defects."""
+"""How a verb ends: an exit code, one clear line for what was to be expected, a traceback only for defects."""
 
 import sys
 from collections.abc import Callable
@@ -22,6 +22,7 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
     """Run a verb and end the program with its exit code."""
     from mattingd.checkpoint import JournalError  # noqa: PLC0415 - after --help
     from mattingd.config import ConfigError  # noqa: PLC0415
+    from mattingd.control import NoAnswerError  # noqa: PLC0415
     from mattingd.service import LockedError  # noqa: PLC0415
 
     try:
@@ -34,6 +35,8 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
         code = _say((str(error),), ExitCode.LOCKED)
     except JournalError as error:
         code = _say((str(error),), ExitCode.JOURNAL)
+    except NoAnswerError as error:
+        code = _say((str(error),), ExitCode.PARTIAL)
     except KeyboardInterrupt:
         code = ExitCode.PARTIAL
     raise typer.Exit(int(code))

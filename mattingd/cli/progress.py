@@ -4,9 +4,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.text import Text
 
 from mattingd import clock, facts
 from mattingd.commands import Command
@@ -31,24 +30,22 @@ class Progress:
         self._tally = Tally()
         self._daemon: Daemon | None = None
         self._started = clock.monotonic_ns()
-        self._first_end = 0
         self._next_refresh = 0
         self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            SpinnerColumn(style="cyan"),
+            TextColumn("{task.description:<17}"),
+            BarColumn(bar_width=24, style="bright_black", complete_style="green", finished_style="green"),
+            TextColumn("{task.completed}/{task.fields[of]}"),
             TextColumn("{task.fields[more]}"),
-            TimeElapsedColumn(),
             console=console,
+            transient=True,
             disable=not (shown and console.is_terminal),
         )
-        self._task = self._bar.add_task("loading the model", total=None, more="")
+        self._task = self._bar.add_task("loading the model", total=None, of="?", more="")
 
-    def watch(self, daemon: "Daemon") -> None:
-        """Whose progress it is."""
-        self._daemon = daemon
-        self.before = sum(sum(1 for _ in daemon.journal.known(number)) for number in daemon.folders)
+    def watch(self, daemon: "Daemon", before: int) -> None:
+        """Whose progress it is, and how much of it was done before."""
+        self._daemon, self.before = daemon, before
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -57,6 +54,11 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._refresh()
         self._bar.stop()
+
+    @property
+    def done(self) -> int:
+        """Pictures whose cut-out is there."""
+        return self.ends["done"] + self.ends["unchanged"]
 
     @property
     def seconds(self) -> float:
@@ -74,7 +76,8 @@ class Progress:
         if isinstance(fact, facts.Admitted):
             self._names.remember(fact.row)
             if fact.row.state == "ignored":
-                self._end(Ended(fact.row.job, self._names.of(fact.row), "ignored", fact.row.reason))
+                name = self._names.of(fact.row)
+                self._end(Ended(fact.row.job, name, "ignored", fact.row.reason, fact.row.note))
         if self._next_refresh <= clock.monotonic_ns():
             self._next_refresh = clock.monotonic_ns() + REFRESH_NS
             self._refresh()
@@ -103,19 +106,24 @@ class Progress:
         done = sum(self.ends.values())
         left = self.left()
         rate = self._tally.rate()
-        ready = self._tally.engine["state"] == "ready"
-        more = Text()
+        more = []
         if rate and left:
             more.append(f"{rate:.1f}/s, {_clock(left / rate)} left")
         if self.failures:
-            more.append(f"  {len(self.failures)} failed", style="red")
+            more.append(f"[red]{len(self.failures)} failed[/]")
         self._bar.update(
             self._task,
-            description="cutting out" if ready else "loading the model",
+            description=self._description(),
             completed=done,
             total=(done + left) or None,
-            more=more.markup,
+            of=done + left or "?",
+            more="  ".join(more),
         )
+
+    def _description(self) -> str:
+        if self._daemon is not None and self._daemon.conductor.stopping:
+            return "stopping"
+        return "cutting out" if self._tally.engine["state"] == "ready" else "loading the model"
 
 
 def _clock(seconds: float) -> str:

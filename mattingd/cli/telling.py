@@ -1,0 +1,231 @@
+"""`mattingd status`: what the daemon is doing, or where one picture is; without a daemon, by its journal."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mattingd.answers import count
+from mattingd.checkpoint import Ledger, Record, reading
+from mattingd.cli.ending import CommandError, find_config
+from mattingd.cli.wording import console_for, duration
+from mattingd.config import Settings, load
+from mattingd.control import NoDaemonError, ask
+from mattingd.daemon import JOURNAL
+from mattingd.facts import ExitCode
+
+STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
+WORDS = {
+    "queued": "queued",
+    "held": "waiting",
+    "settling": "settling",
+    "reading": "being read",
+    "ready": "before the model",
+    "inferring": "at the model",
+    "matted": "before finishing",
+    "finishing": "being finished",
+    "prepared": "being published",
+}
+"""What people read for the states of a picture on its way."""
+ALWAYS = ("done", "failed", "waiting")
+"""Counts that are told even when they are zero."""
+
+
+def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode:
+    """What the daemon is doing, or where one file is."""
+    settings = load(find_config(config))
+    if file is not None:
+        return _status_of(settings, file, as_json=as_json)
+    try:
+        answer = ask(settings.state_dir, {"verb": "status"})
+    except NoDaemonError:
+        with reading(settings.state_dir / JOURNAL) as ledger:
+            answer = _from_journal(settings, ledger)
+    if as_json:
+        print(json.dumps(answer))  # noqa: T201
+    else:
+        _show(console_for(), answer)
+    return ExitCode.OK
+
+
+def _from_journal(settings: Settings, ledger: Ledger) -> dict[str, Any]:
+    return {
+        "engine": {"state": "not running"},
+        "counts": count(ledger.states()),
+        "clean": ledger.clean(),
+        "output_dir": str(settings.output_dir),
+        "folders": [
+            {"name": folder.name, "path": str(folder.path), "preset": folder.preset}
+            for folder in settings.hot_folders
+        ],
+    }
+
+
+# --- the whole ---
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    if answer.get("test_engine"):
+        console.print("THE TEST ENGINE IS IN USE: mattes are no real mattes", style="bold reverse red")
+    for label, text in (
+        ("state", _state(answer)),
+        ("engine", _engine(answer["engine"])),
+        ("pictures", _counts(answer["counts"])),
+        ("rate", _rate(answer)),
+        ("output", escape(answer["output_dir"])),
+    ):
+        if text:
+            console.print(f"[dim]{label:<10}[/]{text}", soft_wrap=True)
+    _show_folders(console, answer["folders"])
+    for name in ("in_work", "held"):
+        _show_pictures(console, answer.get(name, []))
+
+
+def _state(answer: dict[str, Any]) -> str:
+    if "pid" in answer:
+        state = "[yellow]stopping[/]" if answer["stopping"] else "[bold green]running[/]"
+        for_long = duration(answer["uptime_seconds"])
+        return f"{state} for {for_long}, process {answer['pid']}, version {answer['version']}"
+    how = "" if answer["clean"] else "; it did not end by itself, and takes up its work at the next start"
+    return f"[bold yellow]not running[/]{how}"
+
+
+def _engine(engine: dict[str, Any]) -> str:
+    match engine["state"]:
+        case "ready":
+            device = ", ".join((engine["device"], engine["driver"], engine["precision"]))
+            return escape(f"{engine['model']} on {device}, batches of {engine['batch']}")
+        case "not running":
+            return ""
+        case state:
+            return f"[yellow]{state}[/] {escape(engine.get('why', ''))}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    told = {word: number for word, number in counts.items() if number or word in ALWAYS}
+    order = (*ALWAYS, *(word for word in told if word not in ALWAYS))
+    return ", ".join(_counted(word, told[word]) for word in order)
+
+
+def _counted(word: str, number: int) -> str:
+    style = STYLES.get(word, "") if number else "dim"
+    return f"[{style}]{number} {word}[/]" if style else f"{number} {word}"
+
+
+def _rate(answer: dict[str, Any]) -> str:
+    if not answer.get("rate") or not answer["counts"]["waiting"]:
+        return ""
+    left = f", {duration(answer['eta_seconds'])} left" if answer.get("eta_seconds") else ""
+    return f"{answer['rate']:.2f} pictures/s{left}"
+
+
+def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
+    """A table, without the columns that have nothing to say."""
+    console.print()
+    columns = {
+        "hot folder": [folder["path"] for folder in folders],
+        "preset": [folder["preset"] for folder in folders],
+        "watched by": [folder.get("watched", "") for folder in folders],
+        "trouble": [folder.get("trouble") or "" for folder in folders],
+    }
+    told = {heading: cells for heading, cells in columns.items() if any(cells)}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in told:
+        table.add_column(heading, overflow="fold", style="red" if heading == "trouble" else "")
+    for row in zip(*told.values(), strict=True):
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _show_pictures(console: Console, pictures: list[dict[str, Any]]) -> None:
+    if pictures:
+        console.print()
+    for picture in pictures:
+        why = f": {picture['why']}" if picture["why"] else ""
+        line = f"[cyan]{WORDS[picture['state']]:<17}[/]{escape(picture['file'])}[yellow]{escape(why)}[/]"
+        console.print(line, soft_wrap=True)
+
+
+# --- one file ---
+
+
+def _status_of(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:
+    root, path = _place_of(settings, file)
+    try:
+        live = ask(settings.state_dir, {"verb": "where", "root": root.hex(), "path": path.hex()})
+        running = True
+    except NoDaemonError:
+        live, running = {}, False
+    with reading(settings.state_dir / JOURNAL) as ledger:
+        records = ledger.records_of(root, path)
+    if as_json:
+        rows = [_as_json(record, settings) for record in records]
+        print(json.dumps({"file": str(file), "running": running, "now": live, "history": rows}))  # noqa: T201
+        return ExitCode.OK
+    for line in _story(live, records, settings, running=running):
+        print(line)  # noqa: T201
+    return ExitCode.OK
+
+
+def _place_of(settings: Settings, file: Path) -> tuple[bytes, bytes]:
+    """Hot folder and path in it.
+
+    Raises:
+        CommandError: the file lies in no hot folder.
+    """
+    real = Path(os.path.realpath(file.parent)) / file.name
+    for folder in settings.hot_folders:
+        if real.is_relative_to(folder.path):
+            return os.fsencode(folder.path), os.fsencode(real.relative_to(folder.path))
+    raise CommandError(f"{file} lies in no hot folder of this configuration")
+
+
+def _story(live: dict[str, Any], records: list[Record], settings: Settings, *, running: bool) -> list[str]:
+    """One file's story in plain words, newest first."""
+    lines = [_now(live)] if live else []
+    for record in records:
+        if record.job != live.get("job"):
+            lines += _told(record, settings, running=running)
+    return lines or ["not seen yet" if running else "not seen yet, and the daemon is not running"]
+
+
+def _now(live: dict[str, Any]) -> str:
+    """What is being done with it, why not more, and until when."""
+    state = WORDS[live["state"]]
+    if "before_it" in live:
+        state += f", {live['before_it']} pictures of its folder before it"
+    why = f": {live['why']}" if live.get("why") else ""
+    for name, what in (("next_look_seconds", "next look"), ("next_try_seconds", "next try")):
+        if name in live:
+            why += f" ({what} in {live[name]} s)"
+    return state + why
+
+
+def _told(record: Record, settings: Settings, *, running: bool) -> list[str]:
+    """A job as the journal has it: of one that has not ended, when it is taken up again."""
+    why = f": {record.reason}" if record.reason else ""
+    if record.ended_at is None:
+        return [
+            f"waiting since {record.admitted_at}" + why + ("" if running else "; the daemon is not running")
+        ]
+    lines = [f"{record.state} at {record.ended_at}{why}"]
+    lines += [f"  {settings.output_dir / output}" for output in record.outputs]
+    if record.state == "failed":
+        lines.append(f"  note: {settings.output_dir / record.note}")
+    return lines
+
+
+def _as_json(record: Record, settings: Settings) -> dict[str, Any]:
+    return {
+        "job": record.job,
+        "state": record.state,
+        "reason": record.reason,
+        "admitted_at": record.admitted_at,
+        "ended_at": record.ended_at,
+        "outputs": [str(settings.output_dir / output) for output in record.outputs],
+        "note": str(settings.output_dir / record.note) if record.state == "failed" else None,
+    }
