@@ -201,8 +201,8 @@ class Checkpoint:
         ended = move.state in ENDED
         chores = None if move.chores is None else ",".join(sorted(move.chores))
         self._db.execute(
-            "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
-            " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
+            "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts),"
+            " alone = coalesce(?, alone), suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
             " batch = coalesce(?, batch), chores = coalesce(?, chores) WHERE id = ?",
             (
                 move.state,
@@ -263,8 +263,8 @@ class Checkpoint:
         ignored = admit.ignored is not None
         now = self._wall()
         cursor = self._db.execute(
-            "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, reason, recipe, drop_name, note,"
-            " admitted_batches, admitted_at, ended_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, reason, recipe, drop_name,"
+            " note, admitted_batches, admitted_at, ended_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 admit.folder,
                 admit.path,
@@ -286,7 +286,8 @@ class Checkpoint:
     def _give_place(self, job: int, admit: Admit) -> None:
         def mine(folded: str) -> bool | None:
             holder = self._db.execute(
-                "SELECT folder = ? AND path = ? FROM jobs WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
+                "SELECT folder = ? AND path = ? FROM jobs"
+                " WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
                 (admit.folder, admit.path, folded),
             ).fetchone()
             return None if holder is None else bool(holder[0])

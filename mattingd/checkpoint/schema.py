@@ -76,9 +76,8 @@ class JournalError(Exception):
 
 
 JOB_COLUMNS: Final = (
-
-    "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name", "note",
-    "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches", "batch",
+    "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
+    "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches", "batch",
     "admitted_at", "ended_at",
 )  # fmt: skip
 
