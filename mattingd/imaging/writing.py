@@ -19,7 +19,12 @@ EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": "
 MAX_SIDE: dict[OutputFormat, int] = {"png": 2**31 - 1, "webp": 16383, "tiff": 2**31 - 1, "jpeg": 65500}
 """The longest side in pixels that a format can hold."""
 
-_WEBP_METHOD = 2  # of 0 (fast) to 6 (small)
+_LOSSLESS_WEBP: dict[str, object] = {
+    "lossless": True,
+    "method": 1,
+    "quality": 20,
+}  # effort: smaller than PNG in a second or two
+_LOSSY_WEBP: dict[str, object] = {"lossless": False, "method": 2}
 _PREDICTOR, _DIFFERENCES = 317, 2  # TIFF: horizontal differences halve what LZW leaves
 _LOSSLESS = 100
 
@@ -50,8 +55,7 @@ def encode(composed: Composed, preset: Preset) -> bytes:
 def _encode_with_pillow(composed: Composed, preset: Preset) -> bytes:
     options: dict[str, object] = {}
     if preset.format == "webp":
-        lossless = preset.quality == _LOSSLESS
-        options = {"quality": preset.quality, "lossless": lossless, "method": 0 if lossless else _WEBP_METHOD}
+        options = _LOSSLESS_WEBP if preset.quality == _LOSSLESS else _LOSSY_WEBP | {"quality": preset.quality}
     elif preset.format == "jpeg":
         options = {"quality": preset.quality, "subsampling": 0}  # coloured edges stay sharp
     else:

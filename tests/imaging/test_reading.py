@@ -183,6 +183,15 @@ def test_the_first_of_several_frames_is_taken_and_said_so() -> None:
         assert probe(data, LIMITS).frames == 3
 
 
+def test_a_phone_picture_with_a_second_one_inside_is_one_picture() -> None:
+    second = Image.fromarray(photo(60, 40, 2))
+    data = encode(Image.fromarray(SMALL), "MPO", save_all=True, append_images=[second])
+    picture = read(data, LIMITS)
+    assert picture.rgb.shape == (80, 120, 3)
+    assert picture.notes == ()
+    assert probe(data, LIMITS).frames == 1
+
+
 def bomb(width: int, height: int) -> bytes:
     data = bytearray(encode(SMALL, "PNG"))
     data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
