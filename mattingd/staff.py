@@ -51,6 +51,8 @@ class Staff:
         self._heard = heard
         self._workers: dict[int, Child] = {}
         self._engine: Child | None = None
+        self._overdue: dict[int, str] = {}
+        """Workers we ended ourselves, and why."""
 
     # --- workers ---
 
@@ -58,7 +60,7 @@ class Staff:
         """Start, or replace, a picture worker."""
 
         def ended(code: int) -> None:
-            self._heard((facts.WorkerDied(number, how_it_ended(code)), None))
+            self._heard((facts.WorkerDied(number, self._overdue.pop(number, how_it_ended(code))), None))
 
         worker = Child(
             self._programs.worker,
@@ -75,7 +77,9 @@ class Staff:
         self._workers[number].tell((deed, payload))
 
     def kill_worker(self, number: int) -> None:
-        """End a worker at once."""
+        """End a worker whose operation takes too long."""
+        seconds = self._settings.limits.picture_seconds
+        self._overdue[number] = f"it took longer than the {seconds:g} s that `limits.picture_seconds` allows"
         self._workers[number].kill()
 
     def _bench(self, number: int) -> Bench:
