@@ -34,10 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
     "reports": WORDS | {"clock"},
-    # Pure decisions: each knows the vocabulary only; these four put them together.
+    # Pure decisions: each knows the vocabulary only; these five put them together.
     "rules": WORDS,
     "rules.conductor": WORDS | {"rules"},
     "rules.dispatching": WORDS | {"rules"},
+    "rules.inference": WORDS | {"rules"},
     "rules.intake": WORDS | {"rules"},
     "rules.work": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.

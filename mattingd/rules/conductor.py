@@ -11,26 +11,22 @@ from typing import Any
 from mattingd import facts
 from mattingd.commands import (
     Command,
-    DropMatte,
-    KillEngine,
     KillWorker,
     LookAt,
     NextVersion,
     Prepare,
-    StartEngine,
     StartWorker,
     Stop,
 )
-from mattingd.facts import ExitCode, Fact, Fault, Folder, InferFault, Row
-from mattingd.rules.batching import Batch, EngineQueue, Ready
-from mattingd.rules.crew import Crew, restart_delay_ns
+from mattingd.facts import ExitCode, Fact, Fault, Folder, Row
+from mattingd.rules.batching import EngineQueue
+from mattingd.rules.crew import DEATHS, START_NS, Crew, restart_delay_ns
 from mattingd.rules.dispatching import Dispatcher
+from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.work import SECOND, Policy, Work
 
-DEATHS = 6
-"""So many deaths of a child in a row, without any success between, end the daemon."""
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""
 
@@ -44,9 +40,9 @@ class Conductor:
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
         self.work = Work(policy, self.crew)
         self.intake = Intake(self.work, folders)
+        self.inference = Inference(self.work, self.crew, self.engine, self._stop_now)
         self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
         self.unscanned = set(folders)
-        self.device = ""
         self.stopping = False
         self.stopped = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -67,10 +63,10 @@ class Conductor:
             facts.Lost: self._lost,
             facts.Faulted: self._faulted,
             facts.ChoreDone: self._chore_done,
-            facts.EngineUp: self._engine_up,
-            facts.EngineDied: self._engine_died,
-            facts.Inferred: self._inferred,
-            facts.InferFailed: self._infer_failed,
+            facts.EngineUp: self.inference.came_up,
+            facts.EngineDied: self.inference.died,
+            facts.Inferred: self.inference.inferred,
+            facts.InferFailed: self.inference.failed,
             facts.StopAsked: self._stop_asked,
             facts.Tick: lambda _: None,
         }
@@ -79,10 +75,11 @@ class Conductor:
             "held": self._held_due,
             "publish": lambda _, job: self._publish_again(job),
             "chore": lambda _, job: self.work.owe(self.work.jobs[job]),
-            "operation": self._operation_overdue,
-            "batch": self._batch_overdue,
-            "worker": lambda _, worker: self._do(StartWorker(worker)),
-            "engine": lambda *_: self._do(StartEngine(cpu=self.dispatcher.on_cpu)),
+            "worker": lambda _, worker: self._worker_overdue(worker),
+            "start worker": lambda _, worker: self._start_worker(worker),
+            "engine": lambda *_: self.inference.overdue(),
+            "start engine": lambda *_: self.inference.start(),
+            "window": lambda *_: None,
             "stop": lambda *_: self._stop_now("stopped; the rest is done after the next start"),
             "wake": lambda *_: None,
         }
@@ -98,13 +95,15 @@ class Conductor:
             now: nanoseconds.
         """
         self.work.now = now
-        self._do(StartEngine(), *(StartWorker(hand.id) for hand in self.crew.hands))
+        self.inference.start()
+        for hand in self.crew.hands:
+            self._start_worker(hand.id)
         for row in rows:
             self._resume(Job.from_row(row), clean=clean)
         return self._answer()
 
     def handle(self, fact: Fact, now: int) -> list[Command]:
-        """What follows from `fact` at `now` (nanoseconds, never less than before); after a `Stop`, nothing."""
+        """What follows from `fact` at `now` (nanoseconds, never less than before); nothing after a `Stop`."""
         if self.stopped:
             return []
         self.work.now = now
@@ -114,6 +113,7 @@ class Conductor:
             self._due_handlers[kind](deadline, key)
         if not self.stopped:
             self.dispatcher.dispatch(reads=not self.stopping)
+            self.inference.send(self.dispatcher.on_the_way())
             self._stop_when_done()
         return self._answer()
 
@@ -184,25 +184,25 @@ class Conductor:
 
     def _worker_up(self, fact: facts.WorkerUp) -> None:
         self.crew.hands[fact.worker].up = True
+        self.work.alarm("worker", fact.worker, None)
 
     def _answered(self, worker: int, job: int) -> Job:
         self.crew.end(worker)
+        self.work.alarm("worker", worker, None)
         return self.work.jobs[job]
 
     def _read_ok(self, fact: facts.ReadOk) -> None:
         job = self._answered(fact.worker, fact.job)
         last = job.last
         if last and not job.forced and (last.sha256, last.recipe) == (fact.sha256, job.recipe.hash):
-            self.work.move(job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256)
+            self.work.move(
+                job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256
+            )
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
         self.work.reserve(job, fact.fit.pixels)
         self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256)
-        self._make_ready(job, fact.fit.shape)
-
-    def _make_ready(self, job: Job, shape: tuple[int, int]) -> None:
-        by_itself = job.single or job.alone
-        self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself)
+        self.inference.ready(job, fact.fit.shape)
 
     def _needs_room(self, fact: facts.NeedsRoom) -> None:
         job = self._answered(fact.worker, fact.job)
@@ -285,6 +285,7 @@ class Conductor:
 
     def _worker_died(self, fact: facts.WorkerDied) -> None:
         culprit, others = self.crew.died(fact.worker)
+        self.work.alarm("worker", fact.worker, None)
         for number in sorted(others):
             self.engine.ready.pop(number, None)
             self.work.requeue(self.work.jobs[number], "the process that held it ended over another picture")
@@ -294,7 +295,7 @@ class Conductor:
         if deaths >= DEATHS:
             self._stop_now(f"a picture worker ended {deaths} times in a row: {fact.how}", ExitCode.CHILD)
         else:
-            self.work.wake(self.work.now + restart_delay_ns(deaths), "worker", fact.worker)
+            self.work.wake(self.work.now + restart_delay_ns(deaths), "start worker", fact.worker)
 
     def _worker_died_over(self, job: Job, how: str) -> None:
         if job.state is State.PREPARED:
@@ -304,73 +305,6 @@ class Conductor:
             self.work.crashed(job, how, by_itself=job.alone)
         else:
             self.work.owe(job)
-
-    # --- answers of the engine ---
-
-    def _engine_up(self, fact: facts.EngineUp) -> None:
-        self.device = fact.device
-        self.engine.came_up(fact.max_batch, round(fact.batch_seconds * SECOND))
-
-    def _inferred(self, fact: facts.Inferred) -> None:
-        self.engine.deaths = 0
-        batch = self.engine.end(fact.batch)
-        for number, empty in zip(batch.jobs, fact.empty, strict=True):
-            job = self._still_there(batch, number)
-            if job is None:
-                self._do(DropMatte(number, batch.id))
-            elif empty and job.recipe.preset.on_empty == "fail":
-                self.work.move(job, Event.BROKE, "no subject was found in the picture")
-            elif job.worker is not None:
-                self.work.move(job, Event.SUCCEEDED)
-                self.crew.hands[job.worker].todo.append(job.id)
-
-    def _still_there(self, batch: Batch, number: int) -> Job | None:
-        """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""
-        job = self.work.jobs.get(number)
-        return job if job and job.state is State.INFERRING and job.batch == batch.id else None
-
-    def _members(self, batch: Batch) -> list[Job]:
-        return [job for number in batch.jobs if (job := self._still_there(batch, number))]
-
-    def _infer_failed(self, fact: facts.InferFailed) -> None:
-        batch = self.engine.end(fact.batch)
-        if fact.fault is InferFault.MEMORY:
-            self.engine.halve(len(batch.jobs))
-        if len(batch.jobs) > 1:
-            self._split(batch, single=fact.fault is InferFault.BATCH)
-        elif fact.fault is InferFault.MEMORY and self.device != "cpu":
-            self._split(batch, single=False)
-            self.dispatcher.on_cpu = True
-            self._kill_engine()
-        else:
-            for job in self._members(batch):
-                self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
-
-    def _split(self, batch: Batch, *, single: bool) -> None:
-        for job in self._members(batch):
-            job.single = job.single or single
-            self.work.move(job, Event.SPLIT)
-            self._make_ready(job, batch.shape)
-
-    def _engine_died(self, fact: facts.EngineDied) -> None:
-        """The batch it was working on is split; a picture that was the only one in it becomes a suspect."""
-        batches = self.engine.died()
-        for batch in batches[1:]:
-            self._split(batch, single=False)
-        if batches and len(batches[0].jobs) > 1:
-            self._split(batches[0], single=True)
-        elif batches:
-            for job in self._members(batches[0]):
-                job.single = True
-                self.work.crashed(job, fact.how, by_itself=job.alone)
-        if fact.fatal is not None:
-            self._stop_now(fact.how, fact.fatal)
-        elif self.engine.deaths >= DEATHS:
-            self._stop_now(
-                f"the engine ended {self.engine.deaths} times in a row: {fact.how}", ExitCode.CHILD
-            )
-        else:
-            self.work.wake(self.work.now + restart_delay_ns(self.engine.deaths), "engine", None)
 
     # --- deadlines ---
 
@@ -383,26 +317,14 @@ class Conductor:
     def _publish_again(self, number: int) -> None:
         self.work.publishable[number] = self.work.jobs[number]
 
-    def _operation_overdue(self, _: int, key: tuple[int, int]) -> None:
-        worker, serial = key
-        hand = self.crew.hands[worker]
-        if hand.up and hand.job is not None and hand.serial == serial:
-            hand.up = False
-            self._do(KillWorker(worker))
+    def _start_worker(self, worker: int) -> None:
+        self._do(StartWorker(worker))
+        self.work.alarm("worker", worker, self.work.now + START_NS)
 
-    def _batch_overdue(self, _: int, batch: int) -> None:
-        """Only the oldest batch can be late; one behind it is given its time anew."""
-        running = [other.id for other in self.engine.running]
-        if batch in running[1:]:
-            self.work.wake(self.work.now + self.dispatcher.batch_deadline_ns(), "batch", batch)
-        elif batch in running:
-            self._kill_engine()
-
-    def _kill_engine(self) -> None:
-        """Nothing more is sent to it: what it would die over was never begun."""
-        if self.engine.up:
-            self.engine.up = False
-            self._do(KillEngine())
+    def _worker_overdue(self, worker: int) -> None:
+        """It has not come up, or not answered, for far too long; it is given nothing more to die over."""
+        self.crew.hands[worker].up = False
+        self._do(KillWorker(worker))
 
     # --- small ---
 

@@ -7,6 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 SECOND = 1_000_000_000
+DEATHS = 6
+"""So many deaths of a child in a row, without any success between, end the daemon."""
+START_NS = 300 * SECOND
+"""The longest time for a picture worker to come up."""
 
 
 @dataclass(slots=True)
@@ -17,8 +21,6 @@ class Hand:
     up: bool = False
     job: int | None = None
     """Whose operation runs."""
-    serial: int = 0
-    """Counts operations, so that an old deadline does not hit a newer one."""
     holds: set[int] = field(default_factory=set)
     """Jobs whose decoded pictures it keeps."""
     todo: deque[int] = field(default_factory=deque)
@@ -46,12 +48,6 @@ class Crew:
     def free(self) -> list[Hand]:
         """Workers without an operation, those that hold the fewest pictures first."""
         return sorted((hand for hand in self.hands if hand.free), key=lambda hand: len(hand.holds))
-
-    def begin(self, hand: Hand, job: int) -> int:
-        """An operation was sent; returns its serial."""
-        hand.job = job
-        hand.serial += 1
-        return hand.serial
 
     def end(self, worker: int, *, success: bool = True) -> Hand:
         """The running operation was answered."""

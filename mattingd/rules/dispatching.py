@@ -1,20 +1,15 @@
-"""Who does what next: the order in which free hands and the engine get work.
+"""Who does what next: the order in which free hands get work.
 
 Finishing comes before publishing, publishing before chores, chores before new pictures, so that what is in
 memory leaves it first. A suspect runs with nothing else in flight.
 """
 
-from mattingd.commands import DoChore, Finish, Infer, Publish, Read
+from mattingd.commands import DoChore, Finish, Publish, Read
 from mattingd.facts import Chore
-from mattingd.rules.batching import EngineQueue, Run, SleepUntil
+from mattingd.rules.batching import EngineQueue
 from mattingd.rules.crew import Crew, Hand
 from mattingd.rules.lifecycle import Event, Job, State
-from mattingd.rules.work import MEGAPIXEL, SECOND, Work
-
-BATCH_DEADLINE_NS = 120 * SECOND
-"""A batch is given at least this long, ..."""
-BATCH_DEADLINE_FACTOR = 10
-"""... and ten times what warm-up measured."""
+from mattingd.rules.work import MEGAPIXEL, Work
 
 
 class Dispatcher:
@@ -24,8 +19,6 @@ class Dispatcher:
         self.work = work
         self.crew = crew
         self.engine = engine
-        self.on_cpu = False
-        """The GPU had no memory even for a single picture: the last resort is the CPU."""
         self.output_failures = 0
         """Tries in a row that failed."""
         self._output_pause = 0
@@ -33,11 +26,10 @@ class Dispatcher:
         """Next to be read as soon as there is memory for it; nobody overtakes it."""
 
     def dispatch(self, *, reads: bool) -> None:
-        """Give every free hand and the engine their next work; `reads` False takes no new picture."""
+        """Give every free hand its next work; `reads` False takes no new picture."""
         for hand in self.crew.free():
             if not (self._finish(hand) or self._publish(hand) or self._chore(hand)):
                 reads = reads and self._read(hand)  # what is refused to one hand is refused to all
-        self._infer()
 
     # --- the output side ---
 
@@ -59,8 +51,8 @@ class Dispatcher:
     # --- hands ---
 
     def _begin(self, hand: Hand, job: Job) -> None:
-        serial = self.crew.begin(hand, job.id)
-        self.work.wake(self.work.now + self.work.policy.picture_ns, "operation", (hand.id, serial))
+        hand.job = job.id
+        self.work.alarm("worker", hand.id, self.work.now + self.work.policy.picture_ns)
 
     def _finish(self, hand: Hand) -> bool:
         if not hand.todo:
@@ -86,7 +78,9 @@ class Dispatcher:
         self._begin(hand, job)
         chore = Chore(min(job.chores))
         notes = job.stale_notes if chore is Chore.UNNOTE else (job.note,)
-        self.work.out.append(DoChore(hand.id, job.id, chore, job.outputs, notes, job.folder, job.path, job.reason))
+        self.work.out.append(
+            DoChore(hand.id, job.id, chore, job.outputs, notes, job.folder, job.path, job.reason)
+        )
         return True
 
     def _read(self, hand: Hand) -> bool:
@@ -150,26 +144,8 @@ class Dispatcher:
         wanted = guess if job.size_known is None else job.size_known
         return wanted if wanted <= self.work.room() else None
 
-    # --- engine ---
-
-    def _infer(self) -> None:
-        while isinstance(choice := self.engine.choose(self._on_the_way(), self.work.now), Run):
-            batch = self.engine.begin(choice)
-            for number in batch.jobs:
-                job = self.work.jobs[number]
-                job.batch = batch.id
-                self.work.move(job, Event.STARTED, batch=batch.id)
-            self.work.wake(self.work.now + self.batch_deadline_ns(), "batch", batch.id)
-            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape))
-        if isinstance(choice, SleepUntil):
-            self.work.wake(choice.deadline, "wake", None)
-
-    def batch_deadline_ns(self) -> int:
-        """The longest time for one batch."""
-        return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
-
-    def _on_the_way(self) -> int:
-        """Pictures that may become ready soon."""
+    def on_the_way(self) -> int:
+        """Pictures that may become ready for the engine soon."""
         reading = sum(self.work.jobs[number].state is State.READING for number in self.work.in_flight)
         more = len(self.work.lanes) if len(self.work.in_flight) < self._most_in_flight() else 0
         return reading + more

@@ -78,7 +78,7 @@ class Settler:
         self._resting.pop(key, None)
 
     def looked(self, key: Key, look: Look, now: int) -> int | None:
-        """Take a look into account; if the file is settled (it then no longer rests), since when it rested."""
+        """Take a look into account; if the file is settled, and so rests no longer: since when it did."""
         resting = self._resting.get(key)
         if resting is None or resting.stamp != look.stamp:
             self._resting[key] = Resting(look.stamp, now, now + self.policy.quiet_ns)

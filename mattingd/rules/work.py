@@ -26,6 +26,8 @@ SECOND = 1_000_000_000
 STRIKES = 2
 """Crashes while alone after which a picture is set aside."""
 MEGAPIXEL = 1_000_000
+ALARMS = frozenset({"worker", "engine", "window"})
+"""Deadlines that are set with `alarm`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class Work:
         self._reserved = 0
         self._deadlines: list[tuple[int, int, str, object]] = []
         self._tie = 0
+        self._alarms: dict[tuple[str, object], int] = {}
+        self._standing: dict[tuple[str, object], int] = {}
+        """The entry in the heap that stands for an alarm; at most one does."""
 
     # --- time ---
 
@@ -80,12 +85,36 @@ class Work:
         self._tie += 1
         heapq.heappush(self._deadlines, (deadline, self._tie, kind, key))
 
+    def alarm(self, kind: str, key: object, deadline: int | None) -> None:
+        """Set, move or (None) call off a deadline of which there is one at a time, and which moves often."""
+        alarm = (kind, key)
+        if deadline is None:
+            self._alarms.pop(alarm, None)
+            return
+        self._alarms[alarm] = deadline
+        if deadline < self._standing.get(alarm, deadline + 1):
+            self._standing[alarm] = deadline
+            self.wake(deadline, kind, key)
+
     def due(self) -> tuple[int, str, object] | None:
         """The next thing that is due by now."""
-        if self._deadlines and self._deadlines[0][0] <= self.now:
+        while self._deadlines and self._deadlines[0][0] <= self.now:
             deadline, _, kind, key = heapq.heappop(self._deadlines)
-            return deadline, kind, key
+            if kind not in ALARMS or self._rings(kind, key, deadline):
+                return deadline, kind, key
         return None
+
+    def _rings(self, kind: str, key: object, entry: int) -> bool:
+        """Whether this entry of the heap is an alarm that is due; one that was moved gets a new entry."""
+        alarm = (kind, key)
+        if self._standing.get(alarm) != entry:
+            return False
+        del self._standing[alarm]
+        deadline = self._alarms.pop(alarm, None)
+        if deadline is None or deadline <= self.now:
+            return deadline is not None
+        self.alarm(kind, key, deadline)
+        return False
 
     def next_deadline(self) -> int | None:
         """When the next thing is due."""
