@@ -289,22 +289,25 @@ class Conductor:
         for number in sorted(others):
             self.engine.ready.pop(number, None)
             self.work.requeue(self.work.jobs[number], "the process that held it ended over another picture")
-        if culprit is not None:
-            self._worker_died_over(self.work.jobs[culprit], fact.how)
-        deaths = self.crew.hands[fact.worker].deaths
-        if deaths >= DEATHS:
-            self._stop_now(f"a picture worker ended {deaths} times in a row: {fact.how}", ExitCode.CHILD)
+        hand = self.crew.hands[fact.worker]
+        if culprit is None or not self._blamed(self.work.jobs[culprit], fact.how):
+            hand.deaths += 1
+        if hand.deaths >= DEATHS:
+            self._stop_now(f"a picture worker ended {hand.deaths} times in a row: {fact.how}", ExitCode.CHILD)
         else:
-            self.work.wake(self.work.now + restart_delay_ns(deaths), "start worker", fact.worker)
+            self.work.wake(self.work.now + restart_delay_ns(hand.deaths), "start worker", fact.worker)
 
-    def _worker_died_over(self, job: Job, how: str) -> None:
+    def _blamed(self, job: Job, how: str) -> bool:
+        """Take up a job over which a worker died; whether its picture gets the blame, which has an end."""
+        if job.state in WORKING:
+            self.work.crashed(job, how, by_itself=job.alone)
+            return True
         if job.state is State.PREPARED:
             self.work.move(job, Event.CRASHED, how)
             self.work.publishable[job.id] = job
-        elif job.state in WORKING:
-            self.work.crashed(job, how, by_itself=job.alone)
         else:
             self.work.owe(job)
+        return False
 
     # --- deadlines ---
 

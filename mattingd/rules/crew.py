@@ -26,7 +26,7 @@ class Hand:
     todo: deque[int] = field(default_factory=deque)
     """Jobs with a matte that only this worker can finish."""
     deaths: int = 0
-    """In a row, without a successful operation in between."""
+    """In a row that no picture is to blame for, without an operation answered in between."""
 
     @property
     def free(self) -> bool:
@@ -49,13 +49,10 @@ class Crew:
         """Workers without an operation, those that hold the fewest pictures first."""
         return sorted((hand for hand in self.hands if hand.free), key=lambda hand: len(hand.holds))
 
-    def end(self, worker: int, *, success: bool = True) -> Hand:
+    def end(self, worker: int) -> None:
         """The running operation was answered."""
         hand = self.hands[worker]
-        hand.job = None
-        if success:
-            hand.deaths = 0
-        return hand
+        hand.job, hand.deaths = None, 0
 
     def drop(self, worker: int, job: int) -> None:
         """A worker no longer holds this picture."""
@@ -70,7 +67,6 @@ class Crew:
         culprit, others = hand.job, hand.holds - {hand.job}
         hand.up, hand.job, hand.holds = False, None, set()
         hand.todo.clear()
-        hand.deaths += 1
         return culprit, others
 
 
