@@ -45,10 +45,12 @@ class Conductor:
         self.unscanned = set(folders)
         self.stopping = False
         self.stopped = False
+        self._given_up: dict[int, str] = {}
+        """Folders that cannot be read at present, in a run that does not wait for them (`Policy.once`)."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             facts.Looked: lambda fact: self.intake.looked(fact, self.engine.sent),
             facts.Scanned: lambda fact: self.unscanned.discard(fact.folder),
-            facts.FolderTrouble: lambda _: None,
+            facts.FolderTrouble: self._folder_trouble,
             facts.Today: self._new_day,
             facts.Admitted: self.intake.admitted,
             facts.Known: self.intake.known,
@@ -123,10 +125,9 @@ class Conductor:
 
     def idle(self) -> bool:
         """Whether everything that was seen has come to an end."""
-        intake = self.intake
-        return not (
-            self.unscanned or len(intake.settler) or intake.admitting or self.work.jobs or self.crew.busy
-        )
+        unscanned = self.unscanned - self._given_up.keys()
+        intake, work = self.intake, self.work
+        return not (unscanned or len(intake.settler) or intake.admitting or work.jobs or self.crew.busy)
 
     # --- start and stop ---
 
@@ -175,7 +176,14 @@ class Conductor:
         if self.stopping and not busy:
             self._stop(ExitCode.OK, "stopped")
         elif self.policy.once and not self.stopping and self.idle():
-            self._stop(ExitCode.OK, "everything is done")
+            reasons = "; ".join(sorted(set(self._given_up.values())))
+            self._stop(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
+
+    def _folder_trouble(self, fact: facts.FolderTrouble) -> None:
+        if fact.reason is None:
+            self._given_up.pop(fact.folder, None)
+        elif self.policy.once:
+            self._given_up[fact.folder] = fact.reason
 
     def _new_day(self, fact: facts.Today) -> None:
         self.intake.today = fact.date
@@ -247,6 +255,8 @@ class Conductor:
             return
         job.waits += 1
         self.work.wake(self.work.now + self.work.backoff_ns(job.waits), "chore", job.id)
+        if self.policy.once and job.waits >= OUTPUT_TRIES:
+            self._stop_now(fact.failed, ExitCode.PARTIAL)
 
     def _faulted(self, fact: facts.Faulted) -> None:
         job = self._answered(fact.worker, fact.job)
