@@ -59,6 +59,7 @@ class Dispatcher:
             return False
         job = self.work.jobs[hand.todo.popleft()]
         self._begin(hand, job)
+        job.wrote = True
         self.work.move(job, Event.STARTED)
         self.work.out.append(Finish(hand.id, job.id, job.recipe.preset, job.outputs))
         return True

@@ -192,6 +192,8 @@ class Job:
     """Pixels, once its header was read."""
     batch: int = 0
     """The newest batch it stands in."""
+    wrote: bool = False
+    """A temp file of it may lie about."""
     gone: bool = False
     """Its source was taken away when nothing could be called off any more."""
 
@@ -216,6 +218,7 @@ class Job:
             stale_notes=row.stale_notes,
             chores=row.chores,
             reason=row.reason,
+            wrote=row.attempts > 0,
         )
 
     def advance(self, event: Event) -> State:

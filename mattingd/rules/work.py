@@ -173,7 +173,7 @@ class Work:
     def _settle_account(self, job: Job) -> None:
         """A job came to an end: what it leaves to be done, and what it gives back."""
         chores = set(job.chores)
-        if job.attempts and job.state not in {State.DONE, State.UNCHANGED}:
+        if job.wrote and job.state is not State.DONE:
             chores.add(Chore.SWEEP)
         if job.state is State.FAILED:
             chores.add(Chore.NOTE)
