@@ -116,7 +116,7 @@ class Daemon:
             heard=self._inbox.put,
         )
         self._scanners: dict[int, Scanner] = {}
-        self._watcher: Watcher | None = None
+        self._watcher = Watcher()
         self._nets: dict[int, bytes] = {}
         self._mattes: dict[int, tuple[int, bytes]] = {}
         self._ended: commands.Stop | None = None
@@ -185,7 +185,6 @@ class Daemon:
             self._start_scanner(number, folder)
 
     def _start_scanner(self, number: int, folder: HotFolder) -> None:
-        """Notifications first, then the scan: nothing falls between."""
         polled = self._polled(folder.path)
         seconds = self.settings.watch.poll_seconds if polled else self.settings.watch.rescan_seconds
         plan = ScanPlan(
@@ -195,21 +194,21 @@ class Daemon:
             only=(self.mode.only or {}).get(folder.path),
             ignore_existing=folder.existing == "ignore" and self.journal.first_scan(number),
         )
-        scanner = Scanner(plan, self.journal.known(number), self._tell_patiently, self._disk, self._defect)
+        silent = polled or self.mode.once
+        watch = (lambda: None) if silent else (lambda: self._watch(number, plan.root))
+        known = self.journal.known(number)
+        scanner = Scanner(plan, known, self._tell_patiently, self._disk, self._defect, watch)
         self._scanners[number] = scanner
-        if not polled and not self.mode.once:
-            self._watch(number, plan.root, scanner)
         scanner.start()
 
     def _polled(self, path: Path) -> bool:
         mode = self.settings.watch.mode
         return mode == "poll" or (mode == "auto" and file_system(path, mount_table()) in NETWORK)
 
-    def _watch(self, number: int, root: bytes, scanner: Scanner) -> None:
-        if self._watcher is None:
-            self._watcher = Watcher()
+    def _watch(self, number: int, root: bytes) -> None:
+        """On a scanner's thread, before it scans: nothing falls between."""
         try:
-            self._watcher.watch(root, scanner.mark_dirty)
+            self._watcher.watch(root, self._scanners[number].mark_dirty)
             self.watched[number] = "events"
         except WatchError as error:
             self.watched[number] = f"scans only: {error}"
@@ -224,8 +223,7 @@ class Daemon:
     def _end(self) -> None:
         for scanner in self._scanners.values():
             scanner.stop()
-        if self._watcher is not None:
-            self._watcher.stop()
+        self._watcher.stop()
         self._staff.dismiss()
         self.journal.close()
         self._lock.release()

@@ -21,6 +21,8 @@ STRETCH = 20
 """A folder that takes long to scan is scanned more rarely: the pause is at least so many scan durations."""
 GATHER_SECONDS = 0.1
 """Events of the same burst are looked at together."""
+ROOT_SECONDS = 5.0
+"""So often it is made sure that the folder was not taken away or replaced: no notification tells of that."""
 RETRY_SECONDS = 5.0
 """A folder that cannot be read is tried again after this."""
 EXISTED = "it was here before the first start, and `existing: ignore` is set"
@@ -49,6 +51,7 @@ class Scanner(threading.Thread):
         tell: Callable[[Fact], None],
         disk: Disk,
         failed: Callable[[BaseException], None],
+        watch: Callable[[], None] = lambda: None,
     ) -> None:
         """Set up; `start()` begins with a complete scan.
 
@@ -58,6 +61,8 @@ class Scanner(threading.Thread):
             tell: takes facts; may make the scanner wait.
             disk: file operations.
             failed: called once if the thread ends by a defect.
+            watch: called before the first scan, and whenever another folder has taken the place of this one,
+                so that its notifications come before the scan that follows.
         """
         super().__init__(name=f"scanner-{plan.folder}", daemon=True)
         self.plan = plan
@@ -65,6 +70,8 @@ class Scanner(threading.Thread):
         self._tell = tell
         self._disk = disk
         self._failed = failed
+        self._watch = watch
+        self._identity: tuple[int, int] | None = None
         self._wanted: deque[bytes] = deque()
         self._dirty: set[bytes] = set()
         self._rescan = False
@@ -111,6 +118,7 @@ class Scanner(threading.Thread):
     def _run(self) -> None:
         next_scan = clock.monotonic_ns()
         while not self._stopping:
+            self._rescan = self._rescan or self._root() != self._identity
             self._answer_looks()
             self._look_at_dirty()
             if self._rescan or next_scan <= clock.monotonic_ns():
@@ -122,7 +130,8 @@ class Scanner(threading.Thread):
         """Sleep until something is asked for; events of one burst gather for a moment."""
         with self._called:
             if not (self._wanted or self._dirty or self._rescan or self._stopping):
-                self._called.wait(max(0, until - clock.monotonic_ns()) / clock.SECOND)
+                seconds = max(0, until - clock.monotonic_ns()) / clock.SECOND
+                self._called.wait(min(seconds, ROOT_SECONDS))
             if self._dirty and not self._wanted and not self._stopping:
                 self._called.wait(GATHER_SECONDS)
 
@@ -168,6 +177,7 @@ class Scanner(threading.Thread):
     def _scan(self) -> int:
         """Scan the whole folder; returns the pause until the next scan in nanoseconds."""
         started = clock.monotonic_ns()
+        self._meet_root()
         unreadable: list[bytes] = []
         seen: set[bytes] = set()
         for path, look in self._walk(b"", unreadable):
@@ -184,6 +194,20 @@ class Scanner(threading.Thread):
         duration = clock.monotonic_ns() - started
         self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND))
         return max(round(self.plan.interval_seconds * clock.SECOND), STRETCH * duration)
+
+    def _root(self) -> tuple[int, int] | None:
+        """Which folder it is that lies at our path; None when there is none."""
+        try:
+            status = os.stat(self.plan.root)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _meet_root(self) -> None:
+        root = self._root()
+        if root is not None and root != self._identity:
+            self._watch()
+        self._identity = root
 
     def _check_gone(self, path: bytes) -> None:
         """Not met by a scan; it may have come while the scan ran."""

@@ -7,9 +7,13 @@ Events are hints; whatever is lost here is found by the next scan.
 import errno
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import ObservedWatch
 
 OUR_OWN_LOOKS = frozenset({"opened", "closed_no_write"})
 """What merely reading a file causes: reacting to it would make the daemon trigger itself."""
@@ -43,16 +47,22 @@ class Watcher:
 
     def __init__(self) -> None:
         self._observer = Observer()
+        self._watches: dict[bytes, ObservedWatch] = {}
         self._observer.start()
 
     def watch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
         """Call `dirty` with a path relative to `root` whenever something may have happened there.
 
+        Once more for the same `root`, it is the folder that lies there now that is watched.
+
         Raises:
             WatchError: the kernel's limits are reached, or the folder is not there.
         """
+        if root in self._watches:
+            self._observer.unschedule(self._watches.pop(root))
         try:
-            self._observer.schedule(_Handler(root, dirty), os.fsdecode(root), recursive=True)
+            handler, path = _Handler(root, dirty), os.fsdecode(root)
+            self._watches[root] = self._observer.schedule(handler, path, recursive=True)
         except OSError as error:
             raise WatchError(_explain(error)) from error
 
