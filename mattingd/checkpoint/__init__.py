@@ -1,6 +1,7 @@
 """The durable journal (SQLite): resume, history, audit. Nothing outside this package knows SQL."""
 
-from mattingd.checkpoint.journal import Checkpoint, PlacingRules
+from mattingd.checkpoint.admission import PlacingRules
+from mattingd.checkpoint.journal import Checkpoint
 from mattingd.checkpoint.reading import Ledger, Made, Record, reading
 from mattingd.checkpoint.schema import JournalError
 

@@ -5,50 +5,36 @@ transaction (`synchronous=FULL`, so a commit survives a power cut) and answers w
 output gets is asked of the placing rules; that two outputs never share one is held by a unique index.
 """
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Self
 
+from mattingd.checkpoint.admission import Admission, PlacingRules
+from mattingd.checkpoint.rows import live_rows
 from mattingd.checkpoint.schema import (
     COPIES,
     ENDED,
-    JOB_COLUMNS,
     NOT_CURRENT,
     SCHEMA,
     VERSION,
     JournalError,
+    copies_of,
     damaged,
     explained,
+    newer,
 )
 from mattingd.commands import Admit, Move, NextVersion, Prepare, Vanished, Write
-from mattingd.facts import (
-    Admitted,
-    Chore,
-    Fact,
-    Known,
-    Last,
-    Naming,
-    Output,
-    Place,
-    Placed,
-    Preset,
-    Recipe,
-    Row,
-    Stamp,
+from mattingd.facts import Fact, Row
+
+_MOVE = (
+    "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
+    " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
+    " batch = coalesce(?, batch), chores = coalesce(?, chores) WHERE id = ?"
 )
-
-
-class PlacingRules(NamedTuple):
-    """The pure rules the journal asks; see `rules/placing.py`."""
-
-    pick: Callable[[Naming, Callable[[str], bool | None]], Place]
-    next_version: Callable[[Place, Callable[[str], bool]], Place]
-    folded: Callable[[str], str]
+"""What a command does not say stays as it was."""
 
 
 class Checkpoint:
@@ -66,16 +52,18 @@ class Checkpoint:
             JournalError: it is damaged, from a newer version, or the disk refuses.
         """
         self.path = path
-        self._rules = rules
         self._wall = wall
         with explained(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            self._migrate()
-        self.instance = self._meta("instance", "") or self._name_instance()
-        """Names this journal's temp files; stays the same for its whole life."""
+        self._admission = Admission(self._db, rules, wall)
+        try:
+            with explained(path):
+                self._open()
+            self.instance = self._meta("instance", "") or self._name_instance()
+            """Names this journal's temp files; stays the same for its whole life."""
+        except BaseException:
+            self._db.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +75,13 @@ class Checkpoint:
         """Close the file; everything committed stays."""
         self._db.close()
 
-    def _migrate(self) -> None:
+    def _open(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
-            raise JournalError(
-                f"{self.path} was written by a newer mattingd (journal version {version};"
-                f" this one knows {VERSION}): install that version again, or put back a copy that lies beside"
-                " it"
-            )
+            raise JournalError(newer(self.path, version))
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA foreign_keys=ON")
         if version == 0:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
@@ -133,8 +120,7 @@ class Checkpoint:
 
     def live(self) -> list[Row]:
         """All rows that still move or have chores left, oldest first."""
-        rows = self._db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()
-        return [self._row(row) for row in rows]
+        return live_rows(self._db)
 
     def known(self, folder: int) -> Iterator[tuple[bytes, int, int]]:
         """(path, size, mtime_ns) of every file of a folder that has a job, ended or not."""
@@ -165,13 +151,12 @@ class Checkpoint:
         copy = self.path.with_name(f"{self.path.name}.{date}")
         if copy.exists():
             return
-        unfinished = copy.with_suffix(".tmp")
-        with explained(self.path), sqlite3.connect(unfinished) as target:
+        unfinished = self.path.with_name(f"{self.path.name}.copying")
+        unfinished.unlink(missing_ok=True)
+        with explained(self.path), closing(sqlite3.connect(unfinished)) as target:
             self._db.backup(target)
-        target.close()
         unfinished.replace(copy)
-        copies = sorted(self.path.parent.glob(f"{self.path.name}.????-??-??"))
-        for old in copies[:-COPIES]:
+        for old in copies_of(self.path)[:-COPIES]:
             old.unlink()
 
     # --- a turn ---
@@ -182,28 +167,27 @@ class Checkpoint:
         Raises:
             JournalError: nothing of the turn was written.
         """
-        answers: list[Fact] = []
         with self._transaction():
-            for write in writes:
-                if isinstance(write, Move):
-                    self._move(write)
-                elif isinstance(write, Prepare):
-                    self._prepare(write)
-                elif isinstance(write, Admit):
-                    answers.append(self._admit(write))
-                elif isinstance(write, NextVersion):
-                    answers.append(self._next_version(write))
-                else:
-                    self._vanished(write)
-        return answers
+            answers = [self._apply(write) for write in writes]
+        return [answer for answer in answers if answer is not None]
+
+    def _apply(self, write: Write) -> Fact | None:
+        if isinstance(write, Move):
+            self._move(write)
+        elif isinstance(write, Prepare):
+            self._prepare(write)
+        elif isinstance(write, Admit):
+            return self._admission.admit(write)
+        elif isinstance(write, NextVersion):
+            return self._admission.next_version(write)
+        else:
+            self._vanished(write)
+        return None
 
     def _move(self, move: Move) -> None:
-        ended = move.state in ENDED
         chores = None if move.chores is None else ",".join(sorted(move.chores))
         self._db.execute(
-            "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts),"
-            " alone = coalesce(?, alone), suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
-            " batch = coalesce(?, batch), chores = coalesce(?, chores) WHERE id = ?",
+            _MOVE,
             (
                 move.state,
                 move.reason,
@@ -217,7 +201,7 @@ class Checkpoint:
                 move.job,
             ),
         )
-        if ended:
+        if move.state in ENDED:
             self._end(move.job, move.state)
 
     def _end(self, job: int, state: str) -> None:
@@ -237,141 +221,13 @@ class Checkpoint:
             [(o.temp, o.sha256, o.size, prepare.job, o.ordinal) for o in prepare.outputs],
         )
 
-    def _admit(self, admit: Admit) -> Fact:
-        identity = (admit.folder, admit.path, admit.stamp.size, admit.stamp.mtime_ns)
-        known = self._db.execute(
-            "SELECT 1 FROM jobs WHERE folder = ? AND path = ? AND size = ? AND mtime_ns = ? AND current",
-            identity,
-        ).fetchone()
-        if known:
-            return Known(admit.folder, admit.path)
-        self._db.execute(
-            "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current",
-            (admit.folder, admit.path),
-        )
-        self._db.execute(
-            "INSERT OR IGNORE INTO recipes VALUES (?, ?)",
-            (admit.recipe.hash, json.dumps(asdict(admit.recipe.preset))),
-        )
-        job = self._insert(admit)
-        if admit.ignored is None:
-            self._give_place(job, admit)
-        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
-        return Admitted(self._row(row))
-
-    def _insert(self, admit: Admit) -> int:
-        ignored = admit.ignored is not None
-        now = self._wall()
-        cursor = self._db.execute(
-            "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, reason, recipe, drop_name,"
-            " note, admitted_batches, admitted_at, ended_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                admit.folder,
-                admit.path,
-                admit.stamp.size,
-                admit.stamp.mtime_ns,
-                not ignored,
-                "ignored" if ignored else "queued",
-                admit.ignored or "",
-                admit.recipe.hash,
-                admit.drop,
-                admit.naming.note,
-                admit.batches,
-                now,
-                now if ignored else None,
-            ),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def _give_place(self, job: int, admit: Admit) -> None:
-        def mine(folded: str) -> bool | None:
-            holder = self._db.execute(
-                "SELECT folder = ? AND path = ? FROM jobs"
-                " WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
-                (admit.folder, admit.path, folded),
-            ).fetchone()
-            return None if holder is None else bool(holder[0])
-
-        place = self._rules.pick(admit.naming, mine)
-        self._db.execute(
-            "INSERT INTO outputs (job, ordinal, path, folded, base, version, extension)"
-            " VALUES (?, 0, ?, ?, ?, ?, ?)",
-            (job, place.path, self._rules.folded(place.path), place.base, place.version, place.extension),
-        )
-
-    def _next_version(self, asked: NextVersion) -> Placed:
-        output = next(o for o in self._outputs(asked.job) if o.ordinal == asked.ordinal)
-
-        def held(folded: str) -> bool:
-            return (
-                self._db.execute("SELECT 1 FROM outputs WHERE folded = ?", (folded,)).fetchone() is not None
-            )
-
-        place = self._rules.next_version(output.place, held)
-        self._db.execute(
-            "UPDATE outputs SET path = ?, folded = ?, version = ? WHERE job = ? AND ordinal = ?",
-            (place.path, self._rules.folded(place.path), place.version, asked.job, asked.ordinal),
-        )
-        return Placed(asked.job, Output(output.ordinal, place, output.temp, output.sha256, output.size))
-
     def _vanished(self, gone: Vanished) -> None:
         self._db.execute(
             "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
             (gone.folder, gone.path),
         )
 
-    # --- rows ---
-
-    def _row(self, raw: tuple[Any, ...]) -> Row:
-        value = dict(zip(JOB_COLUMNS, raw, strict=True))
-        preset = self._db.execute("SELECT preset FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()[
-            0
-        ]
-        sha256, recipe, notes = self._past(value["folder"], value["path"], value["id"])
-        return Row(
-            job=value["id"],
-            folder=value["folder"],
-            path=value["path"],
-            stamp=Stamp(value["size"], value["mtime_ns"]),
-            state=value["state"],
-            recipe=Recipe(value["recipe"], Preset(**json.loads(preset))),
-            outputs=self._outputs(value["id"]),
-            note=value["note"],
-            attempts=value["attempts"],
-            alone=bool(value["alone"]),
-            strikes=value["strikes"],
-            suspect=bool(value["suspect"]),
-            last=None if sha256 is None else Last(sha256, recipe),
-            chores=frozenset(Chore(chore) for chore in value["chores"].split(",") if chore),
-            reason=value["reason"],
-            forced=bool(value["forced"]),
-            stale_notes=notes,
-        )
-
-    def _past(self, folder: int, path: bytes, before: int) -> tuple[bytes | None, str, tuple[str, ...]]:
-        """Content hash and recipe of the last result of a source, and the notes of failures since then."""
-        last = self._db.execute(
-            "SELECT id, sha256, recipe FROM jobs WHERE folder = ? AND path = ? AND id < ?"
-            " AND state IN ('done', 'unchanged') ORDER BY id DESC LIMIT 1",
-            (folder, path, before),
-        ).fetchone() or (0, None, "")
-        notes = self._db.execute(
-            "SELECT DISTINCT note FROM jobs WHERE folder = ? AND path = ? AND id < ? AND id > ?"
-            " AND state = 'failed'",
-            (folder, path, before, last[0]),
-        ).fetchall()
-        return last[1], last[2], tuple(note for (note,) in notes)
-
-    def _outputs(self, job: int) -> tuple[Output, ...]:
-        rows = self._db.execute(
-            "SELECT ordinal, path, base, version, extension, temp, sha256, size FROM outputs WHERE job = ?"
-            " ORDER BY ordinal",
-            (job,),
-        )
-        return tuple(
-            Output(ordinal, Place(path, base, version, extension), temp, sha256, size)
-            for ordinal, path, base, version, extension, temp, sha256, size in rows
-        )
+    # --- small ---
 
     def _meta(self, key: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -1,5 +1,7 @@
 """The journal's tables, its columns and its errors in plain words."""
 
+import glob
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,8 +79,8 @@ class JournalError(Exception):
 
 JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
-    "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches", "batch",
-    "admitted_at", "ended_at",
+    "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
+    "batch", "admitted_at", "ended_at",
 )  # fmt: skip
 
 
@@ -100,6 +102,27 @@ def explained(path: Path) -> Iterator[None]:
 
 def damaged(path: Path) -> str:
     """What to say, and to do, about a damaged journal."""
-    copies = sorted(path.parent.glob(f"{path.name}.????-??-??"))
-    newest = f"cp {copies[-1]} {path}" if copies else f"mv {path} {path}.damaged"
-    return f"{path} is damaged; nothing was changed. To go on: {newest} (and remove {path.name}-wal and -shm)"
+    return f"{path} is damaged; nothing was changed. {_way_out(path)}"
+
+
+def newer(path: Path, version: int) -> str:
+    """What to say, and to do, about a journal that a later version wrote."""
+    return (
+        f"{path} was written by a newer mattingd (journal version {version}; this one knows {VERSION});"
+        f" nothing was changed. Install that version again. {_way_out(path)}"
+    )
+
+
+def _way_out(path: Path) -> str:
+    """The command that puts the newest copy back, or, without one, a new journal in its place."""
+    copies = copies_of(path)
+    rest = " ".join(shlex.quote(f"{path}{end}") for end in ("-wal", "-shm"))
+    here = shlex.quote(str(path))
+    if copies:
+        return f"To go on with the newest copy: rm -f {rest}; cp {shlex.quote(str(copies[-1]))} {here}"
+    return f"There is no copy; to begin anew: rm -f {rest}; mv {here} {shlex.quote(f'{path}.damaged')}"
+
+
+def copies_of(path: Path) -> list[Path]:
+    """The daily copies of a journal, oldest first."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.????-??-??"))

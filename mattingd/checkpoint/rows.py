@@ -1,0 +1,104 @@
+"""From the tables to the vocabulary: jobs, their outputs and their past, as facts and rules know them."""
+
+import json
+import sqlite3
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from mattingd.checkpoint.schema import JOB_COLUMNS
+from mattingd.facts import Chore, Last, Output, Place, Preset, Recipe, Row, Stamp
+
+RESULTS: Final = frozenset({"done", "unchanged"})
+"""States whose content and recipe a later job of the same source is compared with."""
+
+
+class Version(NamedTuple):
+    """One job in the history of a source."""
+
+    job: int
+    current: bool
+    size: int
+    mtime_ns: int
+    state: str
+    sha256: bytes | None
+    recipe: str
+    note: str
+
+
+class Past(NamedTuple):
+    """What matters of a source's history to a new job."""
+
+    last: Last | None
+    """What its last result was made from."""
+    notes: tuple[str, ...]
+    """The error notes that stand since then."""
+
+
+def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> list[Version]:
+    """All jobs of a source with a number below `before`, newest first."""
+    rows = db.execute(
+        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note FROM jobs"
+        " WHERE folder = ? AND path = ? AND id < ? ORDER BY id DESC",
+        (folder, path, before),
+    )
+    return [Version._make(row) for row in rows]
+
+
+def past_of(versions: list[Version]) -> Past:
+    """The last result, and the notes of the failures after it."""
+    notes: dict[str, None] = {}
+    for version in versions:
+        if version.state in RESULTS:
+            last = None if version.sha256 is None else Last(version.sha256, version.recipe)
+            return Past(last, tuple(notes))
+        if version.state == "failed":
+            notes[version.note] = None
+    return Past(None, tuple(notes))
+
+
+def outputs_of(db: sqlite3.Connection, job: int) -> tuple[Output, ...]:
+    """The outputs of a job, in order."""
+    rows = db.execute(
+        "SELECT ordinal, path, base, version, extension, temp, sha256, size FROM outputs WHERE job = ?"
+        " ORDER BY ordinal",
+        (job,),
+    )
+    return tuple(
+        Output(ordinal, Place(path, base, version, extension), temp, sha256, size)
+        for ordinal, path, base, version, extension, temp, sha256, size in rows
+    )
+
+
+def live_rows(db: sqlite3.Connection) -> list[Row]:
+    """All jobs that still move or have chores left, oldest first."""
+    return [_row(db, raw) for raw in db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()]
+
+
+def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
+    value = dict(zip(JOB_COLUMNS, raw, strict=True))
+    (preset,) = db.execute("SELECT preset FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
+    past = past_of(history(db, value["folder"], value["path"], value["id"]))
+    return Row(
+        job=value["id"],
+        folder=value["folder"],
+        path=value["path"],
+        stamp=Stamp(value["size"], value["mtime_ns"]),
+        state=value["state"],
+        recipe=_recipe(value["recipe"], preset),
+        outputs=outputs_of(db, value["id"]),
+        note=value["note"],
+        attempts=value["attempts"],
+        alone=bool(value["alone"]),
+        strikes=value["strikes"],
+        suspect=bool(value["suspect"]),
+        last=past.last,
+        chores=frozenset(Chore(chore) for chore in value["chores"].split(",") if chore),
+        reason=value["reason"],
+        forced=bool(value["forced"]),
+        stale_notes=past.notes,
+    )
+
+
+@lru_cache(maxsize=256)
+def _recipe(number: str, preset: str) -> Recipe:
+    return Recipe(number, Preset(**json.loads(preset)))
