@@ -172,10 +172,11 @@ class Conductor:
             self._do(Stop(code, reason))
 
     def _stop_when_done(self) -> None:
-        busy = self.work.in_flight or self.crew.busy or self.work.publishable or self.intake.admitting
-        if self.stopping and not busy:
-            self._stop(ExitCode.OK, "stopped")
-        elif self.policy.once and not self.stopping and self.idle():
+        if self.stopping:
+            work, intake = self.work, self.intake
+            if not (work.in_flight or work.publishable or intake.admitting or self.crew.busy):
+                self._stop(ExitCode.OK, "stopped")
+        elif self.policy.once and self.idle():
             reasons = "; ".join(sorted(set(self._given_up.values())))
             self._stop(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
 

@@ -28,11 +28,6 @@ class Hand:
     deaths: int = 0
     """In a row that no picture is to blame for, without an operation answered in between."""
 
-    @property
-    def free(self) -> bool:
-        """Whether an operation can be sent."""
-        return self.up and self.job is None
-
 
 class Crew:
     """All workers. One owner: the conductor."""
@@ -41,13 +36,14 @@ class Crew:
         self.hands = [Hand(number) for number in range(size)]
 
     @property
-    def busy(self) -> int:
-        """Workers with a running operation."""
-        return sum(hand.job is not None for hand in self.hands)
+    def busy(self) -> bool:
+        """Whether an operation runs."""
+        return any(hand.job is not None for hand in self.hands)
 
     def free(self) -> list[Hand]:
         """Workers without an operation, those that hold the fewest pictures first."""
-        return sorted((hand for hand in self.hands if hand.free), key=lambda hand: len(hand.holds))
+        free = [hand for hand in self.hands if hand.up and hand.job is None]
+        return free if len(free) < 2 else sorted(free, key=lambda hand: len(hand.holds))  # noqa: PLR2004
 
     def end(self, worker: int) -> None:
         """The running operation was answered."""

@@ -147,6 +147,5 @@ class Dispatcher:
 
     def on_the_way(self) -> int:
         """Pictures that may become ready for the engine soon."""
-        reading = sum(self.work.jobs[number].state is State.READING for number in self.work.in_flight)
         more = len(self.work.lanes) if len(self.work.in_flight) < self._most_in_flight() else 0
-        return reading + more
+        return self.work.reading + more

@@ -71,6 +71,8 @@ class Work:
         """All ended jobs that leave something to be done, by source."""
         self.in_flight: set[int] = set()
         self.counts: dict[str, int] = {}
+        self.reading = 0
+        """Pictures being read."""
         self._reserved = 0
         self._deadlines: list[tuple[int, int, str, object]] = []
         self._tie = 0
@@ -274,5 +276,7 @@ class Work:
             self.enqueue(job, first=True)
 
     def _count(self, state: State, by: int) -> None:
+        if state is State.READING:
+            self.reading += by
         word = COUNTED_AS[state]
         self.counts[word] = self.counts.get(word, 0) + by
