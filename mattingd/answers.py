@@ -104,7 +104,13 @@ def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
     job = work.by_path.get(key)
     if job is not None:
         due = {"next_try_seconds": _seconds_until(job.due)} if job.state is State.HELD else {}
-        return {"job": job.id, "state": str(job.state), "why": job.reason, **due, **_place(daemon, job)}
+        return {
+            "job": job.id,
+            "state": str(job.state),
+            "why": _why(daemon, job),
+            **due,
+            **_place(daemon, job),
+        }
     if key in intake.admitting:
         return {"state": "settling", "why": "it is being taken"}
     for other, resting in intake.settler.waiting():
@@ -112,6 +118,15 @@ def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
             due = {} if resting.confirming else {"next_look_seconds": _seconds_until(resting.deadline)}
             return {"state": "settling", "why": resting.why, **due}
     return {}
+
+
+def _why(daemon: "Daemon", job: Job) -> str:
+    """Why it is not further."""
+    if job.state is State.QUEUED and daemon.conductor.dispatcher.output_failures:
+        return "the output folder could not be written; it is tried again"
+    if job.state is State.QUEUED and job.suspect:
+        return f"it is tried by itself when its turn comes, since {job.reason}"
+    return job.reason
 
 
 def _seconds_until(deadline: int) -> float:

@@ -1,0 +1,218 @@
+"""Bad input: one daemon without rights of root, everything bad at once, good pictures in between."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import hostile
+import psutil
+import pytest
+from PIL import Image
+
+from mattingd import clock
+from mattingd.checkpoint import Record
+from tests.daemon.harness.site import MATTINGD, Site, wait_until
+
+UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
+"""Root without its capabilities is like anybody else: file rights count for it."""
+
+CUT_OFF = r"the picture is cut off \(.+\): copy it again"
+LINK = "it is a symbolic link, and links are not followed"
+NO_PICTURE = "this is not a picture: save it as JPEG, PNG, WebP, TIFF, BMP or GIF"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dropped file, what becomes of it, and the one line that says why."""
+
+    name: str
+    drop: Callable[[Path], Any]
+    state: str
+    why: str = ""
+    output: str = ""
+    """The name of its cut-out."""
+
+
+def content(data: bytes) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(data)
+
+
+def link(target: str) -> Callable[[Path], Any]:
+    return lambda path: path.symlink_to(target)
+
+
+def bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.bind(str(path))
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(hostile.encoded())
+    path.chmod(0)
+
+
+CASES = (
+    Case("empty.jpg", content(b""), "failed", "the file is empty; copy it again"),
+    Case("text.jpg", content(b"Dear printer,\n" * 40), "ignored", NO_PICTURE),
+    *(
+        Case(f"{name}.{kind.lower()}", content(make(kind)), "failed", CUT_OFF)
+        for kind in ("JPEG", "PNG", "WEBP")
+        for name, make in (("cut", hostile.cut_off), ("zeros", hostile.zero_filled))
+    ),
+    Case(
+        "bomb.png",
+        content(hostile.bomb()),
+        "failed",
+        "30000 x 30000 px are 900 megapixels, the limit is 120: make it smaller or raise max_megapixels",
+    ),
+    Case("pipe.jpg", os.mkfifo, "ignored", "it is a named pipe, not a file"),
+    Case("socket.jpg", bind, "ignored", "it is a socket, not a file"),
+    Case("out-of-here.jpg", link("/etc/hostname"), "ignored", LINK),
+    Case("nowhere.jpg", link("gone.jpg"), "ignored", LINK),
+    Case("sub/loop", link(".."), "ignored", LINK),
+    Case(
+        "locked.jpg", unreadable, "failed", "it may not be read: give the daemon's user the right to read it"
+    ),
+    Case("two\nlines.jpg", content(hostile.encoded()), "done", output=r"two_lines~[0-9a-f]{8}\.png"),
+    Case(
+        os.fsdecode(b"bytes-\xff\xfe.jpg"),
+        content(hostile.encoded()),
+        "done",
+        output=r"bytes-__~[0-9a-f]{8}\.png",
+    ),
+    Case("n" * 251 + ".jpg", content(hostile.encoded()), "done", output=r"n{199,210}~[0-9a-f]{8}\.png"),
+    Case("--help.jpg", content(hostile.encoded()), "done", output=r"--help\.png"),
+    Case("blank.png", content(hostile.blank()), "failed", "no subject was found in the picture"),
+    Case(
+        "poison.png",
+        content(hostile.encoded("PNG", marker=(255, 0, 255))),
+        "failed",
+        "its process crashed 2 times while it ran alone: it ended with code 66",
+    ),
+    Case(
+        "bad.png",
+        content(hostile.encoded("PNG", marker=(255, 255, 0))),
+        "failed",
+        "the model failed on it: a picture marked as bad",
+    ),
+    Case(
+        "endless.jpg",
+        content(hostile.endless()),
+        "failed",
+        "its process crashed 2 times while it ran alone: it took longer than the 4 s that"
+        " `limits.picture_seconds` allows",
+    ),
+    *(
+        Case(f"sub/good{n}.png", content(hostile.encoded("PNG")), "done", output=f"good{n}.png")
+        for n in range(8)
+    ),
+)
+SECONDS: dict[str, Any] = {
+    "watch": {"settle_seconds": 0.2, "truncated_minutes": 0.03, "rescan_seconds": 2},
+    "retry": {"first_seconds": 0.2, "cap_seconds": 0.5, "give_up_minutes": 0.03},
+    "limits": {"workers": 2, "picture_seconds": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A running daemon that was given all of it and came to an end with it."""
+    site = Site(tmp_path_factory.mktemp("bad") / "site", **SECONDS)
+    (site.hot[0] / "sub").mkdir()
+    for case in CASES:
+        case.drop(site.hot[0] / case.name)
+    site.start((*UNPRIVILEGED, *MATTINGD))
+    try:
+        wait_until(lambda: not site.status()["counts"]["waiting"], "everything had come to an end", 120, 0.5)
+        yield site
+    finally:
+        site.close()
+        site.remove()
+
+
+def record(site: Site, case: Case) -> Record:
+    with site.journal() as ledger:
+        (only,) = ledger.records_of(os.fsencode(site.hot[0]), os.fsencode(case.name))
+    return only
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case.name)[1:21])
+def test_each_has_its_end_and_one_clear_line(site: Site, case: Case) -> None:
+    found = record(site, case)
+    assert found.state == case.state
+    assert re.fullmatch(case.why, found.reason) or case.why == found.reason
+    lines = [line for line in site.events(case.state) if line["job"] == found.job]
+    assert [line.get("why", "") for line in lines] == [found.reason]
+    assert lines[0]["file"].isprintable()
+    if case.state == "done":
+        (output,) = found.outputs
+        assert re.fullmatch(case.output, Path(output).name)
+        with Image.open(site.out / output) as image:
+            image.load()
+            assert (image.mode, image.size) == ("RGBA", (200, 150))
+    else:
+        assert found.outputs == ()
+    assert (site.out / found.note).exists() == (case.state == "failed")
+    if case.state == "failed":
+        note = (site.out / found.note).read_text(encoding="utf-8")
+        assert f"Why:        {found.reason}." in note
+        assert "What to do: " in note
+
+
+def test_the_log_holds_no_traceback_and_nothing_that_is_no_line(site: Site) -> None:
+    lines = site.log.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not (line.startswith("{") and line.endswith("}"))] == []
+    assert "Traceback" not in site.log.read_text(encoding="utf-8")
+    assert site.events("waiting"), "the unreadable file was not said to wait"
+
+
+def test_nothing_is_left_lying_about_and_the_audit_balances(site: Site) -> None:
+    assert site.temps() == []
+    result = site.audit()
+    assert (result["seen"], result["gaps"], result["unseen"]) == (len(CASES), [], 0)
+    assert result["present"] == sum(case.state == "done" for case in CASES)
+
+
+def test_the_daemon_does_not_trigger_itself(site: Site) -> None:
+    """Its own looks, outputs, notes and journal give it nothing to do."""
+
+    def busy() -> float:
+        family = [psutil.Process(site.processes[-1].pid), *chain(*site.children().values())]
+        return float(sum(process.cpu_times().user + process.cpu_times().system for process in family))
+
+    with site.journal() as ledger:
+        jobs, before = ledger.admitted(), busy()
+    clock.sleep(3)  # more than a whole rescan
+    with site.journal() as ledger:
+        assert ledger.admitted() == jobs
+    assert busy() - before < 0.15
+
+
+def test_a_second_daemon_on_the_same_state_directory_is_refused(site: Site) -> None:
+    answer = site.command("run")
+    assert answer.returncode == 75
+    assert re.fullmatch(
+        r"mattingd: another mattingd \(process \d+\) works with .+/state: stop it first, or use another"
+        r" state_dir\n",
+        answer.stderr,
+    )
+    assert site.status()["counts"]["waiting"] == 0
+
+
+def test_healed_files_are_done_by_themselves_and_their_notes_disappear(site: Site) -> None:
+    healed = [case for case in CASES if case.name in {"empty.jpg", "locked.jpg", "cut.png"}]
+    paths = [site.hot[0] / case.name for case in healed]
+    for path in paths:
+        path.chmod(0o644)
+        path.write_bytes(hostile.encoded("JPEG" if path.suffix == ".jpg" else "PNG"))
+    site.wait_ended(paths)
+    for path in paths:
+        newest, first = site.records(path)
+        assert (newest.state, first.state) == ("done", "failed")
+        assert not (site.out / first.note).exists()
