@@ -83,8 +83,14 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
         }
         return _TOKEN.sub(lambda match: values[match[1]], layout)
 
-    plain, full = render(folder.layout, stem), render(folder.layout, stem + suffix)
-    return Naming(plain, full, folder.extension, render(_note_layout(folder), stem + suffix) + ".error.txt")
+    plain, full = (_bounded(render(folder.layout, each)) for each in (stem, stem + suffix))
+    note = _bounded(render(_note_layout(folder), stem + suffix)) + ".error.txt"
+    return Naming(plain, full, folder.extension, note)
+
+
+def _bounded(path: str) -> str:
+    """A filled-in layout, relative, with safe components: tokens side by side may make one too long."""
+    return "/".join(safe_component(part) for part in path.split("/") if part)
 
 
 def _note_layout(folder: Folder) -> str:
