@@ -16,19 +16,19 @@ TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 
 
 def worker(number: str, parent: str) -> None:
-    """A picture worker."""
+    """A picture worker. It connects first: until then it would outlive a parent that is killed."""
+    receive, send = connect(number, parent)
     from mattingd.disk import Disk  # noqa: PLC0415 - each child loads only what it needs
     from mattingd.stages import pictures  # noqa: PLC0415
 
-    receive, send = connect(number, parent)
     pictures.serve(receive, send, Disk())
 
 
 def engine(number: str, parent: str) -> None:
     """The engine child."""
-    from mattingd.stages import inferring  # noqa: PLC0415
-
     receive, send = connect(number, parent)
+    from mattingd.stages import inferring  # noqa: PLC0415 - as above
+
     inferring.serve(receive, send, make_engine)
 
 

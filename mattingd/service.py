@@ -8,8 +8,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from mattingd import clock
+
 LOCK = "lock"
 """Name of the lock file in the state directory."""
+PATIENCE_NS = 3 * clock.SECOND
+"""A lock that is still held after this belongs to a daemon that lives."""
 
 
 class LockedError(Exception):
@@ -20,24 +24,32 @@ class Lock:
     """The state directory belongs to us, and to our children as long as one of them lives."""
 
     def __init__(self, state_dir: Path) -> None:
-        """Take the lock.
+        """Take the lock; from a daemon that was killed this instant its children may hold it a moment longer.
 
         Raises:
             LockedError: somebody holds it.
             OSError: the directory cannot be written.
         """
         self.descriptor = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        patience = clock.monotonic_ns() + PATIENCE_NS
+        while not self._taken():
+            if patience <= clock.monotonic_ns():
+                holder = os.pread(self.descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                os.close(self.descriptor)
+                raise LockedError(
+                    f"another mattingd (process {holder}) works with {state_dir}:"
+                    " stop it first, or use another state_dir"
+                )
+            clock.sleep(0.02)
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _taken(self) -> bool:
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self.descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self.descriptor)
-            raise LockedError(
-                f"another mattingd (process {holder}) works with {state_dir}:"
-                " stop it first, or use another state_dir"
-            ) from None
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+            return False
+        return True
 
     def release(self) -> None:
         """Give it back."""
