@@ -45,10 +45,10 @@ example: $(READY) ## write config.example.yaml anew, from the declared settings
 	$(BIN)/python -c 'from mattingd import config; print(config.example(), end="")' > config.example.yaml
 
 bench: $(READY) ## pictures a second: each stage alone, and all together
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m tests.bench.bench
 
 bench-rembg: $(READY) ## the same pictures through rembg, in an environment of its own
-	$(BIN)/python tests/bench/against_rembg.py
+	$(BIN)/python -m tests.bench.against_rembg
 
 soak: $(READY) ## kill the daemon a thousand times
 	MATTINGD_SOAK=1000 $(BIN)/python -m pytest --timeout 14400 tests/daemon $(PYTEST_ARGS)

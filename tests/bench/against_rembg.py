@@ -1,0 +1,81 @@
+"""`make bench-rembg`: the same pictures through `rembg p` and through `mattingd process`, in one run.
+
+rembg comes from PyPI into an environment of its own (`build/rembg`, made when it is not there). Its network
+has random weights, which cost the same as trained ones; no model is downloaded. Both programs may use all
+cores, and start and end of both are counted.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import end_to_end, photographs
+from tests.bench.timing import Cost
+
+REQUIREMENTS = ("rembg[cpu,cli]==2.0.86", "onnx")
+ENVIRONMENT = Path("build") / "rembg"
+PICTURES, WIDTH, HEIGHT = 40, 2000, 1500
+WANTED = 5
+"""Times rembg's pictures per second."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Measure mattingd beside rembg on this machine.")
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    count = parser.parse_args().pictures
+    prepare()
+    with tempfile.TemporaryDirectory(dir=ENVIRONMENT, prefix="run-") as folder:
+        place = Path(folder)
+        photographs.make(place / "in", count, WIDTH, HEIGHT)
+        theirs = measure_rembg(place / "in", place / "rembg")
+        ours = end_to_end.measure(place / "in", place / "mattingd")
+    Console(highlight=False).print(table(theirs, ours))
+
+
+def prepare() -> None:
+    """Install rembg and make its network, unless that was done before."""
+    python = ENVIRONMENT / "bin" / "python"
+    model = ENVIRONMENT / "models" / "u2netp.onnx"
+    if not (ENVIRONMENT / "bin" / "rembg").exists():
+        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS], check=True)
+    if not model.exists():
+        subprocess.run([python, Path(__file__).with_name("u2netp.py"), model], check=True)
+
+
+def measure_rembg(pictures: Path, output: Path) -> Cost:
+    """Cut out a folder of pictures with rembg.
+
+    Raises:
+        RuntimeError: a cut-out is missing.
+    """
+    home = {"U2NET_HOME": str((ENVIRONMENT / "models").resolve()), "MODEL_CHECKSUM_DISABLED": "1"}
+    command = [str(ENVIRONMENT / "bin" / "rembg"), "p", "-m", "u2netp", str(pictures), str(output)]
+    return end_to_end.timed(command, pictures, output, {**os.environ, **home})
+
+
+def table(theirs: Cost, ours: Cost) -> Table:
+    """Both, and the ratio."""
+    shown = Table(title=f"JPEGs of {WIDTH} x {HEIGHT} px", title_justify="left", show_edge=False)
+    shown.add_column(no_wrap=True)
+    for name in ("count", "seconds", "per second", "CPU ms each", "ratio", "wanted"):
+        shown.add_column(name, justify="right")
+    for name, cost in (("rembg p", theirs), ("mattingd process", ours)):
+        ratio = f"{cost.rate / theirs.rate:.1f} x"
+        wanted = f"{WANTED} x" if cost is ours else ""
+        each = f"{cost.each * 1000:.0f}"
+        shown.add_row(
+            name, str(cost.pictures), f"{cost.seconds:.1f}", f"{cost.rate:.2f}", each, ratio, wanted
+        )
+    return shown
+
+
+if __name__ == "__main__":
+    main()

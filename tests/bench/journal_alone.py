@@ -1,0 +1,137 @@
+"""The conductor and its journal by themselves: everybody they give work to answers at once.
+
+The same turn as `daemon.py` takes (at most `TURN` facts, one transaction, then the deeds), over a real SQLite
+file whose every commit reaches the disk. What is left out are pictures, children and pipes.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from mattingd import clock, commands, facts
+from mattingd.checkpoint import Checkpoint, PlacingRules
+from mattingd.commands import Deed, Write
+from mattingd.daemon import TURN
+from mattingd.facts import Fact, Fit, Folder, Look, Output, Preset, Recipe, Stamp
+from mattingd.rules import placing
+from mattingd.rules.conductor import Conductor
+from mattingd.rules.settling import SettlePolicy
+from mattingd.rules.work import Policy
+from tests.bench.timing import Cost
+
+FOLDER = 1
+TODAY = "2026-01-31"
+FIT = Fit(4000, 3000, 480, 352)
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """What so many pictures cost, and how many turns and commits they took."""
+
+    cost: Cost
+    turns: int
+    commits: int
+
+
+def measure(state: Path, pictures: int, workers: int) -> Journaled:
+    """Take pictures from the first look to `published`, with a crew of so many workers."""
+    shell = Shell(state / "checkpoint.db", workers)
+    started, used = clock.monotonic_ns(), clock.cpu_ns()
+    turns, commits = shell.run(pictures)
+    cost = Cost.since(started, used, pictures)
+    done = sum(1 for _ in shell.journal.known(FOLDER))
+    shell.journal.close()
+    if done != pictures or shell.conductor.work.jobs:
+        raise RuntimeError(f"{done} of {pictures} pictures came through")
+    return Journaled(cost, turns, commits)
+
+
+class Shell:
+    """What is around a conductor, without anything that takes time."""
+
+    def __init__(self, path: Path, workers: int) -> None:
+        rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
+        self.journal = Checkpoint(path, rules, lambda: f"{TODAY}T12:00:00+00:00")
+        number = self.journal.folder_id(b"/in")
+        policy = Policy(
+            settle=SettlePolicy(settle_seconds=0), workers=workers, budget_pixels=1 << 40, once=True
+        )
+        recipe = Recipe("measured", Preset())
+        self.conductor = Conductor(policy, {number: Folder(number, "in", recipe)})
+        self._inbox: deque[Fact] = deque()
+        self._ended = False
+        self._commits = 0
+
+    def run(self, pictures: int) -> tuple[int, int]:
+        """Until the last picture is published; returns how many turns and commits it took."""
+        self.journal.begin_run()
+        self._hear(facts.Today(TODAY))
+        self._obey(self.conductor.start(self.journal.live(), clean=True, now=clock.monotonic_ns()))
+        scan = _scan(pictures)
+        turns = 0
+        while not self._ended:
+            self._inbox.extend(islice(scan, max(0, TURN - len(self._inbox))))
+            self._turn()
+            turns += 1
+        return turns, self._commits
+
+    def _hear(self, fact: Fact) -> None:
+        self._inbox.append(fact)
+
+    def _turn(self) -> None:
+        heard = [self._inbox.popleft() for _ in range(min(TURN, len(self._inbox)))] or [facts.Tick()]
+        self._obey(c for fact in heard for c in self.conductor.handle(fact, clock.monotonic_ns()))
+
+    def _obey(self, todo: Iterable[commands.Command]) -> None:
+        writes: list[Write] = []
+        deeds: list[Deed] = []
+        for command in todo:
+            if isinstance(command, Write):
+                writes.append(command)
+            else:
+                deeds.append(command)
+        if writes:
+            self._inbox.extend(self.journal.apply(writes))
+            self._commits += 1
+        for deed in deeds:
+            self._perform(deed)
+
+    def _perform(self, deed: Deed) -> None:
+        match deed:
+            case commands.LookAt(folder, path):
+                self._hear(facts.Looked(folder, path, Look(_stamp(int(path[:-4])), full=True)))
+            case commands.Read(worker, job):
+                self._hear(facts.ReadOk(worker, job, bytes(32), FIT))
+            case commands.Infer(batch, jobs):
+                self._hear(facts.Inferred(batch, (False,) * len(jobs)))
+            case commands.Finish(worker, job, _, outputs):
+                self._hear(facts.Finished(worker, job, tuple(map(_written, outputs))))
+            case commands.Publish(worker, job):
+                self._hear(facts.Published(worker, job))
+            case commands.StartWorker(worker):
+                self._hear(facts.WorkerUp(worker, 0))
+            case commands.StartEngine():
+                self._hear(facts.EngineUp("cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0))
+            case commands.Stop():
+                self._ended = True
+
+
+def _scan(pictures: int) -> Iterator[Fact]:
+    """What a scanner tells."""
+    for number in range(pictures):
+        yield facts.Looked(FOLDER, _path(number), Look(_stamp(number)))
+    yield facts.Scanned(FOLDER, pictures, 0)
+
+
+def _path(number: int) -> bytes:
+    return b"%06d.jpg" % number
+
+
+def _stamp(number: int) -> Stamp:
+    return Stamp(5_000_000, number, number, 1)
+
+
+def _written(output: Output) -> Output:
+    return replace(output, temp="temp", sha256=bytes(32), size=10_000_000)

@@ -1,0 +1,17 @@
+"""The benchmark runs: figures are for people, no test looks at one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.model
+def test_bench_prints_every_row() -> None:
+    command = [sys.executable, "-m", "tests.bench.bench", "--quick", "--pictures", "2"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for row in ("conductor + journal", "read alone", "infer alone", "finish + write alone", "end to end"):
+        assert row in told
