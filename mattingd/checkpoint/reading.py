@@ -59,7 +59,7 @@ class Ledger:
         version = 0
         if path.exists():
             with explained(path):
-                self._db = sqlite3.connect(f"file:{_escaped(path)}?mode=ro", uri=True, isolation_level=None)
+                self._db = sqlite3.connect(_address(path), uri=True, isolation_level=None)
                 version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
@@ -159,11 +159,21 @@ class Ledger:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Ledger]:
-    """A ledger that is closed afterwards."""
-    with closing(Ledger(path)) as ledger:
+    """A ledger that is closed afterwards.
+
+    Raises:
+        JournalError: it cannot be opened, or not be read to the end of the block.
+    """
+    with explained(path), closing(Ledger(path)) as ledger:
         yield ledger
 
 
-def _escaped(path: Path) -> str:
-    """A path inside an SQLite URI."""
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def _address(path: Path) -> str:
+    """The journal as an SQLite URI that only reads.
+
+    Without a write-ahead log beside it nobody has it open, and none is to be made: it would belong to
+    whoever asks, and the daemon's user could not write it.
+    """
+    escaped = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    return f"file:{escaped}?mode=ro" + ("&immutable=1" if alone else "")
