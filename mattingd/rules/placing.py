@@ -23,7 +23,7 @@ ROOM_BYTES = 40
 """Kept free in a name for `_v999`, an extension, a second extension and `.error.txt`."""
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def unknown_tokens(layout: str) -> tuple[str, ...]:
