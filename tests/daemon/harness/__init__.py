@@ -1,0 +1,1 @@
+"""What the daemon's tests share: numbered pictures, a site with running daemons, people."""

@@ -1,0 +1,47 @@
+"""A designer who opens every cut-out the moment it appears: none may ever be half."""
+
+import os
+import threading
+from pathlib import Path
+
+from mattingd import clock
+from tests.daemon.harness import pictures
+
+
+class Reader(threading.Thread):
+    """Looks for new *.png all the time, and opens each once."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._out = out
+        self._opened: set[str] = set()
+        self._ending = threading.Event()
+        self.broken: list[str] = []
+
+    @property
+    def opened(self) -> int:
+        """Cut-outs opened so far."""
+        return len(self._opened)
+
+    def run(self) -> None:
+        """Until `end`."""
+        while not self._ending.is_set():
+            self._look()
+            clock.sleep(0.03)
+
+    def end(self) -> None:
+        """Have a last look and stop."""
+        self._ending.set()
+        self.join()
+        self._look()
+
+    def _look(self) -> None:
+        lying = {os.path.join(folder, name) for folder, _, names in os.walk(self._out) for name in names}  # noqa: PTH118
+        for path in lying - self._opened:
+            if not path.endswith(".png"):
+                continue
+            self._opened.add(path)
+            try:
+                pictures.read(Path(path).read_bytes())
+            except (AssertionError, OSError, SyntaxError) as error:
+                self.broken.append(f"{path}: {error}")

@@ -1,0 +1,220 @@
+"""Processes of a daemon that are killed at a named point of their work, always by a real SIGKILL.
+
+No product code knows of this. `killing_daemon.py` runs the daemon as `mattingd run` does, with this module's
+journal; its children run this module's worker and engine. They hand the product's own code a `Disk`, a
+journal and an engine that are the real ones with a point before or after an operation.
+
+The file named by `MATTINGD_TEST_KILL` holds a JSON order: `point`, `nth` (at which passing of that point,
+counted in each process) and `log`, a file that gets a line when it happens. A picture may bring an order of
+its own, in a text chunk of its PNG: `KILL-WORKER`, `KILL-FAMILY` or `HANG-WORKER` when it is read.
+"""
+
+# ruff: noqa: PLC0415 - a child connects before it loads anything
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mattingd import clock, commands
+from mattingd.disk import Disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mattingd.checkpoint import Checkpoint
+    from mattingd.engine.contract import Engine, Mattes, Pictures
+    from mattingd.facts import Fact
+
+ORDER = "MATTINGD_TEST_KILL"
+WORKER_POINTS = (
+    "cut-out half written",
+    "cut-out written",
+    "cut-out read back",
+    "before the rename",
+    "after the rename",
+    "folder synced",
+    "note half written",
+    "note in its place",
+    "note removed",
+)
+JOURNAL_POINTS = tuple(
+    f"{when} the commit of {what}"
+    for what in ("admitted", "prepared", "done")
+    for when in ("before", "after")
+)
+POINTS = (*WORKER_POINTS, *JOURNAL_POINTS, "deeds done", "batch done")
+"""All named points."""
+
+_passed: Counter[str] = Counter()
+
+
+def _order() -> dict[str, Any]:
+    path = os.environ.get(ORDER)
+    return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+
+
+_ordered = _order()
+
+
+def due(point: str) -> bool:
+    """Whether this passing of the point is the one ordered."""
+    if _ordered.get("point") != point:
+        return False
+    _passed[point] += 1
+    return _passed[point] == int(_ordered["nth"])
+
+
+def passing(point: str, family: int) -> None:
+    """Go by a point; `family` is the main process."""
+    if due(point):
+        kill(point, family)
+
+
+def kill(point: str, family: int) -> None:
+    """Kill the main process, and this one; the others have to see to themselves."""
+    with open(_ordered["log"], "a", encoding="utf-8") as log:  # noqa: PTH123
+        log.write(point + "\n")
+    os.kill(family, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillingDisk(Disk):
+    """The worker's file operations, with a point at each step of publishing and of error notes."""
+
+    def read_all(self, descriptor: int, size: int) -> bytes:
+        """Obey the picture's own order."""
+        data = super().read_all(descriptor, size)
+        if b"KILL-FAMILY" in data:
+            os.kill(os.getppid(), signal.SIGKILL)
+        if b"KILL-WORKER" in data or b"KILL-FAMILY" in data:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while b"HANG-WORKER" in data:
+            clock.sleep(60)
+        return data
+
+    def write(self, path: str, data: bytes) -> None:
+        """Half of it, or all of it."""
+        what = "note" if path.endswith("-note.tmp") else "cut-out"
+        if due(f"{what} half written"):
+            super().write(path, data[: len(data) // 2])
+            kill(f"{what} half written", os.getppid())
+        super().write(path, data)
+        passing(f"{what} written", os.getppid())
+
+    def read_back(self, path: str) -> bytes:
+        """Of a temp file; the check of a final name is no point."""
+        data = super().read_back(path)
+        if path.endswith(".tmp"):
+            passing("cut-out read back", os.getppid())
+        return data
+
+    def publish(self, temp: str, final: str) -> bool:
+        """On both sides of the rename."""
+        passing("before the rename", os.getppid())
+        published = super().publish(temp, final)
+        passing("after the rename", os.getppid())
+        return published
+
+    def sync_directory(self, path: str) -> None:
+        """The name is durable, and nobody was told."""
+        super().sync_directory(path)
+        if "_failed" not in path.split("/"):
+            passing("folder synced", os.getppid())
+
+    def replace(self, temp: str, final: str) -> None:
+        """A note stands, and nobody was told."""
+        super().replace(temp, final)
+        passing("note in its place", os.getppid())
+
+    def remove(self, path: str) -> None:
+        """A note is gone, and nobody was told."""
+        super().remove(path)
+        if path.endswith(".error.txt"):
+            passing("note removed", os.getppid())
+
+
+class KillingJournal:
+    """The daemon's journal, with a point on both sides of the commits that matter."""
+
+    def __init__(self, journal: Checkpoint) -> None:
+        self._journal = journal
+        self._what: list[str] = []
+        journal._db.set_trace_callback(self._statement)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def apply(self, writes: Iterable[commands.Write]) -> list[Fact]:
+        """One transaction."""
+        asked = list(writes)
+        self._what = sorted({what for write in asked if (what := _what(write))})
+        answers = self._journal.apply(asked)
+        committed, self._what = self._what, []
+        for what in committed:
+            passing(f"after the commit of {what}", os.getpid())
+        return answers
+
+    def _statement(self, statement: str) -> None:
+        """Called by SQLite before it runs one."""
+        if statement == "COMMIT":
+            for what in self._what:
+                passing(f"before the commit of {what}", os.getpid())
+
+
+def _what(write: commands.Write) -> str | None:
+    match write:
+        case commands.Admit():
+            return "admitted"
+        case commands.Prepare():
+            return "prepared"
+        case commands.Move(state="done"):
+            return "done"
+        case _:
+            return None
+
+
+class KillingEngine:
+    """The test engine, with a point after each batch."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def matte(self, batch: Pictures) -> Mattes:
+        """As the engine does."""
+        mattes = self._engine.matte(batch)
+        passing("batch done", os.getppid())
+        return mattes
+
+
+def worker(number: str, parent: str) -> None:
+    """A picture worker, as `mattingd.child` runs it."""
+    from mattingd.children import connect
+
+    receive, send = connect(number, parent)
+    from mattingd.stages import pictures
+
+    pictures.serve(receive, send, KillingDisk())
+
+
+def engine(number: str, parent: str) -> None:
+    """The engine child, as `mattingd.child` runs it."""
+    from mattingd.child import make_engine
+    from mattingd.children import connect
+
+    receive, send = connect(number, parent)
+    from mattingd.stages import inferring
+
+    inferring.serve(receive, send, lambda order: KillingEngine(make_engine(order)))
+
+
+if __name__ == "__main__":
+    {"worker": worker, "engine": engine}[sys.argv[1]](*sys.argv[2:])
