@@ -207,12 +207,13 @@ class Work:
             self._owing.pop(key, None)
 
     def _call_off(self, job: Job, chore: Chore) -> None:
-        """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing."""
+        """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing.
+
+        What a crash left half written of it is swept.
+        """
         if chore in job.chores:
-            job.chores -= {chore}
+            job.chores = job.chores - {chore} | {Chore.SWEEP}
             self.write(job)
-            if self.chores.pop(job.id, None):
-                self.owe(job)
 
     def enqueue(self, job: Job, *, first: bool = False) -> None:
         """A queued job waits for its turn: among the suspects, or in its folder's lane."""

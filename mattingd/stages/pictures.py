@@ -200,8 +200,9 @@ class Worker:
                 case Chore.UNNOTE:
                     self._remove_notes(command.notes)
                 case Chore.SWEEP:
-                    for output in command.outputs:
-                        self.disk.remove(self._temp(command.job, output))
+                    temps = [self._temp(command.job, output) for output in command.outputs]
+                    for temp in (*temps, *(self._note_temp(command.job, note) for note in command.notes)):
+                        self.disk.remove(temp)
         except OSError as error:
             return ChoreDone(self.bench.worker, command.job, command.chore, error.strerror or str(error))
         return ChoreDone(self.bench.worker, command.job, command.chore)
@@ -211,7 +212,7 @@ class Worker:
             final = self._path(note)
             directory = os.path.dirname(final)
             self.disk.make_directories(directory)
-            temp = os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{command.job}-note.tmp")
+            temp = self._note_temp(command.job, note)
             root = self.bench.roots.get(command.folder, b"")
             self.disk.write(temp, note_text(os.path.join(root, command.source), command.reason))
             self.disk.replace(temp, final)
@@ -237,6 +238,11 @@ class Worker:
         """Hidden, in the target's directory, and the same name at every attempt."""
         directory = os.path.dirname(self._path(output.place.path))
         return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-{output.ordinal}.tmp")
+
+    def _note_temp(self, job: int, note: str) -> str:
+        """The same for an error note."""
+        directory = os.path.dirname(self._path(note))
+        return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-note.tmp")
 
 
 def cut_out(
