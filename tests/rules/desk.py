@@ -1,0 +1,157 @@
+"""A conductor with somebody at its desk: facts in, commands sorted, jobs admitted without a journal."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from mattingd import commands, facts
+from mattingd.commands import Command, Deed, Move, Write
+from mattingd.facts import Fact, Fit, Folder, Look, Output, Recipe, Row, Stamp
+from mattingd.rules.conductor import Conductor
+from mattingd.rules.lifecycle import State
+from mattingd.rules.placing import place
+from mattingd.rules.work import SECOND, Policy
+
+Kind = TypeVar("Kind")
+ONE = Policy(workers=1)
+TWO = Policy(workers=2)
+FIT = Fit(1_000, 1_000, 448, 448)
+FOLDERS = {number: Folder(number, f"in{number}", Recipe("as ever")) for number in (1, 2)}
+
+
+def stamp_of(number: int) -> Stamp:
+    """The stamp that the picture of this job number was admitted with."""
+    return Stamp(100_000, number)
+
+
+def row(number: int, state: str = "queued", folder: int = 1, **more: Any) -> Row:
+    """A job as the journal holds it."""
+    path = f"{number}.jpg".encode()
+    outputs = (Output(0, place(f"out/{number}", 1, ".png")),)
+    note = f"out/_failed/{number}.jpg.error.txt"
+    plain = Row(number, folder, path, stamp_of(number), state, FOLDERS[folder].recipe, outputs, note)
+    return replace(plain, **more)
+
+
+@dataclass
+class Desk:
+    """Talks to a conductor and remembers the state of every job."""
+
+    policy: Policy = field(default_factory=Policy)
+    now: int = 1_000 * SECOND
+    states: dict[int, str] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.conductor = Conductor(self.policy, FOLDERS)
+
+    def start(self, *rows: Row, clean: bool = True, max_batch: int = 1, up: bool = True) -> list[Deed]:
+        """Start, and let everybody come up."""
+        deeds = self._sort(self.conductor.start(rows, clean=clean, now=self.now))
+        self.say(facts.Today("2026-11-20"))
+        if up:
+            for number in range(self.policy.workers):
+                deeds += self.say(facts.WorkerUp(number, 100 + number))
+            deeds += self.engine_up(max_batch)
+        return deeds
+
+    def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[Deed]:
+        """The engine is ready."""
+        return self.say(facts.EngineUp(device, "", "fp32", "cv-unet", "", max_batch, 0.1))
+
+    def say(self, fact: Fact) -> list[Deed]:
+        """Tell a fact; returns the deeds that follow."""
+        return self._sort(self.conductor.handle(fact, self.now))
+
+    def later(self, seconds: float) -> list[Deed]:
+        """Let time pass, waking the conductor when it wants to be woken."""
+        until, deeds = self.now + round(seconds * SECOND), list[Deed]()
+        while (wake := self.conductor.next_wakeup()) is not None and wake <= until:
+            assert wake >= self.now
+            self.now = wake
+            deeds += self.say(facts.Tick())
+        self.now = until
+        return deeds
+
+    def until(self, kind: type[Kind], seconds: float = 1_000) -> Kind:
+        """Let time pass until a deed of this kind follows; returns that deed."""
+        end = self.now + round(seconds * SECOND)
+        while (wake := self.conductor.next_wakeup()) is not None and wake <= end:
+            self.now = wake
+            for deed in self.say(facts.Tick()):
+                if isinstance(deed, kind):
+                    return deed
+        raise AssertionError(f"no {kind.__name__} for {seconds} seconds; {self.states}")
+
+    def admit(self, *numbers: int, folder: int = 1, **more: Any) -> list[Deed]:
+        """Let the journal have new jobs."""
+        deeds: list[Deed] = []
+        for number in numbers:
+            self.states[number] = "queued"
+            deeds += self.say(facts.Admitted(row(number, folder=folder, **more)))
+        return deeds
+
+    def look(self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False) -> list[Deed]:
+        """Somebody sees the file of a job, with this stamp, or sees that it is gone."""
+        look = None if stamp is None else Look(stamp, full=full)
+        return self.say(facts.Looked(folder, f"{number}.jpg".encode(), look))
+
+    # --- answers to deeds ---
+
+    def answer(self, deed: Deed) -> list[Deed]:
+        """Let an operation succeed."""
+        match deed:
+            case commands.Read(worker, job):
+                return self.say(facts.ReadOk(worker, job, b"content %d" % job, FIT))
+            case commands.Infer(batch, jobs):
+                return self.say(facts.Inferred(batch, (False,) * len(jobs)))
+            case commands.Finish(worker, job, _, outputs):
+                done = tuple(replace(o, temp=f".t{job}", sha256=b"hash", size=4) for o in outputs)
+                return self.say(facts.Finished(worker, job, done))
+            case commands.Publish(worker, job):
+                return self.say(facts.Published(worker, job))
+            case commands.DoChore(worker, job, chore):
+                return self.say(facts.ChoreDone(worker, job, chore))
+        return []
+
+    def work_off(self, deeds: list[Deed]) -> list[Deed]:
+        """Let everything succeed until nothing follows; returns all that was done."""
+        done = list(deeds)
+        queue = list(deeds)
+        while queue:
+            following = self.answer(queue.pop(0))
+            done += following
+            queue += following
+        return done
+
+    def fault(self, deed: Deed, fault: facts.Fault, reason: str = "so it is") -> list[Deed]:
+        """Let an operation of a worker fail."""
+        assert isinstance(deed, commands.Read | commands.Finish | commands.Publish)
+        return self.say(facts.Faulted(deed.worker, deed.job, fault, reason))
+
+    def _sort(self, todo: list[Command]) -> list[Deed]:
+        deeds: list[Deed] = []
+        for command in todo:
+            if isinstance(command, Write):
+                self.writes.append(command)
+                if isinstance(command, Move):
+                    self.states[command.job] = State(command.state).value
+            else:
+                deeds.append(command)
+        return deeds
+
+
+def only(deeds: list[Deed], kind: type[Kind]) -> Kind:
+    """The one deed of this kind."""
+    (found,) = (deed for deed in deeds if isinstance(deed, kind))
+    return found
+
+
+def all_of(deeds: list[Deed], kind: type[Kind]) -> list[Kind]:
+    """All deeds of this kind, in order."""
+    return [deed for deed in deeds if isinstance(deed, kind)]
+
+
+def prepared(desk: Desk, number: int) -> commands.Publish:
+    """Bring a picture as far as its publication."""
+    infer = only(desk.answer(only(desk.admit(number), commands.Read)), commands.Infer)
+    return only(desk.answer(only(desk.answer(infer), commands.Finish)), commands.Publish)

@@ -1,0 +1,236 @@
+"""Where outputs lie: every name people can give, distinct, safe and inside the output root."""
+
+import unicodedata
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mattingd.facts import Folder, Place, Recipe
+from mattingd.rules.placing import (
+    LONGEST_NS,
+    NAME_BYTES,
+    QUIET_NS,
+    Drops,
+    folded,
+    naming,
+    next_version,
+    pick,
+    place,
+    safe_component,
+    unknown_tokens,
+)
+
+DATE, DROP = "2026-11-20", "2026-11-20-1"
+LAYOUTS = (
+    "{date}/{folder}/{path}",
+    "{date}/{path}",
+    "{drop}/{folder}_{preset}/{path}",
+    "{folder}-{stem}",
+    "{drop}_{folder}_{preset}_{stem}_{stem}",
+    "{date}",
+    "/../{date}/./{folder}//{path}",
+)
+ALIKE = (
+    "shoe", "Shoe", "SHOE", "shoe_v2", "shoe.jpg", "straße", "strasse", "STRASSE",
+    "caf\u00e9", "cafe\u0301", "CAF\u00c9", "\u212b", "\u00e5", "ﬁ", "fi", "İ", "i̇", ".", "..", "...", "-rf",
+    "--", " ", "a ", "~", "_", ".mattingd-1-0", "new\nline", "new\rline", "x" * 255, "y" * 250, "X" * 255,
+    "ä" * 127, ".hidden", "a.b", "CON", "null\x7f",
+)  # fmt: skip
+SUFFIXES = ("", ".jpg", ".JPG", ".png", ".jpeg", ".tif", ".png.jpg", ".", ".error.txt", "." + "s" * 30)
+
+
+def short(name: bytes) -> bytes:
+    return name[:NAME_BYTES]
+
+
+texts = st.builds(str.__add__, st.sampled_from(ALIKE), st.sampled_from(SUFFIXES)).map(
+    lambda name: short(name.encode())
+)
+raw = st.binary(min_size=1, max_size=NAME_BYTES).map(
+    lambda name: name.replace(b"/", b"_").replace(b"\0", b"_")
+)
+components = texts | raw
+paths = st.lists(components, min_size=1, max_size=3).map(b"/".join)
+folders = st.builds(
+    Folder,
+    id=st.just(1),
+    name=st.sampled_from(["in", "In", "Köln", "x" * 300, "a/b"]),
+    recipe=st.just(Recipe("r")),
+    layout=st.sampled_from(LAYOUTS),
+    preset_name=st.sampled_from(["product", "p" * 200]),
+    extension=st.sampled_from([".png", ".jpg", ".tif", ".webp"]),
+)
+
+
+@dataclass
+class Places:
+    """Who holds which place: what the journal's unique index knows."""
+
+    held: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+    def give(self, folder: Folder, path: bytes) -> Place:
+        """Place new content of a source."""
+
+        def mine(name: str) -> bool | None:
+            holder = self.held.get(name)
+            return None if holder is None else holder == (folder.id, path)
+
+        given = pick(naming(folder, path, DATE, DROP), mine)
+        assert folded(given.path) not in self.held
+        self.held[folded(given.path)] = (folder.id, path)
+        return given
+
+
+def assert_safe(path: str) -> None:
+    path.encode()  # no surrogate is left
+    assert not path.startswith("/")
+    for part in path.split("/"):
+        assert part not in {"", ".", ".."}
+        assert len(part.encode()) <= NAME_BYTES
+        assert not any(unicodedata.category(char) == "Cc" for char in part)
+        assert not part.startswith(".mattingd")
+
+
+@given(folders, st.lists(paths, max_size=25))
+def test_all_outputs_are_distinct_safe_and_inside_the_root(folder: Folder, sources: list[bytes]) -> None:
+    """Not even folded, as Macs and Windows shares compare names; repeated sources are new content."""
+    places = Places()
+    given_places = [places.give(folder, source) for source in sources]
+    assert len({folded(each.path) for each in given_places}) == len(sources)
+    for each in given_places:
+        assert_safe(each.path)
+        assert each.path.endswith(each.extension)
+
+
+@given(folders, paths)
+def test_there_is_room_for_versions_and_notes(folder: Folder, source: bytes) -> None:
+    wish = naming(folder, source, DATE, DROP)
+    for base in (wish.plain, wish.full):
+        assert_safe(place(base, 999, wish.extension).path)
+    assert_safe(wish.note)
+    assert wish.note.endswith(".error.txt")
+    assert "_failed" in wish.note.split("/")
+
+
+@given(folders, paths, paths)
+def test_a_note_is_never_in_the_way_of_an_output(folder: Folder, one: bytes, other: bytes) -> None:
+    assert not naming(folder, one, DATE, DROP).note.endswith(folder.extension)
+    assert place(naming(folder, other, DATE, DROP).plain, 1, folder.extension).path.endswith(folder.extension)
+
+
+@given(folders, paths, st.integers(2, 6))
+def test_new_content_of_a_source_gets_the_next_version(folder: Folder, source: bytes, times: int) -> None:
+    places = Places()
+    given_places = [places.give(folder, source) for _ in range(times)]
+    assert [each.version for each in given_places] == list(range(1, times + 1))
+    assert len({each.base for each in given_places}) == 1
+
+
+@given(components, components)
+@example(b"a\nb.jpg", b"a_b.jpg")
+@example(b"\xff.jpg", b"\xfe.jpg")
+@example(b"x" * 254 + b"1", b"x" * 254 + b"2")
+def test_distinct_names_stay_distinct(one: bytes, other: bytes) -> None:
+    texts = [name.decode("utf-8", "surrogateescape") for name in (one, other)]
+    if one != other and not any("~" in text for text in texts):
+        assert safe_component(texts[0]) != safe_component(texts[1])
+
+
+@given(components)
+def test_a_safe_name_stays_as_it_is(name: bytes) -> None:
+    safe = safe_component(name.decode("utf-8", "surrogateescape"))
+    assert safe_component(safe) == safe
+
+
+FOLDER = Folder(1, "in", Recipe("r"))
+
+
+def given_in_turn(*sources: bytes) -> list[str]:
+    places = Places()
+    return [places.give(FOLDER, source).path.removeprefix("2026-11-20/in/") for source in sources]
+
+
+@pytest.mark.parametrize(
+    ("sources", "outputs"),
+    [
+        ([b"shoe.jpg"], ["shoe.png"]),
+        ([b"shoe.jpg", b"shoe.png"], ["shoe.png", "shoe.png.png"]),
+        ([b"shoe.jpg", b"SHOE.png"], ["shoe.png", "SHOE.png.png"]),
+        ([b"shoe.jpg", b"shoe.jpg", b"shoe.jpg"], ["shoe.png", "shoe_v2.png", "shoe_v3.png"]),
+        ([b"shoe_v2.jpg", b"shoe.jpg", b"shoe.jpg"], ["shoe_v2.png", "shoe.png", "shoe_v3.png"]),
+        ([b"shoe.jpg", b"shoe.png", b"shoe.png"], ["shoe.png", "shoe.png.png", "shoe.png_v2.png"]),
+        ([b"shoe.jpg", b"shoe.png", b"shoe.png.jpg"], ["shoe.png", "shoe.png.png", "shoe.png.jpg.png"]),
+        ([b"x/hat.jpg", b"y/hat.jpg"], ["x/hat.png", "y/hat.png"]),
+        (["caf\u00e9.jpg".encode(), "cafe\u0301.jpg".encode()], ["caf\u00e9.png", "cafe\u0301.jpg.png"]),
+        (["straße.jpg".encode(), b"STRASSE.jpg"], ["straße.png", "STRASSE.jpg.png"]),
+        ([b"-rf.jpg", b".jpg", b"noext"], ["-rf.png", ".jpg.png", "noext.png"]),
+        ([b"a.jpg", b"A.JPG", b"a.JPG"], ["a.png", "A.JPG.png", "a.JPG_v2.png"]),
+    ],
+)
+def test_names_as_people_meet_them(sources: list[bytes], outputs: list[str]) -> None:
+    assert given_in_turn(*sources) == outputs
+
+
+def test_a_place_that_a_foreign_file_holds_gives_the_next_version() -> None:
+    taken = place("shoe", 1, ".png")
+    held = {"shoe_v2.png", "shoe_v3.png"}
+    assert next_version(taken, held.__contains__).path == "shoe_v4.png"
+
+
+def test_tokens_that_nobody_can_fill_in() -> None:
+    assert unknown_tokens("{date}/{folder}/{path}/{drop}/{stem}/{preset}") == ()
+    assert unknown_tokens("{date}/{customer}/{Path}") == ("customer", "Path")
+
+
+# --- drops and dates ---
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2), st.integers(0, 2 * QUIET_NS), st.booleans()), min_size=1, max_size=40
+    )
+)
+def test_a_drop_closes_when_it_was_quiet_or_grew_old(files: list[tuple[int, int, bool]]) -> None:
+    drops, now, day = Drops(), 0, 20
+    last: dict[int, tuple[str, int, int]] = {}
+    names: dict[int, list[str]] = {}
+    for folder, pause, midnight in files:
+        now, day = now + pause, day + midnight
+        drop = drops.join(folder, f"2026-11-{day}", now)
+        before = last.get(folder)
+        goes_on = before is not None and now < before[1] + QUIET_NS and now < before[2] + LONGEST_NS
+        if goes_on:
+            assert before is not None
+            assert drop.name == before[0]
+        else:
+            assert drop.name not in names.setdefault(folder, [])
+            assert drop.date == f"2026-11-{day}"
+            names[folder].append(drop.name)
+        last[folder] = (drop.name, now, drop.opened)
+
+
+def test_a_drop_over_midnight_keeps_its_date() -> None:
+    drops = Drops()
+    first = drops.join(1, "2026-11-20", 0)
+    assert drops.join(1, "2026-11-21", QUIET_NS - 1) is first
+    assert first.date == "2026-11-20"
+    later = drops.join(1, "2026-11-21", 2 * QUIET_NS)
+    assert (later.date, later.name) == ("2026-11-21", "2026-11-21-1")
+
+
+def test_a_drop_ends_after_six_hours_however_busy_it_is() -> None:
+    drops, now = Drops(), 0
+    first = drops.join(1, "2026-11-20", now)
+    while now < LONGEST_NS:
+        assert drops.join(1, "2026-11-20", now) is first
+        now += QUIET_NS - 1
+    assert drops.join(1, "2026-11-20", LONGEST_NS).name == "2026-11-20-2"
+
+
+def test_the_count_goes_on_after_a_restart() -> None:
+    drops = Drops()
+    drops.seed(1, "2026-11-20", 4)
+    assert drops.join(1, "2026-11-20", 0).name == "2026-11-20-5"
+    assert drops.join(2, "2026-11-20", 0).name == "2026-11-20-1"
