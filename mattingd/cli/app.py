@@ -12,7 +12,7 @@ from mattingd.cli.ending import run_verb
 app = typer.Typer(
     name="mattingd",
     help="Drop pictures into a folder; their cut-outs appear in dated folders.",
-    epilog="First steps: init, check, run. Once, without a daemon: process PICTURES -o OUT.",
+    epilog="First steps: init, check, run. Without a daemon: process PICTURES -o OUT.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mattingd import clock
-from mattingd.checkpoint import Record, reading
+from mattingd.checkpoint import JournalError, Record, reading
 from mattingd.cli.ending import CommandError
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
@@ -119,9 +119,8 @@ def wait(console: Console, folder: Path, hot_folder: Path, expected: int) -> lis
 
 def _ended(folder: Path, root: bytes, hot_folder: Path) -> list[Record]:
     journal = folder / "state" / JOURNAL
-    if not journal.exists():
-        return []
-    with reading(journal) as ledger:
+    newest: list[list[Record]] = []
+    with contextlib.suppress(JournalError), reading(journal) as ledger:  # there is none at first
         newest = [
             ledger.records_of(root, os.fsencode(path.name))[:1] for path in sorted(hot_folder.iterdir())
         ]

@@ -4,10 +4,14 @@ import sys
 
 from rich.console import Console
 
+WIDE = 1000
+"""Columns of what is no terminal: nothing is folded there."""
+
 
 def console_for(*, error: bool = False) -> Console:
     """Standard output (or error) without automatic colouring of numbers and paths."""
-    return Console(file=sys.stderr if error else sys.stdout, highlight=False)
+    stream = sys.stderr if error else sys.stdout
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,215 @@
+"""`process`: once over given pictures. Its summary, its exit codes, and that the same command goes on."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import hostile
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Say, on_terminal, pictures, run, started
+from tests.daemon.harness.site import wait_until
+
+
+def outputs(folder: Path) -> dict[str, int]:
+    """Every file below the output that is not the journal's, and its inode."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".mattingd" not in path.parts)
+    return {str(path.relative_to(folder)): path.stat().st_ino for path in files}
+
+
+def made(folder: Path) -> int:
+    return len(list(folder.glob("*.png")))
+
+
+def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
+    """The whole story of a folder, told on a terminal first."""
+    pictures(tmp_path / "in", 6)
+    pictures(tmp_path / "in" / "sub", 1)
+    (tmp_path / "in" / "empty.png").touch()
+    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    code, screen = on_terminal("process", "in", "-o", "out", cwd=tmp_path)
+    assert code == 1
+    assert "loading the model" in screen
+    assert "cutting out" in screen
+    *_, failed, ignored, summary, notes = screen.replace("\x1b[0m", "").rstrip().splitlines()
+    assert failed.endswith("empty.png: the file is empty; copy it again")
+    assert "notes.txt: this is not a picture" in ignored
+    assert "7 done, 1 failed, 1 ignored in " in summary
+    assert summary.endswith("pictures/s). Cut-outs: out")
+    assert notes == "Why each one failed, and what to do: out/_failed"
+    first = outputs(tmp_path / "out")
+    assert set(first) == {*(f"p{n:02}.png" for n in range(6)), "sub/p00.png", "_failed/empty.png.error.txt"}
+
+    again = run("process", "in", "-o", "out", "--json", cwd=tmp_path)
+    assert (again.code, again.err) == (1, "")
+    assert (again.json["done"], again.json["before"], again.json["left"]) == (0, 7, 0)
+    assert again.json["failed"] == [
+        {
+            "file": "empty.png",
+            "reason": "the file is empty; copy it again",
+            "note": "out/_failed/empty.png.error.txt",
+        }
+    ]
+
+    (tmp_path / "in" / "empty.png").write_bytes(hostile.encoded("PNG"))
+    mended = run("process", "in", "-o", "out", cwd=tmp_path)
+    assert (mended.code, mended.err) == (0, "")
+    assert mended.out.startswith("1 done, 7 done before in ")
+    assert {**first, "empty.png": 0}.keys() - {"_failed/empty.png.error.txt"} == outputs(
+        tmp_path / "out"
+    ).keys()
+
+    other = run("process", "in/p00.png", "-o", "out", "--background", "#438edb", cwd=tmp_path)
+    assert other.code == 0
+    last = outputs(tmp_path / "out")
+    assert last.keys() - first.keys() == {"empty.png", "p00_v2.png"}
+    assert all(last[name] == inode for name, inode in first.items() if name in last), (
+        "nothing was overwritten"
+    )
+    with Image.open(tmp_path / "out" / "p00_v2.png") as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (0x43, 0x8E, 0xDB)
+
+
+def test_all_failed_is_a_code_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    answer = run("process", "empty.png", "-o", "out", cwd=tmp_path)
+    assert answer.code == 3
+    assert answer.out.splitlines() == [
+        "failed  empty.png: the file is empty; copy it again",
+        "1 failed. Cut-outs: out",
+        "Why each one failed, and what to do: out/_failed",
+    ]
+    assert answer.err == ""
+
+
+def test_nothing_to_do_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / ".DS_Store").touch()
+    answer = run("process", "in", "-o", "out", cwd=tmp_path)
+    assert (answer.code, answer.out, answer.err) == (0, "There is no picture to process.\n", "")
+
+
+def test_files_and_folders_of_the_same_names_are_kept_apart(tmp_path: Path) -> None:
+    for folder in ("a/in", "b/in", "c/in-2"):
+        pictures(tmp_path / folder, 1)
+    pictures(tmp_path / "c", 2)
+    (tmp_path / "c" / "p00.jpg").write_bytes(hostile.encoded())
+    (tmp_path / "c" / "link.png").symlink_to("in-2/p00.png")
+    names = ["a/in", "b/in", "c/in-2", "c/p00.jpg", "c/p00.png", "c/link.png"]
+    answer = run("process", *names, "-o", "out", "--quiet", cwd=tmp_path)
+    assert (answer.code, answer.err) == (0, "")
+    made = set(outputs(tmp_path / "out"))
+    assert {name for name in made if not name.startswith("c/")} == {
+        "in/p00.png",
+        "in-2/p00.png",
+        "in-2-2/p00.png",
+    }
+    (other,) = made - {"in/p00.png", "in-2/p00.png", "in-2-2/p00.png", "c/p00.png"}
+    assert other in {"c/p00.png.png", "c/p00.jpg.png"}, "whoever came second keeps its own ending"
+
+
+def test_an_interrupted_run_goes_on_by_the_same_command(tmp_path: Path, plan: Callable[..., str]) -> None:
+    """Ctrl-C finishes what is in work; SIGKILL nothing. Either way every picture is done once in the end."""
+    sources = pictures(tmp_path / "in", 40)
+    command = ("process", "in", "-o", "out")
+    with started(*command, cwd=tmp_path, MATTINGD_TEST_PLAN=plan(delay_ms=60)) as process:
+        wait_until(lambda: made(tmp_path / "out") > 3, "some were done")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out.splitlines()[-1] == "The same command again goes on from here."
+    assert " left in " in out
+    assert err == ""
+    before = made(tmp_path / "out")
+    with started(*command, cwd=tmp_path, MATTINGD_TEST_PLAN=plan(delay_ms=60)) as process:
+        wait_until(lambda: made(tmp_path / "out") > before, "more were done")
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+    assert made(tmp_path / "out") < len(sources)
+    answer = run("process", "in", "-o", "out", "--json", cwd=tmp_path)
+    assert answer.code == 0
+    assert answer.json["done"] + answer.json["before"] == len(sources)
+    assert answer.json["before"] > 0
+    assert set(outputs(tmp_path / "out")) == {path.name for path in sources}
+    for path in (tmp_path / "out").glob("*.png"):
+        with Image.open(path) as image:
+            image.load()
+
+
+def test_two_at_once_on_one_output_are_refused(tmp_path: Path, plan: Callable[..., str]) -> None:
+    pictures(tmp_path / "in", 4)
+    slow = plan(delay_ms=10_000)
+    with started("process", "in", "-o", "out", cwd=tmp_path, MATTINGD_TEST_PLAN=slow) as first:
+        wait_until((tmp_path / "out" / ".mattingd" / "checkpoint.db").exists, "the first one had begun")
+        second = run("process", "in", "-o", "out", cwd=tmp_path)
+    assert second.code == 75
+    assert f"another mattingd (process {first.pid}) works with" in second.err
+
+
+def test_an_output_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    """It would wait in a daemon; a person at a terminal is told."""
+    pictures(tmp_path / "in", 3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").write_text("a file where a folder is needed")
+    pictures(tmp_path / "in" / "sub", 1)
+    answer = run("process", "in", "-o", "out", cwd=tmp_path)
+    assert answer.code == 1
+    assert "stopped the cut-out cannot be written: " in answer.out
+    assert "3 done, 1 left in " in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gone.png"], "gone.png: there is no such file or folder"),
+        (["in", "gone"], "gone: there is no such file or folder"),
+        (["in/._shoe.png"], "in/._shoe.png: by its name this is a temporary or system file, not a picture"),
+        (["in", "-o", "in/out"], "the output in/out lies inside the input {0}/in: choose one outside of it"),
+        (["in", "-o", "in"], "the output in lies inside the input {0}/in: choose one outside of it"),
+        (["in", "--preset", "prodct"], "--preset: no preset is called 'prodct'; known: "),
+        (["in", "--quality", "101"], "--quality: must be a whole number from 1 to 100, not 101"),
+        (["in", "--format", "jpeg"], "--format: jpeg needs a background, such as "),
+        (["in", "--background", "red"], "--background: must be a colour like "),
+        (["in", "-o", "/proc/nowhere"], "output_dir: '/proc/nowhere' cannot be made in '/proc': "),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(
+    say: Say, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    pictures(tmp_path / "in", 1)
+    (tmp_path / "in" / "._shoe.png").touch()
+    rest = [] if "-o" in arguments else ["-o", "out"]
+    answer = say("process", *arguments, *rest)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"mattingd: {said.format(tmp_path)}")
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_text_are_printed_all_the_same(tmp_path: Path) -> None:
+    name = os.fsdecode(b"bad-\xff\x1b[31m.png")
+    (tmp_path / name).touch()
+    answer = run(
+        "process", name, "-o", os.fsdecode(b"out-\xff"), cwd=tmp_path, PYTHONIOENCODING="utf-8:strict"
+    )
+    assert answer.code == 3
+    assert "failed  bad-\\xff\\x1b[31m.png: the file is empty; copy it again" in answer.out
+    assert "Cut-outs: out-" in answer.out
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.model
+def test_with_the_real_model(tmp_path: Path) -> None:
+    from skimage import data  # noqa: PLC0415 - only here
+
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.jpg", quality=95)
+    answer = run("process", "astronaut.jpg", "-o", "out", cwd=tmp_path, MATTINGD_TEST_ENGINE="0")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("1 done in ")
+    with Image.open(tmp_path / "out" / "astronaut.png") as image:
+        alpha = np.asarray(image.getchannel("A"))
+    assert alpha[120, 220] > 250, "her face"
+    assert 0.2 < (alpha > 128).mean() < 0.8

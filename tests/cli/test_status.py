@@ -1,0 +1,158 @@
+"""`status`: of a running daemon, without one, and of a picture in every state it can be in."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import hostile
+import pytest
+
+from tests.cli.conftest import Answer, Say, here, pictures
+from tests.daemon.harness.site import Site, wait_until
+
+MakeSite = Callable[..., Site]
+
+
+IN_WORK = {
+    "being read",
+    "before the model",
+    "at the model",
+    "before finishing",
+    "being finished",
+    "being published",
+}
+
+
+def status(site: Site, *arguments: object) -> Answer:
+    return here("status", *arguments, "--config", site.config)
+
+
+def first_lines(site: Site, *files: Path) -> list[str]:
+    """What is said first of each file."""
+    answers = [status(site, file) for file in files]
+    assert {answer.code for answer in answers} == {0}
+    return [answer.out.splitlines()[0] for answer in answers]
+
+
+def wait_for_line(site: Site, file: Path, pattern: str) -> str:
+    wait_until(lambda: bool(re.match(pattern, first_lines(site, file)[0])), f"{file.name} is {pattern}")
+    return first_lines(site, file)[0]
+
+
+@pytest.fixture
+def slow(make_site: MakeSite, plan: Callable[..., str], say: Say) -> Site:
+    """A site whose running daemon takes its time over everything."""
+    site = make_site(watch={"settle_seconds": 1, "truncated_minutes": 5})
+    site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=700)})
+    return site
+
+
+def test_where_a_picture_is_on_its_way(slow: Site) -> None:
+    hot = slow.hot[0]
+    queue = pictures(hot / "many", 30)
+    seen = wait_for_line(slow, queue[-1], "settling")
+    assert re.fullmatch(r"settling: still settling \(next look in \d\.\d s\)", seen)
+    wait_for_line(slow, queue[-1], "queued|being|before|at|done")
+    told = first_lines(slow, *queue)
+    numbers = [int(found[1]) for line in told if (found := re.fullmatch(r"queued, (\d+) pictures .+", line))]
+    assert len(numbers) > 3, told
+    assert {line for line in told if not line.startswith(("queued", "done"))} <= IN_WORK
+    wait_for_line(slow, queue[0], "done")
+    done = status(slow, queue[0]).out.splitlines()
+    assert done[1] == f"  {slow.out}/{slow.records(queue[0])[0].outputs[0]}"
+    assert slow.result_of(queue[0]).exists()
+
+
+def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
+    hot = slow.hot[0]
+    cut, link = hot / "cut.png", hot / "link.jpg"
+    cut.write_bytes(hostile.cut_off("PNG"))
+    link.symlink_to("nowhere")
+    told = wait_for_line(slow, cut, "settling: the end")
+    assert re.fullmatch(r"settling: the end marker is missing \(next look in [\d.]+ s\)", told)
+    assert first_lines(slow, link)[0].endswith(": it is a symbolic link, and links are not followed")
+    assert first_lines(slow, hot / "nobody.jpg") == ["not seen yet"]
+    outside = status(slow, "/etc/hostname")
+    assert outside.code == 2
+    assert outside.err == "mattingd: /etc/hostname lies in no hot folder of this configuration\n"
+
+
+def test_what_a_running_daemon_is_doing(slow: Site) -> None:
+    queue = pictures(slow.hot[0] / "many", 12)
+    wait_for_line(slow, queue[0], "done")
+    told = status(slow)
+    assert told.code == 0
+    assert told.out.startswith("THE TEST ENGINE IS IN USE")
+    for pattern in (
+        r"^state +running for \d+ s, process \d+, version \d+\.\d+\.\d+$",
+        r"^engine +counting on cpu, numpy, fp32, batches of 4$",
+        r"^pictures +\d+ done, 0 failed, \d+ waiting$",
+        r"^rate +\d+\.\d\d pictures/s(, .+ left)?$",
+        rf"^output +{slow.out}$",
+        rf"^{slow.hot[0]} +transparent +events *$",
+        r"^(at the model|being finished|before .+|being .+) +in/many/p\d\d\.png$",
+    ):
+        assert re.search(pattern, told.out, re.MULTILINE), (pattern, told.out)
+    as_json = status(slow, "--json").json
+    assert as_json["pid"] == slow.processes[-1].pid
+    assert as_json["engine"]["device"] == "cpu"
+    assert as_json["rate"] > 0
+
+
+def test_after_a_crash_it_says_so_and_what_waits(slow: Site) -> None:
+    queue = pictures(slow.hot[0], 12)
+    wait_for_line(slow, queue[0], "done")
+    slow.kill()
+    assert (
+        "not running; it did not end by itself, and takes up its work at the next start" in status(slow).out
+    )
+    waiting = [line for line in first_lines(slow, *queue) if not line.startswith("done")]
+    assert waiting
+    for line in waiting:
+        assert re.fullmatch(r"waiting since \S+(: .+)?; the daemon is not running", line)
+    unknown = slow.hot[0] / "nobody.jpg"
+    assert first_lines(slow, unknown) == ["not seen yet, and the daemon is not running"]
+
+
+@pytest.fixture
+def quiet(make_site: MakeSite, say: Say) -> Site:
+    """A site whose daemon did one picture, failed at one, and ended."""
+    site = make_site()
+    pictures(site.hot[0], 1)
+    (site.hot[0] / "blank.png").write_bytes(hostile.blank())
+    site.start()
+    site.wait_ended(site.hot[0].iterdir())
+    assert site.stop() == 0
+    return site
+
+
+def test_without_a_daemon_the_journal_tells_and_nothing_is_written(quiet: Site) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in quiet.state.iterdir()}
+    told = status(quiet)
+    assert told.code == 0
+    assert re.search(r"^state +not running$", told.out, re.MULTILINE)
+    assert re.search(r"^pictures +1 done, 1 failed, 0 waiting$", told.out, re.MULTILINE)
+    assert "engine" not in told.out
+    failed = status(quiet, quiet.hot[0] / "blank.png")
+    assert re.fullmatch(
+        r"failed at \S+: no subject was found in the picture\n  note: (.+\.error\.txt)\n", failed.out
+    )
+    assert Path(failed.out.rstrip().partition("note: ")[2]).exists()
+    as_json = status(quiet, "--json").json
+    assert as_json["engine"] == {"state": "not running"}
+    assert as_json["clean"] is True
+    assert here("audit", "--config", quiet.config).code == 0
+    assert {path.name: path.stat().st_mtime_ns for path in quiet.state.iterdir()} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can lay a read-only folder over another")
+def test_a_read_only_state_directory_can_be_read(quiet: Site) -> None:
+    subprocess.run(["mount", "--bind", quiet.state, quiet.state], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", quiet.state], check=True)
+        assert "1 done, 1 failed" in status(quiet).out
+        assert here("audit", "--config", quiet.config).code == 0
+    finally:
+        subprocess.run(["umount", "--lazy", quiet.state], check=True)
