@@ -17,6 +17,7 @@ from mattingd.checkpoint.rows import live_rows
 from mattingd.checkpoint.schema import (
     COPIES,
     ENDED,
+    KEEPS_PLACE,
     NOT_CURRENT,
     SCHEMA,
     VERSION,
@@ -210,7 +211,7 @@ class Checkpoint:
             " WHERE id = ?",
             (self._wall(), state not in NOT_CURRENT, job),
         )
-        if state == "done":
+        if state in KEEPS_PLACE:
             self._db.execute("UPDATE outputs SET published = 1, temp = NULL WHERE job = ?", (job,))
         else:
             self._db.execute("UPDATE outputs SET folded = NULL WHERE job = ?", (job,))

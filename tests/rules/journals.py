@@ -1,0 +1,39 @@
+"""Journals for tests: a real file, real placing rules, files admitted and published."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mattingd.checkpoint import Checkpoint, PlacingRules
+from mattingd.commands import Admit, Move, Prepare
+from mattingd.facts import Admitted, Folder, Preset, Recipe, Row, Stamp
+from mattingd.rules import placing
+
+RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+RECIPE = Recipe("as ever", Preset(feather=1.5))
+
+
+def opened(path: Path) -> Checkpoint:
+    return Checkpoint(path, RULES, lambda: "2026-11-20T12:00:00+01:00")
+
+
+def admit_of(name: bytes, stamp: int = 1, *, ignored: str | None = None, recipe: Recipe = RECIPE) -> Admit:
+    folder = Folder(1, "in", recipe)
+    wish = placing.naming(folder, name, "2026-11-20", "2026-11-20-1")
+    return Admit(1, name, Stamp(stamp, stamp), recipe, wish, "2026-11-20-1", 0, ignored)
+
+
+def admitted(journal: Checkpoint, name: bytes, stamp: int = 1) -> Row:
+    (answer,) = journal.apply([admit_of(name, stamp)])
+    assert isinstance(answer, Admitted)
+    return answer.row
+
+
+def publish(journal: Checkpoint, row: Row, content: bytes = b"content") -> None:
+    outputs = tuple(replace(o, temp=".t", sha256=b"hash", size=4) for o in row.outputs)
+    journal.apply([Move(row.job, "ready", sha256=content), Prepare(row.job, outputs)])
+    journal.apply([Move(row.job, "prepared")])
+    journal.apply([Move(row.job, "done", chores=frozenset())])
+
+
+def places(row: Row) -> list[str]:
+    return [output.place.path.removeprefix("2026-11-20/in/") for output in row.outputs]
