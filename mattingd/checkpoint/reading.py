@@ -61,6 +61,8 @@ class Ledger:
             with explained(path):
                 self._db = sqlite3.connect(_address(path), uri=True, isolation_level=None)
                 version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                self._db.close()
         if version == 0:
             raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
         if version != VERSION:

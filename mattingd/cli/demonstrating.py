@@ -9,18 +9,22 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from mattingd import clock
 from mattingd.checkpoint import JournalError, Record, reading
 from mattingd.cli.ending import CommandError
+from mattingd.cli.telling import WORDS
+from mattingd.cli.wording import console_for
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
-from mattingd.facts import ExitCode
+from mattingd.facts import ExitCode, readable
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png")
 """Bundled with scikit-image (public domain and CC0): nothing is downloaded."""
@@ -34,24 +38,23 @@ def demo(folder: Path) -> ExitCode:
     """Do the main job once, visibly; success only if every cut-out is there."""
     photographs = bundled_photographs()
     hot_folder, config = lay_out(folder)
-    console = Console()
-    console.print(f"Hot folder: [bold]{hot_folder}[/]   (mattingd run --config {config})", highlight=False)
-    with daemon(config, folder / "daemon.log"):
+    console = console_for()
+    console.print(f"[dim]hot folder[/]      {escape(str(hot_folder))}", soft_wrap=True)
+    console.print(f"[dim]daemon[/]          mattingd run --config {escape(str(config))}", soft_wrap=True)
+    with daemon(config, folder / "daemon.log") as process:
         for photograph in photographs:
             shutil.copy(photograph, hot_folder)
-        records = wait(console, folder, hot_folder, len(photographs))
+        records = wait(console, process, folder, len(photographs))
     made = {record.path: folder / "out" / record.outputs[0] for record in records if record.outputs}
     for record in records:
         place = made.get(record.path, record.reason)
-        console.print(
-            f"{record.path.decode():<15} {record.state:<8} {place}", highlight=False, soft_wrap=True
-        )
+        console.print(f"{readable(record.path):<15} {record.state}: {place}", markup=False, soft_wrap=True)
     if made:
         from mattingd.cli.sheet import contact_sheet  # noqa: PLC0415 - cv2 only for who needs it
 
         pairs = [(hot_folder / os.fsdecode(path), cut_out) for path, cut_out in sorted(made.items())]
         sheet = contact_sheet(pairs, folder / "contact-sheet.png")
-        console.print(f"Before and after: [bold]{sheet}[/]", highlight=False, soft_wrap=True)
+        console.print(f"Before and after: [bold]{escape(str(sheet))}[/]", soft_wrap=True)
     return ExitCode.OK if len(made) == len(photographs) else ExitCode.FAILED
 
 
@@ -73,6 +76,8 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
     Raises:
         CommandError: the folder holds something else.
     """
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder} is no folder: name another one")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).exists():
             raise CommandError(f"{folder} is not empty and no earlier demo: name another folder")
@@ -85,7 +90,7 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def daemon(config: Path, log: Path) -> Iterator[None]:
+def daemon(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A daemon in a process of its own, as anybody would start it; stopped cleanly afterwards."""
     with log.open("wb") as lines:
         process = subprocess.Popen(
@@ -95,45 +100,47 @@ def daemon(config: Path, log: Path) -> Iterator[None]:
             stdout=lines,
         )
         try:
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=PATIENCE_SECONDS)
 
 
-def wait(console: Console, folder: Path, hot_folder: Path, expected: int) -> list[Record]:
-    """Show how far the daemon is until every photograph came to an end, or patience does."""
+def wait(console: Console, process: "subprocess.Popen[bytes]", folder: Path, expected: int) -> list[Record]:
+    """Show how far the daemon is until every photograph came to an end, or patience does.
+
+    Raises:
+        CommandError: the daemon ended by itself.
+    """
     until = clock.monotonic_ns() + PATIENCE_SECONDS * clock.SECOND
-    root = os.fsencode(os.path.realpath(hot_folder))
     records: list[Record] = []
     with Live(console=console, refresh_per_second=5, transient=True) as live:
         while clock.monotonic_ns() < until:
+            if process.poll() is not None:
+                raise CommandError(f"the daemon ended by itself: see {folder / 'daemon.log'}")
             with contextlib.suppress(NoDaemonError):
                 live.update(_progress(ask(folder / "state", {"verb": "status"}), expected))
-            records = _ended(folder, root, hot_folder)
+            records = _ended(folder)
             if len(records) == expected:
                 break
             clock.sleep(BEAT_SECONDS)
     return records
 
 
-def _ended(folder: Path, root: bytes, hot_folder: Path) -> list[Record]:
-    journal = folder / "state" / JOURNAL
-    newest: list[list[Record]] = []
-    with contextlib.suppress(JournalError), reading(journal) as ledger:  # there is none at first
-        newest = [
-            ledger.records_of(root, os.fsencode(path.name))[:1] for path in sorted(hot_folder.iterdir())
-        ]
-    return [record for found in newest for record in found if record.ended_at]
+def _ended(folder: Path) -> list[Record]:
+    with contextlib.suppress(JournalError), reading(folder / "state" / JOURNAL) as ledger:
+        return [record for state in ("done", "failed") for record in ledger.newest(state, len(PHOTOGRAPHS))]
+    return []  # there is no journal at first
 
 
-def _progress(status: dict, expected: int) -> Table:  # type: ignore[type-arg]
+def _progress(status: dict[str, Any], expected: int) -> Table:
     table = Table.grid(padding=(0, 2))
-    counts = status["counts"]
-    engine = status["engine"]
+    table.add_column(min_width=14, style="dim")
+    table.add_column()
+    engine, ended = status["engine"], status["counts"]["done"] + status["counts"]["failed"]
     running = engine["state"] == "ready"
     table.add_row("engine", f"{engine['model']} on {engine['device']}" if running else engine["state"])
-    table.add_row("done", f"{counts['done']} of {expected}")
+    table.add_row("done", f"{ended} of {expected}")
     for picture in status["in_work"]:
-        table.add_row("", f"{picture['file']}: {picture['state']}")
+        table.add_row("", f"{picture['file']}: {WORDS[picture['state']]}")
     return table

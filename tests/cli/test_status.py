@@ -102,7 +102,7 @@ def test_what_a_running_daemon_is_doing(slow: Site) -> None:
 
 
 def test_after_a_crash_it_says_so_and_what_waits(slow: Site) -> None:
-    queue = pictures(slow.hot[0], 12)
+    queue = pictures(slow.hot[0], 60)
     wait_for_line(slow, queue[0], "done")
     slow.kill()
     assert (

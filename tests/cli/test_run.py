@@ -1,0 +1,133 @@
+"""`run`: what a terminal shows, and what a service manager and a second signal get."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from mattingd import control
+from tests.cli.conftest import environment, pictures
+from tests.daemon.harness.site import Site, wait_until
+
+MakeSite = Callable[..., Site]
+
+
+def test_on_a_terminal_lines_are_for_people(make_site: MakeSite) -> None:
+    site = make_site(log={"format": "auto"})
+    paths = pictures(site.hot[0], 2)
+    (site.hot[0] / "empty.jpg").touch()
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mattingd", "run", "--config", str(site.config)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment()) as process:
+        os.close(theirs)
+        site.wait_ended(paths)
+        process.send_signal(signal.SIGINT)
+        shown = bytearray()
+        with suppress(OSError):
+            while data := os.read(ours, 65536):
+                shown += data
+        os.close(ours)
+    assert process.returncode == 0
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in shown.decode().splitlines()]
+    assert {line[:8].count(":") for line in lines} == {2}
+    words = [line[10:21].rstrip() for line in lines]
+    assert words[:2] == ["starting", "test engine"]
+    assert words[-2:] == ["stopping", "ended"]
+    assert sorted(words[2:-2]) == ["done", "done", "ready"] + (["failed"] if "failed" in words else [])
+    assert any(re.fullmatch(r"[\d:]+  done       in/p00\.png  #\d", line) for line in lines)
+
+
+def test_under_a_pipe_every_line_is_json(make_site: MakeSite) -> None:
+    site = make_site(log={"format": "auto"})
+    paths = pictures(site.hot[0], 3)
+    site.start()
+    site.wait_ended(paths)
+    assert site.stop() == 0
+    lines = [json.loads(line) for line in site.log.read_text().splitlines()]
+    assert {"timestamp", "level", "event"} <= set.intersection(*(set(line) for line in lines))
+    assert [line["event"] for line in lines].count("done") == 3
+
+
+def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> None:
+    """READY comes after the model was loaded, warmed up and tested, and STOPPING at the end."""
+    site = make_site()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(site.root / "notify"))
+        manager.settimeout(30)
+        process = site.start(environment={"NOTIFY_SOCKET": str(site.root / "notify")}, ready=False)
+        first = manager.recv(4096).decode()
+        assert first.splitlines()[0] == "READY=1"
+        assert site.events("ready"), "not before the engine is"
+        process.terminate()
+        assert "STOPPING=1" in manager.recv(4096).decode()
+        assert process.wait(30) == 0
+
+
+def test_the_first_signal_finishes_what_is_in_work_and_the_second_ends_at_once(
+    make_site: MakeSite, plan: Callable[..., str]
+) -> None:
+    site = make_site()
+    process = site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=500)})
+    pictures(site.hot[0], 30)
+    wait_until(lambda: site.status()["counts"]["done"] > 0, "work had begun")
+    process.terminate()
+    assert process.wait(30) == 0
+    counts = states(site)
+    assert counts.keys() <= {"done", "queued"}, "nothing was left halfway"
+    assert counts["queued"] > 0
+
+    process = site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=20_000)})
+    wait_until(lambda: len(site.status()["in_work"]) > 2, "work had begun")
+    process.terminate()
+    wait_until(lambda: site.status()["stopping"], "it was stopping")
+    process.terminate()
+    assert process.wait(5) == 0
+    assert states(site)["done"] == counts["done"]
+
+    site.start()
+    site.wait_ended(site.hot[0].iterdir())
+    assert states(site) == {"done": 30}
+    assert site.audit()["gaps"] == []
+    with site.journal() as ledger:
+        assert all(record.state == "done" for record in ledger.all()), "an interruption blames no picture"
+    assert site.stop() == 0
+
+
+def states(site: Site) -> dict[str, int]:
+    with site.journal() as ledger:
+        return ledger.states()
+
+
+def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:
+    site = make_site()
+    process = site.start()
+
+    def raw(text: bytes) -> Any:
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(15)
+            peer.connect(str(site.state / control.SOCKET))
+            peer.sendall(text)
+            answer = peer.makefile("rb").readline()
+        return json.loads(answer) if answer else None
+
+    assert raw(b"[]\n") == {"error": "it does not know that question"}
+    assert raw(b'{"verb": {}}\n') == {"error": "it does not know that question"}
+    assert raw(b'{"verb": "where"}\n') == {"error": "it was not told which file"}
+    assert raw(b'{"verb": "where", "root": 1, "path": "zz"}\n') == {"error": "it was not told which file"}
+    assert raw(b"no json\n") is None
+    assert raw(b"[" * 100_000 + b"\n") is None
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(site.state / control.SOCKET))
+        assert site.status()["pid"] == process.pid, "somebody who says nothing holds up nobody for long"
+    assert (site.state / control.SOCKET).stat().st_mode & 0o777 == 0o660
+    assert process.poll() is None
+    assert "Traceback" not in site.log_tail()
+    assert site.stop() == 0
+    assert not (site.state / control.SOCKET).exists()
