@@ -16,8 +16,8 @@ from mattingd.answers import count
 from mattingd.checkpoint import Ledger, Made
 from mattingd.config import Settings
 from mattingd.disk import TEMP_PREFIX
-from mattingd.facts import readable
 from mattingd.imaging.structure import junk
+from mattingd.values import readable
 
 
 @dataclass(slots=True)

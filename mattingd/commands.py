@@ -5,7 +5,7 @@ Writes go to the journal, all of a turn in one transaction; only then are the de
 
 from dataclasses import dataclass
 
-from mattingd.facts import Chore, ExitCode, Naming, Output, PictureLimits, Preset, Recipe, Stamp
+from mattingd.values import Chore, ExitCode, Naming, Output, PictureLimits, Preset, Recipe, Stamp
 
 # --- commands to the journal: one transaction a turn, before any deed ---
 

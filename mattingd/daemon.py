@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mattingd import clock, commands, facts
+from mattingd import clock, commands, facts, values
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.children import Message
 from mattingd.config import HotFolder, Settings
@@ -160,15 +160,15 @@ class Daemon:
             self.journal.folder_id(os.fsencode(folder.path)): folder for folder in self.settings.hot_folders
         }
 
-    def _rules_folders(self) -> dict[int, facts.Folder]:
+    def _rules_folders(self) -> dict[int, values.Folder]:
         return {
-            number: facts.Folder(
+            number: values.Folder(
                 id=number,
                 name=folder.name,
-                recipe=facts.Recipe(folder.recipe_hash, folder.recipe),
+                recipe=values.Recipe(folder.recipe_hash, folder.recipe),
                 layout=self.settings.layout,
                 preset_name=folder.preset,
-                extension=facts.EXTENSIONS[folder.recipe.format],
+                extension=values.EXTENSIONS[folder.recipe.format],
             )
             for number, folder in self.folders.items()
         }

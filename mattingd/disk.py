@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mattingd.facts import Stamp
+from mattingd.values import Stamp
 
 TEMP_PREFIX = ".mattingd-"
 """All our temp names begin so; watchers and scanners ignore them."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
-from mattingd.facts import Preset
+from mattingd.values import Preset
 
 DEFAULT = "transparent"
 """The preset of a hot folder that names none: the matte exactly as the model made it, as PNG."""

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mattingd import facts
+from mattingd import facts, values
 from mattingd.child import model_spec
 from mattingd.children import Child, Message, how_it_ended
 from mattingd.commands import Bench, Deed, EngineOrder
@@ -90,7 +90,7 @@ class Staff:
             roots=self._roots,
             output_root=str(self._settings.output_dir),
             instance=self._instance,
-            limits=facts.PictureLimits(limits.max_megapixels, limits.max_megabytes),
+            limits=values.PictureLimits(limits.max_megapixels, limits.max_megabytes),
             side=spec.side,
             multiple=spec.multiple,
         )

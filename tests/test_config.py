@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mattingd import config
 from mattingd.config.shapes import Common
-from mattingd.facts import Preset
 from mattingd.presets import BUILT_IN, recipe_hash
+from mattingd.values import Preset
 
 BASE = """\
 output_dir: /srv/out

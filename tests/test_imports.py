@@ -15,18 +15,19 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mattingd"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-WORDS = {"facts", "commands"}
+WORDS = {"values", "facts", "commands"}
 """The vocabulary: frozen values, known to almost everybody."""
 
 JOINERS = {"", "__main__", "cli", "daemon", "staff", "sizing", "child", "answers", "auditing"}
 """They put the rooms together, and so may import anything. The first is the package's own face."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "facts": set(),
-    "commands": {"facts"},
+    "values": set(),
+    "facts": {"values"},
+    "commands": {"values"},
     "clock": set(),
     "mounts": set(),
-    "presets": {"facts"},
+    "presets": {"values"},
     "disk": WORDS,
     "children": WORDS | {"clock"},
     "config": WORDS | {"presets", "mounts", "rules.settling", "rules.lifecycle", "rules.placing"},
@@ -44,9 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The shell: no stage knows another stage, or a rule.
     "stages": WORDS | {"imaging", "clock", "mounts", "disk"},
     "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
-    "imaging": {"facts"},
-    "engine": {"facts", "clock"},
-    "training": {"facts", "clock", "imaging", "engine"},
+    "imaging": {"values"},
+    "engine": {"values", "clock"},
+    "training": {"values", "clock", "imaging", "engine"},
 }
 """Room -> the rooms it may import. The nearest entry counts: ``rules.work`` goes before ``rules``."""
 

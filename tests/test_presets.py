@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.facts import Preset
 from mattingd.presets import BUILT_IN, DEFAULT, named, recipe_hash
+from mattingd.values import Preset
 
 
 def test_the_five_presets_are_what_their_sources_say() -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from mattingd.checkpoint.rows import Past, history, outputs_of, past_of
 from mattingd.commands import Admit, NextVersion
-from mattingd.facts import Admitted, Known, Naming, Output, Place, Placed, Recipe, Row, Stamp
+from mattingd.facts import Admitted, Known, Placed
+from mattingd.values import Naming, Output, Place, Recipe, Row, Stamp
 
 
 class PlacingRules(NamedTuple):

@@ -28,7 +28,8 @@ from mattingd.checkpoint.schema import (
     newer,
 )
 from mattingd.commands import Admit, Move, NextVersion, Prepare, Vanished, Write
-from mattingd.facts import Fact, Row
+from mattingd.facts import Fact
+from mattingd.values import Row
 
 _MOVE = (
     "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from mattingd.checkpoint.schema import JOB_COLUMNS
-from mattingd.facts import Chore, Last, Output, Place, Preset, Recipe, Row, Stamp
+from mattingd.values import Chore, Last, Output, Place, Preset, Recipe, Row, Stamp
 
 RESULTS: Final = frozenset({"done", "unchanged"})
 """States whose content and recipe a later job of the same source is compared with."""

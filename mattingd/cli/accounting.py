@@ -14,7 +14,7 @@ from mattingd.cli.wording import console_for
 from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
-from mattingd.facts import ExitCode
+from mattingd.values import ExitCode
 
 BEATS = 50
 BEAT_SECONDS = 0.1

@@ -24,7 +24,7 @@ from mattingd.cli.wording import console_for
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
-from mattingd.facts import ExitCode, readable
+from mattingd.values import ExitCode, readable
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png")
 """Bundled with scikit-image (public domain and CC0): nothing is downloaded."""

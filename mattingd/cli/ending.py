@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mattingd.facts import ExitCode
+from mattingd.values import ExitCode
 
 
 class CommandError(Exception):

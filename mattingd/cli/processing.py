@@ -17,11 +17,11 @@ from mattingd.config import Engine, HotFolder, Limits, Settings, Watch, problems
 from mattingd.config.recipes import folder_recipe
 from mattingd.config.shapes import FolderEntry
 from mattingd.daemon import Daemon, Mode
-from mattingd.facts import ExitCode, Preset
 from mattingd.presets import BUILT_IN, recipe_hash
 from mattingd.reports import Names
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.service import on_signals
+from mattingd.values import ExitCode, Preset
 
 STATE = ".mattingd"
 """Where, in the output folder, a run keeps its journal: the same command again goes on with it."""

@@ -10,9 +10,9 @@ from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.log_lines import configure_log
 from mattingd.config import load, problems_on_disk
 from mattingd.daemon import Daemon
-from mattingd.facts import ExitCode
 from mattingd.reports import LogReporter, Names, Tally
 from mattingd.service import on_signals
+from mattingd.values import ExitCode
 
 
 def run(config: Path | None) -> ExitCode:

@@ -15,7 +15,7 @@ from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.wording import console_for, duration
 from mattingd.config import ConfigError, HotFolder, Settings, init_text, load, parse, problems_on_disk
 from mattingd.daemon import JOURNAL
-from mattingd.facts import ExitCode
+from mattingd.values import ExitCode
 
 SECONDS_A_PICTURE = 0.5
 """A guess for the estimate of the first run: a 12-megapixel photograph on two cores."""

@@ -16,7 +16,7 @@ from mattingd.cli.wording import console_for, duration
 from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
-from mattingd.facts import ExitCode
+from mattingd.values import ExitCode
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
 WORDS = {

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from mattingd.config.checking import STRICT, Shape
 from mattingd.config.shapes import FolderEntry
 from mattingd.config.wording import Loc, Problem, known, shown
-from mattingd.facts import Preset
 from mattingd.presets import BUILT_IN, DEFAULT
+from mattingd.values import Preset
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""

@@ -15,8 +15,8 @@ from typing import Any
 from mattingd.config.document import read
 from mattingd.config.shapes import Document, FolderEntry
 from mattingd.config.wording import allowed, declared, is_block, required_of
-from mattingd.facts import Preset
 from mattingd.presets import BUILT_IN, DEFAULT
+from mattingd.values import Preset
 
 _HEAD = """\
 # Every setting of mattingd with its default. Needed are output_dir, state_dir and one hot folder's path.

@@ -18,11 +18,11 @@ from annotated_types import Ge, Gt, MinLen, doc
 from pydantic import AfterValidator
 
 from mattingd.config.wording import known
-from mattingd.facts import PictureLimits, Preset
 from mattingd.presets import DEFAULT
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.placing import TOKENS
 from mattingd.rules.settling import SettlePolicy
+from mattingd.values import PictureLimits, Preset
 
 _LONGEST_NAME = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')

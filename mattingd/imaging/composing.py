@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from PIL import ImageCms, ImageColor
 
-from mattingd.facts import Preset
 from mattingd.imaging import colour, foreground
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import UInt8, as_uint8, tiles_of
+from mattingd.values import Preset
 
 _WHOLE = 255
 _OPAQUE = np.array([255])

@@ -10,8 +10,8 @@ from math import log, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from mattingd.facts import Fit
 from mattingd.imaging.sampling import shrink
+from mattingd.values import Fit
 
 ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9, 2.4)
 """The aspects there are buckets for, each lying and standing: square, 4:3, 3:2, 16:9 and panoramas."""

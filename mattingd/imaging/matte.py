@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mattingd.facts import Preset
 from mattingd.imaging.sampling import as_uint8
+from mattingd.values import Preset
 
 _REFERENCE_SIDE = 1024
 """Erosion and feather are told in pixels of a picture whose long side is this."""

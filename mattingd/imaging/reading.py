@@ -17,10 +17,10 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from mattingd.facts import PictureLimits
 from mattingd.imaging import containers, jpeg, metadata, pixels, png
 from mattingd.imaging.errors import Kind, PictureError, corrupt, truncated, unsupported
 from mattingd.imaging.structure import HEAD, NAMES, READABLE, sniff, trailing_zeros
+from mattingd.values import PictureLimits
 
 __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 

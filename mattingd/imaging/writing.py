@@ -8,11 +8,11 @@ import warnings
 
 from PIL import Image
 
-from mattingd.facts import OutputFormat, Preset
 from mattingd.imaging import containers, jpeg, metadata, png
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
 from mattingd.imaging.structure import sniff
+from mattingd.values import OutputFormat, Preset
 
 EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
 

@@ -18,7 +18,7 @@ from mattingd.commands import (
     StartWorker,
     Stop,
 )
-from mattingd.facts import ExitCode, Fact, Fault, Folder, Row
+from mattingd.facts import Fact
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.crew import DEATHS, START_NS, Crew, restart_delay_ns
 from mattingd.rules.dispatching import Dispatcher
@@ -26,6 +26,7 @@ from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.work import SECOND, Policy, Work
+from mattingd.values import ExitCode, Fault, Folder, Row
 
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""

@@ -5,11 +5,11 @@ memory leaves it first. A suspect runs with nothing else in flight.
 """
 
 from mattingd.commands import DoChore, Finish, Publish, Read
-from mattingd.facts import Chore
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.crew import Crew, Hand
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.work import MEGAPIXEL, Work
+from mattingd.values import Chore
 
 
 class Dispatcher:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from mattingd import facts
 from mattingd.commands import DropMatte, Infer, KillEngine, StartEngine
-from mattingd.facts import ExitCode, InferFault
+from mattingd.facts import InferFault
 from mattingd.rules.batching import Batch, EngineQueue, Ready, Run, SleepUntil
 from mattingd.rules.crew import DEATHS, Crew, restart_delay_ns
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.work import SECOND, Work
+from mattingd.values import ExitCode
 
 START_NS = 900 * SECOND
 """The longest time for loading, warming up and testing the engine."""

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mattingd.commands import Admit, LookAt, Vanished
-from mattingd.facts import Admitted, Folder, Known, Look, Looked
+from mattingd.facts import Admitted, Known, Look, Looked
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.placing import Drops, naming
 from mattingd.rules.settling import Key, Settler
 from mattingd.rules.work import Work
+from mattingd.values import Folder
 
 WAITING = frozenset({State.QUEUED, State.HELD})
 """Nobody has read the picture yet: a change of the file replaces the job."""

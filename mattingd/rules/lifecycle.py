@@ -10,7 +10,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-from mattingd.facts import Fit, Last, Output, Recipe, Row, Stamp
+from mattingd.values import Fit, Last, Output, Recipe, Row, Stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
-from mattingd.facts import Folder, Naming, Place
+from mattingd.values import Folder, Naming, Place
 
 SECOND = 1_000_000_000
 TOKENS = ("date", "drop", "folder", "path", "stem", "preset")

@@ -10,7 +10,8 @@ from typing import Annotated, NamedTuple
 
 from annotated_types import Ge
 
-from mattingd.facts import Look, Stamp
+from mattingd.facts import Look
+from mattingd.values import Stamp
 
 SECOND = 1_000_000_000
 

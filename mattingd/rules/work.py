@@ -7,7 +7,6 @@ import heapq
 from dataclasses import dataclass, field
 
 from mattingd.commands import Command, Discard, Move, Vanished
-from mattingd.facts import Chore
 from mattingd.rules.batching import Lanes
 from mattingd.rules.crew import Crew
 from mattingd.rules.lifecycle import (
@@ -21,6 +20,7 @@ from mattingd.rules.lifecycle import (
     backoff_seconds,
 )
 from mattingd.rules.settling import Key, SettlePolicy
+from mattingd.values import Chore
 
 SECOND = 1_000_000_000
 STRIKES = 2

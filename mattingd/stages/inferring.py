@@ -12,9 +12,10 @@ import numpy as np
 from mattingd import clock
 from mattingd.commands import EngineOrder, Infer
 from mattingd.engine.contract import BadBatch, Engine, EngineError, EngineFault, OutOfMemory
-from mattingd.facts import EngineDied, EngineUp, ExitCode, Fact, InferFailed, InferFault, Inferred
+from mattingd.facts import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.imaging.fitting import buckets
 from mattingd.imaging.matte import is_empty
+from mattingd.values import ExitCode
 
 Answer = tuple[Fact, bytes | None]
 

@@ -18,26 +18,20 @@ from mattingd import clock
 from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read
 from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
 from mattingd.facts import (
-    Chore,
     ChoreDone,
     Fact,
-    Fault,
     Faulted,
     Finished,
-    Fit,
     Lost,
     NeedsRoom,
-    Output,
-    Preset,
     Published,
     ReadOk,
-    Stamp,
     Taken,
     WorkerUp,
-    readable,
 )
 from mattingd.imaging import composing, fitting, matte, reading, refining, writing
 from mattingd.imaging.reading import Picture, PictureError
+from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp, readable
 
 MEGABYTE = 1_000_000
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from mattingd import clock
 from mattingd.disk import Disk, NotAFileError, kind_of, stamp_of
-from mattingd.facts import Fact, FolderTrouble, Look, Looked, Scanned, Stamp
+from mattingd.facts import Fact, FolderTrouble, Look, Looked, Scanned
 from mattingd.imaging.structure import HEAD, TAIL, junk, missing_end, sniff
+from mattingd.values import Stamp
 
 STRETCH = 20
 """A folder that takes long to scan is scanned more rarely: the pause is at least so many scan durations."""

@@ -1,4 +1,4 @@
-"""How good the cut-outs are that people get: photographs through `mattingd process`, scored against their masks.
+"""How good the cut-outs are that people get: photographs through `mattingd process`, against their masks.
 
 Unlike `evaluate` this takes nothing for granted: reading, fitting, the shipped weights, full-size edges,
 finishing and writing are all in it. A picture that came out as failed counts as an empty matte.

@@ -14,11 +14,12 @@ from mattingd import clock, commands, facts
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.commands import Deed, Write
 from mattingd.daemon import TURN
-from mattingd.facts import Fact, Fit, Folder, Look, Output, Preset, Recipe, Stamp
+from mattingd.facts import Fact, Look
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import Policy
+from mattingd.values import Fit, Folder, Output, Preset, Recipe, Stamp
 from tests.bench.timing import Cost
 
 FOLDER = 1

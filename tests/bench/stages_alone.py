@@ -21,9 +21,9 @@ from mattingd.children import KEEP_PAGES
 from mattingd.commands import Bench, Discard, EngineOrder, Finish, Infer, Publish, Read
 from mattingd.disk import Disk, stamp_of
 from mattingd.engine.catalog import DEFAULT, entry
-from mattingd.facts import Output, PictureLimits, Place, Preset
 from mattingd.stages import inferring
 from mattingd.stages.pictures import Worker
+from mattingd.values import Output, PictureLimits, Place, Preset
 from tests.bench.timing import NOTHING, Cost
 
 STAGES = ("read", "infer", "finish + write")

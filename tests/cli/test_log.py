@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from mattingd import commands, facts
+from mattingd import commands, facts, values
 from mattingd.cli.log_lines import configure_log
-from mattingd.facts import ExitCode, Fault
 from mattingd.reports import LogReporter, Names, Tally
+from mattingd.values import ExitCode, Fault
 
 
 class Terminal(io.StringIO):
@@ -26,10 +26,10 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> facts.Row:
-    recipe = facts.Recipe("hash")
-    return facts.Row(
-        job, 1, path, facts.Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason
+def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> values.Row:
+    recipe = values.Recipe("hash")
+    return values.Row(
+        job, 1, path, values.Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason
     )
 
 
@@ -149,7 +149,7 @@ def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPa
     now = [0]
     monkeypatch.setattr("mattingd.clock.monotonic_ns", lambda: now[0])
     second, tally = 1_000_000_000, Tally()
-    read = commands.Read(0, 1, 1, b"a", facts.Stamp(1, 1), 1)
+    read = commands.Read(0, 1, 1, b"a", values.Stamp(1, 1), 1)
     for start in (0, 1000):  # the long pause between does not count
         now[0] = start * second
         tally.command(read)

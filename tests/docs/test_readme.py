@@ -23,7 +23,7 @@ from PIL import Image
 from skimage import data
 
 from mattingd import clock
-from mattingd.facts import ExitCode
+from mattingd.values import ExitCode
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from mattingd.facts import Preset
 from mattingd.imaging import matte
+from mattingd.values import Preset
 
 mattes = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
 

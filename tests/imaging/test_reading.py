@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from mattingd.facts import PictureLimits
 from mattingd.imaging.reading import PictureError, probe, read
+from mattingd.values import PictureLimits
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
 LIMITS = PictureLimits()

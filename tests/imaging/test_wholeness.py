@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.facts import PictureLimits
 from mattingd.imaging.reading import PictureError, read
+from mattingd.values import PictureLimits
 from tests.imaging.pictures import ENCODERS, encode, photo
 
 LIMITS = PictureLimits()

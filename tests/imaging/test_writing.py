@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mattingd.facts import PictureLimits, Preset
 from mattingd.imaging import png, writing
 from mattingd.imaging.composing import Composed, compose, over
 from mattingd.imaging.reading import Picture, PictureError, read
+from mattingd.values import PictureLimits, Preset
 from tests.imaging.pictures import UInt8, encode, photo
 from tests.imaging.test_reading import SRGB, swapped_profile
 

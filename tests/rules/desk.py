@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from mattingd import commands, facts
+from mattingd import commands, facts, values
 from mattingd.commands import Command, Deed, Move, Write
-from mattingd.facts import Fact, Fit, Folder, Look, Output, Recipe, Row, Stamp
+from mattingd.facts import Fact, Look
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import State
 from mattingd.rules.placing import place
 from mattingd.rules.work import SECOND, Policy
+from mattingd.values import Fit, Folder, Output, Recipe, Row, Stamp
 
 Kind = TypeVar("Kind")
 ONE = Policy(workers=1)
@@ -123,7 +124,7 @@ class Desk:
             queue += following
         return done
 
-    def fault(self, deed: Deed, fault: facts.Fault, reason: str = "so it is") -> list[Deed]:
+    def fault(self, deed: Deed, fault: values.Fault, reason: str = "so it is") -> list[Deed]:
         """Let an operation of a worker fail."""
         assert isinstance(deed, commands.Read | commands.Finish | commands.Publish)
         return self.say(facts.Faulted(deed.worker, deed.job, fault, reason))

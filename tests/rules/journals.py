@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.commands import Admit, Move, Prepare
-from mattingd.facts import Admitted, Folder, Preset, Recipe, Row, Stamp
+from mattingd.facts import Admitted
 from mattingd.rules import placing
+from mattingd.values import Folder, Preset, Recipe, Row, Stamp
 
 RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
 RECIPE = Recipe("as ever", Preset(feather=1.5))

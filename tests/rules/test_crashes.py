@@ -12,8 +12,9 @@ from mattingd.commands import (
     StartWorker,
     Stop,
 )
-from mattingd.facts import ExitCode, InferFault
+from mattingd.facts import InferFault
 from mattingd.rules.crew import DEATHS
+from mattingd.values import ExitCode
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, row
 
 # --- crashes ---

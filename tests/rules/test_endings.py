@@ -1,9 +1,9 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
-from mattingd import facts
+from mattingd import facts, values
 from mattingd.commands import DoChore, NextVersion, Publish, Read, Stop
-from mattingd.facts import Chore, ExitCode, Fault, Stamp
 from mattingd.rules.work import Policy
+from mattingd.values import Chore, ExitCode, Fault, Stamp
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 
 # --- publishing ---
@@ -15,7 +15,7 @@ def test_a_taken_place_gives_the_next_version() -> None:
     publish = prepared(desk, 1)
     assert not desk.say(facts.Taken(publish.worker, 1, 0))
     assert desk.writes[-1] == NextVersion(1, 0)
-    moved = facts.Output(0, facts.Place("out/1_v2.png", "out/1", 2, ".png"), ".t1", b"hash", 4)
+    moved = values.Output(0, values.Place("out/1_v2.png", "out/1", 2, ".png"), ".t1", b"hash", 4)
     assert only(desk.say(facts.Placed(1, moved)), Publish).outputs == (moved,)
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules
 from mattingd.commands import Move, NextVersion, Prepare, Vanished, Write
-from mattingd.facts import Admitted, Chore, Known, Last, Placed, Stamp
+from mattingd.facts import Admitted, Known, Placed
 from mattingd.rules import placing
+from mattingd.values import Chore, Last, Stamp
 from tests.rules.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.checkpoint.schema import ENDED, KEEPS_PLACE, NOT_CURRENT
-from mattingd.facts import Recipe, Row, Stamp
 from mattingd.rules.lifecycle import (
     COUNTED_AS,
     LIVE,
@@ -21,6 +20,7 @@ from mattingd.rules.lifecycle import (
     advance,
     backoff_seconds,
 )
+from mattingd.values import Recipe, Row, Stamp
 from tests.rules import lifecycle_drawing
 
 PAGE = Path(__file__).parents[2] / "docs" / "LIFECYCLE.md"

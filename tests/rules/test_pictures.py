@@ -1,11 +1,12 @@
 """The way of a picture through the conductor, and what happens to its file meanwhile."""
 
-from mattingd import commands, facts
+from mattingd import commands, facts, values
 from mattingd.commands import Finish, Infer, LookAt, Publish, Read
-from mattingd.facts import Fault, Look, Stamp
+from mattingd.facts import Look
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import MEGAPIXEL, SECOND, Policy
+from mattingd.values import Fault, Stamp
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, stamp_of
 
 # --- the way of a picture ---
@@ -36,7 +37,7 @@ def test_prepared_is_written_before_anything_is_published() -> None:
 def test_unchanged_content_and_settings_make_nothing_new() -> None:
     desk = Desk(ONE)
     desk.start()
-    last = facts.Last(b"content 1", "as ever")
+    last = values.Last(b"content 1", "as ever")
     done = desk.work_off(desk.admit(1, last=last))
     assert [type(deed).__name__ for deed in done] == ["Read", "Discard"]
     assert desk.states == {1: "unchanged"}
@@ -47,8 +48,8 @@ def test_unchanged_content_and_settings_make_nothing_new() -> None:
 def test_other_settings_or_a_persons_wish_make_it_again() -> None:
     desk = Desk(ONE)
     desk.start()
-    desk.work_off(desk.admit(1, last=facts.Last(b"content 1", "other settings")))
-    desk.work_off(desk.admit(2, last=facts.Last(b"content 2", "as ever"), forced=True))
+    desk.work_off(desk.admit(1, last=values.Last(b"content 1", "other settings")))
+    desk.work_off(desk.admit(2, last=values.Last(b"content 2", "as ever"), forced=True))
     assert desk.states == {1: "done", 2: "done"}
 
 

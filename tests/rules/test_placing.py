@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mattingd.facts import Folder, Place, Recipe
 from mattingd.rules.placing import (
     LONGEST_NS,
     NAME_BYTES,
@@ -21,6 +20,7 @@ from mattingd.rules.placing import (
     safe_component,
     unknown_tokens,
 )
+from mattingd.values import Folder, Place, Recipe
 
 DATE, DROP = "2026-11-20", "2026-11-20-1"
 LAYOUTS = (

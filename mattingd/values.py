@@ -1,0 +1,237 @@
+"""The values that all rooms share: pictures, presets, jobs, outputs, exit codes.
+
+Everything here is frozen data. Paths of source files are bytes relative to their hot folder, since a file
+name on Linux is bytes; paths of outputs are text relative to the output root, made safe already.
+"""
+
+import unicodedata
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+
+def readable(path: bytes) -> str:
+    """A source path for people: one line, with nothing in it that a terminal would obey."""
+    return "".join(map(_shown, path.decode("utf-8", "backslashreplace")))
+
+
+def _shown(char: str) -> str:
+    plain = char.isprintable() or unicodedata.category(char) == "Zs"  # Macs put narrow spaces into names
+    return char if plain else char.encode("unicode_escape").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a look at a file saw. Two equal stamps, a quiet period apart, are what *settled* means."""
+
+    size: int
+    mtime_ns: int
+    inode: int = 0
+    device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a picture is brought to the network: its own upright size and the network's, in pixels."""
+
+    width: int
+    height: int
+    net_width: int
+    net_height: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Network (height, width): pictures of one shape can share a batch."""
+        return self.net_height, self.net_width
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the full-size picture, the currency of the memory budget."""
+        return self.width * self.height
+
+
+OutputFormat = Literal["png", "webp", "tiff", "jpeg"]
+EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+"""What a finished file's name ends in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
+
+    threshold: Annotated[int, Ge(0), Le(254)] = 0
+    """Alpha below this (of 255) becomes 0."""
+    threshold_mode: Literal["soft", "hard"] = "soft"
+    """`soft` stretches what is left over the whole range, `hard` leaves a step."""
+    erode: Annotated[float, Ge(0), Le(50)] = 0
+    """Take this many pixels off the edge, for a picture with a long side of 1024; scaled with the picture."""
+    feather: Annotated[float, Ge(0), Le(50)] = 0
+    """Soften the edge by this many pixels, scaled like `erode`."""
+    background: str | None = None
+    """`#rrggbb` to stand behind the subject; nothing for transparent."""
+    format: OutputFormat = "png"
+    """`png`, `webp`, `tiff` or `jpeg`; `jpeg` needs a background."""
+    quality: Annotated[int, Ge(1), Le(100)] = 92
+    """For `jpeg` and `webp`, 1 to 100; `webp` at 100 is lossless."""
+    on_empty: Literal["fail", "publish"] = "fail"
+    """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """What a picture may weigh before anything is decoded."""
+
+    max_megapixels: Annotated[float, Ge(0.1)] = 120.0
+    """Larger pictures fail with a clear note."""
+    max_megabytes: Annotated[float, Ge(0.1)] = 1024.0
+    """Larger files fail with a clear note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The settings a job is frozen with when it is admitted."""
+
+    hash: str
+    """SHA-256 over everything that shapes the result, the model included."""
+    preset: Preset = field(default_factory=Preset)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A hot folder as the rules see it; where it lies on disk is the shell's business."""
+
+    id: int
+    name: str
+    """What `{folder}` becomes."""
+    recipe: Recipe
+    layout: str = "{date}/{folder}/{path}"
+    preset_name: str = "transparent"
+    """What `{preset}` becomes."""
+    extension: str = ".png"
+    """Of the finished cut-outs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Where an output would like to lie, before anybody asked whether the place is free. Built by `placing`.
+
+    `plain` is wanted first; a second source that folds to the same name takes `full`; new content of one
+    source, or a place that a foreign file holds, takes the next version of the same base.
+    """
+
+    plain: str
+    full: str
+    extension: str
+    note: str
+    """Where the error note lies, should the job fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an output goes: path relative to the output root, and what the next version is made from."""
+
+    path: str
+    base: str
+    version: int
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a job. After `prepared`, size and hash of the temp file are known too."""
+
+    ordinal: int
+    place: Place
+    temp: str | None = None
+    sha256: bytes | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the newest finished job of the same source file was made from."""
+
+    sha256: bytes
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job as the journal holds it; the conductor rebuilds its live jobs from these after any start."""
+
+    job: int
+    folder: int
+    path: bytes
+    stamp: Stamp
+    state: str
+    recipe: Recipe
+    outputs: tuple[Output, ...]
+    note: str
+    attempts: int = 0
+    alone: bool = False
+    """Whether the running attempt was made with nothing else in flight."""
+    strikes: int = 0
+    """Crashes while alone. Two set the picture aside."""
+    suspect: bool = False
+    last: Last | None = None
+    chores: frozenset[str] = frozenset()
+    """What is still to be done for it on disk: see `Chore`."""
+    reason: str = ""
+    forced: bool = False
+    """Asked for by a person: made again even if nothing changed."""
+    stale_notes: tuple[str, ...] = ()
+    """The error notes that earlier failures of this source left."""
+
+
+class ExitCode(IntEnum):
+    """How the program ends; from 64 on as in BSD's sysexits.h."""
+
+    OK = 0
+    PARTIAL = 1
+    """Some pictures failed or could not be finished."""
+    USAGE = 2
+    """The command line makes no sense."""
+    FAILED = 3
+    """No picture could be done, or the audit found a gap."""
+    DEVICE = 69
+    """The required GPU is not there."""
+    CHILD = 70
+    """A worker or the engine cannot be kept running."""
+    JOURNAL = 74
+    """The journal cannot be read or written."""
+    LOCKED = 75
+    """Another daemon works with this state directory."""
+    CONFIG = 78
+    """The configuration is wrong."""
+
+
+class Chore(StrEnum):
+    """Small duties on the output side that outlive a crash."""
+
+    NOTE = "note"
+    """Write the error note."""
+    UNNOTE = "unnote"
+    """Remove the error notes that earlier failures of this source left."""
+    SWEEP = "sweep"
+    """Remove the temp file of an attempt that will not be published."""
+
+
+class Fault(StrEnum):
+    """Why an operation of a picture worker did not succeed, by what has to happen next."""
+
+    CHANGED = "changed"
+    """The source is not the one that was admitted: superseded."""
+    GONE = "gone"
+    """The source is not there any more: withdrawn."""
+    BUSY = "busy"
+    """May heal by itself soon (locked, denied, stale handle): wait, later give up."""
+    TRUNCATED = "truncated"
+    """Cut off so far: wait as long as `truncated_minutes` says."""
+    OUTPUT = "output"
+    """The output side cannot take it (full, read-only): wait as long as it takes."""
+    UNSUPPORTED = "unsupported"
+    """Not a picture we read: listed as ignored."""
+    BAD = "bad"
+    """It will never work with this content: failed."""
