@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_the_expected_result_tells_ball_from_backdrop() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_precision_passes_the_self_test(precision: str) -> None:
+def test_every_precision_passes_the_self_test(precision: Literal["fp32", "bf16"]) -> None:
     engine = catalog.load(device="cpu", precision=precision, threads=1)
     engine.self_test()
     assert engine.device.precision == precision
@@ -201,7 +202,7 @@ def test_the_fast_depthwise_convolution_is_the_same_convolution(stride: int, dil
         lambda a, w, b: torch.nn.functional.conv2d(a, w, b, stride, dilation, dilation, 6),
     ):
         leaves = [t.clone().requires_grad_() for t in (x, weight, bias)]
-        y = run(*leaves)
+        y = run(*leaves)  # type: ignore[no-untyped-call]
         y.square().sum().backward()
         results.append([y, *(leaf.grad for leaf in leaves)])
     for ours, theirs in zip(*results, strict=True):

@@ -16,7 +16,7 @@ def photo(width: int, height: int, seed: int = 0) -> UInt8:
     rng = np.random.default_rng(seed)
     base = rng.integers(40, 216, (max(2, height // 16), max(2, width // 16), 3), np.uint8)
     smooth = cv2.resize(base, (width, height), interpolation=cv2.INTER_CUBIC)
-    return cv2.add(smooth, rng.integers(0, 12, (height, width, 3), np.uint8))
+    return cv2.add(smooth, rng.integers(0, 12, (height, width, 3), np.uint8)).astype(np.uint8)
 
 
 def encode(array: UInt8 | Image.Image, kind: str, **options: object) -> bytes:

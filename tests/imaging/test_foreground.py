@@ -1,25 +1,27 @@
 """No tint of the old background goes along, and what is opaque is left alone."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattingd.imaging.foreground import estimate
-from tests.imaging.pictures import UInt8, photo
+from tests.imaging.pictures import photo
 
 
-def soft_disk(side: int, softness: float) -> np.ndarray:
+def soft_disk(side: int, softness: float) -> Any:
     yy, xx = np.indices((side, side)) - side / 2
     return np.clip((side / 3 - np.hypot(xx, yy)) / softness + 0.5, 0, 1).astype(np.float32)
 
 
-def mixed(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> UInt8:
+def mixed(front: Any, back: Any, alpha: Any) -> Any:
     cover = alpha[:, :, None]
     return np.rint(front * cover + back * (1 - cover)).astype(np.uint8)
 
 
-def on_another(colours: UInt8, alpha: np.ndarray, background: float) -> np.ndarray:
+def on_another(colours: Any, alpha: Any, background: float) -> Any:
     return colours * alpha[:, :, None] + background * (1 - alpha[:, :, None])
 
 
@@ -44,9 +46,8 @@ def test_known_composites_lose_their_old_background() -> None:
 def test_opaque_pixels_are_bit_exact_and_distant_ones_zero(width: int, height: int, seed: int) -> None:
     picture = photo(max(2, width), max(2, height), seed)[:height, :width]
     rng = np.random.default_rng(seed)
-    alpha = cv2.resize(
-        rng.integers(0, 2, (4, 4), np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR
-    )
+    coarse = rng.integers(0, 2, (4, 4), np.uint8) * 255
+    alpha = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     ours = estimate(picture, alpha)
     np.testing.assert_array_equal(ours[alpha == 255], picture[alpha == 255])
     far = cv2.dilate(alpha, np.ones((9, 9), np.uint8)) == 0

@@ -1,5 +1,7 @@
 """Threshold, erode, feather, and whether anything was found."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ def test_the_plain_preset_changes_nothing(alpha: np.ndarray) -> None:
 
 @given(mattes, st.integers(0, 254), st.sampled_from(["soft", "hard"]))
 @settings(max_examples=80, deadline=None)
-def test_threshold(alpha: np.ndarray, limit: int, mode: str) -> None:
+def test_threshold(alpha: np.ndarray, limit: int, mode: Literal["soft", "hard"]) -> None:
     result = matte.finish(alpha, Preset(threshold=limit, threshold_mode=mode))
     assert (result[alpha < limit] == 0).all()
     assert (result[alpha == 255] == 255).all()

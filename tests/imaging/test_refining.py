@@ -25,8 +25,8 @@ def scene(width: int, height: int, seed: int = 0) -> tuple[UInt8, Truth]:
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     alpha = mask.astype(np.float32) / 255
-    front = np.float32((190, 90, 60)) + rng.normal(0, 12, (height, width, 3))
-    back = np.float32((70, 110, 150)) + rng.normal(0, 12, (height, width, 3))
+    front = np.array((190, 90, 60), np.float32) + rng.normal(0, 12, (height, width, 3))
+    back = np.array((70, 110, 150), np.float32) + rng.normal(0, 12, (height, width, 3))
     mixed = front * alpha[:, :, None] + back * (1 - alpha[:, :, None])
     return np.clip(mixed, 0, 255).astype(np.uint8), alpha
 

@@ -53,6 +53,7 @@ def test_png_is_read_back_identically_by_pillow_and_opencv(
     data = png.encode(pixels)
     np.testing.assert_array_equal(np.asarray(opened(data)), pixels)
     by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert by_opencv is not None
     code = cv2.COLOR_BGRA2RGBA if channels == 4 else cv2.COLOR_BGR2RGB
     np.testing.assert_array_equal(cv2.cvtColor(by_opencv, code), pixels)
     writing.verify(data, width, height)

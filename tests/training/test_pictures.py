@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -44,7 +44,7 @@ def test_windows_lie_inside(height: int, width: int, aspect: float, seed: int) -
     assert min(window.width, window.height) >= 8
 
 
-def disc(size: int = 96, softness: float = 2.0) -> np.ndarray:
+def disc(size: int = 96, softness: float = 2.0) -> Any:
     y, x = np.mgrid[0:size, 0:size]
     return np.clip((size / 3 - np.hypot(y - size / 2, x - size / 2)) / softness + 0.5, 0, 1).astype(
         np.float32
@@ -53,7 +53,7 @@ def disc(size: int = 96, softness: float = 2.0) -> np.ndarray:
 
 def test_estimated_colours_hold_no_background() -> None:
     alpha = disc(256, softness=4)
-    red, green = np.float32([220, 30, 30]), np.float32([20, 200, 40])
+    red, green = np.array([220, 30, 30], np.float32), np.array([20, 200, 40], np.float32)
     image = (red * alpha[..., None] + green * (1 - alpha[..., None])).astype(np.uint8)
     colours = estimate_foreground(image, alpha).astype(int)
     soft = (alpha > 0.15) & (alpha < 0.98)
@@ -71,7 +71,9 @@ def test_a_binary_mask_becomes_soft_and_stays_inside() -> None:
 
 def test_the_undecided_band_follows_the_colours() -> None:
     alpha = disc(softness=3)
-    image = (np.float32([230, 220, 40]) * alpha[..., None] + 30 * (1 - alpha[..., None])).astype(np.uint8)
+    image = (np.array([230, 220, 40], np.float32) * alpha[..., None] + 30 * (1 - alpha[..., None])).astype(
+        np.uint8
+    )
     binary = (alpha > 0.5).astype(np.uint8)
     band = cv2.dilate(binary, np.ones((9, 9))) - cv2.erode(binary, np.ones((9, 9)))
     trimap = np.where(band > 0, 128, binary * 255).astype(np.uint8)
