@@ -203,7 +203,7 @@ def test_the_fast_depthwise_convolution_is_the_same_convolution(stride: int, dil
     ):
         leaves = [t.clone().requires_grad_() for t in (x, weight, bias)]
         y = run(*leaves)  # type: ignore[no-untyped-call]
-        y.square().sum().backward()
+        y.square().sum().backward()  # type: ignore[no-untyped-call]
         results.append([y, *(leaf.grad for leaf in leaves)])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
