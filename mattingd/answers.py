@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from mattingd import __version__, clock
 from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
-from mattingd.facts import readable
 from mattingd.reports import Tally
 from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
 from mattingd.rules.settling import Key
+from mattingd.values import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ class Answers:
             "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
             "stopping": daemon.conductor.stopping,
             "test_engine": os.environ.get(TEST_ENGINE) == "1",
-            "engine": self._tally.engine,
+            "engine": {**self._tally.engine, "batch": daemon.conductor.engine.max_pictures},
             "counts": {**counts, "waiting": waiting},
             "settling": len(settler),
             "in_work": [_work(daemon, work.jobs[number]) for number in sorted(work.in_flight)][:SHOWN],

@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mattingd import clock, facts
-from mattingd.commands import Command, Move, Read, Stop
+from mattingd import clock, facts, values
+from mattingd.commands import Command, Move, Read, StartEngine, Stop
 
 ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
 RATE_NS = 60 * clock.SECOND
@@ -50,16 +50,16 @@ class Names:
         """What each hot folder is called."""
         self._live: dict[int, tuple[str, str]] = {}
 
-    def of(self, row: facts.Row) -> str:
+    def of(self, row: values.Row) -> str:
         """Hot folder and path, readable."""
-        folder, path = self.folders.get(row.folder, "?"), facts.readable(row.path)
+        folder, path = self.folders.get(row.folder, "?"), values.readable(row.path)
         return f"{folder}/{path}" if folder else path
 
     def called(self, job: int) -> str:
         """What a live job is called."""
         return self._live.get(job, ("?", ""))[0]
 
-    def remember(self, row: facts.Row) -> None:
+    def remember(self, row: values.Row) -> None:
         """A job is live."""
         if row.state not in ENDS:
             self._live[row.job] = self.of(row), row.note
@@ -101,7 +101,7 @@ class LogReporter:
                 self._rarely("restart", how, who=f"picture worker {worker}")
             case facts.FolderTrouble(folder=folder, reason=reason):
                 self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
-            case facts.Faulted(fault=facts.Fault.OUTPUT):
+            case facts.Faulted(fault=values.Fault.OUTPUT):
                 self._output_fails = True
             case facts.Finished() if self._output_fails:
                 self._output_fails = False
@@ -119,6 +119,10 @@ class LogReporter:
             write(ended.state, job=ended.job, file=ended.name, **extra)
         elif isinstance(command, Move) and self._waits(command):
             self._rarely("waiting", command.reason, job=command.job, file=self._names.called(command.job))
+        elif isinstance(command, StartEngine) and command.cpu:
+            self._log.warning(
+                "processor", why="the GPU has no memory for a single picture; going on without it"
+            )
         elif isinstance(command, Stop):
             self._log.info("ended", why=command.reason, code=int(command.code))
 

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mattingd.cli import app
-from tests.daemon.harness.site import REPOSITORY, TESTKIT, Site
+from tests.daemon.harness.site import Site, surroundings
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ def here(*arguments: object) -> Answer:
 
 def environment(**more: str) -> dict[str, str]:
     """Of a program with the test engine."""
-    path = f"{REPOSITORY}:{TESTKIT}"
-    return {**os.environ, "PYTHONPATH": path, "MATTINGD_TEST_ENGINE": "1", **more}
+    return surroundings(test_engine=True) | more
 
 
 @contextmanager

@@ -21,6 +21,10 @@ paint at least the top left fifth of the picture. The colours, as RGB:
 - `oom_above`: `OutOfMemory` for batches of more pictures than this
 - `die_after`: the process dies when asked for the batch after this many
 - `log`: a file that gets one line `COUNT HEIGHTxWIDTH` per batch that succeeded
+- `refused`: a file that gets one line `COUNT` per batch that ran out of memory
+- `device`: `cuda` for an engine that says it runs on a GPU, unless the processor is asked for; only there
+  is `oom_above` true then
+- `self_test`: `fail` for a GPU that calculates wrongly
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -98,7 +102,8 @@ def distance_matte(batch: Pictures) -> Mattes:
 class CountingEngine:
     """See the module's docstring; passes the same contract suite as the real engines."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Literal["cpu", "cuda"] = "cpu") -> None:
+        self.kind = kind
         self.batches = 0
         self.pictures = 0
         self._broken: str | None = None
@@ -111,6 +116,8 @@ class CountingEngine:
     @property
     def device(self) -> DeviceInfo:
         """It says what it is wherever a device is shown."""
+        if self.kind == "cuda":
+            return DeviceInfo("cuda", "Test GPU", "CUDA 13.0", "fp16")
         return DeviceInfo("cpu", "TEST ENGINE (no model)", "numpy", "fp32")
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
@@ -133,16 +140,21 @@ class CountingEngine:
             self._obey_marker(marker(picture))
         time.sleep(orders.get("delay_ms", 0) * len(batch) / 1000)  # noqa: TID251  (slow on purpose)
         self.batches, self.pictures = self.batches + 1, self.pictures + len(batch)
-        if "log" in orders:
-            with Path(orders["log"]).open("a", encoding="utf-8") as log:
-                log.write(f"{len(batch)} {batch.shape[1]}x{batch.shape[2]}\n")
+        self._note(orders.get("log"), f"{len(batch)} {batch.shape[1]}x{batch.shape[2]}")
         return distance_matte(batch)
 
     def _obey_plan(self, orders: dict[str, Any], count: int) -> None:
         if self.batches >= orders.get("die_after", self.batches + 1):
             os._exit(66)
-        if count > orders.get("oom_above", count):
+        if self.kind == orders.get("device", "cpu") and count > orders.get("oom_above", count):
+            self._note(orders.get("refused"), f"{count}")
             raise OutOfMemory(f"{count} pictures, told to hold {orders['oom_above']}")
+
+    @staticmethod
+    def _note(path: str | None, line: str) -> None:
+        if path:
+            with Path(path).open("a", encoding="utf-8") as log:
+                log.write(f"{line}\n")
 
     def _obey_marker(self, order: str | None) -> None:
         if order == "poison":
@@ -157,6 +169,8 @@ class CountingEngine:
 
     def self_test(self) -> None:
         """A white square on black comes out as itself."""
+        if plan().get("self_test") == "fail":
+            raise EngineFault("the self-test's matte is off by 0.5: this device calculates wrongly")
         picture = np.zeros((1, 32, 32, 3), np.uint8)
         picture[:, 12:20, 12:20] = 255
         if distance_matte(picture).sum() != 64:
@@ -182,5 +196,6 @@ def entry(model_id: str = "counting") -> Entry:
 def load(
     model_id: str = "counting", device: str = "auto", precision: str = "auto", threads: int | None = None
 ) -> Engine:
-    """The same door as `mattingd.engine.catalog.load`; all arguments are ignored."""
-    return CountingEngine()
+    """The same door as `mattingd.engine.catalog.load`; of the arguments only the device counts."""
+    planned = "cuda" if plan().get("device") == "cuda" else "cpu"
+    return CountingEngine("cpu" if device == "cpu" else planned)
