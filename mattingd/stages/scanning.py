@@ -153,8 +153,6 @@ class Scanner(threading.Thread):
 
     def _look_around(self, path: bytes) -> None:
         """A path something may have happened to: a file, a whole tree, or nothing any more."""
-        if path and any(junk(part, is_dir) for part, is_dir in _parts(path)):
-            return
         try:
             status = os.lstat(os.path.join(self.plan.root, path))
         except OSError:
@@ -163,7 +161,10 @@ class Scanner(threading.Thread):
             elif path:
                 self._rescan = self._rescan or self._below_is_known(path)
             return
-        if not path or stat.S_ISDIR(status.st_mode):
+        is_dir = stat.S_ISDIR(status.st_mode)
+        if path and _is_junk(path, is_dir=is_dir):
+            return
+        if is_dir:
             for found, look in self._walk(path):
                 self._report(found, look)
         elif self._wants(path):
@@ -311,11 +312,9 @@ def _compact(size: int, mtime_ns: int) -> int:
     return (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _parts(path: bytes) -> Iterator[tuple[bytes, bool]]:
-    """The components of a path and whether each is (taken for) a directory."""
+def _is_junk(path: bytes, *, is_dir: bool) -> bool:
     *directories, name = path.split(b"/")
-    yield from ((directory, True) for directory in directories)
-    yield name, False
+    return junk(name, is_dir) or any(junk(directory, is_dir=True) for directory in directories)
 
 
 def _under(path: bytes, directories: list[bytes]) -> bool:
