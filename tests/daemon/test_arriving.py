@@ -223,3 +223,17 @@ def test_a_file_without_rights_waits_and_is_done_when_they_are_given(make_site: 
     site.wait_ended([path])
     assert [record.state for record in site.records(path)] == ["done"]
     assert site.stop() == 0
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT-14", "Etc/GMT+12"])
+def test_the_dated_folder_goes_by_the_configured_time_zone(make_site: MakeSite, zone: str) -> None:
+    """The two never have the same date."""
+    site = make_site(timezone=zone)
+    path = people.save(site.hot[0] / "dated.png", pictures.picture(1))
+    dates = {clock.wall(clock.zone(zone)).date().isoformat()}
+    site.start()
+    site.wait_ended([path])
+    dates.add(clock.wall(clock.zone(zone)).date().isoformat())
+    assert site.result_of(path).relative_to(site.out).parts[0] in dates
+    assert site.records(path)[0].admitted_at.endswith("+14:00" if zone == "Etc/GMT-14" else "-12:00")
+    assert site.stop() == 0
