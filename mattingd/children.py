@@ -21,9 +21,11 @@ Message = tuple[Any, bytes | None]
 """A fact or command, and pixels in transit beside it."""
 
 _PR_SET_PDEATHSIG = 1
+KEPT_MEMORY = "MALLOC_TRIM_THRESHOLD_"
+"""Bytes of freed memory that a child keeps."""
 KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+    KEPT_MEMORY: str(512 << 20),
     "MALLOC_TOP_PAD_": str(64 << 20),
     "OMP_WAIT_POLICY": "passive",
 }

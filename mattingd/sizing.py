@@ -6,10 +6,13 @@ from mattingd import clock
 from mattingd.config import Settings
 from mattingd.rules.work import MEGAPIXEL, Policy
 
-BYTES_A_PIXEL = 40
-"""Memory a picture takes in a worker while it is finished, per pixel, measured."""
-MEMORY_SHARE = 0.3
+BYTES_A_PIXEL = 48
+"""Memory a picture takes in a worker at its peak, per pixel, from 12 megapixels on: that of the hungriest
+kind, transparent PNG to WebP. JPEG to PNG takes 20. Measured by `tests/bench/worker_memory.py`."""
+MEMORY_SHARE = 0.4
 """Of the machine's memory, for pictures in work."""
+KEPT_BYTES = 512 << 20
+"""Freed memory that a worker keeps for its next picture at most: as much as 24 megapixels of JPEG need."""
 
 
 def cores() -> int:
@@ -17,9 +20,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def memory() -> int:
+    """Bytes of memory the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def engine_threads(settings: Settings) -> int:
     """Threads for the network where it runs on the processor: half of the cores, the rest is for pictures."""
     return settings.engine.threads or max(1, cores() // 2)
+
+
+def workers(settings: Settings) -> int:
+    """Picture workers: one a core."""
+    return cores() if settings.limits.workers == "auto" else settings.limits.workers
+
+
+def kept_bytes(settings: Settings) -> int:
+    """Freed memory that each worker keeps: all of them together no more than pictures in work may take."""
+    return min(KEPT_BYTES, round(memory() * MEMORY_SHARE / workers(settings)))
 
 
 def policy_of(settings: Settings, *, once: bool = False) -> Policy:
@@ -28,7 +46,7 @@ def policy_of(settings: Settings, *, once: bool = False) -> Policy:
     return Policy(
         settle=settings.watch,
         retry=settings.retry,
-        workers=cores() if limits.workers == "auto" else limits.workers,
+        workers=workers(settings),
         batch_cap=None if engine.batch_size == "auto" else engine.batch_size,
         batch_wait_ns=round(engine.batch_wait_ms * clock.MILLISECOND),
         budget_pixels=_budget(settings),
@@ -43,5 +61,4 @@ def _budget(settings: Settings) -> int:
     wanted = settings.limits.memory_megapixels
     if wanted != "auto":
         return round(wanted * MEGAPIXEL)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return round(memory * MEMORY_SHARE / BYTES_A_PIXEL)
+    return round(memory() * MEMORY_SHARE / BYTES_A_PIXEL)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from mattingd import facts, values
 from mattingd.child import model_spec
-from mattingd.children import Child, Message, how_it_ended
+from mattingd.children import KEPT_MEMORY, Child, Message, how_it_ended
 from mattingd.commands import Bench, Deed, EngineOrder
 from mattingd.config import Settings
-from mattingd.sizing import engine_threads
+from mattingd.sizing import engine_threads, kept_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Staff:
             self._programs.worker,
             heard=self._heard,
             ended=ended,
-            environment={"OMP_NUM_THREADS": "1"},
+            environment={"OMP_NUM_THREADS": "1", KEPT_MEMORY: str(kept_bytes(self._settings))},
             keep=self._keep,
         )
         self._workers[number] = worker

@@ -24,15 +24,16 @@ _GRAIN = 5.5  # grey levels of sensor noise, a pixel and a half wide after a cam
 def make(folder: Path, count: int, width: int, height: int) -> list[Path]:
     """Write `count` JPEGs of width x height px into a folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    scenes = [_jpeg(camera_like(_scene(name), width, height)) for name in SCENES[:count]]
+    scenes = [_jpeg(scene(name, width, height)) for name in SCENES[:count]]
     paths = [folder / f"{number:04}-{SCENES[number % len(scenes)]}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
         path.write_bytes(with_comment(scenes[number % len(scenes)], f"picture {number}"))
     return paths
 
 
-def _scene(name: str) -> UInt8:
-    return np.asarray(getattr(data, name)(), np.uint8)
+def scene(name: str, width: int, height: int) -> UInt8:
+    """One of the photographs, `camera_like`."""
+    return camera_like(np.asarray(getattr(data, name)(), np.uint8), width, height)
 
 
 def camera_like(picture: UInt8, width: int, height: int, seed: int = 0) -> UInt8:

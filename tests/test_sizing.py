@@ -1,0 +1,42 @@
+"""What `auto` means: memory is bounded by what was measured."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mattingd import sizing
+from mattingd.config import Limits, Settings
+from mattingd.presets import BUILT_IN
+from tests.bench import worker_memory
+
+SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folders=(), presets=BUILT_IN)
+
+
+@pytest.mark.parametrize(("kind", "output"), [("jpeg", "png"), ("transparent", "webp")])
+def test_a_picture_takes_no_more_memory_than_is_reckoned_with(kind: str, output: str) -> None:
+    found = worker_memory.measure(kind, 12, output)  # type: ignore[arg-type]
+    assert 10 < found <= sizing.BYTES_A_PIXEL
+
+
+def test_pictures_in_work_take_their_share_of_the_memory_and_no_more() -> None:
+    pixels = sizing.policy_of(SETTINGS).budget_pixels
+    assert pixels * sizing.BYTES_A_PIXEL == pytest.approx(sizing.memory() * sizing.MEMORY_SHARE, rel=1e-3)
+
+
+def test_a_budget_that_was_asked_for_is_taken() -> None:
+    wanted = replace(SETTINGS, limits=Limits(memory_megapixels=50))
+    assert sizing.policy_of(wanted).budget_pixels == 50_000_000
+
+
+@pytest.mark.parametrize("workers", [1, 2, 1000])
+def test_what_idle_workers_keep_fits_the_same_share(workers: int) -> None:
+    kept = sizing.kept_bytes(replace(SETTINGS, limits=Limits(workers=workers)))
+    assert 0 < kept <= sizing.KEPT_BYTES
+    assert kept * workers <= sizing.memory() * sizing.MEMORY_SHARE + workers
+
+
+def test_one_worker_a_core_and_a_thread_for_half_of_them() -> None:
+    policy = sizing.policy_of(SETTINGS)
+    assert policy.workers == sizing.cores()
+    assert sizing.engine_threads(SETTINGS) == max(1, sizing.cores() // 2)
