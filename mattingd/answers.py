@@ -9,7 +9,7 @@ from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
 from mattingd.reports import Tally
 from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
-from mattingd.rules.settling import Key
+from mattingd.rules.settling import STILL_SETTLING, Key
 from mattingd.values import readable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Answers:
             "counts": {**counts, "waiting": waiting},
             "settling": len(settler),
             "in_work": [_work(daemon, work.jobs[number]) for number in sorted(work.in_flight)][:SHOWN],
-            "held": [_work(daemon, job) for job in work.jobs.values() if _held(job)][:SHOWN],
+            "held": [*_held_jobs(daemon), *_held_files(daemon)][:SHOWN],
             "rate": round(rate, 3),
             "eta_seconds": round(waiting / rate) if rate and waiting else None,
             "mean_batch": round(self._tally.batched / self._tally.batches, 2)
@@ -133,12 +133,30 @@ def _seconds_until(deadline: int) -> float:
     return round(max(0, deadline - clock.monotonic_ns()) / clock.SECOND, 1)
 
 
-def _held(job: Job) -> bool:
-    return job.state is State.HELD or (job.state is State.PREPARED and bool(job.reason))
+def _held_jobs(daemon: "Daemon") -> list[dict[str, Any]]:
+    """Jobs that something is in the way of."""
+    waits = {State.HELD, State.PREPARED}
+    return [
+        _work(daemon, job) for job in daemon.conductor.work.jobs.values() if job.state in waits and job.reason
+    ]
+
+
+def _held_files(daemon: "Daemon") -> list[dict[str, Any]]:
+    """Files that are quiet and yet not taken, for what a look at them showed."""
+    resting = daemon.conductor.intake.settler.waiting()
+    return [
+        {"file": _name(daemon, key), "state": "settling", "why": rest.why}
+        for key, rest in resting
+        if rest.why != STILL_SETTLING
+    ]
+
+
+def _name(daemon: "Daemon", key: Key) -> str:
+    return f"{daemon.folders[key.folder].name}/{readable(key.path)}"
 
 
 def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
-    name = f"{daemon.folders[job.folder].name}/{readable(job.path)}"
+    name = _name(daemon, Key(job.folder, job.path))
     return {"job": job.id, "file": name, "state": str(job.state), "why": job.reason, "alone": job.alone}
 
 

@@ -208,11 +208,10 @@ def _now(live: dict[str, Any]) -> str:
 def _told(record: Record, settings: Settings, *, running: bool) -> list[str]:
     """A job as the journal has it: of one that has not ended, when it is taken up again."""
     why = f": {record.reason}" if record.reason else ""
-    if record.ended_at is None:
-        return [
-            f"waiting since {record.admitted_at}" + why + ("" if running else "; the daemon is not running")
-        ]
-    lines = [f"{record.state} at {record.ended_at}{why}"]
+    since, ended = (when.replace("T", " ") for when in (record.admitted_at, record.ended_at or ""))
+    if not ended:
+        return [f"waiting since {since}{why}" + ("" if running else "; the daemon is not running")]
+    lines = [f"{record.state} at {ended}{why}"]
     lines += [f"  {settings.output_dir / output}" for output in record.outputs]
     if record.state == "failed":
         lines.append(f"  note: {settings.output_dir / record.note}")

@@ -14,6 +14,8 @@ from mattingd.facts import Look
 from mattingd.values import Stamp
 
 SECOND = 1_000_000_000
+STILL_SETTLING = "still settling"
+"""Why a file is not taken yet while nothing speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Resting:
     """When the next look is due."""
     confirming: bool = False
     """That look was asked for and is not answered yet."""
-    why: str = "still settling"
+    why: str = STILL_SETTLING
 
 
 class Settler:

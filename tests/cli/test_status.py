@@ -72,6 +72,10 @@ def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
     link.symlink_to("nowhere")
     told = wait_for_line(slow, cut, "settling: the end")
     assert re.fullmatch(r"settling: the end marker is missing \(next look in [\d.]+ s\)", told)
+    assert status(slow, "--json").json["held"] == [
+        {"file": "in/cut.png", "state": "settling", "why": "the end marker is missing"}
+    ]
+    assert "settling         in/cut.png: the end marker is missing\n" in status(slow).out
     assert first_lines(slow, link)[0].endswith(": it is a symbolic link, and links are not followed")
     assert first_lines(slow, hot / "nobody.jpg") == ["not seen yet"]
     outside = status(slow, "/etc/hostname")
@@ -110,7 +114,7 @@ def test_after_a_crash_it_says_so_and_what_waits(slow: Site) -> None:
     )
     waiting = [path for path in queue if slow.records(path)[0].ended_at is None]
     for line in first_lines(slow, *waiting[:5]):
-        assert re.fullmatch(r"waiting since \S+(: .+)?; the daemon is not running", line)
+        assert re.fullmatch(r"waiting since \S+ \S+(: .+)?; the daemon is not running", line)
     assert len(waiting) > 5
     unknown = slow.hot[0] / "nobody.jpg"
     assert first_lines(slow, unknown) == ["not seen yet, and the daemon is not running"]
@@ -137,7 +141,7 @@ def test_without_a_daemon_the_journal_tells_and_nothing_is_written(quiet: Site) 
     assert "engine" not in told.out
     failed = status(quiet, quiet.hot[0] / "blank.png")
     assert re.fullmatch(
-        r"failed at \S+: no subject was found in the picture\n  note: (.+\.error\.txt)\n", failed.out
+        r"failed at \S+ \S+: no subject was found in the picture\n  note: (.+\.error\.txt)\n", failed.out
     )
     assert Path(failed.out.rstrip().partition("note: ")[2]).exists()
     as_json = status(quiet, "--json").json
