@@ -97,6 +97,8 @@ class Unit(nn.Module):
 
     def fuse(self) -> None:
         """Become one convolution with a bias, for good; what is computed stays the same."""
+        if self.norm is None:
+            return
         weight, bias = self.folded()
         self.conv.weight, self.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
         self.norm = None

@@ -28,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     trains = verbs.add_parser("train", help="train, or go on training")
     trains.add_argument("--data", type=Path, required=True, help="the data pack")
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
+    trains.add_argument("--weights", type=Path, help="go on from these exported weights instead")
+    trains.add_argument("--rate", type=float, default=Recipe.rate, help="scales the learning rates")
     trains.add_argument("--minutes", type=float, default=Recipe.minutes)
     trains.add_argument("--steps", type=int, default=Recipe.steps)
     trains.add_argument(
@@ -61,6 +63,8 @@ def recipe(given: argparse.Namespace) -> Recipe:
         steps=given.steps,
         pixels=given.pixels,
         sides=sides,
+        weights=given.weights,
+        rate=given.rate,
         save_seconds=given.save_seconds,
     )
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mattingd.engine.cv_unet import CvUnet, fuse
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,6 +48,15 @@ class Run:
     rng: np.random.Generator
     step: int = 0
     seconds: float = 0.0
+
+
+def with_state(state: dict[str, Tensor]) -> CvUnet:
+    """The network that has this state, with its norms folded or not as the state has them."""
+    net = CvUnet()
+    if not any(".norm." in name for name in state):
+        fuse(net)
+    net.load_state_dict(state)
+    return net
 
 
 def save(run: Run, path: Path) -> None:

@@ -87,7 +87,8 @@ def calibrate(encoder: Encoder, x: Tensor) -> None:
 def freeze_statistics(encoder: Encoder) -> None:
     """Keep the encoder's norms on their running statistics while training (a third faster, and steadier)."""
     for unit in units_of(encoder):
-        norm_of(unit)[0].eval()
+        if unit.norm is not None:
+            unit.norm.eval()
 
 
 def start_from(encoder: Encoder, path: Path, x: Tensor) -> None:

@@ -15,6 +15,7 @@ from mattingd.engine.catalog import parse
 from mattingd.engine.contract import EngineFault, ModelSpec
 from mattingd.engine.cv_unet import CvUnet, fuse
 from mattingd.engine.torch_engine import TorchEngine
+from mattingd.training.checkpoints import with_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,7 @@ LARGEST = 12_000_000
 def averaged(checkpoint: Path) -> CvUnet:
     """The network with the averaged weights of a checkpoint, fused."""
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    net = CvUnet()
-    net.load_state_dict(content["average"])
-    return fuse(net)
+    return fuse(with_state(content["average"]))
 
 
 def stored(net: CvUnet) -> dict[str, Tensor]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from mattingd.clock import monotonic_ns
-from mattingd.engine.cv_unet import CvUnet, channels_last
+from mattingd.engine.cv_unet import CvUnet, channels_last, fuse
 from mattingd.training.assets import open_library
-from mattingd.training.checkpoints import Average, Run, restore, save
+from mattingd.training.checkpoints import Average, Run, restore, save, with_state
 from mattingd.training.encoder import freeze_statistics, start_from
 from mattingd.training.evaluate import SIDE, evaluate, predict, table_line, to_tensor
 from mattingd.training.losses import matting_loss
@@ -49,6 +50,10 @@ class Recipe:
     encoder_rate: float = 3e-4
     decoder_rate: float = 2e-3
     warm_up: int = 100
+    weights: Path | None = None
+    """Exported weights (safetensors) to go on from instead, with every norm folded."""
+    rate: float = 1.0
+    """Scales both rates; a run that goes on from weights wants about a tenth."""
     decay: float = 0.998
     save_seconds: float = 180.0
     report_steps: int = 20
@@ -70,7 +75,7 @@ def progress(recipe: Recipe, run: Run) -> float:
 def rate_factor(recipe: Recipe, run: Run) -> float:
     """Warm-up, then half a cosine down to 1 %."""
     cosine = 0.5 * (1 + math.cos(math.pi * progress(recipe, run)))
-    return min(1.0, (run.step + 1) / recipe.warm_up) * max(0.01, cosine)
+    return recipe.rate * min(1.0, (run.step + 1) / recipe.warm_up) * max(0.01, cosine)
 
 
 def side_now(recipe: Recipe, run: Run) -> int:
@@ -92,7 +97,10 @@ def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def step(run: Run, batch: Batch, factor: float) -> float:
-    """One optimiser step on `batch`; the loss before it."""
+    """One optimiser step on `batch`; the loss before it.
+
+    A batch whose gradients are not finite changes nothing: one such step would make every weight NaN.
+    """
     freeze_statistics(run.net.encoder)  # type: ignore[arg-type]
     images = to_tensor(batch.images)
     target = torch.from_numpy(batch.alphas)[:, None]
@@ -104,24 +112,35 @@ def step(run: Run, batch: Batch, factor: float) -> float:
     loss = matting_loss(output, target, weight)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
-    run.optimiser.step()
-    run.average.update(run.net, run.step)
+    norm = torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
     run.step += 1
+    if not torch.isfinite(norm):
+        return math.nan
+    run.optimiser.step()
+    run.average.update(run.net, run.step - 1)
     return float(loss.detach())
+
+
+def fused_with(weights: Path) -> CvUnet:
+    """A network with exported weights, trainable as it is: its norms are folded for good."""
+    net = fuse(CvUnet())
+    net.load_state_dict({name: value.float() for name, value in load_file(weights).items()})
+    return net
 
 
 def prepare(recipe: Recipe) -> tuple[Run, Sampler]:
     """A run at its start, or where its checkpoint left it."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
-    net = channels_last(CvUnet())
+    net = channels_last(CvUnet() if recipe.weights is None else fused_with(recipe.weights))
     rng = np.random.default_rng(recipe.seed)
     sampler = Sampler(open_library(recipe.data), rng)
     run = Run(net, optimiser_for(net, recipe), Average(recipe.decay), rng)
     recipe.out.mkdir(parents=True, exist_ok=True)
     if restore(run, recipe.out / "checkpoint.pt"):
         say(f"goes on at step {run.step}, {run.seconds / 60:.1f} minutes")
+    elif recipe.weights is not None:
+        say(f"goes on from {recipe.weights.name}")
     elif recipe.encoder is not None:
         start_from(net.encoder, recipe.encoder, to_tensor(sampler.batch(12, recipe.sides[0][1][0]).images))
         say(f"starts from {recipe.encoder.name}")
@@ -132,8 +151,7 @@ def report_eval(recipe: Recipe, run: Run) -> None:
     """Scores of the averaged weights on the pack's `eval`; for the log only, nothing is chosen by it."""
     photos = recipe.data / "eval" / "photos"
     if photos.is_dir() and run.average.state:
-        net = CvUnet()
-        net.load_state_dict(run.average.state)
+        net = with_state(run.average.state)
         channels_last(net).eval()
         table = evaluate(lambda image: predict(net, image, SIDE), photos)
         say(f"eval at step {run.step}: {table_line(table)}")
@@ -173,17 +191,23 @@ class Ticker:
     def start_again(self, now: float) -> None:
         """Forget what was counted."""
         self.losses: list[float] = []
-        self.pictures, self.since = 0, now
+        self.pictures, self.since, self.skipped = 0, now, 0
 
     def add(self, loss: float, pictures: int) -> None:
         """Count one step."""
-        self.losses.append(loss)
+        if math.isfinite(loss):
+            self.losses.append(loss)
+        else:
+            self.skipped += 1
         self.pictures += pictures
 
     def line(self, recipe: Recipe, run: Run) -> str:
         """What to say now; counting starts again."""
         speed = self.pictures / max(run.seconds - self.since, 1e-9)
+        if not self.losses:
+            raise ArithmeticError(f"none of the last {self.skipped} batches had finite gradients")
         text = f"step {run.step}  loss {np.mean(self.losses):.4f}  {speed:.1f} images/s"
+        text += f"  {self.skipped} skipped" if self.skipped else ""
         self.start_again(run.seconds)
         return f"{text}  {progress(recipe, run):.1%}"
 

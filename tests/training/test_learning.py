@@ -218,3 +218,35 @@ def test_the_exported_file_says_what_the_network_says(tmp_path: Path) -> None:
         x = torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 127.5 - 1
         expected = torch.sigmoid(net(x).logits)[:, 0].numpy()
     np.testing.assert_allclose(engine.matte(picture), expected, atol=2e-2)
+
+
+def test_a_batch_without_finite_gradients_changes_nothing(tmp_path: Path, pack: Path) -> None:
+    run, sampler = prepare(Recipe(pack, None, tmp_path, seed=3))
+    run.net.train()
+    good = sampler.batch(2, 64)
+    assert np.isfinite(step(run, good, 1.0))
+    before = {name: value.clone() for name, value in run.net.state_dict().items() if "norm" not in name}
+    average = {name: value.clone() for name, value in run.average.state.items()}
+    bad = good._replace(alphas=np.full_like(good.alphas, np.nan))
+    assert np.isnan(step(run, bad, 1.0))
+    after = run.net.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(torch.equal(value, run.average.state[name]) for name, value in average.items())
+    assert np.isfinite(step(run, good, 1.0))
+
+
+def test_a_run_goes_on_from_exported_weights(tmp_path: Path, pack: Path) -> None:
+    run, _ = prepare(Recipe(pack, None, tmp_path / "first", seed=3))
+    run.average.update(run.net, 0)
+    save(run, tmp_path / "first" / "checkpoint.pt")
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(
+        safetensors.torch.save(exporting.stored(exporting.averaged(tmp_path / "first" / "checkpoint.pt")))
+    )
+    on, sampler = prepare(Recipe(pack, None, tmp_path / "second", weights=weights, rate=0.1))
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(on.net.eval()(x).logits, run.net.eval()(x).logits, atol=0.02, rtol=0.02)
+    assert np.isfinite(step(on, sampler.batch(2, 64), 0.1))
+    save(on, tmp_path / "second" / "checkpoint.pt")
+    assert exporting.stored(exporting.averaged(tmp_path / "second" / "checkpoint.pt"))
