@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psutil
 import yaml
 
 from mattingd import clock, control
-from mattingd.checkpoint import Ledger, Record, reading
+from mattingd.checkpoint import JournalError, Ledger, Record, reading
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 TESTKIT = REPOSITORY / "tests" / "testkit"
@@ -200,6 +201,20 @@ class Site:
         with reading(self.state / "checkpoint.db") as ledger:
             yield ledger
 
+    def has_journal(self) -> bool:
+        """Whether a daemon has got as far as that."""
+        try:
+            with self.journal():
+                return True
+        except JournalError:
+            return False
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The journal's jobs as they are stored, every column."""
+        with closing(sqlite3.connect(f"file:{self.state}/checkpoint.db?mode=ro", uri=True)) as journal:
+            journal.row_factory = sqlite3.Row
+            return [dict(row) for row in journal.execute("SELECT * FROM jobs ORDER BY id")]
+
     def records(self, file: Path) -> list[Record]:
         """Everything that became of a source file, newest first."""
         root = next(folder for folder in self.hot if file.is_relative_to(folder))
@@ -211,7 +226,7 @@ class Site:
         wanted = {os.fsencode(file): file.lstat() for file in files}
 
         def ended() -> bool:
-            if not (self.state / "checkpoint.db").exists():
+            if not self.has_journal():
                 return False
             with self.journal() as ledger:
                 if ledger.live_jobs():
