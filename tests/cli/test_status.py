@@ -36,6 +36,16 @@ def first_lines(site: Site, *files: Path) -> list[str]:
     return [answer.out.splitlines()[0] for answer in answers]
 
 
+def places(site: Site, files: list[Path]) -> dict[Path, int]:
+    """How many pictures stand before each that is queued."""
+    root = os.fsencode(site.hot[0])
+    told = {
+        file: site.ask("where", root=root.hex(), path=os.fsencode(file.relative_to(site.hot[0])).hex())
+        for file in files
+    }
+    return {file: answer["before_it"] for file, answer in told.items() if "before_it" in answer}
+
+
 def wait_for_line(site: Site, file: Path, pattern: str) -> str:
     wait_until(lambda: bool(re.match(pattern, first_lines(site, file)[0])), f"{file.name} is {pattern}")
     return first_lines(site, file)[0]
@@ -44,7 +54,7 @@ def wait_for_line(site: Site, file: Path, pattern: str) -> str:
 @pytest.fixture
 def slow(make_site: MakeSite, plan: Callable[..., str], say: Say) -> Site:
     """A site whose running daemon takes its time over everything."""
-    site = make_site(watch={"settle_seconds": 1, "truncated_minutes": 5})
+    site = make_site(watch={"settle_seconds": 3, "truncated_minutes": 5})
     site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=700)})
     return site
 
@@ -55,10 +65,11 @@ def test_where_a_picture_is_on_its_way(slow: Site) -> None:
     seen = wait_for_line(slow, queue[-1], "settling")
     assert re.fullmatch(r"settling: still settling \(next look in \d\.\d s\)", seen)
     wait_for_line(slow, queue[-1], "queued|being|before|at|done")
-    told = first_lines(slow, *queue)
-    numbers = [int(found[1]) for line in told if (found := re.fullmatch(r"queued, (\d+) pictures .+", line))]
-    assert len(numbers) > 3, told
-    assert {line for line in told if not line.startswith(("queued", "done"))} <= IN_WORK
+    wait_until(lambda: sorted(places(slow, queue).values())[:4] == [0, 1, 2, 3], "they stand in line", 10)
+    last = max(places(slow, queue).items(), key=lambda item: item[1])[0]
+    assert re.fullmatch(r"queued, \d+ pictures of its folder before it", first_lines(slow, last)[0])
+    told = first_lines(slow, *queue[::4])
+    assert {line.split(",")[0] for line in told if not line.startswith("done")} <= IN_WORK | {"queued"}
     wait_for_line(slow, queue[0], "done")
     done = status(slow, queue[0]).out.splitlines()
     assert done[1] == f"  {slow.out}/{slow.records(queue[0])[0].outputs[0]}"

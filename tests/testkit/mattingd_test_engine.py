@@ -197,5 +197,5 @@ def load(
     model_id: str = "counting", device: str = "auto", precision: str = "auto", threads: int | None = None
 ) -> Engine:
     """The same door as `mattingd.engine.catalog.load`; of the arguments only the device counts."""
-    planned = "cuda" if plan().get("device") == "cuda" else "cpu"
-    return CountingEngine("cpu" if device == "cpu" else planned)
+    on_gpu = plan().get("device") == "cuda" and device != "cpu"
+    return CountingEngine("cuda" if on_gpu else "cpu")
