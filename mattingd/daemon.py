@@ -235,6 +235,7 @@ class Daemon:
         self._new_day()
         self._feed_watchdog()
         todo: list[commands.Command] = []
+        self.conductor.foresee(message[0] for message in messages if isinstance(message, tuple))
         for message in messages:
             if isinstance(message, Defect):
                 raise message.error

@@ -28,6 +28,8 @@ from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.work import SECOND, Policy, Work
 from mattingd.values import ExitCode, Fault, Folder, Row
 
+ENGINE = -1
+"""The engine, where children are numbered."""
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""
 
@@ -46,6 +48,8 @@ class Conductor:
         self.unscanned = set(folders)
         self.stopping = False
         self.stopped = False
+        self._dying: set[int] = set()
+        """Children whose death is among the facts of this turn."""
         self._given_up: dict[int, str] = {}
         """Folders that cannot be read at present, in a run that does not wait for them (`Policy.once`)."""
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -66,7 +70,7 @@ class Conductor:
             facts.Lost: self._lost,
             facts.Faulted: self._faulted,
             facts.ChoreDone: self._chore_done,
-            facts.EngineUp: self.inference.came_up,
+            facts.EngineUp: self._engine_up,
             facts.EngineDied: self.inference.died,
             facts.Inferred: self.inference.inferred,
             facts.InferFailed: self.inference.failed,
@@ -119,6 +123,20 @@ class Conductor:
             self.inference.send(self.dispatcher.on_the_way())
             self._stop_when_done()
         return self._answer()
+
+    def foresee(self, turn: Iterable[Fact]) -> None:
+        """Be told of all facts of a turn before the first of them is handled.
+
+        What follows from them is done only after the last one: a child that is known to have died must not be
+        given work by the facts before, or a picture would get the blame for what was never begun.
+        """
+        deaths = [fact for fact in turn if isinstance(fact, facts.WorkerDied | facts.EngineDied)]
+        self._dying = {fact.worker if isinstance(fact, facts.WorkerDied) else ENGINE for fact in deaths}
+        for child in self._dying:
+            if child == ENGINE:
+                self.engine.up = False
+            else:
+                self.crew.hands[child].up = False
 
     def next_wakeup(self) -> int | None:
         """When `handle(Tick(), ...)` is needed at the latest, should nothing else happen."""
@@ -193,8 +211,12 @@ class Conductor:
     # --- answers of the workers ---
 
     def _worker_up(self, fact: facts.WorkerUp) -> None:
-        self.crew.hands[fact.worker].up = True
+        self.crew.hands[fact.worker].up = fact.worker not in self._dying
         self.work.alarm("worker", fact.worker, None)
+
+    def _engine_up(self, fact: facts.EngineUp) -> None:
+        self.inference.came_up(fact)
+        self.engine.up = ENGINE not in self._dying
 
     def _answered(self, worker: int, job: int) -> Job:
         self.crew.end(worker)

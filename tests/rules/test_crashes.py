@@ -15,7 +15,7 @@ from mattingd.commands import (
 from mattingd.facts import InferFault
 from mattingd.rules.crew import DEATHS
 from mattingd.values import ExitCode
-from tests.rules.desk import ONE, TWO, Desk, all_of, only, row
+from tests.rules.desk import FIT, ONE, TWO, Desk, all_of, only, row
 
 # --- crashes ---
 
@@ -143,6 +143,34 @@ def test_whoever_does_not_come_up_is_killed_and_started_again() -> None:
     assert len(all_of(deeds, KillWorker)) == len(all_of(deeds, KillEngine)) == 1
     assert all_of(desk.say(facts.WorkerDied(0, "killed")) + desk.later(60), StartWorker)
     assert all_of(desk.say(facts.EngineDied("killed")) + desk.later(60), StartEngine)
+
+
+def test_nothing_is_given_to_a_child_that_is_known_to_have_died() -> None:
+    """Its death is in the same turn, behind the fact that would have given it work."""
+    desk = Desk(ONE)
+    desk.start(up=False)
+    turn: list[facts.Fact] = [facts.WorkerUp(0, 1), facts.Admitted(row(1)), facts.WorkerDied(0, "SIGKILL")]
+    desk.conductor.foresee(turn)
+    deeds = [deed for fact in turn for deed in desk.say(fact)]
+    assert not all_of(deeds, Read)
+    assert only(deeds, StartWorker)
+    assert not desk.conductor.work.jobs[1].suspect
+    desk.conductor.foresee([])
+    assert only(desk.say(facts.WorkerUp(0, 1)), Read)
+
+
+def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    read = only(desk.admit(1), Read)
+    turn: list[facts.Fact] = [facts.ReadOk(0, 1, b"content", FIT), facts.EngineDied("SIGKILL")]
+    desk.conductor.foresee(turn)
+    deeds = [deed for fact in turn for deed in desk.say(fact)]
+    assert read.job == 1
+    assert not all_of(deeds, Infer)
+    assert desk.states == {1: "ready"}
+    desk.conductor.foresee([])
+    assert only(desk.engine_up(), Infer).jobs == (1,)
 
 
 # --- the engine ---
