@@ -1,4 +1,4 @@
-"""`run`: what a terminal shows, and what a service manager and a second signal get."""
+"""`run`: what a terminal and a pipe show, what a service manager is told, what the control socket survives."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 
 from mattingd import control
 from tests.cli.conftest import environment, pictures
-from tests.daemon.harness.site import Site, wait_until
+from tests.daemon.harness.site import Site
 
 MakeSite = Callable[..., Site]
 
@@ -68,41 +68,6 @@ def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> No
         process.terminate()
         assert "STOPPING=1" in manager.recv(4096).decode()
         assert process.wait(30) == 0
-
-
-def test_the_first_signal_finishes_what_is_in_work_and_the_second_ends_at_once(
-    make_site: MakeSite, plan: Callable[..., str]
-) -> None:
-    site = make_site()
-    process = site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=500)})
-    pictures(site.hot[0], 30)
-    wait_until(lambda: site.status()["counts"]["done"] > 0, "work had begun")
-    process.terminate()
-    assert process.wait(30) == 0
-    counts = states(site)
-    assert counts.keys() <= {"done", "queued"}, "nothing was left halfway"
-    assert counts["queued"] > 0
-
-    process = site.start(environment={"MATTINGD_TEST_PLAN": plan(delay_ms=20_000)})
-    wait_until(lambda: len(site.status()["in_work"]) > 2, "work had begun")
-    process.terminate()
-    wait_until(lambda: site.status()["stopping"], "it was stopping")
-    process.terminate()
-    assert process.wait(5) == 0
-    assert states(site)["done"] == counts["done"]
-
-    site.start()
-    site.wait_ended(site.hot[0].iterdir())
-    assert states(site) == {"done": 30}
-    assert site.audit()["gaps"] == []
-    with site.journal() as ledger:
-        assert all(record.state == "done" for record in ledger.all()), "an interruption blames no picture"
-    assert site.stop() == 0
-
-
-def states(site: Site) -> dict[str, int]:
-    with site.journal() as ledger:
-        return ledger.states()
 
 
 def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:
