@@ -1,4 +1,4 @@
-"""`run`: what a terminal and a pipe show, what a service manager is told, what the control socket survives."""
+"""`run`: what terminal and pipe show, what a service manager is told, what the control socket survives."""
 
 import json
 import os
