@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mattingd_killing
+import numpy as np
 import pytest
+from PIL import Image
 
 from mattingd import clock
 from mattingd.checkpoint import Record
@@ -21,7 +23,7 @@ from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import pictures
 from tests.daemon.harness.crowd import Crowd, Identity
 from tests.daemon.harness.reader import Reader
-from tests.daemon.harness.site import ENDED, KILLING, MATTINGD, Site
+from tests.daemon.harness.site import ENDED, KILLING, MATTINGD, Site, wait_until
 
 SOAK = int(os.environ.get("MATTINGD_SOAK", "0"))
 EACH_POINT = 5
@@ -175,3 +177,40 @@ def check_originals(site: Site, crowd: Crowd) -> None:
     lying = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in crowd.lying}
     assert lying == crowd.hashes
     assert {p for folder in site.hot for p in folder.rglob("*") if p.is_file()} == set(crowd.lying)
+
+
+@pytest.mark.model
+@pytest.mark.timeout(600)
+def test_killed_with_the_real_model_each_photograph_has_its_one_cut_out(site: Site) -> None:
+    """Once while the engine is loading or working, once when the first cut-out is there."""
+    files = drop_photographs(site)
+    site.start(test_engine=False, ready=False)
+    wait_until(lambda: site.has_journal() and len(site.rows()) == len(files), "all were admitted")
+    site.kill()
+    site.start(test_engine=False, ready=False)
+    wait_until(lambda: len(site.results()) >= 1, "the first cut-out was there", 300)
+    site.kill()
+    site.start(test_engine=False, ready=False)
+    site.wait_ended(files, seconds=300)
+    assert site.stop() == 0
+    assert len(site.results()) == len(files)
+    for file in files:
+        with Image.open(file) as original, Image.open(site.result_of(file)) as cut_out:
+            assert (cut_out.mode, cut_out.size) == ("RGBA", original.size)
+            assert 0.1 < np.asarray(cut_out)[:, :, 3].mean() / 255 < 0.9
+    assert site.temps() == []
+    assert site.audit()["counts"]["done"] == len(files)
+
+
+def drop_photographs(site: Site) -> list[Path]:
+    """A person and a cat, in four sizes each."""
+    skimage = pytest.importorskip("skimage", reason="its photographs are needed: install the extra `demo`")
+    files = []
+    for name in ("astronaut", "chelsea"):
+        photograph = Image.fromarray(getattr(skimage.data, name)())
+        for side in (512, 480, 448, 416):
+            files.append(site.hot[0] / f"{name}-{side}.jpg")
+            photograph.resize((side, side * photograph.height // photograph.width)).save(
+                files[-1], quality=92
+            )
+    return files

@@ -1,4 +1,4 @@
-"""How files are noticed: by looking alone, in a folder that was replaced, beyond the limits of notifications."""
+"""How files are noticed: by looking alone, in a folder that was replaced, beyond a limit of notifications."""
 
 import os
 import shutil
