@@ -1,0 +1,325 @@
+"""Simulated picture workers, doing step by step what `stages/pictures.py` does.
+
+Each pause of an operation is a moment at which the worker, or the whole daemon, may die.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+
+from mattingd.commands import DoChore, Finish, Publish, Read
+from mattingd.facts import (
+    ChoreDone,
+    Fact,
+    Faulted,
+    Finished,
+    Lost,
+    NeedsRoom,
+    Published,
+    ReadOk,
+    Taken,
+    WorkerDied,
+    WorkerUp,
+)
+from mattingd.values import Chore, Fault, Fit, Output
+from tests.sim.simulator.clockwork import Clockwork
+from tests.sim.simulator.disk import HotFolders, OutputDisk
+from tests.sim.simulator.pictures import Content, Kind, cut_out
+from tests.sim.simulator.weather import Weather
+
+Operation = Generator[float, None, Fact]
+Order = Read | Finish | Publish | DoChore
+Say = Callable[[Fact, Content | None], None]
+"""Takes a fact and, beside `ReadOk`, the picture whose network input goes with it."""
+
+
+class DeathError(Exception):
+    """The worker dies here."""
+
+
+class HangError(Exception):
+    """The worker never comes back from here."""
+
+
+@dataclass
+class Surroundings:
+    """What workers work on."""
+
+    clock: Clockwork
+    weather: Weather
+    folders: HotFolders
+    outputs: OutputDisk
+    busy: Callable[[int, bytes], bool]
+    """Whether a source is locked or may not be read at the moment."""
+    renamed: Callable[[int, Output, bytes], None]
+    """Told whenever a final name becomes visible."""
+    died_over: Callable[[set[int]], None]
+    """Told over which jobs a child has just died, before anything of it is gone."""
+    unlucky: Callable[[int], bool]
+    """Whether a job crashed while it was alone: no accident hits an innocent in that state twice."""
+
+    def accident(self, chance: float, jobs: Iterable[int]) -> bool:
+        """Whether a process that works on these jobs meets with an accident now."""
+        return self.weather.strikes(chance, self.clock.now) and not any(map(self.unlucky, jobs))
+
+
+class SimWorker:
+    """One worker process after another under the same number."""
+
+    def __init__(self, number: int, around: Surroundings, say: Say) -> None:
+        self.number = number
+        self.around = around
+        self.say = say
+        self.alive = False
+        self.up = False
+        self.order: Order | None = None
+        self.held: dict[int, Content] = {}
+        """Decoded pictures."""
+        self.life = 0
+        """Counts processes, so that nothing of a dead one happens in the next."""
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Start the process."""
+        assert not self.alive, f"worker {self.number} was started twice"
+        self.alive = True
+        self.life += 1
+        weather = self.around.weather
+        if weather.strikes(weather.starts_hang, self.around.clock.now):
+            weather.count("worker hangs at its start")
+        else:
+            self._later(weather.rng.uniform(0.1, 0.6), self._come_up)
+
+    def _come_up(self) -> None:
+        self.up = True
+        self.say(WorkerUp(self.number, 1_000 + self.number), None)
+
+    def die(self, how: str) -> None:
+        """The process ends; everything in it is lost."""
+        if not self.alive:
+            return
+        self.around.died_over(self._jobs())
+        self.end()
+        self.around.clock.after(0.01, self._heard_of(how))
+
+    def _heard_of(self, how: str) -> Callable[[], None]:
+        life = self.life
+
+        def heard() -> None:
+            if life == self.life:
+                self.say(WorkerDied(self.number, how), None)
+
+        return heard
+
+    def end(self) -> None:
+        """Gone, and nobody is told."""
+        self.alive = self.up = False
+        self.order = None
+        self.held.clear()
+
+    def dismiss(self) -> None:
+        """The daemon is gone: so is everything of it."""
+        self.end()
+        self.life += 1
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        life = self.life
+        self.around.clock.after(seconds, lambda: action() if self.alive and life == self.life else None)
+
+    # --- operations ---
+
+    def obey(self, order: Order, matte: int | None = None) -> None:
+        """Begin an operation.
+
+        What is sent to a process whose death is still on its way is lost. Nobody can tell that from dying
+        over it, so it counts as a crash.
+        """
+        if not self.alive:
+            self.around.died_over({order.job})
+            return
+        assert self.up, f"worker {self.number} was given work before it was up"
+        assert self.order is None, f"worker {self.number} was given {order} while it does {self.order}"
+        self.order = order
+        self._go_on(self._operation(order, matte))
+
+    def discard(self, job: int) -> None:
+        """Forget a picture."""
+        self.held.pop(job, None)
+
+    def _operation(self, order: Order, matte: int | None) -> Operation:
+        if isinstance(order, Read):
+            return self._read(order)
+        if isinstance(order, Finish):
+            assert matte is not None
+            return self._finish(order, matte)
+        return self._publish(order) if isinstance(order, Publish) else self._chore(order)
+
+    def _go_on(self, operation: Operation) -> None:
+        try:
+            pause = next(operation)
+            self._meet_with_accidents()
+        except StopIteration as end:
+            self._answer(end.value)
+        except DeathError:
+            self.die("it was ended by SIGSEGV")
+        except HangError:
+            return
+        else:
+            self._later(pause, lambda: self._go_on(operation))
+
+    def _meet_with_accidents(self) -> None:
+        weather, jobs = self.around.weather, self._jobs()
+        if self.around.accident(weather.worker_dies, jobs):
+            weather.count("worker dies by accident")
+            raise DeathError
+        if self.around.accident(weather.worker_hangs, jobs):
+            weather.count("worker hangs by accident")
+            raise HangError
+
+    def _answer(self, fact: Fact) -> None:
+        weather = self.around.weather
+        if self.around.accident(weather.worker_dies, self._jobs()):
+            weather.count("answer lost with a child")
+            self.die("it was ended by SIGKILL")
+            return
+        assert self.order is not None
+        job = self.order.job
+        self.order = None
+        if isinstance(fact, Faulted):
+            self.held.pop(job, None)
+        self.say(fact, self.held.get(job) if isinstance(fact, ReadOk) else None)
+
+    def _jobs(self) -> set[int]:
+        return set() if self.order is None else {self.order.job}
+
+    def _takes(self) -> float:
+        return self.around.weather.rng.uniform(0.02, 0.2)
+
+    # --- read ---
+
+    def _read(self, order: Read) -> Operation:
+        around, weather = self.around, self.around.weather
+        key = (order.folder, order.path)
+        yield self._takes()
+        if around.busy(*key):
+            return Faulted(self.number, order.job, Fault.BUSY, "it may not be read")
+        file = around.folders.get(key)
+        if file is None:
+            return Faulted(self.number, order.job, Fault.GONE, "it was taken away")
+        if (file.stamp.size, file.stamp.mtime_ns) != (order.stamp.size, order.stamp.mtime_ns):
+            return Faulted(self.number, order.job, Fault.CHANGED, "it was saved again")
+        yield self._takes()
+        after = around.folders.get(key)
+        if after is not None and after.stamp != file.stamp:
+            weather.count("changed during reading")
+            return Faulted(self.number, order.job, Fault.CHANGED, "it was saved again while it was read")
+        return self._decode(order, file.content)
+
+    def _decode(self, order: Read, content: Content) -> Fact:
+        weather = self.around.weather
+        if content.kind is Kind.UNSUPPORTED:
+            weather.count("no picture")
+            return Faulted(self.number, order.job, Fault.UNSUPPORTED, "it is no picture")
+        if content.pixels > order.grant:
+            weather.count("needs room")
+            return NeedsRoom(self.number, order.job, content.pixels)
+        if not content.whole and not content.decodes:
+            return Faulted(self.number, order.job, Fault.TRUNCATED, "it is cut off")
+        if content.kind is Kind.BAD:
+            weather.count("bad picture")
+            return Faulted(self.number, order.job, Fault.BAD, "it is damaged")
+        if content.kind is Kind.POISON_READ:
+            weather.count("poison for a worker")
+            raise DeathError
+        if content.kind is Kind.HANGS:
+            weather.count("picture that hangs")
+            raise HangError
+        self.held[order.job] = content
+        width = content.pixels // 1_000
+        fit = Fit(width, content.pixels // width, content.shape[1], content.shape[0])
+        return ReadOk(self.number, order.job, content.sha256, fit)
+
+    # --- finish and publish ---
+
+    def _finish(self, order: Finish, matte: int) -> Operation:
+        weather, outputs = self.around.weather, self.around.outputs
+        content = self.held[order.job]
+        yield self._takes()
+        if content.kind is Kind.POISON_FINISH:
+            weather.count("poison for a worker")
+            raise DeathError
+        if content.kind is Kind.FLAWED:
+            weather.count("cut-out cannot be written")
+            return Faulted(self.number, order.job, Fault.BAD, "it is too wide for the format")
+        if outputs.refuses:
+            weather.count("output refused")
+            return Faulted(self.number, order.job, Fault.OUTPUT, "the disk is full")
+        data = cut_out(content, matte)
+        for output in order.outputs:
+            outputs.temps[outputs.temp(order.job, output)] = data[:5]
+        yield self._takes()
+        for output in order.outputs:
+            outputs.temps[outputs.temp(order.job, output)] = data
+        yield self._takes()
+        done = tuple(
+            Output(o.ordinal, o.place, outputs.temp(order.job, o).rpartition("/")[2], data, len(data))
+            for o in order.outputs
+        )
+        return Finished(self.number, order.job, done)
+
+    def _publish(self, order: Publish) -> Operation:
+        weather, outputs = self.around.weather, self.around.outputs
+        for output in order.outputs:
+            final, temp = output.place.path, outputs.temp(order.job, output)
+            yield self._takes()
+            if outputs.refuses:
+                weather.count("output refused")
+                return Faulted(self.number, order.job, Fault.OUTPUT, "the disk is read-only")
+            self._meddle(temp, final)
+            if outputs.finals.get(final) == output.sha256:
+                outputs.temps.pop(temp, None)
+            elif final in outputs.finals:
+                return Taken(self.number, order.job, output.ordinal)
+            elif temp not in outputs.temps:
+                return Lost(self.number, order.job)
+            else:
+                outputs.rename(temp, final)
+                self.around.renamed(order.job, output, outputs.finals[final])
+        yield self._takes()
+        return Published(self.number, order.job)
+
+    def _meddle(self, temp: str, final: str) -> None:
+        """Somebody else works on the output side, too."""
+        weather, outputs, now = self.around.weather, self.around.outputs, self.around.clock.now
+        if final not in outputs.finals and weather.strikes(weather.foreign, now):
+            weather.count("foreign file at the target")
+            outputs.put_foreign(final)
+        if temp in outputs.temps and weather.strikes(weather.removed, now):
+            weather.count("temp file removed")
+            del outputs.temps[temp]
+
+    # --- chores ---
+
+    def _chore(self, order: DoChore) -> Operation:
+        weather, outputs = self.around.weather, self.around.outputs
+        yield self._takes() / 2
+        if outputs.refuses or weather.strikes(weather.chore_fails, self.around.clock.now):
+            weather.count(_CHORE_FAULTS[order.chore])
+            return ChoreDone(self.number, order.job, order.chore, "the disk is full")
+        if order.chore is Chore.NOTE:
+            outputs.notes.update(dict.fromkeys(order.notes, order.reason))
+        elif order.chore is Chore.UNNOTE:
+            for note in order.notes:
+                outputs.notes.pop(note, None)
+        else:
+            for output in order.outputs:
+                outputs.temps.pop(outputs.temp(order.job, output), None)
+        yield self._takes() / 2
+        return ChoreDone(self.number, order.job, order.chore)
+
+
+_CHORE_FAULTS = {
+    Chore.NOTE: "note cannot be written",
+    Chore.UNNOTE: "note cannot be removed",
+    Chore.SWEEP: "temp cannot be swept",
+}

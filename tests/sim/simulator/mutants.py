@@ -1,0 +1,133 @@
+"""The conductor with one promise broken each: the simulation must notice every one of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mattingd.commands import Admit, Command, Prepare
+from mattingd.facts import Fact, Look
+from mattingd.rules.conductor import Conductor
+from mattingd.rules.dispatching import Dispatcher
+from mattingd.rules.intake import Intake
+from mattingd.rules.lifecycle import Job
+from mattingd.rules.settling import Key
+from mattingd.rules.work import Policy, Work
+from mattingd.values import Chore, Folder
+from tests.sim.simulator.world import Bench
+
+
+def transplant(part: object, mutant: type[Any]) -> None:
+    """Give a part of a conductor the behaviour of a subclass of its class."""
+    assert issubclass(mutant, type(part))
+    part.__class__ = mutant
+
+
+def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
+    """A conductor of which one part behaves differently."""
+
+    class Mutant(Conductor):
+        def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
+            super().__init__(policy, folders)
+            transplant(getattr(self, name), mutant)
+
+    return Mutant
+
+
+class HastyIntake(Intake):
+    """Takes a file once it was quiet, without a second look."""
+
+    def confirm(self, key: Key, deadline: int) -> None:
+        if self.open and self.settler.deadline(key) == deadline and not self._in_work(key):
+            resting = dict(self.settler.waiting())[key]
+            self.settler.forget(key)
+            self._admit(key, Look(resting.stamp), resting.since, 0)
+        else:
+            super().confirm(key, deadline)
+
+
+class UnpreparedConductor(Conductor):
+    """Publishes without having written what it is about to publish."""
+
+    def handle(self, fact: Fact, now: int) -> list[Command]:
+        return [command for command in super().handle(fact, now) if not isinstance(command, Prepare)]
+
+
+class SociableDispatcher(Dispatcher):
+    """Reads a suspect while others are in work."""
+
+    def _alone(self, job: Job) -> Job:
+        self.work.suspects.remove(job)
+        job.alone = True
+        return job
+
+
+class LateWork(Work):
+    """Compares deadlines with < instead of <=."""
+
+    def due(self) -> tuple[int, str, object] | None:
+        self.now -= 1
+        try:
+            return super().due()
+        finally:
+            self.now += 1
+
+
+class ForgetfulWork(Work):
+    """Never calls off a note."""
+
+    def _call_off(self, job: Job, chore: Chore) -> None:
+        pass
+
+
+class GreedyWork(Work):
+    """Grants memory that it does not have."""
+
+    def room(self) -> int:
+        return 1 << 62
+
+
+class ImpatientIntake(Intake):
+    """Takes a new version while the old one is in work."""
+
+    def _in_work(self, key: Key) -> bool:  # noqa: ARG002
+        return False
+
+
+class BlamingWork(Work):
+    """Strikes a picture that was not alone."""
+
+    def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:  # noqa: ARG002
+        super().crashed(job, how, by_itself=True)
+
+
+class DeafConductor(Conductor):
+    """Keeps files out that come back: admits every path once."""
+
+    def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
+        super().__init__(policy, folders)
+        self._seen: set[tuple[int, bytes]] = set()
+
+    def handle(self, fact: Fact, now: int) -> list[Command]:
+        return list(self._first(super().handle(fact, now)))
+
+    def _first(self, commands: Iterable[Command]) -> Iterable[Command]:
+        for command in commands:
+            if isinstance(command, Admit):
+                if (command.folder, command.path) in self._seen:
+                    continue
+                self._seen.add((command.folder, command.path))
+            yield command
+
+
+MUTANTS = {
+    "second look dropped": Bench(with_part("intake", HastyIntake)),
+    "prepared skipped": Bench(UnpreparedConductor),
+    "suspects not alone": Bench(with_part("dispatcher", SociableDispatcher)),
+    "deadline compared wrongly": Bench(with_part("work", LateWork)),
+    "events trusted alone": Bench(scans=False),
+    "note not called off": Bench(with_part("work", ForgetfulWork)),
+    "memory without limit": Bench(with_part("work", GreedyWork)),
+    "two versions at a time": Bench(with_part("intake", ImpatientIntake)),
+    "blame without proof": Bench(with_part("work", BlamingWork)),
+    "every path once": Bench(DeafConductor),
+}
+"""The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

@@ -1,0 +1,63 @@
+"""What people drop: contents with a number of their own, so that a mixed-up result is recognised."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mattingd.values import Stamp
+
+
+class Kind(StrEnum):
+    """What becomes of a whole picture with this content, whoever processes it."""
+
+    GOOD = "good"
+    EMPTY = "without a subject"
+    BAD = "bad"
+    FLAWED = "cannot be written"
+    UNSUPPORTED = "no picture"
+    CULPRIT = "fails its batch"
+    POISON_READ = "kills the worker that reads it"
+    POISON_FINISH = "kills the worker that finishes it"
+    POISON_ENGINE = "kills the engine"
+    HANGS = "hangs the worker that reads it"
+
+
+POISON = frozenset({Kind.POISON_READ, Kind.POISON_FINISH, Kind.POISON_ENGINE, Kind.HANGS})
+SPOILT = POISON | {Kind.EMPTY, Kind.BAD, Kind.FLAWED, Kind.CULPRIT}
+"""Kinds that must end as failed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """The bytes of one version of a file, whole or not yet."""
+
+    number: int
+    kind: Kind
+    size: int
+    pixels: int
+    shape: tuple[int, int]
+    whole: bool = True
+    shows: bool = False
+    """Not whole, and a look at its end shows it."""
+    decodes: bool = False
+    """Not whole, and yet no decoder complains."""
+
+    @property
+    def sha256(self) -> bytes:
+        """Its fingerprint."""
+        return b"content %d" % self.number
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What lies at a path."""
+
+    content: Content
+    stamp: Stamp
+    writer: bool = False
+    """Somebody has it open for writing, and the kernel says so."""
+    odd: str | None = None
+
+
+def cut_out(picture: Content, matte: int) -> bytes:
+    """A finished output: which picture, and whose matte."""
+    return b"cut-out of %d with the matte of %d" % (picture.number, matte)

@@ -1,0 +1,261 @@
+"""One run of a simulated daemon: the real conductor and the real journal, obeyed as `daemon.py` obeys them.
+
+Facts come in, commands are collected, the writes of a turn are one transaction, and only then the deeds are
+done. A crash may strike at every step of that.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mattingd import commands
+from mattingd.checkpoint import Checkpoint, PlacingRules
+from mattingd.commands import Command, Deed, Write
+from mattingd.facts import Fact, Inferred, ReadOk, StopAsked, Tick, Today
+from mattingd.rules import placing
+from mattingd.rules.conductor import Conductor
+from mattingd.rules.work import Policy
+from mattingd.values import Folder
+from tests.sim.simulator.hands import SimWorker, Surroundings
+from tests.sim.simulator.mattes import Sent, SimEngine
+from tests.sim.simulator.pictures import Content
+from tests.sim.simulator.watching import FolderWatch
+
+RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+POINTS = (
+    "crash before the commit",
+    "crash in the transaction",
+    "crash after the commit",
+    "crash between two deeds",
+)
+
+
+class CrashError(Exception):
+    """The daemon dies here."""
+
+
+@dataclass
+class Plan:
+    """How a run ends: by a crash in this turn at this point, or of itself."""
+
+    turn: int | None = None
+    point: str = ""
+
+
+@dataclass
+class Payloads:
+    """Arrays that came beside facts, keyed by job: here the numbers of the pictures they belong to."""
+
+    nets: dict[int, Content] = field(default_factory=dict)
+    mattes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Job to (batch, picture)."""
+
+
+@dataclass
+class Hooks:
+    """Who looks on."""
+
+    trace: Callable[[str, object], None]
+    """Is told every fact and command."""
+    checked: Callable[["Shell", list[Command]], None]
+    """Is called when a turn is over, with its commands."""
+    spares: Callable[["Shell"], bool]
+    """Says whether the daemon may not crash just now."""
+
+
+class Shell:
+    """A running daemon."""
+
+    def __init__(
+        self,
+        path: Path,
+        policy: Policy,
+        folders: dict[int, Folder],
+        around: Surroundings,
+        hooks: Hooks,
+        conductor: type[Conductor] = Conductor,
+        plan: Plan | None = None,
+    ) -> None:
+        self.around = around
+        self.clock = around.clock
+        self.trace = hooks.trace
+        self.hooks = hooks
+        self.plan = plan or Plan()
+        self.journal = Checkpoint(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
+        for number in folders:
+            assert self.journal.folder_id(b"/in/%d" % number) == number
+        self.conductor = conductor(policy, folders)
+        self.inbox: deque[tuple[Fact, Callable[[], None] | None]] = deque()
+        self.workers = [SimWorker(number, around, self._heard_worker) for number in range(policy.workers)]
+        self.engine = SimEngine(around, self._heard_engine)
+        self.watches = {number: self._watch(number) for number in folders}
+        self.payloads = Payloads()
+        self.ended: commands.Stop | None = None
+        self.turns = 0
+
+    # --- the face ---
+
+    def begin(self, today: str) -> None:
+        """Start up, as `Daemon._begin` does."""
+        clean = self.journal.begin_run()
+        self.new_day(today)
+        rows = self.journal.live()
+        for row in rows:
+            self.trace("found", row)
+        self._obey(self.conductor.start(rows, clean=clean, now=self.clock.now))
+        for watch in self.watches.values():
+            watch.start()
+
+    def new_day(self, today: str) -> None:
+        """Tell the date."""
+        for number in self.watches:
+            self.conductor.intake.drops.seed(number, today, self.journal.drops_of(number, today))
+        self.put(Today(today))
+
+    def put(self, fact: Fact) -> None:
+        """Something happened."""
+        self.inbox.append((fact, None))
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self.put(StopAsked("asked"))
+
+    def turn(self, limit: int) -> None:
+        """Handle what came in (at most `limit` facts), then write, then do.
+
+        Raises:
+            CrashError: the plan says so.
+        """
+        self.turns += 1
+        todo: list[Command] = []
+        if not self.inbox:
+            todo += self._handle(Tick())
+        heard = [self.inbox.popleft() for _ in range(min(limit, len(self.inbox)))]
+        self.conductor.foresee(fact for fact, _ in heard)
+        for fact, keep in heard:
+            if keep is not None:
+                keep()
+            todo += self._handle(fact)
+        self._obey(todo)
+
+    def close(self) -> None:
+        """The processes and the file are gone."""
+        self.engine.dismiss()
+        for worker in self.workers:
+            worker.dismiss()
+        for watch in self.watches.values():
+            watch.ended = True
+        self.journal.close()
+
+    # --- a turn ---
+
+    def _handle(self, fact: Fact) -> list[Command]:
+        self.trace("fact", fact)
+        return self.conductor.handle(fact, self.clock.now)
+
+    def _obey(self, todo: list[Command]) -> None:
+        writes: list[Write] = []
+        deeds: list[Deed] = []
+        for command in todo:
+            self.trace("command", command)
+            if isinstance(command, Write):
+                writes.append(command)
+            else:
+                deeds.append(command)
+        self._crash("crash before the commit")
+        if writes:
+            for answer in self.journal.apply(self._fragile(writes)):
+                self.put(answer)
+        self._crash("crash after the commit")
+        for deed in deeds:
+            self._perform(deed)
+            self._crash("crash between two deeds")
+        self.hooks.checked(self, todo)
+
+    def _doomed(self, point: str) -> bool:
+        plan = self.plan
+        if plan.turn is None or plan.point != point or self.turns < plan.turn:
+            return False
+        return not self.hooks.spares(self)
+
+    def _crash(self, point: str) -> None:
+        if self._doomed(point):
+            raise CrashError(point)
+
+    def _fragile(self, writes: list[Write]) -> Iterable[Write]:
+        """The writes of a turn; the machine may go down between any two of them."""
+        if not self._doomed("crash in the transaction"):
+            return writes
+        return self._torn(writes)
+
+    def _torn(self, writes: list[Write]) -> Iterator[Write]:
+        yield from writes[: self.around.weather.rng.randrange(len(writes)) + 1]
+        self.journal.close()
+        raise CrashError("crash in the transaction")
+
+    # --- deeds ---
+
+    def _perform(self, deed: Deed) -> None:
+        match deed:
+            case commands.LookAt(folder, path):
+                self.watches[folder].look_at(path)
+            case (
+                commands.Read(worker=worker)
+                | commands.Publish(worker=worker)
+                | commands.DoChore(worker=worker)
+            ):
+                self.workers[worker].obey(deed)
+            case commands.Finish(worker=worker, job=job):
+                self.workers[worker].obey(deed, self.payloads.mattes.pop(job)[1])
+            case commands.Discard(worker, job):
+                self.payloads.nets.pop(job, None)
+                self.payloads.mattes.pop(job, None)
+                self.workers[worker].discard(job)
+            case commands.DropMatte(job, batch):
+                if self.payloads.mattes.get(job, (0, 0))[0] == batch:
+                    del self.payloads.mattes[job]
+            case commands.Infer():
+                self.engine.infer(Sent(deed, tuple(self.payloads.nets[job] for job in deed.jobs)))
+            case commands.Stop():
+                self.ended = deed
+            case _:
+                self._perform_on_processes(deed)
+
+    def _perform_on_processes(self, deed: Deed) -> None:
+        match deed:
+            case commands.StartWorker(worker):
+                self.workers[worker].start()
+            case commands.KillWorker(worker):
+                self.workers[worker].die("it was killed: it took too long")
+            case commands.StartEngine(cpu):
+                self.engine.start(cpu=cpu)
+            case commands.KillEngine():
+                self.engine.die("it was killed")
+            case _:
+                raise AssertionError(deed)
+
+    # --- what the children say ---
+
+    def _heard_worker(self, fact: Fact, net: Content | None) -> None:
+        if isinstance(fact, ReadOk) and net is not None:
+            job, content = fact.job, net
+            self.inbox.append((fact, lambda: self.payloads.nets.update({job: content})))
+        else:
+            self.put(fact)
+
+    def _heard_engine(self, fact: Fact, mattes: tuple[int, ...]) -> None:
+        if isinstance(fact, Inferred):
+            batch = fact.batch
+            self.inbox.append((fact, lambda: self._keep_mattes(batch, mattes)))
+        else:
+            self.put(fact)
+
+    def _keep_mattes(self, batch: int, mattes: tuple[int, ...]) -> None:
+        running = self.conductor.engine.running[0]
+        for job, matte in zip(running.jobs, mattes, strict=True):
+            self.payloads.mattes[job] = (batch, matte)
+
+    def _watch(self, number: int) -> FolderWatch:
+        known = self.journal.known(number)
+        return FolderWatch(number, known, self.around.folders, self.clock, self.around.weather, self.put)

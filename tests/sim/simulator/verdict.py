@@ -1,0 +1,122 @@
+"""What must hold when everything has come to rest: nothing lost, nothing doubled, nothing left behind."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from mattingd.rules.lifecycle import COUNTED_AS, State
+from mattingd.values import Folder
+from tests.sim.simulator.books import Books, books
+from tests.sim.simulator.checks import QUARANTINED, Checks
+from tests.sim.simulator.disk import Key
+from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, cut_out
+from tests.sim.simulator.shell import Shell
+
+
+@dataclass
+class Verdict:
+    """Looks at the end of a seed."""
+
+    checks: Checks
+    folders: dict[int, Folder]
+
+    def pronounce(self, shell: Shell) -> None:
+        """Everything that was promised.
+
+        Raises:
+            AssertionError: something was not kept.
+        """
+        with books(shell.journal.path) as journal:
+            self._every_job_accounted_for(journal)
+            for key, versions in self.checks.hot.versions.items():
+                self._as_it_should(journal, key, versions)
+            self._nothing_left_behind(journal)
+        memory_is_empty(shell)
+
+    def _every_job_accounted_for(self, journal: Books) -> None:
+        words: Counter[str] = Counter()
+        for state, number in journal.states().items():
+            words[COUNTED_AS[State(state)]] += number
+        assert journal.admitted() == sum(words.values()), "jobs are missing"
+        assert words["waiting"] == 0, "jobs still wait"
+        assert not journal.live(), "jobs are left over"
+
+    def _as_it_should(self, journal: Books, key: Key, versions: list[Content]) -> None:
+        file, rows = self.checks.hot.get(key), journal.current(key)
+        if file is None:
+            assert not rows, f"{key} is gone, and its job still speaks for it: {rows}"
+        else:
+            assert rows, f"{key} was never admitted"
+            state, size, mtime, note, reason = rows[0]
+            assert (size, mtime) == (file.stamp.size, file.stamp.mtime_ns), f"{key}: an older version"
+            self._ended_well(key, file, state, reason)
+            self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
+        for content in versions:
+            assert len(self.checks.made[content]) <= 1, f"{key} was published twice"
+
+    def _ended_well(self, key: Key, file: File, state: str, reason: str) -> None:
+        content, made = file.content, self.checks.made[file.content]
+        expected = self._expected(key, file)
+        if reason.startswith(QUARANTINED) and self.checks.innocents:
+            expected = "failed"
+        assert COUNTED_AS[State(state)] == expected, f"{key} ({content.kind}) is {state}: {reason}"
+        assert len(made) == (expected == "done"), f"{key} is {state}, and has the cut-outs {made}"
+
+    def _expected(self, key: Key, file: File) -> str:
+        """The word under which the file at a path must be counted."""
+        content = file.content
+        if file.odd is not None:
+            return "ignored"
+        if self.checks.office.busy(*key):
+            return "failed"
+        if content.kind is Kind.UNSUPPORTED:
+            return "ignored"
+        if content.kind is Kind.EMPTY and self.folders[key[0]].recipe.preset.on_empty == "publish":
+            return "done"
+        return "failed" if content.kind in SPOILT or not content.whole else "done"
+
+    def _noted(self, journal: Books, key: Key, note: str, *, failed: bool) -> None:
+        """A failed picture has its note, and one that is not failed has none."""
+        notes = self.checks.outputs.notes.keys() & journal.notes(key)
+        assert not failed or note in notes, f"{key} failed, and no note says so"
+        assert failed or not notes, f"{key} did not fail, and {notes} say so"
+
+    def _nothing_left_behind(self, journal: Books) -> None:
+        outputs = self.checks.outputs
+        assert not outputs.temps, f"temp files are left: {outputs.temps}"
+        assert journal.published() == set(outputs.finals) - outputs.foreign, "journal and disk do not agree"
+        made = {path: content for content, places in self.checks.made.items() for path, _ in places}
+        for path, data in outputs.finals.items():
+            expected = b"somebody else's"
+            if path not in outputs.foreign:
+                expected = cut_out(made[path], made[path].number)
+            assert data == expected, f"{path} was changed"
+
+
+def memory_is_empty(shell: Shell) -> None:
+    """Neither the conductor nor the shell remembers anything of what is done.
+
+    Raises:
+        AssertionError: something is left.
+    """
+    conductor = shell.conductor
+    work, engine = conductor.work, conductor.engine
+    left = {
+        "jobs": work.jobs,
+        "paths": work.by_path,
+        "in flight": work.in_flight,
+        "to publish": work.publishable,
+        "chores": work.chores,
+        "owing": work._owing,
+        "ready": engine.ready,
+        "at the engine": engine.running,
+        "admitting": conductor.intake.admitting,
+        "resting": dict(conductor.intake.settler.waiting()),
+        "network inputs": shell.payloads.nets,
+        "mattes": shell.payloads.mattes,
+        **{f"held by hand {hand.id}": hand.holds for hand in conductor.crew.hands},
+        **{f"to finish by hand {hand.id}": hand.todo for hand in conductor.crew.hands},
+        **{f"held by worker {worker.number}": worker.held for worker in shell.workers},
+    }
+    assert not any(left.values()), {name: what for name, what in left.items() if what}
+    assert work.counts.get("waiting", 0) == 0, "something is still counted as waiting"
+    assert work.room() > 1 << 60, "budget is still reserved"
