@@ -25,8 +25,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## cut out three photographs through the daemon, and show them
 	$(BIN)/python -m mattingd demo build/demo
 
-test: $(READY) ## the whole test suite (PYTEST_ARGS="-k config" for a part)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(READY) ## the whole test suite on two cores (PYTEST_ARGS="-k config" for a part)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff, also as Python 3.12 and 3.13 would have it (newer syntax apart: 3.11 cannot read it)
 	$(BIN)/ruff check
