@@ -5,6 +5,7 @@ MATTINGD_SIM_SEEDS=20000 python -m pytest tests/sim  more of them
 """
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_every_fault_happened_and_every_edge_was_walked(capsys: pytest.CaptureFi
     for start in STARTS:
         tables.add(chunk(start))
     with capsys.disabled():
-        print(report(tables))  # noqa: T201
+        sys.stderr.write(report(tables))  # a child of pytest-xdist has no other way to the terminal
     assert {fault: n for fault in FAULTS if (n := tables.faults[fault]) < OFTEN} == {}
     assert {edge: n for edge in TABLE if (n := tables.edges[edge]) < OFTEN} == {}
     assert set(tables.faults) == set(FAULTS)
@@ -55,7 +56,7 @@ def report(tables: Tables) -> str:
     totals = [f"{number:9,}  {what}" for what, number in sorted(tables.totals.items())]
     faults = [f"{tables.faults[fault]:9,}  {fault}" for fault in FAULTS]
     edges = [f"{tables.edges[edge]:9,}  {edge[0]} + {edge[1]} -> {after}" for edge, after in TABLE.items()]
-    return "\n".join(["", "totals", *totals, "faults", *faults, "edges", *edges])
+    return "\n".join(["", "totals", *totals, "faults", *faults, "edges", *edges, ""])
 
 
 @pytest.mark.parametrize("seed", [5, 117])
