@@ -75,10 +75,10 @@ def test_a_picture_that_takes_down_the_daemon_is_set_aside_after_three_restarts(
     while not ended_well(site, culprit):
         assert site.processes[-1].returncode == -signal.SIGKILL
         restarts += 1
+        assert restarts <= 3
         site.start(KILLING, ready=False)
     site.wait_ended([*innocents, culprit])
     tell(f"a picture that takes down the daemon was set aside after {restarts} restarts")
-    assert restarts <= 3
     check_set_aside(site, culprit, CRASHED)
     check_innocents(site, innocents)
     assert site.stop() == 0
@@ -97,15 +97,17 @@ def ended_well(site: Site, file: Path) -> bool:
 
 
 def test_children_die_with_the_daemon_and_the_next_one_comes_up_at_once(site: Site) -> None:
-    for _ in range(3):
-        site.start()
-        children = [child for kind in site.children().values() for child in kind]
-        assert len(children) == 3
-        site.kill()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert alive == []
+    """Also when they have only just been born, and do not know yet that they have a parent."""
     site.start()
+    children = [child for kind in site.children().values() for child in kind]
+    assert len(children) == 3
     site.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    for _ in range(5):
+        site.start(ready=False)
+        wait_until(lambda: any(site.children().values()), "it had a child", pause=0.002)
+        site.kill()
     site.start()
     assert site.stop() == 0
 

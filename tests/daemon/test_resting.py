@@ -1,6 +1,8 @@
 """A daemon at rest does nothing; whatever it has done, it holds no more threads and files than before."""
 
 import psutil
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
 
 from mattingd import clock
 from tests.daemon.conftest import MakeSite, Tell
@@ -32,13 +34,28 @@ def test_after_a_file_it_rests_and_does_not_trigger_itself(make_site: MakeSite, 
     site = make_site(watch={"settle_seconds": 0.1, "rescan_seconds": 60})
     site.start()
     site.wait_ended([people.save(site.hot[0] / "a.png", pictures.picture(1))])
+    observer, opened = Observer(), Opened()
+    observer.schedule(opened, str(site.hot[0]), recursive=True)
+    observer.start()
     before = processor_seconds(site)
     clock.sleep(REST_SECONDS)
     used = processor_seconds(site) - before
+    observer.stop()
     tell(f"at rest: {100 * used / REST_SECONDS:.2f} % of a core, all processes together")
     assert used < 0.01 * REST_SECONDS
+    assert opened.paths == []
     assert len(site.rows()) == 1
     assert site.stop() == 0
+
+
+class Opened(FileSystemEventHandler):
+    """Notes which files somebody opens."""
+
+    def __init__(self) -> None:
+        self.paths: list[bytes | str] = []
+
+    def on_opened(self, event: FileSystemEvent) -> None:
+        self.paths.append(event.src_path)
 
 
 def test_threads_and_descriptors_do_not_grow(site: Site, tell: Tell) -> None:

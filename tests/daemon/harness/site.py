@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,9 @@ class Site:
         """The newest daemon's children: `worker`s and the `engine`."""
         found: dict[str, list[psutil.Process]] = {"worker": [], "engine": []}
         for child in psutil.Process(self.processes[-1].pid).children():
-            kind = "engine" if any("engine" in part for part in child.cmdline()[1:4]) else "worker"
-            found[kind].append(child)
+            with suppress(psutil.NoSuchProcess):
+                kind = "engine" if any("engine" in part for part in child.cmdline()[1:4]) else "worker"
+                found[kind].append(child)
         return found
 
     def close(self) -> None:
