@@ -1,4 +1,4 @@
-"""One daemon per state directory: who comes too soon waits a moment, who comes too late is told who is there."""
+"""One daemon per state directory: who comes too soon waits, who comes too late is told who is there."""
 
 import fcntl
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import clock
 from mattingd.service import LOCK, Lock, LockedError
 
 
@@ -23,7 +22,7 @@ def held(tmp_path: Path) -> Iterator[int]:
 
 
 def test_the_lock_of_a_daemon_that_was_just_killed_is_waited_for(tmp_path: Path, held: int) -> None:
-    release = threading.Thread(target=lambda: (clock.sleep(0.3), fcntl.flock(held, fcntl.LOCK_UN)))
+    release = threading.Timer(0.3, fcntl.flock, (held, fcntl.LOCK_UN))
     release.start()
     lock = Lock(tmp_path)
     release.join()
