@@ -124,8 +124,14 @@ class Disk:
     # --- outputs ---
 
     def make_directories(self, path: str) -> None:
-        """Make a directory and its parents."""
-        os.makedirs(path, exist_ok=True)
+        """Make a directory and its parents, each durable: a file is no safer than the names on its way."""
+        if os.path.isdir(path):
+            return
+        parent = os.path.dirname(path)
+        self.make_directories(parent)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        self.sync_directory(parent)
 
     def write(self, path: str, data: bytes) -> None:
         """Write a whole (temp) file and make its content durable; what lay there under our temp name goes."""
