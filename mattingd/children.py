@@ -41,7 +41,7 @@ class Child:
         command: Sequence[str],
         *,
         heard: Callable[[Message], None],
-        ended: Callable[[int], None],
+        ended: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
         keep: Sequence[int] = (),
     ) -> None:
@@ -50,7 +50,7 @@ class Child:
         Args:
             command: its command line; the number of its end of the socket and our process are appended.
             heard: called on the child's reader thread with everything it says, in order.
-            ended: called last on that thread, with the return code (negative: the signal).
+            ended: called last on that thread, with how it ended in plain words.
             environment: added to our own.
             keep: descriptors it inherits, such as the lock: while it lives, the lock is held.
         """
@@ -67,6 +67,7 @@ class Child:
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._heard = heard
         self._ended = ended
+        self._why = ""
         for target in (self._read, self._write):
             threading.Thread(target=target, name=f"child-{self.process.pid}", daemon=True).start()
 
@@ -74,17 +75,23 @@ class Child:
         """Send something; never waits."""
         self._outgoing.put(message)
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, why: str) -> None:
+        """End it at once; `ended` is told why."""
+        self._why = why
         self.process.kill()
 
     def _read(self) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                self._heard(self._connection.recv())
+        """Whatever it says, and even if it is nonsense: its end is told."""
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    self._heard(self._connection.recv())
+        except Exception as error:  # noqa: BLE001 - a damaged process can say anything
+            self.kill(f"it said what nobody understands ({type(error).__name__})")
         self._outgoing.put(None)
         self.process.kill()
-        self._ended(self.process.wait())
+        code = self.process.wait()
+        self._ended(self._why or how_it_ended(code))
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):

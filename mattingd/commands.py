@@ -158,9 +158,10 @@ class StartWorker:
 
 @dataclass(frozen=True, slots=True)
 class KillWorker:
-    """End a picture worker at once; `WorkerDied` follows."""
+    """End a picture worker at once; `WorkerDied` follows and says why."""
 
     worker: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ class StartEngine:
 
 @dataclass(frozen=True, slots=True)
 class KillEngine:
-    """End the engine child at once; `EngineDied` follows."""
+    """End the engine child at once; `EngineDied` follows and says why."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,12 +323,12 @@ class Daemon:
                 self._staff.tell_engine(deed, b"".join(self._nets[number] for number in deed.jobs))
             case commands.StartWorker(worker):
                 self._staff.start_worker(worker)
-            case commands.KillWorker(worker):
-                self._staff.kill_worker(worker)
+            case commands.KillWorker(worker, why):
+                self._staff.kill_worker(worker, why)
             case commands.StartEngine(cpu):
                 self._staff.start_engine(cpu=cpu)
-            case commands.KillEngine():
-                self._staff.kill_engine()
+            case commands.KillEngine(why):
+                self._staff.kill_engine(why)
             case commands.Stop():
                 self._ended = deed
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mattingd import facts, values
 from mattingd.child import model_spec
-from mattingd.children import KEPT_MEMORY, Child, Message, how_it_ended
+from mattingd.children import KEPT_MEMORY, Child, Message
 from mattingd.commands import Bench, Deed, EngineOrder
 from mattingd.config import Settings
 from mattingd.sizing import engine_threads, kept_bytes
@@ -51,16 +51,14 @@ class Staff:
         self._heard = heard
         self._workers: dict[int, Child] = {}
         self._engine: Child | None = None
-        self._overdue: dict[int, str] = {}
-        """Workers we ended ourselves, and why."""
 
     # --- workers ---
 
     def start_worker(self, number: int) -> None:
         """Start, or replace, a picture worker."""
 
-        def ended(code: int) -> None:
-            self._heard((facts.WorkerDied(number, self._overdue.pop(number, how_it_ended(code))), None))
+        def ended(how: str) -> None:
+            self._heard((facts.WorkerDied(number, how), None))
 
         worker = Child(
             self._programs.worker,
@@ -76,11 +74,9 @@ class Staff:
         """Send a command to a worker."""
         self._workers[number].tell((deed, payload))
 
-    def kill_worker(self, number: int) -> None:
-        """End a worker whose operation takes too long."""
-        seconds = self._settings.limits.picture_seconds
-        self._overdue[number] = f"it took longer than the {seconds:g} s that `limits.picture_seconds` allows"
-        self._workers[number].kill()
+    def kill_worker(self, number: int, why: str) -> None:
+        """End a worker at once."""
+        self._workers[number].kill(why)
 
     def _bench(self, number: int) -> Bench:
         spec = model_spec(self._settings.engine.model)
@@ -107,9 +103,9 @@ class Staff:
             said_goodbye = isinstance(message[0], facts.EngineDied)
             self._heard(message)
 
-        def ended(code: int) -> None:
+        def ended(how: str) -> None:
             if not said_goodbye:
-                self._heard((facts.EngineDied(how_it_ended(code)), None))
+                self._heard((facts.EngineDied(how), None))
 
         self._engine = Child(
             self._programs.engine,
@@ -127,10 +123,10 @@ class Staff:
         if self._engine is not None:
             self._engine.tell((deed, payload))
 
-    def kill_engine(self) -> None:
+    def kill_engine(self, why: str) -> None:
         """End the engine at once."""
         if self._engine is not None:
-            self._engine.kill()
+            self._engine.kill(why)
 
     # --- end ---
 
@@ -138,6 +134,6 @@ class Staff:
         """End all children and wait until they are gone: with them goes the lock."""
         children = [*self._workers.values(), *([self._engine] if self._engine else [])]
         for child in children:
-            child.kill()
+            child.kill("the daemon ended")
         for child in children:
             child.process.wait()

@@ -360,8 +360,11 @@ class Conductor:
 
     def _worker_overdue(self, worker: int) -> None:
         """It has not come up, or not answered, for far too long; it is given nothing more to die over."""
-        self.crew.hands[worker].up = False
-        self._do(KillWorker(worker))
+        hand = self.crew.hands[worker]
+        seconds = self.policy.picture_ns / SECOND
+        why = f"it took longer than the {seconds:g} s that `limits.picture_seconds` allows"
+        self._do(KillWorker(worker, why if hand.up else "it did not come up"))
+        hand.up = False
 
     # --- small ---
 

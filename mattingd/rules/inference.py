@@ -63,7 +63,8 @@ class Inference:
 
     def overdue(self) -> None:
         """The engine has not come up, or not answered the oldest batch, for far too long."""
-        self._kill()
+        seconds = self._batch_ns() // SECOND
+        self._kill(f"the model gave no answer within {seconds} s" if self.engine.up else "it did not come up")
 
     # --- answers ---
 
@@ -98,7 +99,7 @@ class Inference:
             self._split(batch, single=False)
             self.on_cpu = True
             if self.engine.up:
-                self._kill()
+                self._kill("the GPU has no memory for even one picture")
         else:
             for job in self._members(batch):
                 self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
@@ -132,14 +133,17 @@ class Inference:
 
     def _watch(self) -> None:
         """Give the oldest batch its time; it begins when the one before it ends."""
-        time = max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
-        self.work.alarm("engine", None, self.work.now + time if self.engine.running else None)
+        self.work.alarm("engine", None, self.work.now + self._batch_ns() if self.engine.running else None)
 
-    def _kill(self) -> None:
+    def _batch_ns(self) -> int:
+        """The longest time for one batch."""
+        return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
+
+    def _kill(self, why: str) -> None:
         """Nothing more is sent to it: what it would die over was never begun."""
         self.engine.up = False
         self.work.alarm("engine", None, None)
-        self.work.out.append(KillEngine())
+        self.work.out.append(KillEngine(why))
 
     def _still_there(self, batch: Batch, number: int) -> Job | None:
         """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""

@@ -226,12 +226,12 @@ class Shell:
         match deed:
             case commands.StartWorker(worker):
                 self.workers[worker].start()
-            case commands.KillWorker(worker):
-                self.workers[worker].die("it was killed: it took too long")
+            case commands.KillWorker(worker, why):
+                self.workers[worker].die(why)
             case commands.StartEngine(cpu):
                 self.engine.start(cpu=cpu)
-            case commands.KillEngine():
-                self.engine.die("it was killed")
+            case commands.KillEngine(why):
+                self.engine.die(why)
             case _:
                 raise AssertionError(deed)
 
