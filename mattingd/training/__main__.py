@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     trains.add_argument("--save-seconds", type=float, default=Recipe.save_seconds)
     exports = verbs.add_parser("export", help="write the averaged weights into the package")
     exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
+    exports.add_argument("--blend", type=Path, help="the mean with these exported weights")
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
     scores.add_argument("--data", type=Path, required=True)
     scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
@@ -87,7 +88,7 @@ def main(arguments: list[str]) -> None:
     if given.verb == "train":
         train(recipe(given))
     elif given.verb == "export":
-        spec = export(given.out / "checkpoint.pt", given.to)
+        spec = export(given.out / "checkpoint.pt", given.to, given.blend)
         say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
     elif given.verb == "score":
         say(table_line(score_cut_outs(given.data / "eval" / "photos")))

@@ -64,14 +64,24 @@ def expected(data: dict[str, object], content: bytes) -> list[list[float]]:
     return [[round(float(v), 4) for v in row] for row in means]
 
 
-def export(checkpoint: Path, folder: Path) -> ModelSpec:
-    """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`.
+def blend(net: CvUnet, weights: Path) -> CvUnet:
+    """The mean of a fused network and exported weights: two ends of one training are steadier than either."""
+    other = safetensors.torch.load_file(weights)
+    net.load_state_dict({name: (value + other[name].float()) / 2 for name, value in net.state_dict().items()})
+    return net
+
+
+def export(checkpoint: Path, folder: Path, with_weights: Path | None = None) -> ModelSpec:
+    """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`; blended `with_weights` if there are any.
 
     Raises:
         ValueError: the file would be larger than the package allows.
         EngineFault: the weights cannot tell subject from background.
     """
-    content = safetensors.torch.save(stored(averaged(checkpoint)), {"model": MODEL})
+    net = averaged(checkpoint)
+    if with_weights is not None:
+        net = blend(net, with_weights)
+    content = safetensors.torch.save(stored(net), {"model": MODEL})
     if len(content) > LARGEST:
         raise ValueError(f"{len(content)} bytes of weights; {LARGEST} are allowed")
     spec = spec_for(content)
