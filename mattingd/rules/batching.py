@@ -5,8 +5,9 @@ picture never waits for company when nothing else is on its way.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Ge
@@ -58,7 +59,13 @@ class Idle:
 Choice = Run | SleepUntil | Idle
 
 
-def choose(ready: Sequence[Ready], on_the_way: int, now: int, policy: BatchPolicy) -> Choice:
+def choose(
+    ready: Sequence[Ready],
+    on_the_way: int,
+    now: int,
+    policy: BatchPolicy,
+    served: Mapping[int, int] = MappingProxyType({}),
+) -> Choice:
     """The next batch.
 
     Args:
@@ -66,21 +73,22 @@ def choose(ready: Sequence[Ready], on_the_way: int, now: int, policy: BatchPolic
         on_the_way: pictures that may become ready soon (being read, or about to be).
         now: nanoseconds.
         policy: bounds.
+        served: by folder, the newest batch that a picture of it stood in.
 
-    The oldest picture always stands in the batch, so nobody starves; its companions have its shape and are
-    taken from the folders in turn.
+    The folders lead in turn, each with its oldest picture, so nobody starves; the companions have its shape
+    and are taken from the folders in turn, too.
     """
     if not ready:
         return Idle()
-    oldest = min(ready, key=lambda picture: picture.since)
-    if oldest.alone:
-        return Run((oldest.job,), oldest.shape)
-    company = [p for p in ready if p.shape == oldest.shape and not p.alone and p is not oldest]
-    jobs = (oldest.job, *(p.job for p in in_turn(company)))[: policy.max_pictures]
+    first = min(ready, key=lambda picture: (served.get(picture.folder, 0), picture.since))
+    if first.alone:
+        return Run((first.job,), first.shape)
+    company = [p for p in ready if p.shape == first.shape and not p.alone and p is not first]
+    jobs = (first.job, *(p.job for p in in_turn(company)))[: policy.max_pictures]
     full = len(jobs) >= policy.max_pictures
-    deadline = oldest.since + policy.wait_ns
+    deadline = min(picture.since for picture in ready) + policy.wait_ns
     if full or on_the_way == 0 or deadline <= now:
-        return Run(jobs, oldest.shape)
+        return Run(jobs, first.shape)
     return SleepUntil(deadline)
 
 
@@ -114,6 +122,15 @@ class Lanes:
         if not lane:
             self._turn.append(folder)
         lane.appendleft(job) if first else lane.append(job)
+
+    def favour(self, others: Container[int]) -> bool:
+        """Let a folder that is not among `others` be the next; False when all that wait are."""
+        for folder in self._turn:
+            if folder not in others:
+                self._turn.remove(folder)
+                self._turn.appendleft(folder)
+                return True
+        return False
 
     def pop(self) -> int | None:
         """The next job: the first of the lane whose turn it is. None when all lanes are empty."""
@@ -153,6 +170,7 @@ class EngineQueue:
         self.max_pictures = 1
         self.ready: dict[int, Ready] = {}
         self.running: deque[Batch] = deque()
+        self._served: dict[int, int] = {}
         self.sent = 0
         self.deaths = 0
         self.batch_ns = 0
@@ -171,16 +189,15 @@ class EngineQueue:
         """The next batch, if the engine can take one."""
         if not self.up or len(self.running) >= self.CREDITS:
             return Idle()
-        return choose(
-            list(self.ready.values()), on_the_way, now, BatchPolicy(self.max_pictures, self._wait_ns)
-        )
+        policy = BatchPolicy(self.max_pictures, self._wait_ns)
+        return choose(tuple(self.ready.values()), on_the_way, now, policy, self._served)
 
     def begin(self, choice: Run) -> Batch:
         """The chosen pictures were sent."""
         self.sent += 1
         batch = Batch(self.sent, choice.jobs, choice.shape)
         for job in choice.jobs:
-            del self.ready[job]
+            self._served[self.ready.pop(job).folder] = self.sent
         self.running.append(batch)
         return batch
 

@@ -1,7 +1,8 @@
 """Who does what next: the order in which free hands get work.
 
 Finishing comes before publishing, publishing before chores, chores before new pictures, so that what is in
-memory leaves it first. A suspect runs with nothing else in flight.
+memory leaves it first; but the first picture of a folder that has none in flight waits for nobody. A suspect
+runs with nothing else in flight.
 """
 
 from mattingd.commands import DoChore, Finish, Publish, Read
@@ -28,8 +29,15 @@ class Dispatcher:
     def dispatch(self, *, reads: bool) -> None:
         """Give every free hand its next work; `reads` False takes no new picture."""
         for hand in self.crew.free():
+            if reads and self._somebody_waits_for_others() and self._read(hand):
+                continue
             if not (self._finish(hand) or self._publish(hand) or self._chore(hand)):
                 reads = reads and self._read(hand)  # what is refused to one hand is refused to all
+
+    def _somebody_waits_for_others(self) -> bool:
+        """Whether a folder has pictures waiting and none in flight while others have: its turn is now."""
+        busy = self.work.busy_folders
+        return bool(busy) and self.work.lanes.favour(busy)
 
     # --- the output side ---
 
@@ -115,7 +123,8 @@ class Dispatcher:
         due = [job for job in suspects if job.due <= self.work.now]
         if due:
             return self._alone(min(due, key=lambda job: (job.strikes, job.id)))
-        return self._next_in_turn() if len(in_flight) < self._most_in_flight() else None
+        room = len(in_flight) < self._most_in_flight() or self._somebody_waits_for_others()
+        return self._next_in_turn() if room else None
 
     def _alone(self, job: Job) -> Job | None:
         if self.work.in_flight or self.crew.busy or self.engine.running:

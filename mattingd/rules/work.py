@@ -70,6 +70,8 @@ class Work:
         self._owing: dict[Key, dict[int, Job]] = {}
         """All ended jobs that leave something to be done, by source."""
         self.in_flight: set[int] = set()
+        self.busy_folders: dict[int, int] = {}
+        """How many pictures of a hot folder are in flight; without those that have none."""
         self.counts: dict[str, int] = {}
         self.reading = 0
         """Pictures being read."""
@@ -147,13 +149,23 @@ class Work:
         job.reason = reason
         self._count(before, -1)
         self._count(state, 1)
-        (self.in_flight.add if state in WORKING else self.in_flight.discard)(job.id)
+        if (state in WORKING) != (job.id in self.in_flight):
+            self._fly(job, begins=state in WORKING)
         if state not in LIVE:
             self._settle_account(job)
         self.write(job, batch=batch, sha256=sha256)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
         return state
+
+    def _fly(self, job: Job, *, begins: bool) -> None:
+        """A picture takes off, or lands."""
+        (self.in_flight.add if begins else self.in_flight.discard)(job.id)
+        flying = self.busy_folders.get(job.folder, 0) + (1 if begins else -1)
+        if flying:
+            self.busy_folders[job.folder] = flying
+        else:
+            del self.busy_folders[job.folder]
 
     def write(self, job: Job, *, sha256: bytes | None = None, batch: int | None = None) -> None:
         """Bring the journal's row up to the job."""

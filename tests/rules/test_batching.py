@@ -107,6 +107,36 @@ def test_company_comes_from_all_folders() -> None:
     assert set(choice.jobs) == {0, 1, 100, 101}
 
 
+@given(ready_lists(), st.dictionaries(st.integers(1, 3), st.integers(0, 5)), st.integers(1, 5))
+def test_folders_lead_in_turn_each_with_its_oldest(
+    ready: list[Ready], served: dict[int, int], max_pictures: int
+) -> None:
+    choice = choose(ready, 0, 1_000, BatchPolicy(max_pictures, WAIT), served)
+    if isinstance(choice, Run):
+        (first,) = [picture for picture in ready if picture.job == choice.jobs[0]]
+        assert served.get(first.folder, 0) == min(served.get(picture.folder, 0) for picture in ready)
+        assert first.since == min(picture.since for picture in ready if picture.folder == first.folder)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=30), st.integers(1, 4))
+def test_nobody_starves_at_the_engine(folders: list[int], max_pictures: int) -> None:
+    """However many arrive later: a picture waits for as many batches as older ones, times folders."""
+    queue = EngineQueue(WAIT)
+    queue.came_up(max_pictures, 1)
+    for job, folder in enumerate(folders):
+        queue.ready[job] = Ready(job, folder, SHAPES[job % 2], job)
+    batches, late = 0, 1_000
+    while any(job < len(folders) for job in queue.ready):
+        choice = queue.choose(1, 10_000)
+        assert isinstance(choice, Run)
+        queue.end(queue.begin(choice).id)
+        batches += 1
+        for _ in range(max_pictures + 1):
+            queue.ready[late] = Ready(late, late % 3 + 1, SHAPES[late % 2], late)
+            late += 1
+    assert batches <= 3 * len(folders)
+
+
 @given(ready_lists())
 def test_taking_turns_loses_nobody_and_keeps_the_order_in_a_folder(ready: list[Ready]) -> None:
     turns = in_turn(ready)
@@ -150,6 +180,16 @@ def test_ten_thousand_in_one_folder_do_not_hold_up_one_in_another(crowd: int, se
         lanes.pop()
     lanes.push(2, 9_999)
     assert 9_999 in [lanes.pop(), lanes.pop()]
+
+
+def test_a_folder_that_has_none_in_work_is_favoured() -> None:
+    lanes = Lanes()
+    for number, folder in enumerate((1, 1, 2, 3, 2)):
+        lanes.push(folder, number)
+    assert lanes.favour({1, 2})
+    assert lanes.pop() == 3
+    assert not lanes.favour({1, 2, 3})
+    assert [lanes.pop() for _ in range(5)] == [0, 2, 1, 4, None]
 
 
 def test_an_unknown_job_has_no_place() -> None:

@@ -1,5 +1,7 @@
 """The way of a picture through the conductor, and what happens to its file meanwhile."""
 
+import pytest
+
 from mattingd import commands, facts, values
 from mattingd.commands import Finish, Infer, LookAt, Publish, Read
 from mattingd.facts import Look
@@ -53,22 +55,31 @@ def test_other_settings_or_a_persons_wish_make_it_again() -> None:
     assert desk.states == {1: "done", 2: "done"}
 
 
-def test_an_urgent_picture_starts_within_two_batches_of_a_crowd() -> None:
-    desk = Desk(Policy(workers=2))
-    desk.start(max_batch=4)
-    queue = desk.admit(*range(100, 300))
-    batches, urgent, sent = 0, False, None
-    while sent is None:
-        if not urgent and batches >= 5:
-            queue += desk.admit(1, folder=2)
-            urgent, batches = True, 0
-        deed = queue.pop(0)
-        if isinstance(deed, Infer):
-            batches += 1
-            sent = batches if 1 in deed.jobs else None
-        queue += desk.answer(deed)
-    in_flight_before = 2 * 2 + 2 * 4
-    assert sent <= 2 + in_flight_before // 4 + 1
+@pytest.mark.parametrize("workers", [1, 2, 8])
+@pytest.mark.parametrize("max_batch", [1, 4, 8])
+@pytest.mark.parametrize("begun", [3, 10, 25])
+def test_an_urgent_picture_starts_within_two_batches_of_a_crowd(
+    workers: int, max_batch: int, begun: int
+) -> None:
+    """The next free hand reads it, and once it is read, the second batch from then has it at the latest."""
+    desk = Desk(Policy(workers=workers))
+    desk.start(max_batch=max_batch)
+    queue = desk.admit(*range(100, 400))
+    while desk.conductor.engine.sent < begun:
+        queue += desk.answer(queue.pop(0)) if queue else desk.later(0.05)
+    following = desk.admit(1, folder=2)
+    queue += following
+    while not all_of(following, Read):
+        following = desk.answer(queue.pop(0)) if queue else desk.later(0.05)
+        queue += following
+    read = next(deed for deed in following if isinstance(deed, Read))
+    assert read.job == 1
+    queue.remove(read)
+    sent = desk.conductor.engine.sent
+    queue += desk.answer(read)
+    while desk.states[1] == "ready":
+        queue += desk.answer(queue.pop(0)) if queue else desk.later(0.05)
+    assert desk.conductor.work.jobs[1].batch - sent <= 2
 
 
 # --- one version at a time, and what happens to files meanwhile ---
