@@ -151,8 +151,10 @@ class Checks:
             self.weather.count("renamed, not journaled, at a crash")
 
     def ended(self, stop: Stop, now: int) -> None:
-        """The daemon ended by itself."""
-        assert stop.code is ExitCode.OK or self.weather.storm(now), stop.reason
+        """The daemon ended by itself: it was asked to, or its engine died too often over poison."""
+        kinds = [content.kind for versions in self.hot.versions.values() for content in versions]
+        deadly = kinds.count(Kind.POISON_ENGINE) > 1 and stop.reason.startswith("the engine ended")
+        assert stop.code is ExitCode.OK or self.weather.storm(now) or deadly, stop.reason
         self.weather.tables.totals[f"ended with {stop.code.name}"] += 1
 
 
