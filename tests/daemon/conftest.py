@@ -24,7 +24,7 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
 
     def tell(*lines: str) -> None:
         with capsys.disabled():
-            print("", *lines, sep="\n  ")  # noqa: T201
+            sys.stderr.write("".join(f"\n  {line}" for line in lines) + "\n")  # seen under pytest-xdist, too
 
     return tell
 

@@ -28,7 +28,10 @@ from tests.daemon.harness.site import ENDED, KILLING, MATTINGD, Site, wait_until
 SOAK = int(os.environ.get("MATTINGD_SOAK", "0"))
 EACH_POINT = 5
 AT_RANDOM = "at random"
+WRITES = 500
+"""So many cut-outs at least appear under the eyes of a reader."""
 RIGHT = {"done", "unchanged"}
+IN_WORK = {"reading", "ready", "inferring", "matted", "finishing", "prepared"}
 LONGEST_LIFE = 8.0
 """Seconds: a picture that was alone in a crash waits 10 s, so none is ever alone in two of our kills."""
 
@@ -61,7 +64,9 @@ class Killer:
 
     def _live(self, program: Sequence[str], point: str, environment: dict[str, str], seconds: float) -> None:
         passed = len(self._passed())
+        self.crowd.newcomers(4)
         self._drop(point)
+        self._save_what_was_in_work()
         process = self.site.start(program, environment=environment, ready=False)
         start = clock.monotonic_ns()
         end, later = (start + round(s * clock.SECOND) for s in (seconds, self._random.uniform(0.5, 1.5)))
@@ -77,6 +82,16 @@ class Killer:
 
     def _passed(self) -> list[str]:
         return self._log.read_text(encoding="utf-8").splitlines()
+
+    def _save_what_was_in_work(self) -> None:
+        """While no daemon runs, half of what the last one had in hand gets other content."""
+        if not self.site.has_journal():
+            return
+        with self.site.journal() as ledger:
+            in_work = [record for record in ledger.all() if record.state in IN_WORK]
+        for record in in_work:
+            if self._random.random() < 0.5:
+                self.crowd.save_again(identity(record)[0])
 
     def _drop(self, point: str) -> None:
         self.crowd.newcomers(2)
@@ -115,6 +130,7 @@ def test_killed_at_every_point_nothing_is_lost_or_doubled(
         f"{killer.counts.total()} kills, {len(crowd.brought)} contents, {reader.opened} cut-outs read at once"
     )
     assert reader.broken == []
+    assert reader.opened >= WRITES
     check_everything(site, crowd)
 
 

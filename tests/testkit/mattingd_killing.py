@@ -161,10 +161,12 @@ class KillingJournal:
         return answers
 
     def _statement(self, statement: str) -> None:
-        """Called by SQLite before it runs one."""
+        """Called by SQLite before it runs one. Whoever was told too early what to do has time to do it."""
         if statement == "COMMIT":
             for what in self._what:
-                passing(f"before the commit of {what}", os.getpid())
+                if due(point := f"before the commit of {what}"):
+                    clock.sleep(0.1)
+                    kill(point, os.getpid())
 
 
 def _what(write: commands.Write) -> str | None:

@@ -36,14 +36,13 @@ class Crowd:
         for _ in range(count):
             self._put(self._free_path(), self._next_label())
 
-    def save_again(self) -> None:
-        """Other content under an old name: in place, or by rename; or only touched."""
-        files = [path for path, label in self.lying.items() if label and label.version < 60]
-        if not files:
+    def save_again(self, path: Path | None = None) -> None:
+        """Other content under an old name, this or any: in place, or by rename; or only touched."""
+        files = [path] if path else list(self.lying)
+        path = self._random.choice(files) if files else None
+        label = self.lying[path] if path else None
+        if path is None or label is None or label.version == pictures.LAST_VERSION:
             return
-        path = self._random.choice(files)
-        label = self.lying[path]
-        assert label
         if self._random.random() < 0.2:
             os.utime(path)
             self._remember(path, label)

@@ -26,6 +26,9 @@ MARKER_SIDE = 48
 """Px of the engine's marker in the top left corner."""
 
 
+LAST_VERSION = 63
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Label:
     """What a picture carries."""
