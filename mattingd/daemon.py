@@ -268,7 +268,8 @@ class Daemon:
             reporter.fact(fact)
         answer = self.conductor.handle(fact, clock.monotonic_ns())
         if isinstance(fact, facts.EngineUp):
-            self._notifier.tell(READY=1, STATUS=f"watching {len(self.folders)} hot folders")
+            self._notifier.tell(STATUS=f"watching {len(self.folders)} hot folders")
+            self._notifier.ready()
         elif isinstance(fact, facts.Scanned):
             self.journal.scanned(fact.folder)
         return answer
