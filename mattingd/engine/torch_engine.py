@@ -36,8 +36,8 @@ DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-BATCH_SIZES = {"cpu": (1, 2), "cuda": (1, 2, 4, 8, 16, 32, 64)}
-"""Sizes to compare. On a CPU a batch gains next to nothing, and measuring it holds up the first picture."""
+BATCH_SIZES = {"cpu": (1,), "cuda": (1, 2, 4, 8, 16, 32, 64)}
+"""Sizes to compare. On a CPU a batch gains next to nothing, and measuring it holds up the first pictures."""
 
 CANDIDATES: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("fp16", "bf16")}
 
@@ -168,47 +168,45 @@ class TorchEngine:
         if not shapes:
             raise ValueError("warming up needs at least one shape")
         if self._asked == "auto":
-            self._precision = self._fastest_precision(shapes[0])
+            self._precision = self._fastest_precision()
         timings = self._compare(shapes[0], batch_sizes or BATCH_SIZES[self._kind])
         size = smallest_good_batch(timings)
-        others = [self._time(shape, size, runs=1) for shape in shapes[1:]]
+        others = [Timing(shape, size, self._seconds(noise(shape, size))) for shape in shapes[1:]]
         return Warmup(size, (*timings, *others))
 
     def _compare(self, shape: Shape, sizes: Sequence[int]) -> list[Timing]:
         timings: list[Timing] = []
         for size in sizes:
             try:
-                timings.append(self._time(shape, size))
+                timings.append(Timing(shape, size, self._time(noise(shape, size))))
             except OutOfMemory:
                 if not timings:
                     raise
                 break
         return timings
 
-    def _time(self, shape: Shape, size: int, runs: int = 2) -> Timing:
-        """The best of a few runs on noise, after one that is not counted."""
-        batch = noise(shape, size)
+    def _time(self, batch: Pictures) -> float:
+        """The better of two runs in seconds, after one that is not counted: the first prepares much."""
         self.matte(batch)
-        best = min(self._seconds(batch) for _ in range(runs))
-        return Timing(shape, size, best)
+        return min(self._seconds(batch) for _ in range(2))
 
     def _seconds(self, batch: Pictures) -> float:
         start = monotonic_ns()
         self.matte(batch)
         return (monotonic_ns() - start) / 1e9
 
-    def _fastest_precision(self, shape: Shape) -> Precision:
-        """fp32 unless a lower precision is clearly faster here and says the same."""
+    def _fastest_precision(self) -> Precision:
+        """fp32 unless a lower precision is clearly faster here and says the same of the golden picture."""
         self._precision = "fp32"
         picture = golden.picture()
         best: Precision = "fp32"
-        limit = WORTH_IT * self._time(shape, 1).seconds
+        limit = WORTH_IT * self._time(picture)
         reference = self.matte(picture)
         for candidate in CANDIDATES[self._kind]:
             self._precision = candidate
             try:
                 same = abs(self.matte(picture) - reference).mean() <= HARMLESS
-                seconds = self._time(shape, 1).seconds
+                seconds = self._time(picture)
             except BadBatch:
                 continue
             if same and seconds < limit:
