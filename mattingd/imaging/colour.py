@@ -6,13 +6,16 @@ Knows ICC profiles through LittleCMS. Must not know files, mattes or presets.
 import io
 from functools import lru_cache
 
+import imagecodecs
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms
+
+from mattingd.imaging.sampling import Levels, UInt8
 
 _STRIP = 1 << 18  # pixels converted at a time: Pillow's copies stay small
 _CLOSE = 2  # levels by which a profile may differ from sRGB and still be called sRGB
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+_SPACES = {"RGB": "rgb", "L": "gray", "CMYK": "cmyk", "LAB": "lab"}
 
 
 def mode_of(icc: bytes) -> str | None:
@@ -32,7 +35,7 @@ def is_srgb(icc: bytes) -> bool:
     return int(np.abs(difference).max()) <= _CLOSE
 
 
-def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes, mode: str) -> npt.NDArray[np.uint8]:
+def to_srgb(pixels: UInt8, icc: bytes, mode: str) -> UInt8:
     """The sRGB uint8[H,W,3] of ``pixels`` (uint8[H,W] or [H,W,C]) that are in the profile's colours.
 
     Raises:
@@ -48,7 +51,30 @@ def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes, mode: str) -> npt.NDArray
     return result
 
 
-def lab_to_srgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def to_srgb_at_depth(pixels: Levels, icc: bytes, mode: str) -> Levels:
+    """`to_srgb` at the depth that ``pixels`` have: uint16 stays uint16, which Pillow's binding cannot do.
+
+    Raises:
+        ImageCms.PyCMSError: the profile does not fit ``mode`` or is broken.
+    """
+    if pixels.dtype == np.uint8:
+        return to_srgb(pixels.astype(np.uint8, copy=False), icc, mode)
+    try:
+        found = imagecodecs.cms_transform(
+            np.ascontiguousarray(pixels),
+            icc,
+            _srgb().tobytes(),
+            colorspace=_SPACES[mode],
+            outcolorspace="rgb",
+            intent=int(_INTENT),
+            flags=int(_FLAGS),
+        )
+    except imagecodecs.CmsError as error:
+        raise ImageCms.PyCMSError(str(error)) from error
+    return np.asarray(found, np.uint16)
+
+
+def lab_to_srgb(pixels: UInt8) -> UInt8:
     """The sRGB uint8[H,W,3] of CIE Lab pixels (8 bits a channel, D50)."""
     return to_srgb(pixels, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), "LAB")
 

@@ -1,4 +1,4 @@
-"""Decoded pixels of any mode to 8-bit RGB and alpha, upright, and to what the network sees.
+"""Decoded pixels of any mode to RGB and alpha, upright, and to what the network sees.
 
 Knows modes, bit depths and where a profile belongs. Must not know files or containers.
 """
@@ -13,9 +13,8 @@ from PIL import ImageFile
 
 from mattingd.imaging import colour
 from mattingd.imaging.errors import corrupt, unsupported
-from mattingd.imaging.sampling import UInt8, as_uint8
+from mattingd.imaging.sampling import Levels, UInt8, as_levels, as_uint8, eight_bits, whole_of
 
-_OPAQUE = 255
 _GREY_BEHIND = 128
 """What the network sees where an already transparent picture is transparent."""
 
@@ -25,11 +24,14 @@ _MEANT_AS_GREY = frozenset({"1", "L", "LA", "La"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """Pixels as a decoder gave them: ``colour`` uint8[H,W] or [H,W,C] in ``mode`` (L, RGB, CMYK, LAB)."""
+    """Pixels as a decoder gave them: ``colour`` [H,W] or [H,W,C] in ``mode`` (L, RGB, CMYK, LAB).
 
-    colour: UInt8
+    Both arrays are uint8, or both uint16 in a picture of more than 8 bits a channel; straight colours.
+    """
+
+    colour: Levels
     mode: str
-    alpha: UInt8 | None = None
+    alpha: Levels | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -53,7 +55,7 @@ def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
 
 
 def decode_deep(raw: bytes, photometric: int = 2, extra: int = 2) -> Decoded:
-    """A PNG or TIFF of 16 bits a channel, reduced to 8 (Pillow would clip grey at 255).
+    """A PNG or TIFF of 16 bits a channel, which Pillow would clip or cut down.
 
     Args:
         raw: the file.
@@ -69,40 +71,46 @@ def decode_deep(raw: bytes, photometric: int = 2, extra: int = 2) -> Decoded:
         raise corrupt("the decoder gave up")
     if deep is None or deep.dtype != np.uint16 or deep.shape[2:] not in ((), (3,), (4,)):
         raise unsupported("this is a picture of 16 bits a channel that is neither grey nor RGB")
-    eight = as_uint8(cv2.convertScaleAbs(deep, alpha=1 / 257))
-    note = ("16 bits a channel were reduced to 8",)
     if deep.shape[2:] == ():
-        return Decoded(as_uint8(cv2.bitwise_not(eight)) if photometric == 0 else eight, "L", notes=note)
+        return Decoded(as_levels(cv2.bitwise_not(deep) if photometric == 0 else deep), "L")
     if deep.shape[2:] == (3,):
-        return Decoded(as_uint8(cv2.cvtColor(eight, cv2.COLOR_BGR2RGB)), "RGB", notes=note)
-    rgb, alpha = as_uint8(cv2.cvtColor(eight, cv2.COLOR_BGRA2RGB)), np.ascontiguousarray(eight[:, :, 3])
-    return Decoded(_unmultiplied(rgb, alpha) if extra == 1 else rgb, "RGB", alpha, note)
+        return Decoded(as_levels(cv2.cvtColor(deep, cv2.COLOR_BGR2RGB)), "RGB")
+    rgb = as_levels(cv2.cvtColor(deep, cv2.COLOR_BGRA2RGB))
+    alpha = as_levels(np.ascontiguousarray(deep[:, :, 3]))
+    return Decoded(unmultiplied(rgb, alpha) if extra == 1 else rgb, "RGB", alpha)
 
 
-def _unmultiplied(rgb: UInt8, alpha: UInt8) -> UInt8:
+def unmultiplied(rgb: Levels, alpha: Levels) -> Levels:
     """Straight colours of premultiplied ones."""
     weight = cv2.cvtColor(np.maximum(alpha, 1), cv2.COLOR_GRAY2RGB)
-    return as_uint8(cv2.divide(rgb, weight, scale=_OPAQUE))
+    return as_levels(cv2.divide(rgb, weight, scale=whole_of(alpha)))
 
 
 def finish(
     decoded: Decoded, icc: bytes | None, turn: int
-) -> tuple[UInt8, UInt8 | None, UInt8, bytes | None, tuple[str, ...]]:
+) -> tuple[Levels, Levels | None, UInt8, bytes | None, tuple[str, ...]]:
     """Upright RGB, alpha (None when opaque), sRGB for the network, the profile RGB stays in, notes."""
     own, icc, notes = _own_colours(decoded, icc)
     rgb = upright_of(own, turn)
-    opaque = decoded.alpha is None or int(decoded.alpha.min()) == _OPAQUE
-    alpha = None if decoded.alpha is None or opaque else upright_of(decoded.alpha, turn)
-    srgb = rgb if icc is None or colour.is_srgb(icc) else colour.to_srgb(rgb, icc, "RGB")
-    return rgb, alpha, srgb if alpha is None else _on_grey(srgb, alpha), icc, decoded.notes + notes
+    alpha = None if decoded.alpha is None or _is_opaque(decoded.alpha) else upright_of(decoded.alpha, turn)
+    srgb = eight_bits(rgb)
+    if icc is not None and not colour.is_srgb(icc):
+        srgb = colour.to_srgb(srgb, icc, "RGB")
+    if alpha is not None:
+        srgb = _on_grey(srgb, eight_bits(alpha))
+    return rgb, alpha, srgb, icc, decoded.notes + notes
 
 
-def upright_of(pixels: UInt8, turn: int) -> UInt8:
+def _is_opaque(alpha: Levels) -> bool:
+    return int(alpha.min()) == whole_of(alpha)
+
+
+def upright_of(pixels: Levels, turn: int) -> Levels:
     """``pixels`` turned as EXIF's orientation (1 to 8) asks, contiguous."""
-    return as_uint8(_TURNS[turn](pixels)) if turn in _TURNS else np.ascontiguousarray(pixels)
+    return as_levels(_TURNS[turn](pixels) if turn in _TURNS else np.ascontiguousarray(pixels))
 
 
-_TURNS: dict[int, Callable[[UInt8], Any]] = {
+_TURNS: dict[int, Callable[[Levels], Any]] = {
     2: lambda a: cv2.flip(a, 1),
     3: lambda a: cv2.rotate(a, cv2.ROTATE_180),
     4: lambda a: cv2.flip(a, 0),
@@ -113,7 +121,7 @@ _TURNS: dict[int, Callable[[UInt8], Any]] = {
 }
 
 
-def _own_colours(decoded: Decoded, icc: bytes | None) -> tuple[UInt8, bytes | None, tuple[str, ...]]:
+def _own_colours(decoded: Decoded, icc: bytes | None) -> tuple[Levels, bytes | None, tuple[str, ...]]:
     """RGB in the picture's own profile where that is one for RGB; everything else becomes sRGB."""
     fits = icc is not None and colour.mode_of(icc) == decoded.mode
     notes = (
@@ -124,23 +132,20 @@ def _own_colours(decoded: Decoded, icc: bytes | None) -> tuple[UInt8, bytes | No
     if decoded.mode == "RGB":
         return decoded.colour, icc if fits else None, notes
     if decoded.mode == "LAB":
-        return colour.lab_to_srgb(decoded.colour), None, ("Lab was converted to sRGB",)
+        return colour.lab_to_srgb(eight_bits(decoded.colour)), None, ("Lab was converted to sRGB",)
     if fits and icc is not None:
-        return (
-            colour.to_srgb(decoded.colour, icc, decoded.mode),
-            None,
-            (f"{_NAMES[decoded.mode]} was converted to sRGB",),
-        )
+        converted = colour.to_srgb_at_depth(decoded.colour, icc, decoded.mode)
+        return converted, None, (f"{_NAMES[decoded.mode]} was converted to sRGB",)
     if decoded.mode == "L":
-        return as_uint8(cv2.cvtColor(decoded.colour, cv2.COLOR_GRAY2RGB)), None, notes
+        return as_levels(cv2.cvtColor(decoded.colour, cv2.COLOR_GRAY2RGB)), None, notes
     return _from_cmyk(decoded.colour), None, (*notes, "CMYK without a profile was converted simply")
 
 
-def _from_cmyk(ink: UInt8) -> UInt8:
+def _from_cmyk(ink: Levels) -> Levels:
     """(1 - ink) x (1 - black): what every program shows of CMYK without a profile."""
     paper = cv2.bitwise_not(ink)
     black = cv2.cvtColor(np.ascontiguousarray(paper[:, :, 3]), cv2.COLOR_GRAY2RGB)
-    return as_uint8(cv2.multiply(np.ascontiguousarray(paper[:, :, :3]), black, scale=1 / 255))
+    return as_levels(cv2.multiply(np.ascontiguousarray(paper[:, :, :3]), black, scale=1 / whole_of(ink)))
 
 
 _NAMES = {"L": "grey", "CMYK": "CMYK"}

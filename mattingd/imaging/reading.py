@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from mattingd.imaging import containers, jpeg, metadata, pixels, png
 from mattingd.imaging.errors import Kind, PictureError, corrupt, truncated, unsupported
+from mattingd.imaging.sampling import Levels, UInt8
 from mattingd.imaging.structure import HEAD, NAMES, READABLE, sniff, trailing_zeros
 from mattingd.values import PictureLimits
 
@@ -51,8 +50,8 @@ class Picture:
     """A decoded picture, upright.
 
     Attributes:
-        rgb: uint8[H,W,3] in the picture's own colour space.
-        alpha: uint8[H,W] of an already transparent picture, otherwise None.
+        rgb: [H,W,3] in the picture's own colour space; uint8, or uint16 with more than 8 bits a channel.
+        alpha: [H,W] of an already transparent picture, in the same dtype, otherwise None; rgb is straight.
         srgb: uint8[H,W,3] as the network sees it; the same array as ``rgb`` when nothing is to be converted.
         icc: the profile that ``rgb`` is in, or None for sRGB.
         dpi: dots per inch across and down, when told.
@@ -60,9 +59,9 @@ class Picture:
         notes: what a person should know, such as ``first of 12 frames``.
     """
 
-    rgb: npt.NDArray[np.uint8]
-    alpha: npt.NDArray[np.uint8] | None
-    srgb: npt.NDArray[np.uint8]
+    rgb: Levels
+    alpha: Levels | None
+    srgb: UInt8
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None

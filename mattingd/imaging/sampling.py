@@ -16,6 +16,12 @@ Tile = tuple[slice, slice]
 UInt8 = npt.NDArray[np.uint8]
 """Pixels and finished mattes, 0 to 255."""
 
+Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""Pixels of 8 or 16 bits a channel: 0 to 255 or 0 to 65535."""
+
+DEEP = 257
+"""Levels of 16 bits in one of 8."""
+
 Float32 = npt.NDArray[np.floating[Any]]
 """float32 at run time; the stubs of NumPy and OpenCV lose the width on the way."""
 
@@ -86,6 +92,23 @@ def box(plane: Float32, radius: int) -> Float32:
     return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(
         np.float32, copy=False
     )
+
+
+def whole_of(levels: Levels) -> int:
+    """The highest level there is: 255 or 65535."""
+    return int(np.iinfo(levels.dtype).max)
+
+
+def eight_bits(levels: Levels) -> UInt8:
+    """``levels`` at 8 bits a channel, rounded; the same array when they are that already."""
+    if levels.dtype == np.uint8:
+        return as_uint8(levels)
+    return as_uint8(cv2.convertScaleAbs(levels, alpha=1 / DEEP))
+
+
+def as_levels(array: npt.NDArray[Any]) -> Levels:
+    """The same array for the type checker, as `as_uint8`."""
+    return array.astype(np.uint16, copy=False) if array.dtype == np.uint16 else as_uint8(array)
 
 
 def as_float32(array: npt.NDArray[Any]) -> Float32:

@@ -5,12 +5,14 @@ Knows output formats and their limits. Must not know disks: publishing is the st
 
 import io
 import warnings
+from dataclasses import replace
 
 from PIL import Image
 
 from mattingd.imaging import containers, jpeg, metadata, png
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
+from mattingd.imaging.sampling import eight_bits
 from mattingd.imaging.structure import sniff
 from mattingd.values import OutputFormat, Preset
 
@@ -40,6 +42,8 @@ def encode(composed: Composed, preset: Preset) -> bytes:
     Raises:
         PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
     """
+    pixels = eight_bits(composed.pixels)
+    composed = replace(composed, pixels=pixels)
     height, width = composed.pixels.shape[:2]
     limit = MAX_SIDE[preset.format]
     if max(height, width) > limit:
@@ -48,7 +52,7 @@ def encode(composed: Composed, preset: Preset) -> bytes:
     if preset.format == "jpeg" and composed.pixels.shape[2] != 3:  # noqa: PLR2004 - channels
         raise PictureError("unsupported", "JPEG cannot be transparent: give the preset a background")
     if preset.format == "png":
-        return png.encode(composed.pixels, composed.icc, composed.dpi, composed.exif)
+        return png.encode(pixels, composed.icc, composed.dpi, composed.exif)
     return _encode_with_pillow(composed, preset)
 
 

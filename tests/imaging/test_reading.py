@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from mattingd.imaging.reading import PictureError, probe, read
+from mattingd.imaging.sampling import Levels
 from mattingd.values import PictureLimits
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
@@ -28,8 +29,10 @@ def swapped_profile() -> bytes:
     return bytes(content)
 
 
-def apart(one: UInt8, other: UInt8) -> float:
-    return float(np.abs(one.astype(np.int16) - other).mean())
+def apart(one: Levels, other: Levels) -> float:
+    """The mean difference of pictures of the same depth."""
+    assert one.dtype == other.dtype
+    return float(np.abs(one.astype(np.int32) - other).mean())
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -71,17 +74,20 @@ def test_opaque_alpha_is_no_alpha() -> None:
 
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_sixteen_bits_are_scaled_not_clipped(extension: str, channels: int) -> None:
-    deep = (SMALL.astype(np.uint16) * 257)[:, :, [2, 1, 0]]
+def test_sixteen_bits_are_all_kept(extension: str, channels: int) -> None:
+    fine = np.random.default_rng(5).integers(0, 257, SMALL.shape, np.uint16)
+    deep = (SMALL.astype(np.uint16) * 257 + fine)[:, :, [2, 1, 0]]
     alpha = np.tile(np.linspace(0, 65535, 120).astype(np.uint16), (80, 1))
     array = {1: deep[:, :, 1], 3: deep, 4: np.dstack([deep, alpha])}[channels]
     picture = read(cv2.imencode(extension, array)[1].tobytes(), LIMITS)
-    expected = SMALL if channels > 1 else np.repeat(SMALL[:, :, 1:2], 3, axis=2)
+    expected = deep[:, :, ::-1] if channels > 1 else np.repeat(deep[:, :, 1:2], 3, axis=2)
     np.testing.assert_array_equal(picture.rgb, expected)
-    assert any("16 bits" in note for note in picture.notes)
+    assert picture.srgb.dtype == np.uint8
     if channels == 4:
         assert picture.alpha is not None
-        assert np.abs(picture.alpha - alpha / 257).max() <= 0.5
+        np.testing.assert_array_equal(picture.alpha, alpha)
+    else:
+        assert np.abs(picture.srgb - expected / 257).max() <= 0.5
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
@@ -114,12 +120,12 @@ def test_all_turns(kind: str, orientation: int) -> None:
     exif[0x0112] = orientation
     options = {"quality": 95} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
     data = encode(SMALL, "PNG" if kind == "PNG16" else kind, exif=exif.tobytes(), **options)
-    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    expected: Levels = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
     if kind == "PNG16":
         deep = cv2.imencode(".png", SMALL[:, :, ::-1].astype(np.uint16) * 257)[1].tobytes()
         at = data.index(b"eXIf") - 4
         length = int.from_bytes(data[at : at + 4], "big") + 12
-        data = deep[:33] + data[at : at + length] + deep[33:]
+        data, expected = deep[:33] + data[at : at + length] + deep[33:], expected.astype(np.uint16) * 257
     picture, header = read(data, LIMITS), probe(data, LIMITS)
     assert picture.rgb.shape == expected.shape
     assert apart(picture.rgb, expected) < 2

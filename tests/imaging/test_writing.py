@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -185,3 +186,38 @@ def test_transparent_before_is_transparent_after_and_its_colours_stay() -> None:
     np.testing.assert_array_equal(pixels[:, :, 3], np.minimum(before, matte))
     np.testing.assert_array_equal(pixels[:50, 50:, :3], rgb[:50, 50:])
     assert (pixels[:, :40, :3] == 0).all()
+
+
+def deep(rgb: UInt8, seed: int = 0) -> Any:
+    """``rgb`` with sixteen bits a channel, all of them in use."""
+    return rgb.astype(np.uint16) * 257 + np.random.default_rng(seed).integers(0, 257, rgb.shape, np.uint16)
+
+
+def test_a_picture_of_sixteen_bits_keeps_them_all_where_it_is_opaque() -> None:
+    rgb, alpha = deep(np.clip(photo(300, 200), 1, 254)), half_matte(200, 300)
+    picture = Picture(rgb, None, (rgb // 257).astype(np.uint8))
+    pixels = compose(picture, alpha, Preset()).pixels
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels[:, :, 3], alpha.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(pixels[alpha == 255][:, :3], rgb[alpha == 255])
+    eight = compose(picture_of(np.rint(rgb / 257).astype(np.uint8)), alpha, Preset()).pixels
+    assert np.abs(pixels[alpha > 0] / 257 - eight[alpha > 0]).max() <= 0.5
+    assert (pixels[:, :40, :3] == 0).all()
+
+
+def test_of_two_alphas_of_sixteen_bits_the_lesser_counts() -> None:
+    rgb, before = deep(photo(100, 60)), np.tile(np.linspace(0, 65535, 100).astype(np.uint16), (60, 1))
+    matte = np.full((60, 100), 128, np.uint8)
+    pixels = compose(Picture(rgb, before, np.zeros((60, 100, 3), np.uint8)), matte, Preset()).pixels
+    np.testing.assert_array_equal(pixels[:, :, 3], np.minimum(before, 128 * 257))
+    np.testing.assert_array_equal(pixels[:, 1:50, :3], rgb[:, 1:50])
+
+
+def test_a_background_under_sixteen_bits() -> None:
+    colours, alpha = (
+        np.full((2, 4, 3), 50_000, np.uint16),
+        np.array([[0, 257, 30_000, 65_535]] * 2, np.uint16),
+    )
+    result = over(colours, alpha, (255, 0, 16))[0]
+    cover = alpha[0, :, None] / 65535
+    assert np.abs(result - (50_000 * cover + np.array([65535, 0, 4112]) * (1 - cover))).max() <= 0.51
