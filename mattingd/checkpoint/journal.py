@@ -18,6 +18,7 @@ from mattingd.checkpoint.schema import (
     COPIES,
     ENDED,
     KEEPS_PLACE,
+    MIGRATIONS,
     NOT_CURRENT,
     SCHEMA,
     VERSION,
@@ -88,6 +89,11 @@ class Checkpoint:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise JournalError(damaged(self.path))
+        elif version < VERSION:
+            self._copy_to(self.path.with_name(f"{self.path.name}.version-{version}"))
+            for number in range(version, VERSION):
+                script = f"BEGIN IMMEDIATE;{MIGRATIONS[number]}PRAGMA user_version={number + 1};COMMIT;"
+                self._db.executescript(script)
 
     def _name_instance(self) -> str:
         name = secrets.token_hex(4)
@@ -153,13 +159,17 @@ class Checkpoint:
         copy = self.path.with_name(f"{self.path.name}.{date}")
         if copy.exists():
             return
+        self._copy_to(copy)
+        for old in copies_of(self.path)[:-COPIES]:
+            old.unlink()
+
+    def _copy_to(self, copy: Path) -> None:
+        """A copy of the journal, whole or not at all."""
         unfinished = self.path.with_name(f"{self.path.name}.copying")
         unfinished.unlink(missing_ok=True)
         with explained(self.path), closing(sqlite3.connect(unfinished)) as target:
             self._db.backup(target)
         unfinished.replace(copy)
-        for old in copies_of(self.path)[:-COPIES]:
-            old.unlink()
 
     # --- a turn ---
 

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mattingd.checkpoint.schema import VERSION, JournalError, explained
+from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
@@ -66,7 +66,7 @@ class Ledger:
         if version == 0:
             raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
         if version != VERSION:
-            raise JournalError(f"{path} has journal version {version}; this mattingd reads version {VERSION}")
+            raise JournalError((newer if version > VERSION else older)(path, version))
 
     def close(self) -> None:
         """Close the file."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """`PRAGMA user_version` of the journals this code writes."""
 COPIES: Final = 3
 """Daily copies that are kept."""
@@ -40,7 +40,8 @@ CREATE TABLE jobs (
     admitted_batches INTEGER NOT NULL, -- sent to the engine when it was admitted ...
     batch INTEGER,                     -- ... and the one it was in: fairness can be counted
     admitted_at TEXT NOT NULL,
-    ended_at TEXT
+    ended_at TEXT,
+    note_gone INTEGER NOT NULL DEFAULT 0 -- retention has seen to its error note
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -58,9 +59,24 @@ CREATE TABLE outputs (
     sha256 BLOB,
     size INTEGER,
     published INTEGER NOT NULL DEFAULT 0,
+    remains TEXT,                      -- NULL: it lies where it was published; else see `Remains` ...
+    remains_on TEXT,                   -- ... and since which date
     PRIMARY KEY (job, ordinal)
 ) WITHOUT ROWID;
+CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
+CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
 """
+
+MIGRATIONS: Final = {
+    1: """
+ALTER TABLE jobs ADD COLUMN note_gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outputs ADD COLUMN remains TEXT;
+ALTER TABLE outputs ADD COLUMN remains_on TEXT;
+CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
+CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
+""",
+}
+"""What makes the next version of a journal; each is one transaction. New columns come last in their table."""
 
 KEEPS_PLACE: Final = frozenset({"done", "queued", "reading", "ready", "inferring", "matted", "finishing"}) | {
     "prepared",
@@ -80,7 +96,7 @@ class JournalError(Exception):
 JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
-    "batch", "admitted_at", "ended_at",
+    "batch", "admitted_at", "ended_at", "note_gone",
 )  # fmt: skip
 
 
@@ -103,6 +119,14 @@ def explained(path: Path) -> Iterator[None]:
 def damaged(path: Path) -> str:
     """What to say, and to do, about a damaged journal."""
     return f"{path} is damaged; nothing was changed. {_way_out(path)}"
+
+
+def older(path: Path, version: int) -> str:
+    """What to say to somebody who may only read a journal that an earlier version wrote."""
+    return (
+        f"{path} was written by an earlier mattingd (journal version {version}; this one reads {VERSION});"
+        " the next `mattingd run` brings it up to date, and keeps a copy"
+    )
 
 
 def newer(path: Path, version: int) -> str:

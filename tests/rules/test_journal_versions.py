@@ -1,0 +1,76 @@
+"""A journal of an earlier version goes on as if it had always been one of this: with a copy before."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mattingd.checkpoint import JournalError, reading
+from mattingd.checkpoint.schema import JOB_COLUMNS, VERSION
+from tests.rules.journals import admitted, opened, publish
+
+FIRST = (Path(__file__).parent / "journal_version_1.sql").read_text(encoding="utf-8")
+
+
+def first_version(path: Path) -> None:
+    """A journal as version 1 left it, with a published and a failed picture."""
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{FIRST}PRAGMA user_version=1;")
+        db.executescript(
+            "INSERT INTO meta VALUES ('instance', '0badcafe'), ('clean', '1');"
+            "INSERT INTO folders (root) VALUES ('/in');"
+            "INSERT INTO recipes VALUES ('as ever', '{}');"
+            "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, recipe, drop_name, note,"
+            " admitted_batches, admitted_at, ended_at) VALUES"
+            " (1, x'61', 1, 1, 1, 0, 'done', 'as ever', '2026-11-20-1', 'n', 0, 'then', 'then'),"
+            " (1, x'62', 1, 1, 1, 0, 'failed', 'as ever', '2026-11-20-1', 'n', 0, 'then', 'then');"
+            "INSERT INTO outputs VALUES (1, 0, 'a.png', 'a.png', 'a', 1, '.png', NULL, x'00', 4, 1);"
+        )
+
+
+def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Columns and indexes of every table."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = {name: db.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
+        return found | {
+            "indexes": db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall()
+        }
+
+
+def test_the_first_version_becomes_the_present_one(tmp_path: Path) -> None:
+    path, fresh = tmp_path / "checkpoint.db", tmp_path / "fresh.db"
+    first_version(path)
+    opened(fresh).close()
+    with opened(path) as journal:
+        assert journal.instance == "0badcafe"
+        publish(journal, admitted(journal, b"c.jpg"))
+    now, wanted = shape(path), shape(fresh)
+    assert {name: sorted(found, key=str) for name, found in now.items()} == {
+        name: sorted(found, key=str) for name, found in wanted.items()
+    }
+    assert [column[1] for column in now["jobs"]] == list(JOB_COLUMNS), "rows are read by position"
+    with reading(path) as ledger:
+        assert ledger.states() == {"done": 2, "failed": 1}
+        assert [made.path for made in ledger.made()] == ["a.png", "2026-11-20/in/c.png"]
+
+
+def test_the_version_before_is_kept_as_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.db"
+    first_version(path)
+    with (
+        pytest.raises(JournalError, match=r"earlier mattingd \(journal version 1.*keeps a copy"),
+        reading(path),
+    ):
+        pass
+    opened(path).close()
+    copy = tmp_path / "checkpoint.db.version-1"
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (2,)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    before = copy.stat().st_mtime_ns
+    opened(path).close()
+    assert copy.stat().st_mtime_ns == before, "only the first opening has something to do"
