@@ -244,7 +244,7 @@ class Daemon:
             else:
                 todo += self._hear(*message)
         if not messages:
-            todo += self.conductor.handle(facts.Tick(), clock.monotonic_ns())
+            todo += self._hear(facts.Tick(), None)
         self._obey(todo)
 
     def _take(self) -> list[Message | Question | Defect]:

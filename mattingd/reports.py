@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mattingd import clock, facts, values
-from mattingd.commands import Command, Move, Read, StartEngine, Stop
+from mattingd.commands import Command, DoChore, Finish, Move, Publish, Read, StartEngine, Stop
 
 ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
 RATE_NS = 60 * clock.SECOND
@@ -17,7 +17,9 @@ RATE_NS = 60 * clock.SECOND
 IDLE_NS = 5 * clock.SECOND
 """Without anything to do for so long, the measurement begins anew."""
 SAME_TROUBLE_EVERY_NS = 60 * clock.SECOND
-"""The same trouble is logged at most this often."""
+"""Equal lines are gathered for so long, and then told as one with their number."""
+OF_ONE_KIND = 20
+"""So many pictures that failed, or were ignored, for the same reason are told one by one before."""
 
 
 class Reporter(Protocol):
@@ -40,6 +42,8 @@ class Ended:
     reason: str
     note: str
     """Where its error note lies if it failed, below the output folder."""
+    folder: str = ""
+    """What its hot folder is called."""
 
 
 class Names:
@@ -48,21 +52,28 @@ class Names:
     def __init__(self) -> None:
         self.folders: dict[int, str] = {}
         """What each hot folder is called."""
-        self._live: dict[int, tuple[str, str]] = {}
+        self._live: dict[int, tuple[str, str, int]] = {}
 
     def of(self, row: values.Row) -> str:
         """Hot folder and path, readable."""
         folder, path = self.folders.get(row.folder, "?"), values.readable(row.path)
         return f"{folder}/{path}" if folder else path
 
-    def called(self, job: int) -> str:
-        """What a live job is called."""
-        return self._live.get(job, ("?", ""))[0]
+    def line_of(self, job: int) -> dict[str, Any]:
+        """What every log line about a live job holds; nothing when nobody knows it."""
+        if job not in self._live:
+            return {}
+        name, _, folder = self._live[job]
+        return {"job": job, "file": name, **self._in_folder(folder)}
+
+    def line_of_row(self, row: values.Row) -> dict[str, Any]:
+        """The same for a job that the journal just told of."""
+        return {"job": row.job, "file": self.of(row), **self._in_folder(row.folder)}
 
     def remember(self, row: values.Row) -> None:
         """A job is live."""
         if row.state not in ENDS:
-            self._live[row.job] = self.of(row), row.note
+            self._live[row.job] = self.of(row), row.note, row.folder
 
     def ended(self, command: Command) -> Ended | None:
         """The end this command brings to a job, told once."""
@@ -70,8 +81,60 @@ class Names:
             return None
         if command.job not in self._live:
             return None
-        name, note = self._live.pop(command.job)
-        return Ended(command.job, name, command.state, command.reason, note)
+        name, note, folder = self._live.pop(command.job)
+        return Ended(command.job, name, command.state, command.reason, note, self.folders.get(folder, ""))
+
+    def _in_folder(self, folder: int) -> dict[str, str]:
+        name = self.folders.get(folder)
+        return {"folder": name} if name else {}
+
+
+@dataclass(slots=True)
+class Flood:
+    """Equal lines within a minute."""
+
+    until: int
+    level: str
+    told: int = 0
+    more: int = 0
+
+
+class Floods:
+    """Keeps floods out of the log: of equal lines the first are told, the others counted and told as one."""
+
+    def __init__(self) -> None:
+        self._floods: dict[tuple[str, str], Flood] = {}
+        self._due = 0
+        """When the first of them is to be looked at; no sooner."""
+
+    def tells(self, level: str, event: str, why: str, *, first: int, now: int) -> bool:
+        """Whether this line is told now; otherwise it was counted. `first` equal ones are told."""
+        until = now + SAME_TROUBLE_EVERY_NS
+        self._due = min(self._due, until) if self._floods else until
+        flood = self._floods.setdefault((event, why), Flood(until, level))
+        if flood.told < first:
+            flood.told += 1
+            return True
+        flood.more += 1
+        return False
+
+    def gathered(self, now: int | None) -> list[tuple[str, str, str, int]]:
+        """(level, event, why, number) of what was only counted and is due; all of it when `now` is None.
+
+        What goes on is gathered for another minute; what has stopped may be told anew.
+        """
+        if now is not None and now < self._due:
+            return []
+        due = [key for key, flood in self._floods.items() if now is None or flood.until <= now]
+        told = []
+        for event, why in due:
+            flood = self._floods.pop((event, why))
+            if flood.more:
+                told.append((flood.level, event, why, flood.more))
+                again = flood.until + SAME_TROUBLE_EVERY_NS
+                self._floods[event, why] = Flood(again, flood.level, told=flood.told)
+        self._due = min((flood.until for flood in self._floods.values()), default=0)
+        return told
 
 
 class LogReporter:
@@ -83,22 +146,26 @@ class LogReporter:
     def __init__(self, names: Names, log: Any) -> None:
         self._names = names
         self._log = log
-        self._quiet_until: dict[str, int] = {}
+        self._floods = Floods()
         self._output_fails = False
+        self._in_hand: dict[int, int] = {}
+        """The job that each worker is busy with: should it die, the line about that names the picture."""
 
     def fact(self, fact: facts.Fact) -> None:
         """Log what is worth a line."""
+        self._tell_gathered(clock.monotonic_ns())
         match fact:
             case facts.Admitted(row=row):
                 self._names.remember(row)
                 if row.state == "ignored":
-                    self._log.info("ignored", job=row.job, file=self._names.of(row), why=row.reason)
+                    self._often("info", "ignored", row.reason, **self._names.line_of_row(row))
             case facts.EngineUp():
                 self._log.info("ready", **_engine(fact), seconds=round(fact.load_seconds, 1))
             case facts.EngineDied(how=how):
-                self._rarely("restart", how, who="the engine")
+                self._rarely("warning", "restart", how, who="the engine")
             case facts.WorkerDied(worker=worker, how=how):
-                self._rarely("restart", how, who=f"picture worker {worker}")
+                job = self._names.line_of(self._in_hand.pop(worker, 0))
+                self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
             case facts.FolderTrouble(folder=folder, reason=reason):
                 self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
             case facts.Faulted(fault=values.Fault.OUTPUT):
@@ -113,34 +180,57 @@ class LogReporter:
 
     def command(self, command: Command) -> None:
         """Log a job's end, or what it waits for."""
-        if (ended := self._names.ended(command)) is not None:
-            write = self._log.warning if ended.state == "failed" else self._log.info
-            extra = {"why": ended.reason} if ended.reason else {}
-            write(ended.state, job=ended.job, file=ended.name, **extra)
+        if isinstance(command, Read | Finish | Publish | DoChore):
+            self._in_hand[command.worker] = command.job
+        elif (ended := self._names.ended(command)) is not None:
+            self._tell_end(ended)
         elif isinstance(command, Move) and self._waits(command):
-            self._rarely("waiting", command.reason, job=command.job, file=self._names.called(command.job))
+            self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
         elif isinstance(command, StartEngine) and command.cpu:
             self._log.warning(
                 "processor", why="the GPU has no memory for a single picture; going on without it"
             )
         elif isinstance(command, Stop):
+            self._tell_gathered(None)
             self._log.info("ended", why=command.reason, code=int(command.code))
 
     def _waits(self, move: Move) -> bool:
         return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
 
+    def _tell_end(self, ended: Ended) -> None:
+        whose: dict[str, Any] = {"job": ended.job, "file": ended.name}
+        if ended.folder:
+            whose["folder"] = ended.folder
+        if ended.state == "done":
+            self._log.info("done", **whose, **({"why": ended.reason} if ended.reason else {}))
+        else:
+            level = "warning" if ended.state == "failed" else "info"
+            self._often(level, ended.state, ended.reason, **whose)
+
     def _tell_of_folder(self, folder: str, reason: str | None) -> None:
         if reason is None:
-            self._log.info("online", folder=folder, why="the hot folder can be read again")
+            self._often("info", "online", "the hot folder can be read again", folder=folder)
         else:
-            self._log.warning("offline", folder=folder, why=reason)
+            self._often("warning", "offline", reason, folder=folder)
 
-    def _rarely(self, event: str, why: str, **whose: Any) -> None:
-        now = clock.monotonic_ns()
-        self._quiet_until = {key: until for key, until in self._quiet_until.items() if until > now}
-        if f"{event} {why}" not in self._quiet_until:
-            self._quiet_until[f"{event} {why}"] = now + SAME_TROUBLE_EVERY_NS
-            self._log.warning(event, **whose, why=why)
+    # --- what comes in floods ---
+
+    def _rarely(self, level: str, event: str, why: str, **whose: Any) -> None:
+        self._tell(level, event, why, first=1, **whose)
+
+    def _often(self, level: str, event: str, why: str, **whose: Any) -> None:
+        self._tell(level, event, why, first=OF_ONE_KIND, **whose)
+
+    def _tell(self, level: str, event: str, why: str, *, first: int, **whose: Any) -> None:
+        if self._floods.tells(level, event, why, first=first, now=clock.monotonic_ns()):
+            self._write(level, event, why, **whose)
+
+    def _tell_gathered(self, now: int | None) -> None:
+        for level, event, why, more in self._floods.gathered(now):
+            self._write(level, event, why, more=more)
+
+    def _write(self, level: str, event: str, why: str, **whose: Any) -> None:
+        getattr(self._log, level)(event, **whose, **({"why": why} if why else {}))
 
 
 def _engine(fact: facts.EngineUp) -> dict[str, Any]:

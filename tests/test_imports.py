@@ -62,6 +62,8 @@ ONLY_IN: dict[str, set[str]] = {
     "time": {"clock"},
     "structlog": {"reports", "cli"},
     "typer": {"cli"},
+    "logging_journald": {"cli.journald"},
+    "prometheus_client": {"metrics"},
 }
 """One third-party name (or dangerous one of the standard library), one place."""
 

@@ -21,7 +21,7 @@ def run(config: Path | None) -> ExitCode:
     problems = problems_on_disk(settings)
     if problems:
         raise CommandError(*problems, code=ExitCode.CONFIG)
-    log = configure_log(settings.log.format, settings.log.level)
+    log, outlet = configure_log(settings.log.format, settings.log.level)
     tally = Tally()
     names = Names()
     daemon = Daemon(settings, [LogReporter(names, log), tally], answer=Answers(tally))
@@ -35,4 +35,7 @@ def run(config: Path | None) -> ExitCode:
     )
     if os.environ.get(TEST_ENGINE) == "1":
         log.warning("test engine", why="mattes are no real mattes")
-    return daemon.run().code
+    try:
+        return daemon.run().code
+    finally:
+        outlet.close()

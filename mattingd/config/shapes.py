@@ -162,8 +162,8 @@ class Limits(PictureLimits):
 class Log:
     """What is told, and in which form."""
 
-    format: Literal["auto", "console", "json"] = "auto"
-    """`auto` writes for people on a terminal and JSON lines elsewhere."""
+    format: Literal["auto", "console", "json", "journald"] = "auto"
+    """`auto` writes for people on a terminal, with fields to systemd's journal and JSON lines elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important kind of line that is still written."""
 

@@ -1,20 +1,28 @@
 """What the log tells, and how it looks: facts in, lines out."""
 
+import fcntl
 import io
 import json
-from collections.abc import Iterator
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
-from mattingd import commands, facts, values
+from mattingd import clock, commands, facts, values
+from mattingd.cli import journald
 from mattingd.cli.log_lines import configure_log
+from mattingd.cli.outlet import LINES_WAITING, Outlet
 from mattingd.reports import LogReporter, Names, Tally
 from mattingd.values import ExitCode, Fault
 
 
-class Terminal(io.StringIO):
-    """Text that says it goes to a terminal."""
+class Terminal(io.TextIOWrapper):
+    """A file that says it is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -33,16 +41,29 @@ def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str 
     )
 
 
-def told(*events: facts.Fact | commands.Command, style: str = "json", level: str = "info") -> list[str]:
+Event = facts.Fact | commands.Command
+
+
+def told(*events: Event, style: str = "json", level: str = "info") -> list[str]:
     """The lines that a reporter writes of these facts and commands."""
-    stream = Terminal() if style == "console" else io.StringIO()
+    return told_while(iter(events), style, level)
+
+
+def told_while(events: Iterable[Event], style: str = "json", level: str = "info") -> list[str]:
+    """The same of events that come while a clock runs."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the stream closes it
+    stream = (Terminal if style == "console" else io.TextIOWrapper)(file, encoding="utf-8")
     names = Names()
     names.folders = {1: "in"}
-    reporter = LogReporter(names, configure_log(style, level, stream))
+    log, outlet = configure_log(style, level, stream)
+    reporter = LogReporter(names, log)
     for event in events:
-        tell = reporter.command if isinstance(event, commands.Move | commands.Stop) else reporter.fact
+        tell = reporter.command if type(event).__module__ == commands.__name__ else reporter.fact
         tell(event)  # type: ignore[arg-type]
-    return stream.getvalue().splitlines()
+    outlet.close()
+    file.seek(0)
+    with stream:
+        return stream.read().splitlines()
 
 
 def admitted(job: int, path: bytes = b"shoe.jpg") -> facts.Admitted:
@@ -70,15 +91,16 @@ def test_a_picture_has_one_line_with_its_job_its_end_and_the_reason() -> None:
             "event": "failed",
             "job": 8,
             "file": "in/sub/hat.png",
+            "folder": "in",
             "why": "the file is empty; copy it again",
         },
-        {"level": "info", "event": "done", "job": 7, "file": "in/shoe.jpg"},
+        {"level": "info", "event": "done", "job": 7, "file": "in/shoe.jpg", "folder": "in"},
     ]
 
 
 def test_what_many_pictures_wait_for_is_told_once() -> None:
     full = "the cut-out cannot be written: No space left on device"
-    events: list[facts.Fact | commands.Command] = []
+    events: list[Event] = []
     for job in range(50):
         events += [admitted(job), facts.Faulted(0, job, Fault.OUTPUT, full), commands.Move(job, "held", full)]
     lines = [json.loads(line) for line in told(*events, commands.Move(3, "held", "it may not be read"))]
@@ -86,6 +108,56 @@ def test_what_many_pictures_wait_for_is_told_once() -> None:
         ("waiting", 0, full),
         ("waiting", 3, "it may not be read"),
     ]
+
+
+def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr("mattingd.clock.monotonic_ns", lambda: now[0])
+
+    def flood(first: int, last: int) -> Iterator[Event]:
+        for job in range(first, last):
+            now[0] += clock.MILLISECOND
+            yield from (admitted(job), commands.Move(job, "failed", "the file is empty"))
+
+    def minute() -> Iterator[Event]:
+        now[0] += 60 * clock.SECOND
+        yield facts.Tick()
+
+    def day() -> Iterator[Event]:
+        yield from flood(1, 1001)
+        yield from (admitted(5000, b"other.jpg"), commands.Move(5000, "failed", "it is no picture"))
+        yield from (admitted(5001), commands.Move(5001, "done"))
+        yield from minute()
+        yield from flood(2000, 2010)
+        yield from minute()
+        yield from minute()
+        yield from flood(3000, 3001)
+        yield from flood(4000, 4030)
+        yield commands.Stop(ExitCode.OK, "stopped")
+
+    lines = [json.loads(line) for line in told_while(day())]
+    empty = [line for line in lines if line.get("why") == "the file is empty"]
+    assert [line["job"] for line in empty if "job" in line] == [*range(1, 21), 3000, *range(4000, 4019)]
+    assert [(line["event"], line["level"], line["more"]) for line in empty if "more" in line] == [
+        ("failed", "warning", 980),
+        ("failed", "warning", 10),
+        ("failed", "warning", 11),
+    ]
+    assert [line["event"] for line in lines if line not in empty] == ["failed", "done", "ended"]
+    assert lines.index(empty[-1]) == len(lines) - 2, "what was only counted is told before the end"
+
+
+def test_the_line_about_a_dead_worker_names_its_picture() -> None:
+    read = commands.Read(1, 7, 1, b"shoe.jpg", values.Stamp(1, 1), 1)
+    died = facts.WorkerDied(1, "it was ended by SIGSEGV")
+    idle = facts.WorkerDied(0, "it was ended by SIGKILL")
+    lines = [json.loads(line) for line in told(admitted(7), read, died, idle)]
+    assert [(line["who"], line.get("job"), line.get("file")) for line in lines] == [
+        ("picture worker 1", 7, "in/shoe.jpg"),
+        ("picture worker 0", None, None),
+    ]
+    (line, _) = told(admitted(7), read, died, idle, style="console")
+    assert line.endswith("picture worker 1: in/shoe.jpg: it was ended by SIGSEGV\x1b[2m  #7\x1b[0m")
 
 
 def test_the_end_of_an_output_fault_is_told() -> None:
@@ -161,3 +233,111 @@ def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPa
     now[0] += 120 * second
     assert tally.rate() == 0
     assert tally.finished == 20
+
+
+# --- systemd's journal ---
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A socket in the place of journald's."""
+    monkeypatch.setattr(journald, "SOCKET", tmp_path / "journal")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "journal"))
+        listener.settimeout(10)
+        yield listener
+
+
+def received(journal: socket.socket) -> dict[str, str]:
+    """The fields of the next entry, in the datagram itself or in a sealed memory file beside it."""
+    data, descriptors, _, _ = socket.recv_fds(journal, 1 << 20, 1)
+    if descriptors:
+        assert not data
+        assert fcntl.fcntl(descriptors[0], fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE
+        data = os.pread(descriptors[0], os.fstat(descriptors[0]).st_size, 0)
+        os.close(descriptors[0])
+    entry = {}
+    while data:
+        line, _, data = data.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:  # a value of more than one line comes with its length before it
+            length = int.from_bytes(data[:8], "little")
+            value, data = data[8 : 8 + length], data[9 + length :]
+        entry[name.decode()] = value.decode()
+    return entry
+
+
+def test_journald_gets_a_message_and_every_field(journal: socket.socket) -> None:
+    told(
+        admitted(8, b"sub/hat.png"),
+        commands.Move(8, "failed", "the file is empty; copy it again"),
+        facts.FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
+        commands.Stop(ExitCode.OK, "stopped"),
+        style="journald",
+    )
+    assert received(journal) == {
+        "MESSAGE": "failed in/sub/hat.png: the file is empty; copy it again",
+        "PRIORITY": "4",
+        "SYSLOG_IDENTIFIER": "mattingd",
+        "MATTINGD_EVENT": "failed",
+        "MATTINGD_JOB": "8",
+        "MATTINGD_FILE": "in/sub/hat.png",
+        "MATTINGD_FOLDER": "in",
+        "MATTINGD_WHY": "the file is empty; copy it again",
+    }
+    assert received(journal)["MESSAGE"] == "offline in: the hot folder cannot be read: Stale file handle"
+    end = received(journal)
+    assert (end["MESSAGE"], end["PRIORITY"], end["MATTINGD_CODE"]) == ("ended stopped, code 0", "6", "0")
+
+
+def test_a_long_line_and_odd_characters_reach_journald_whole(journal: socket.socket) -> None:
+    log, outlet = configure_log("journald", "info")
+    long = "\n".join(f"{number} \udcff" for number in range(50_000))
+    log.error("odd", why=long)
+    entry = received(journal)
+    assert entry["MATTINGD_WHY"] == long.replace("\udcff", "\\udcff")
+    assert entry["MESSAGE"] == f"odd {entry['MATTINGD_WHY']}"
+    assert entry["PRIORITY"] == "3"
+    outlet.close()
+
+
+def test_who_reads_the_stream_decides(
+    journal: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        log, outlet = configure_log("auto", "info", stream)
+        log.info("hello")
+        assert received(journal)["MESSAGE"] == "hello"
+        outlet.close()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino + 1}")
+        log, outlet = configure_log("auto", "info", stream)  # redirected since: not the journal any more
+        log.info("hello")
+        outlet.close()
+        assert json.loads((tmp_path / "log").read_text())["event"] == "hello"
+
+
+def test_nobody_waits_for_a_log_that_hangs() -> None:
+    written: list[str] = []
+    go_on = threading.Event()
+
+    class Slow:
+        def write(self, line: str) -> None:
+            go_on.wait(30)
+            written.append(line)
+
+        def close(self) -> None:
+            written.append("closed")
+
+    outlet = Outlet(Slow(), lambda lost: f"{lost} lost")
+    for number in range(LINES_WAITING + 50):
+        outlet.send(str(number))
+    go_on.set()
+    while len(written) < LINES_WAITING:
+        clock.sleep(0.01)
+    outlet.send("the last")
+    outlet.close()
+    (lost,) = (line for line in written if line.endswith("lost"))
+    assert int(lost.split()[0]) + len(written) - 3 == LINES_WAITING + 50
+    assert written[-2:] == ["the last", "closed"]

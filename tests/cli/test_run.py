@@ -1,5 +1,6 @@
 """`run`: what terminal and pipe show, what a service manager is told, what the control socket survives."""
 
+import fcntl
 import json
 import os
 import pty
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+import pytest
 
 from mattingd import control
 from tests.cli.conftest import environment, pictures
@@ -53,6 +56,25 @@ def test_under_a_pipe_every_line_is_json(make_site: MakeSite) -> None:
     lines = [json.loads(line) for line in site.log.read_text().splitlines()]
     assert {"timestamp", "level", "event"} <= set.intersection(*(set(line) for line in lines))
     assert [line["event"] for line in lines].count("done") == 3
+
+
+@pytest.mark.parametrize("kind", ["full", "unread"])
+def test_a_log_that_cannot_be_written_holds_up_nothing(make_site: MakeSite, kind: str) -> None:
+    site = make_site()
+    reading, writing = os.pipe()
+    if kind == "full":
+        os.close(writing)
+        writing = os.open("/dev/full", os.O_WRONLY)
+    else:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "mattingd", "run", "--config", str(site.config)]
+    with subprocess.Popen(command, stderr=writing, env=environment()) as process:
+        os.close(writing)
+        paths = pictures(site.hot[0], 40)
+        site.wait_ended(paths)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    os.close(reading)
 
 
 def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> None:
