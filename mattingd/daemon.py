@@ -6,7 +6,7 @@ and only then do it. Pixels travel beside the facts and are kept here between th
 
 import os
 import queue
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from mattingd.mounts import NETWORK, file_system, mount_table
 from mattingd.reports import Reporter
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
+from mattingd.rules.liveness import Pulse, pulse_of_scan, pulses_of_children
 from mattingd.service import Lock, Notifier
 from mattingd.sizing import policy_of
 from mattingd.staff import Programs, Staff
 from mattingd.stages.scanning import Scanner, ScanPlan
 from mattingd.stages.watching import Watcher, WatchError
+from mattingd.standing import Standing
 
 TURN = 256
 """Facts in one turn, and so in one transaction, at most."""
@@ -93,11 +95,13 @@ class Daemon:
         self.settings = settings
         self.mode = mode
         self.started = clock.monotonic_ns()
-        self._reporters = reporters
         self._answer = answer
         self._disk = disk or Disk()
         self._inbox: queue.SimpleQueue[Message | Question | Defect] = queue.SimpleQueue()
         self._notifier = Notifier()
+        self._standing = Standing(self._notifier, len(settings.hot_folders))
+        self._reporters: tuple[Reporter, ...] = (*reporters, self._standing)
+        self._remote_output = _remote(settings.output_dir)
         self._zone = clock.zone(settings.timezone)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(settings.state_dir)
@@ -121,7 +125,6 @@ class Daemon:
         self._mattes: dict[int, tuple[int, bytes]] = {}
         self._ended: commands.Stop | None = None
         self._today = ""
-        self._next_watchdog = 0
 
     # --- the face ---
 
@@ -193,6 +196,7 @@ class Daemon:
             interval_seconds=seconds,
             only=(self.mode.only or {}).get(folder.path),
             ignore_existing=folder.existing == "ignore" and self.journal.first_scan(number),
+            remote=_remote(folder.path),
         )
         silent = polled or self.mode.once
         watch = (lambda: None) if silent else (lambda: self._watch(number, plan.root))
@@ -203,7 +207,7 @@ class Daemon:
 
     def _polled(self, path: Path) -> bool:
         mode = self.settings.watch.mode
-        return mode == "poll" or (mode == "auto" and file_system(path, mount_table()) in NETWORK)
+        return mode == "poll" or (mode == "auto" and _remote(path))
 
     def _watch(self, number: int, root: bytes) -> None:
         """On a scanner's thread, before it scans: nothing falls between."""
@@ -233,7 +237,7 @@ class Daemon:
     def _turn(self) -> None:
         messages = self._take()
         self._new_day()
-        self._feed_watchdog()
+        self._stand()
         todo: list[commands.Command] = []
         self.conductor.foresee(message[0] for message in messages if isinstance(message, tuple))
         for message in messages:
@@ -267,10 +271,7 @@ class Daemon:
         for reporter in self._reporters:
             reporter.fact(fact)
         answer = self.conductor.handle(fact, clock.monotonic_ns())
-        if isinstance(fact, facts.EngineUp):
-            self._notifier.tell(STATUS=f"watching {len(self.folders)} hot folders")
-            self._notifier.ready()
-        elif isinstance(fact, facts.Scanned):
+        if isinstance(fact, facts.Scanned):
             self.journal.scanned(fact.folder)
         return answer
 
@@ -366,9 +367,21 @@ class Daemon:
             self.conductor.intake.drops.seed(number, today, self.journal.drops_of(number, today))
         self._obey(self.conductor.handle(facts.Today(today), clock.monotonic_ns()))
 
-    def _feed_watchdog(self) -> None:
-        seconds = self._notifier.watchdog_seconds()
-        now = clock.monotonic_ns()
-        if seconds is not None and self._next_watchdog <= now:
-            self._next_watchdog = now + round(seconds * clock.SECOND)
-            self._notifier.tell(WATCHDOG=1)
+    def _stand(self) -> None:
+        """Tell the service manager how we are, and everybody who is stuck."""
+        for stuck in self._standing.turn(self.conductor, self._pulses(), clock.monotonic_ns()):
+            self._inbox.put((stuck, None))
+
+    def _pulses(self) -> Iterator[Pulse]:
+        """Whoever must show life."""
+        for number, scanner in self._scanners.items():
+            if not scanner.plan.remote:
+                yield pulse_of_scan(self.folders[number].name, scanner.moved)
+        slow = {n for n, scanner in self._scanners.items() if scanner.plan.remote or self._remote_output}
+        conductor = self.conductor
+        yield from pulses_of_children(conductor.crew, conductor.inference, conductor.work.jobs, slow)
+
+
+def _remote(path: Path) -> bool:
+    """Whether a folder lies on a share."""
+    return file_system(path, mount_table()) in NETWORK

@@ -230,6 +230,13 @@ class StopAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """Somebody who must show life does not, and nothing that should have helped did."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing happened but time."""
 
@@ -257,5 +264,6 @@ Fact = (
     | Inferred
     | InferFailed
     | StopAsked
+    | Stuck
     | Tick
 )

@@ -151,7 +151,7 @@ class LogReporter:
         self._in_hand: dict[int, int] = {}
         """The job that each worker is busy with: should it die, the line about that names the picture."""
 
-    def fact(self, fact: facts.Fact) -> None:
+    def fact(self, fact: facts.Fact) -> None:  # noqa: C901 - one case for each kind of fact
         """Log what is worth a line."""
         self._tell_gathered(clock.monotonic_ns())
         match fact:
@@ -173,6 +173,8 @@ class LogReporter:
             case facts.Finished() if self._output_fails:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
+            case facts.Stuck(who=who):
+                self._log.error("stuck", who=who, why="it shows no life; the daemon should be started anew")
             case facts.StopAsked(reason=reason):
                 self._log.info("stopping", why=f"{reason}: pictures in work are finished first")
             case _:

@@ -90,12 +90,6 @@ class Notifier:
             self._reloading = False
             self.tell(READY=1)
 
-    @staticmethod
-    def watchdog_seconds() -> float | None:
-        """How often systemd wants to hear from us: half of what the unit allows; None when it does not."""
-        microseconds = os.environ.get("WATCHDOG_USEC", "")
-        return int(microseconds) / 2_000_000 if microseconds.isdigit() else None
-
 
 def on_signals(stop: Callable[[str], None]) -> None:
     """Call `stop` with the signal's name at each SIGTERM and SIGINT.

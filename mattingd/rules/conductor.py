@@ -75,6 +75,7 @@ class Conductor:
             facts.Inferred: self.inference.inferred,
             facts.InferFailed: self.inference.failed,
             facts.StopAsked: self._stop_asked,
+            facts.Stuck: lambda _: None,
             facts.Tick: lambda _: None,
         }
         self._due_handlers: dict[str, Callable[[int, Any], None]] = {
@@ -141,6 +142,10 @@ class Conductor:
     def next_wakeup(self) -> int | None:
         """When `handle(Tick(), ...)` is needed at the latest, should nothing else happen."""
         return self.work.next_deadline()
+
+    def ready(self) -> bool:
+        """Whether pictures can be done: the engine is tested, and every worker is up."""
+        return self.engine.up and all(hand.up for hand in self.crew.hands)
 
     def idle(self) -> bool:
         """Whether everything that was seen has come to an end."""
@@ -211,7 +216,8 @@ class Conductor:
     # --- answers of the workers ---
 
     def _worker_up(self, fact: facts.WorkerUp) -> None:
-        self.crew.hands[fact.worker].up = fact.worker not in self._dying
+        hand = self.crew.hands[fact.worker]
+        hand.up, hand.due = fact.worker not in self._dying, None
         self.work.alarm("worker", fact.worker, None)
 
     def _engine_up(self, fact: facts.EngineUp) -> None:
@@ -356,7 +362,8 @@ class Conductor:
 
     def _start_worker(self, worker: int) -> None:
         self._do(StartWorker(worker))
-        self.work.alarm("worker", worker, self.work.now + START_NS)
+        self.crew.hands[worker].due = due = self.work.now + START_NS
+        self.work.alarm("worker", worker, due)
 
     def _worker_overdue(self, worker: int) -> None:
         """It has not come up, or not answered, for far too long; it is given nothing more to die over."""

@@ -25,6 +25,8 @@ class Hand:
     """Jobs whose decoded pictures it keeps."""
     todo: deque[int] = field(default_factory=deque)
     """Jobs with a matte that only this worker can finish."""
+    due: int | None = None
+    """When it must have answered, or come up; None while nothing is expected of it."""
     deaths: int = 0
     """In a row that no picture is to blame for, without an operation answered in between."""
 
@@ -48,7 +50,7 @@ class Crew:
     def end(self, worker: int) -> None:
         """The running operation was answered."""
         hand = self.hands[worker]
-        hand.job, hand.deaths = None, 0
+        hand.job, hand.due, hand.deaths = None, None, 0
 
     def drop(self, worker: int, job: int) -> None:
         """A worker no longer holds this picture."""
@@ -61,7 +63,7 @@ class Crew:
         """A worker ended: the job it was working on, and the others whose pictures went with it."""
         hand = self.hands[worker]
         culprit, others = hand.job, hand.holds - {hand.job}
-        hand.up, hand.job, hand.holds = False, None, set()
+        hand.up, hand.job, hand.due, hand.holds = False, None, None, set()
         hand.todo.clear()
         return culprit, others
 

@@ -59,8 +59,8 @@ class Dispatcher:
     # --- hands ---
 
     def _begin(self, hand: Hand, job: Job) -> None:
-        hand.job = job.id
-        self.work.alarm("worker", hand.id, self.work.now + self.work.policy.picture_ns)
+        hand.job, hand.due = job.id, self.work.now + self.work.policy.picture_ns
+        self.work.alarm("worker", hand.id, hand.due)
 
     def _finish(self, hand: Hand) -> bool:
         if not hand.todo:

@@ -33,6 +33,8 @@ class Inference:
         self.crew = crew
         self.engine = engine
         self.device = ""
+        self.due: int | None = None
+        """When it must have answered, come up or ended; None while nothing is expected of it."""
         self.on_cpu = False
         """The GPU had no memory even for a single picture: the last resort is the CPU."""
         self._stop = stop
@@ -40,7 +42,7 @@ class Inference:
     def start(self) -> None:
         """Have the engine started."""
         self.work.out.append(StartEngine(cpu=self.on_cpu))
-        self.work.alarm("engine", None, self.work.now + START_NS)
+        self._expect(self.work.now + START_NS)
 
     def ready(self, job: Job, shape: tuple[int, int]) -> None:
         """A picture could be inferred now."""
@@ -107,7 +109,7 @@ class Inference:
     def died(self, fact: facts.EngineDied) -> None:
         """The batch it was working on is split; a picture that was the only one in it becomes a suspect."""
         batches = self.engine.died()
-        self.work.alarm("engine", None, None)
+        self._expect(None)
         for batch in batches[1:]:
             self._split(batch, single=False)
         if batches and len(batches[0].jobs) > 1:
@@ -133,7 +135,12 @@ class Inference:
 
     def _watch(self) -> None:
         """Give the oldest batch its time; it begins when the one before it ends."""
-        self.work.alarm("engine", None, self.work.now + self._batch_ns() if self.engine.running else None)
+        self._expect(self.work.now + self._batch_ns() if self.engine.running else None)
+
+    def _expect(self, deadline: int | None) -> None:
+        """It must show life by then."""
+        self.due = deadline
+        self.work.alarm("engine", None, deadline)
 
     def _batch_ns(self) -> int:
         """The longest time for one batch."""
@@ -142,7 +149,8 @@ class Inference:
     def _kill(self, why: str) -> None:
         """Nothing more is sent to it: what it would die over was never begun."""
         self.engine.up = False
-        self.work.alarm("engine", None, None)
+        self._expect(None)
+        self.due = self.work.now
         self.work.out.append(KillEngine(why))
 
     def _still_there(self, batch: Batch, number: int) -> Job | None:

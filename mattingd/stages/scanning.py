@@ -40,6 +40,8 @@ class ScanPlan:
     """Of the files in the root itself only these; None for the whole tree."""
     ignore_existing: bool = False
     """Report what the first scan finds as not to be processed."""
+    remote: bool = False
+    """It lies on a share, which may hang for reasons outside this machine."""
 
 
 class Scanner(threading.Thread):
@@ -67,6 +69,8 @@ class Scanner(threading.Thread):
         """
         super().__init__(name=f"scanner-{plan.folder}", daemon=True)
         self.plan = plan
+        self.moved = clock.monotonic_ns()
+        """When the thread last got on with its work."""
         self._known = {path: _compact(size, mtime_ns) for path, size, mtime_ns in known}
         self._tell = tell
         self._disk = disk
@@ -119,6 +123,7 @@ class Scanner(threading.Thread):
     def _run(self) -> None:
         next_scan = clock.monotonic_ns()
         while not self._stopping:
+            self.moved = clock.monotonic_ns()
             self._rescan = self._rescan or self._root() != self._identity
             self._answer_looks()
             self._look_at_dirty()
@@ -138,6 +143,7 @@ class Scanner(threading.Thread):
 
     def _answer_looks(self) -> None:
         while self._wanted and not self._stopping:
+            self.moved = clock.monotonic_ns()
             path = self._wanted.popleft()
             look = self._full_look(path)
             self._remember(path, look.stamp if look else None)
@@ -236,6 +242,7 @@ class Scanner(threading.Thread):
             if not directory:
                 self._note_trouble(directory, None)
             for entry in entries:
+                self.moved = clock.monotonic_ns()
                 path = os.path.join(directory, entry.name)
                 is_dir = entry.is_dir(follow_symlinks=False)
                 if junk(entry.name, is_dir):

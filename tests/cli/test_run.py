@@ -17,6 +17,7 @@ import pytest
 
 from mattingd import control
 from tests.cli.conftest import environment, pictures
+from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site
 
 MakeSite = Callable[..., Site]
@@ -80,16 +81,21 @@ def test_a_log_that_cannot_be_written_holds_up_nothing(make_site: MakeSite, kind
 def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> None:
     """READY comes after the model was loaded, warmed up and tested, and STOPPING at the end."""
     site = make_site()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(site.root / "notify"))
-        manager.settimeout(30)
+    paths = pictures(site.hot[0], 2)
+    with listening(site.root / "notify") as manager:
         process = site.start(environment={"NOTIFY_SOCKET": str(site.root / "notify")}, ready=False)
-        first = manager.recv(4096).decode()
-        assert first.splitlines()[0] == "READY=1"
+        manager.until("READY=1")
         assert site.events("ready"), "not before the engine is"
+        assert len(site.children()["worker"]) == 2
+        assert any("the model is being loaded" in status for status in manager.statuses)
+        site.wait_ended(paths)
+        manager.until("STATUS=0 in work, 0 waiting; 2 done, 0 failed since the start; counting on cpu")
+        manager.until("WATCHDOG=1")
         process.terminate()
-        assert "STOPPING=1" in manager.recv(4096).decode()
+        manager.until("STOPPING=1")
         assert process.wait(30) == 0
+    assert manager.statuses[-1] == "stopped"
+    assert manager.heard.count("READY=1") == 1
 
 
 def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:

@@ -1,7 +1,6 @@
 """The GPU's troubles, played by the test engine: no memory, wrong results, not there at all."""
 
 import json
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import hostile
 import pytest
 
+from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site, wait_until
 
 MakeSite = Callable[..., Site]
@@ -139,13 +139,15 @@ def test_a_required_gpu_that_is_missing_is_never_ready(make_site: MakeSite, gpu:
     gpu.is_told(device="cpu")
     site = make_site(engine={"require_gpu": True})
     drop(site, 1)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(site.root / "notify"))
-        manager.settimeout(30)
+    with listening(site.root / "notify") as manager:
         more = {"NOTIFY_SOCKET": str(site.root / "notify")}
         process = site.start(environment=gpu.environment | more, ready=False)
         assert process.wait(30) == 69
-        assert manager.recv(4096) == b"STOPPING=1", "the first that it said: it was never ready"
+        manager.until("STOPPING=1")
+    assert "READY=1" not in manager.heard
+    assert manager.statuses[-1] == (
+        "ended with code 69: no CUDA device can be used, and `engine.require_gpu` is set"
+    )
     (ended,) = site.events("ended")
     assert ended["why"] == "no CUDA device can be used, and `engine.require_gpu` is set"
     assert site.results() == []

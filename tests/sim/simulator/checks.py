@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mattingd.commands import Command, Finish, Move, Read, Stop
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.lifecycle import WORKING, State
+from mattingd.rules.liveness import late, pulses_of_children
 from mattingd.values import ExitCode, Output, Row
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.clockwork import SECOND
@@ -60,6 +61,13 @@ class Checks:
         self._one_alone(shell)
         self._within_budget(shell)
         assert len(shell.engine.batches) <= EngineQueue.CREDITS, "too many batches at the engine"
+        self._nobody_is_late(shell)
+
+    def _nobody_is_late(self, shell: Shell) -> None:
+        """Whatever hangs is ended in time by the conductor: the service manager never has to."""
+        brain = shell.conductor
+        pulses = pulses_of_children(brain.crew, brain.inference, brain.work.jobs, ())
+        assert shell.ended or not (stuck := late(pulses, shell.clock.now)), f"{stuck} at {shell.clock.now}"
 
     def _no_spin(self, now: int, todo: list[Command]) -> None:
         second = now // SECOND

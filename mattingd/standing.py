@@ -1,0 +1,104 @@
+"""How the daemon stands, told to the service manager: ready, alive, and one line in plain words.
+
+Reads facts like any reporter, and once a turn the conductor. `WATCHDOG=1` is withheld as soon as anybody who
+must show life (`rules.liveness`) is late, or the conductor itself makes no turn: then systemd starts us anew.
+"""
+
+from collections.abc import Iterable
+
+from mattingd import clock, facts
+from mattingd.commands import Command, Stop
+from mattingd.reports import Tally
+from mattingd.rules.conductor import Conductor
+from mattingd.rules.liveness import Pulse, late
+from mattingd.service import Notifier
+from mattingd.values import ExitCode
+
+BEAT_NS = clock.SECOND
+"""So often the service manager hears of us, at most."""
+
+
+class Standing:
+    """What the service manager knows. Used on the conductor's thread only."""
+
+    def __init__(self, notifier: Notifier, folders: int) -> None:
+        self._notifier = notifier
+        self._folders = folders
+        self._tally = Tally()
+        self._told = ""
+        self._next = 0
+        self._late: list[str] = []
+
+    # --- a reporter ---
+
+    def fact(self, fact: facts.Fact) -> None:
+        """Something happened."""
+        self._tally.fact(fact)
+
+    def command(self, command: Command) -> None:
+        """Something is going to be done."""
+        self._tally.command(command)
+        if isinstance(command, Stop):
+            self.ends(command.reason, command.code)
+
+    # --- each turn ---
+
+    def turn(self, conductor: Conductor, pulses: Iterable[Pulse], now: int) -> list[facts.Stuck]:
+        """Say how we are, if it is time; returns who has just come to be late."""
+        if conductor.ready():
+            self._notifier.ready()
+        if now < self._next:
+            return []
+        self._next = now + BEAT_NS
+        before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
+        if not self._late:
+            self._notifier.tell(WATCHDOG=1)
+        self._say(sentence(conductor, self._tally, self._folders, self._late))
+        return [facts.Stuck(who) for who in self._late if who not in before]
+
+    def ends(self, reason: str, code: ExitCode) -> None:
+        """Leave the last words where `systemctl status` shows them."""
+        self._say(reason if code is ExitCode.OK else f"ended with code {int(code)}: {reason}")
+
+    def _say(self, words: str) -> None:
+        if words != self._told:
+            self._told = words
+            self._notifier.tell(STATUS=words)
+
+
+def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str]) -> str:
+    """How the daemon is, on one line: what is wrong first."""
+    working = len(conductor.work.in_flight)
+    if conductor.stopping:
+        return f"stopping: {_pictures(working)} in work {'is' if working == 1 else 'are'} finished first"
+    waiting = conductor.work.counts.get("waiting", 0) - working + len(conductor.intake.settler)
+    parts = [
+        *(f"{who} is stuck" for who in stuck),
+        *_troubles(conductor, tally, folders),
+        f"{working} in work, {waiting} waiting",
+        f"{tally.finished} done, {tally.failed} failed since the start",
+        _engine(tally),
+    ]
+    return "; ".join(parts)
+
+
+def _troubles(conductor: Conductor, tally: Tally, folders: int) -> Iterable[str]:
+    if tally.troubles:
+        yield f"{len(tally.troubles)} of {folders} hot folders cannot be read"
+    if conductor.dispatcher.output_failures:
+        yield "the output folder cannot be written, and is tried again"
+
+
+def _engine(tally: Tally) -> str:
+    match tally.engine:
+        case {"state": "ready", "model": model, "device": device}:
+            return f"{model} on {device}"
+        case {"state": "starting"}:
+            return "the model is being loaded"
+        case {"state": state, **more}:
+            return f"the model is {state}" + (f": {more['why']}" if more.get("why") else "")
+    return ""
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
