@@ -66,7 +66,31 @@ class Vanished:
     path: bytes
 
 
-Write = Admit | Move | Prepare | NextVersion | Vanished
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """A person wants an ended job made again: the next look at its file admits it anew."""
+
+    folder: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Let go of a file whose jobs have ended: it is new when it is seen next, its cut-outs are not ours."""
+
+    folder: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Hold a hot folder back (`paused`), or let it go on; kept over restarts."""
+
+    folder: int
+    paused: bool
+
+
+Write = Admit | Move | Prepare | NextVersion | Vanished | AskAgain | Forget | Hold
 
 # --- commands to the shell ---
 

@@ -237,6 +237,30 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryAsked:
+    """Somebody wants a picture tried again, whatever became of it."""
+
+    folder: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetAsked:
+    """Somebody wants a file forgotten, so that it counts as new."""
+
+    folder: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """Somebody wants a hot folder held back, or (not `paused`) to go on."""
+
+    folder: int
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing happened but time."""
 
@@ -265,5 +289,8 @@ Fact = (
     | InferFailed
     | StopAsked
     | Stuck
+    | RetryAsked
+    | ForgetAsked
+    | PauseAsked
     | Tick
 )

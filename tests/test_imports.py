@@ -35,12 +35,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
     "reports": WORDS | {"clock"},
-    # Pure decisions: each knows the vocabulary only; these five put them together.
+    # Pure decisions: each knows the vocabulary only; these six put them together.
     "rules": WORDS,
     "rules.conductor": WORDS | {"rules"},
     "rules.dispatching": WORDS | {"rules"},
     "rules.inference": WORDS | {"rules"},
     "rules.intake": WORDS | {"rules"},
+    "rules.requests": WORDS | {"rules"},
     "rules.work": WORDS | {"rules"},
     "rules.liveness": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.

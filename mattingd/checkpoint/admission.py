@@ -7,7 +7,7 @@ place is wanted is asked of the placing rules.
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from mattingd.checkpoint.rows import Past, history, outputs_of, past_of
@@ -33,17 +33,25 @@ class Admission:
         self._wall = wall
 
     def admit(self, admit: Admit) -> Admitted | Known:
-        """Take a file in, unless the newest job of this path was made for this very file."""
+        """Take a file in, unless the newest job of this path was made for this very file.
+
+        A person may ask for that very file once more. What crashed its process before then runs alone at
+        once, and with no strike against it.
+        """
         versions = history(self._db, admit.folder, admit.path)
         current = next((version for version in versions if version.current), None)
         if current is not None:
-            if (current.size, current.mtime_ns) == (admit.stamp.size, admit.stamp.mtime_ns):
+            same = (current.size, current.mtime_ns) == (admit.stamp.size, admit.stamp.mtime_ns)
+            if same and not current.again:
                 return Known(admit.folder, admit.path)
             self._db.execute("UPDATE jobs SET current = 0 WHERE id = ?", (current.job,))
+        forced = current is not None and current.again
+        suspect = current is not None and current.again and current.strikes > 0
         self._keep(admit.recipe)
-        job = self._insert(admit)
+        job = self._insert(admit, forced=forced, suspect=suspect)
         outputs = (Output(0, self._give_place(job, admit)),) if admit.ignored is None else ()
-        return Admitted(_row(job, admit, outputs, past_of(versions)))
+        row = _row(job, admit, outputs, past_of(versions))
+        return Admitted(replace(row, forced=forced, suspect=suspect))
 
     def next_version(self, asked: NextVersion) -> Placed:
         """Give an output the next free version of its place."""
@@ -61,13 +69,13 @@ class Admission:
             preset = json.dumps(asdict(recipe.preset))
             self._db.execute("INSERT INTO recipes VALUES (?, ?)", (recipe.hash, preset))
 
-    def _insert(self, admit: Admit) -> int:
+    def _insert(self, admit: Admit, *, forced: bool, suspect: bool) -> int:
         ignored = admit.ignored is not None
         now = self._wall()
         cursor = self._db.execute(
             "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, reason, recipe, drop_name,"
-            " note, admitted_batches, admitted_at, ended_at)"
-            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " note, forced, suspect, admitted_batches, admitted_at, ended_at)"
+            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 admit.folder,
                 admit.path,
@@ -79,6 +87,8 @@ class Admission:
                 admit.recipe.hash,
                 admit.drop,
                 admit.naming.note,
+                forced,
+                suspect,
                 admit.batches,
                 now,
                 now if ignored else None,

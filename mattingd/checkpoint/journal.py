@@ -28,7 +28,7 @@ from mattingd.checkpoint.schema import (
     explained,
     newer,
 )
-from mattingd.commands import Admit, Move, NextVersion, Prepare, Vanished, Write
+from mattingd.commands import Admit, AskAgain, Forget, Hold, Move, NextVersion, Prepare, Vanished, Write
 from mattingd.facts import Fact
 from mattingd.values import Row
 
@@ -87,9 +87,10 @@ class Checkpoint:
         self._db.execute("PRAGMA foreign_keys=ON")
         if version == 0:
             self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
-        elif self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            return
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise JournalError(damaged(self.path))
-        elif version < VERSION:
+        if version < VERSION:
             self._copy_to(self.path.with_name(f"{self.path.name}.version-{version}"))
             for number in range(version, VERSION):
                 script = f"BEGIN IMMEDIATE;{MIGRATIONS[number]}PRAGMA user_version={number + 1};COMMIT;"
@@ -126,14 +127,31 @@ class Checkpoint:
                 (folder, recipe),
             )
 
+    def held(self) -> frozenset[int]:
+        """The hot folders that a person holds back."""
+        return frozenset(number for (number,) in self._db.execute("SELECT id FROM folders WHERE paused"))
+
+    def state_of(self, folder: int, path: bytes) -> str | None:
+        """The state of the job that speaks for a file; None when there is none."""
+        row = self._db.execute(
+            "SELECT state FROM jobs WHERE folder = ? AND path = ? AND current", (folder, path)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def roots(self) -> dict[int, bytes]:
+        """Where every hot folder lies that ever was one."""
+        return dict(self._db.execute("SELECT id, root FROM folders"))
+
     def live(self) -> list[Row]:
         """All rows that still move or have chores left, oldest first."""
         return live_rows(self._db)
 
     def known(self, folder: int) -> Iterator[tuple[bytes, int, int]]:
-        """(path, size, mtime_ns) of every file of a folder that has a job, ended or not."""
+        """(path, size, mtime_ns) of every file of a folder that has a job, unless it is to be made again."""
         return iter(
-            self._db.execute("SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current", (folder,))
+            self._db.execute(
+                "SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current AND NOT again", (folder,)
+            )
         )
 
     def drops_of(self, folder: int, date: str) -> int:
@@ -184,16 +202,23 @@ class Checkpoint:
         return [answer for answer in answers if answer is not None]
 
     def _apply(self, write: Write) -> Fact | None:
-        if isinstance(write, Move):
-            self._move(write)
-        elif isinstance(write, Prepare):
-            self._prepare(write)
-        elif isinstance(write, Admit):
-            return self._admission.admit(write)
-        elif isinstance(write, NextVersion):
-            return self._admission.next_version(write)
-        else:
-            self._vanished(write)
+        match write:
+            case Admit():
+                return self._admission.admit(write)
+            case NextVersion():
+                return self._admission.next_version(write)
+            case Move():
+                self._move(write)
+            case Prepare():
+                self._prepare(write)
+            case Vanished():
+                self._vanished(write)
+            case AskAgain():
+                self._ask_again(write)
+            case Forget():
+                self._forget(write)
+            case Hold(folder, paused):
+                self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
         return None
 
     def _move(self, move: Move) -> None:
@@ -237,6 +262,26 @@ class Checkpoint:
         self._db.execute(
             "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
             (gone.folder, gone.path),
+        )
+
+    def _ask_again(self, ask: AskAgain) -> None:
+        self._db.execute(
+            "UPDATE jobs SET again = 1 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
+            (ask.folder, ask.path),
+        )
+
+    def _forget(self, forget: Forget) -> None:
+        """The rows stay, so that the books balance; they speak for nothing any more."""
+        source = (forget.folder, forget.path)
+        self._db.execute(
+            "UPDATE outputs SET folded = NULL, published = 0"
+            " WHERE job IN (SELECT id FROM jobs WHERE folder = ? AND path = ? AND ended_at IS NOT NULL)",
+            source,
+        )
+        self._db.execute(
+            "UPDATE jobs SET current = 0, forgotten = 1"
+            " WHERE folder = ? AND path = ? AND ended_at IS NOT NULL",
+            source,
         )
 
     # --- small ---

@@ -141,7 +141,7 @@ class Ledger:
         """Jobs that say done and have an output that does not: there must be none."""
         rows = self._db.execute(
             "SELECT DISTINCT j.id FROM jobs j LEFT JOIN outputs o ON o.job = j.id"
-            " WHERE j.state = 'done' AND (o.job IS NULL OR NOT o.published)"
+            " WHERE j.state = 'done' AND NOT j.forgotten AND (o.job IS NULL OR NOT o.published)"
         )
         return [job for (job,) in rows]
 

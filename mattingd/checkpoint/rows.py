@@ -23,6 +23,9 @@ class Version(NamedTuple):
     sha256: bytes | None
     recipe: str
     note: str
+    strikes: int
+    again: bool
+    forgotten: bool
 
 
 class Past(NamedTuple):
@@ -37,7 +40,7 @@ class Past(NamedTuple):
 def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> list[Version]:
     """All jobs of a source with a number below `before`, newest first."""
     rows = db.execute(
-        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note FROM jobs"
+        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note, strikes, again, forgotten FROM jobs"
         " WHERE folder = ? AND path = ? AND id < ? ORDER BY id DESC",
         (folder, path, before),
     )
@@ -49,8 +52,9 @@ def past_of(versions: list[Version]) -> Past:
     notes: dict[str, None] = {}
     for version in versions:
         if version.state in RESULTS:
-            last = None if version.sha256 is None else Last(version.sha256, version.recipe)
-            return Past(last, tuple(notes))
+            if version.sha256 is None or version.forgotten:
+                return Past(None, tuple(notes))
+            return Past(Last(version.sha256, version.recipe), tuple(notes))
         if version.state == "failed":
             notes[version.note] = None
     return Past(None, tuple(notes))

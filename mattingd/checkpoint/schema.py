@@ -15,7 +15,12 @@ COPIES: Final = 3
 
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE folders (id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, scanned INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE folders (
+    id INTEGER PRIMARY KEY,
+    root BLOB NOT NULL UNIQUE,
+    scanned INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0  -- a person holds it back
+);
 CREATE TABLE recipes (hash TEXT PRIMARY KEY, preset TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,7 +46,9 @@ CREATE TABLE jobs (
     batch INTEGER,                     -- ... and the one it was in: fairness can be counted
     admitted_at TEXT NOT NULL,
     ended_at TEXT,
-    note_gone INTEGER NOT NULL DEFAULT 0 -- retention has seen to its error note
+    note_gone INTEGER NOT NULL DEFAULT 0, -- retention has seen to its error note
+    again INTEGER NOT NULL DEFAULT 0,  -- a person wants it made again: the next look admits it anew
+    forgotten INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -70,6 +77,9 @@ CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE jobs ADD COLUMN note_gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
 ALTER TABLE outputs ADD COLUMN remains_on TEXT;
 CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
@@ -96,7 +106,8 @@ class JournalError(Exception):
 JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
-    "batch", "admitted_at", "ended_at", "note_gone",
+    "batch", "admitted_at", "ended_at", "note_gone", "again",
+    "forgotten",
 )  # fmt: skip
 
 

@@ -107,21 +107,35 @@ def in_turn(pictures: Iterable[Ready]) -> list[Ready]:
 
 
 class Lanes:
-    """Queued jobs, one lane per hot folder, served in turn: 10,000 in one do not hold up one in another."""
+    """Queued jobs, one lane per hot folder, served in turn: 10,000 in one do not hold up one in another.
+
+    A lane that is held back takes jobs and gives none.
+    """
 
     def __init__(self) -> None:
         self._lanes: dict[int, deque[int]] = {}
         self._turn: deque[int] = deque()
+        """Folders that have jobs to give."""
+        self.held: set[int] = set()
 
     def __len__(self) -> int:
-        return sum(len(lane) for lane in self._lanes.values())
+        """Jobs that can be had."""
+        return sum(len(self._lanes[folder]) for folder in self._turn)
 
     def push(self, folder: int, job: int, *, first: bool = False) -> None:
         """Queue a job behind (or, `first`, before) the others of its folder."""
         lane = self._lanes.setdefault(folder, deque())
-        if not lane:
+        if not lane and folder not in self.held:
             self._turn.append(folder)
         lane.appendleft(job) if first else lane.append(job)
+
+    def hold(self, folder: int, *, back: bool) -> None:
+        """Hold a lane back, or let it go on behind the others."""
+        (self.held.add if back else self.held.discard)(folder)
+        if folder in self._turn:
+            self._turn.remove(folder)
+        if self._lanes.get(folder) and not back:
+            self._turn.append(folder)
 
     def favour(self, others: Container[int]) -> bool:
         """Let a folder that is not among `others` be the next; False when all that wait are."""
@@ -164,7 +178,7 @@ class EngineQueue:
     """Batches sent ahead: one runs, one is already there when it ends."""
 
     def __init__(self, wait_ns: int, cap: int | None = None) -> None:
-        self._wait_ns = wait_ns
+        self.wait_ns = wait_ns
         self._cap = cap
         self.up = False
         self.max_pictures = 1
@@ -189,7 +203,7 @@ class EngineQueue:
         """The next batch, if the engine can take one."""
         if not self.up or len(self.running) >= self.CREDITS:
             return Idle()
-        policy = BatchPolicy(self.max_pictures, self._wait_ns)
+        policy = BatchPolicy(self.max_pictures, self.wait_ns)
         return choose(tuple(self.ready.values()), on_the_way, now, policy, self._served)
 
     def begin(self, choice: Run) -> Batch:

@@ -25,6 +25,7 @@ from mattingd.rules.dispatching import Dispatcher
 from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
+from mattingd.rules.requests import Requests
 from mattingd.rules.work import SECOND, Policy, Work
 from mattingd.values import ExitCode, Fault, Folder, Row
 
@@ -37,7 +38,16 @@ OUTPUT_TRIES = 3
 class Conductor:
     """All decisions of a running daemon. One thread owns it."""
 
-    def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
+    def __init__(
+        self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int] = frozenset()
+    ) -> None:
+        """Nothing is live yet.
+
+        Args:
+            policy: what decisions depend on.
+            folders: the hot folders by number.
+            paused: those that a person holds back.
+        """
         self.policy = policy
         self.crew = Crew(policy.workers)
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
@@ -45,6 +55,8 @@ class Conductor:
         self.intake = Intake(self.work, folders)
         self.inference = Inference(self.work, self.crew, self.engine, self._stop_now)
         self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
+        self.requests = Requests(self.work)
+        self._hold(paused)
         self.unscanned = set(folders)
         self.stopping = False
         self.stopped = False
@@ -76,6 +88,9 @@ class Conductor:
             facts.InferFailed: self.inference.failed,
             facts.StopAsked: self._stop_asked,
             facts.Stuck: lambda _: None,
+            facts.RetryAsked: self.requests.retry,
+            facts.ForgetAsked: self.requests.forget,
+            facts.PauseAsked: self.requests.pause,
             facts.Tick: lambda _: None,
         }
         self._due_handlers: dict[str, Callable[[int, Any], None]] = {
@@ -139,6 +154,27 @@ class Conductor:
             else:
                 self.crew.hands[child].up = False
 
+    def reconfigure(
+        self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], now: int
+    ) -> list[Command]:
+        """Other settings from now on: for what is decided, and for files that are admitted, later.
+
+        Jobs keep the recipe and the place they were admitted with, those of a folder that is no hot folder
+        any more included: they are finished. Nothing new is taken from such a folder.
+
+        Args:
+            policy: as at start, and with as many workers.
+            folders: all hot folders that there are now.
+            paused: those that a person holds back.
+            now: nanoseconds.
+        """
+        self.policy = self.work.policy = policy
+        self.engine.wait_ns = policy.batch_wait_ns
+        self.unscanned = (self.unscanned & folders.keys()) | (folders.keys() - self.intake.folders.keys())
+        self.intake.reconfigure(policy.settle, folders)
+        self._hold(paused)
+        return self.handle(facts.Tick(), now)
+
     def next_wakeup(self) -> int | None:
         """When `handle(Tick(), ...)` is needed at the latest, should nothing else happen."""
         return self.work.next_deadline()
@@ -152,6 +188,12 @@ class Conductor:
         unscanned = self.unscanned - self._given_up.keys()
         intake, work = self.intake, self.work
         return not (unscanned or len(intake.settler) or intake.admitting or work.jobs or self.crew.busy)
+
+    def _hold(self, paused: Iterable[int]) -> None:
+        """Of a folder that is no hot folder any more nothing is held back: nobody could let it go on."""
+        wanted = self.intake.folders.keys() & set(paused)
+        for number in self.work.lanes.held | wanted:
+            self.work.hold(number, paused=number in wanted)
 
     # --- start and stop ---
 

@@ -117,10 +117,12 @@ class Dispatcher:
             return None
         waiting, self._wants_room = self._wants_room, None
         if waiting is not None and waiting.state is State.QUEUED:
-            return waiting
+            if not self.work.paused(waiting.folder):
+                return waiting
+            self.work.enqueue(waiting, first=True)
         suspects = [job for job in self.work.suspects if job.state is State.QUEUED]
         self.work.suspects = suspects
-        due = [job for job in suspects if job.due <= self.work.now]
+        due = [job for job in suspects if job.due <= self.work.now and not self.work.paused(job.folder)]
         if due:
             return self._alone(min(due, key=lambda job: (job.strikes, job.id)))
         room = len(in_flight) < self._most_in_flight() or self._somebody_waits_for_others()

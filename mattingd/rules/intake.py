@@ -7,7 +7,7 @@ from mattingd.commands import Admit, LookAt, Vanished
 from mattingd.facts import Admitted, Known, Look, Looked
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.placing import Drops, naming
-from mattingd.rules.settling import Key, Settler
+from mattingd.rules.settling import Key, SettlePolicy, Settler
 from mattingd.rules.work import Work
 from mattingd.values import Folder
 
@@ -29,6 +29,12 @@ class Intake:
         self.open = True
         """False once the daemon is asked to stop: nothing new is taken."""
 
+    def reconfigure(self, settle: SettlePolicy, folders: Mapping[int, Folder]) -> None:
+        """Other settings, for files that are not admitted yet; what rested elsewhere is let go of."""
+        self.settler.policy, self.folders = settle, folders
+        for key in [key for key, _ in self.settler.waiting() if key.folder not in folders]:
+            self.settler.forget(key)
+
     def looked(self, fact: Looked, batches: int) -> None:
         """Somebody saw what is, or is not any more, at a path. `batches`: sent to the engine so far."""
         key, look = Key(fact.folder, fact.path), fact.look
@@ -40,7 +46,7 @@ class Intake:
             job.gone = False
         if job is not None and _same_file(job, look):
             self.settler.forget(key)
-        elif self.open:
+        elif self.open and key.folder in self.folders:
             if job is not None and job.state in WAITING:
                 self.work.move(job, Event.CHANGED, "it was saved again before its turn came")
             self._rest(key, look, batches)

@@ -227,6 +227,18 @@ class Work:
             job.chores = job.chores - {chore} | {Chore.SWEEP}
             self.write(job)
 
+    def owes(self, key: Key) -> bool:
+        """Whether an ended job of this source leaves something to be done."""
+        return key in self._owing
+
+    def hold(self, folder: int, *, paused: bool) -> None:
+        """Begin no more pictures of a folder, or go on with them."""
+        self.lanes.hold(folder, back=paused)
+
+    def paused(self, folder: int) -> bool:
+        """Whether a folder is held back."""
+        return folder in self.lanes.held
+
     def enqueue(self, job: Job, *, first: bool = False) -> None:
         """A queued job waits for its turn: among the suspects, or in its folder's lane."""
         if job.suspect:

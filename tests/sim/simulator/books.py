@@ -52,6 +52,20 @@ class Books:
         """Jobs whose temp file the journal knows."""
         return {job for (job,) in self.rows("SELECT job FROM outputs WHERE temp IS NOT NULL")}
 
+    def jobs_of(self, key: tuple[int, bytes]) -> dict[int, tuple[str, bool, str]]:
+        """Recipe, whether a person asked for it, and state, of every job of a path."""
+        rows = self.rows("SELECT id, recipe, forced, state FROM jobs WHERE folder = ? AND path = ?", *key)
+        return {job: (recipe, bool(forced), state) for job, recipe, forced, state in rows}
+
+    def asked_for(self) -> list[tuple[Any, ...]]:
+        """Jobs that a person wants made again, and that speak for their file still."""
+        return self.rows("SELECT folder, path FROM jobs WHERE current AND again")
+
+    def let_go(self) -> set[str]:
+        """Paths of cut-outs that are not ours any more."""
+        rows = self.rows("SELECT path FROM outputs WHERE job IN (SELECT id FROM jobs WHERE forgotten)")
+        return {path for (path,) in rows}
+
     def published(self) -> set[str]:
         """Paths of all outputs that the journal calls published."""
         return {path for (path,) in self.rows("SELECT path FROM outputs WHERE published")}

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from mattingd.commands import Command, Finish, Move, Read, Stop
+from mattingd.commands import Command, Finish, Hold, Move, Read, Stop
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.lifecycle import WORKING, State
 from mattingd.rules.liveness import late, pulses_of_children
@@ -38,6 +38,8 @@ class Checks:
     """Cut-outs that became visible, with their job, by the content they show."""
     lonely: Counter[int] = field(default_factory=Counter)
     """Crashes by job while nothing else was in work."""
+    held: frozenset[int] = frozenset()
+    """Hot folders that the journal says are held back."""
     innocents: int = 0
     """Pictures set aside that nobody meant to be poison."""
     _second: int = 0
@@ -58,6 +60,7 @@ class Checks:
         for command in todo:
             if isinstance(command, Move):
                 self._moved(command)
+        self._nothing_begun_where_held(todo)
         self._one_alone(shell)
         self._within_budget(shell)
         assert len(shell.engine.batches) <= EngineQueue.CREDITS, "too many batches at the engine"
@@ -75,6 +78,13 @@ class Checks:
             self._second, self._idle = second, 0
         self._idle += not todo
         assert self._idle < IDLE_TURNS, "it spins: many turns in a second, and nothing follows from them"
+
+    def _nothing_begun_where_held(self, todo: list[Command]) -> None:
+        reads = {command.folder for command in todo if isinstance(command, Read)}
+        holds = {command.folder: command.paused for command in todo if isinstance(command, Hold)}
+        begun = reads & self.held - holds.keys()
+        assert not begun, f"pictures of {begun} were begun, and they are held back"
+        self.held = self.held - holds.keys() | {folder for folder, paused in holds.items() if paused}
 
     def _moved(self, move: Move) -> None:
         self.office.state(self.paths[move.job], move.state)

@@ -25,8 +25,8 @@ def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
     """A conductor of which one part behaves differently."""
 
     class Mutant(Conductor):
-        def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
-            super().__init__(policy, folders)
+        def __init__(self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int]) -> None:
+            super().__init__(policy, folders, paused)
             transplant(getattr(self, name), mutant)
 
     return Mutant
@@ -102,8 +102,8 @@ class BlamingWork(Work):
 class DeafConductor(Conductor):
     """Keeps files out that come back: admits every path once."""
 
-    def __init__(self, policy: Policy, folders: Mapping[int, Folder]) -> None:
-        super().__init__(policy, folders)
+    def __init__(self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int]) -> None:
+        super().__init__(policy, folders, paused)
         self._seen: set[tuple[int, bytes]] = set()
 
     def handle(self, fact: Fact, now: int) -> list[Command]:
@@ -118,6 +118,21 @@ class DeafConductor(Conductor):
             yield command
 
 
+class RestlessWork(Work):
+    """Does not hold a folder back."""
+
+    def hold(self, folder: int, *, paused: bool) -> None:
+        pass
+
+
+class StubbornWork(Work):
+    """Takes no note of that somebody wants a picture made again, whatever its content."""
+
+    def adopt(self, job: Job) -> None:
+        job.forced = False
+        super().adopt(job)
+
+
 MUTANTS = {
     "second look dropped": Bench(with_part("intake", HastyIntake)),
     "prepared skipped": Bench(UnpreparedConductor),
@@ -129,5 +144,7 @@ MUTANTS = {
     "two versions at a time": Bench(with_part("intake", ImpatientIntake)),
     "blame without proof": Bench(with_part("work", BlamingWork)),
     "every path once": Bench(DeafConductor),
+    "pause without effect": Bench(with_part("work", RestlessWork)),
+    "asked in vain": Bench(with_part("work", StubbornWork)),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

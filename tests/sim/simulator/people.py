@@ -1,9 +1,11 @@
 """What people do with their files: each habit is a script that runs in simulated time."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from mattingd.facts import Fact, ForgetAsked, RetryAsked
 from tests.sim.simulator.clockwork import Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key
 from tests.sim.simulator.pictures import Content, Kind
@@ -43,7 +45,11 @@ class Office:
     clock: Clockwork
     weather: Weather
     folders: HotFolders
+    ask: Callable[[Fact], None]
+    """Ask the daemon for something; nothing comes of it while none runs."""
     numbers: int = 0
+    wanted_again: Counter[Key] = field(default_factory=Counter)
+    """How often a picture was to be made again, or forgotten."""
     locked: dict[Key, int] = field(default_factory=dict)
     """Files that nobody else may read, and until when."""
     triggers: dict[tuple[Key, str], Callable[[], None]] = field(default_factory=dict)
@@ -246,6 +252,24 @@ class Office:
         return
         yield
 
+    def asks_at(self, key: Key, state: str, *, forget: bool) -> Script:
+        """Has a picture, good or bad, tried again or forgotten when it has got to a certain point."""
+
+        def ask() -> None:
+            self.weather.count("forgotten" if forget else "retried")
+            self.wanted_again[key] += 1
+            self.ask(ForgetAsked(*key) if forget else RetryAsked(*key))
+
+        self.triggers[key, state] = ask
+        good = state == "done" or self.rng.random() < 0.5
+        kinds = (Kind.GOOD,) if good else (Kind.BAD, Kind.FLAWED, Kind.CULPRIT, Kind.POISON_READ)
+        if state == "held":
+            self.locked[key] = self.clock.now + round(self.rng.uniform(3.0, 30.0) * 1e9)
+        self.folders.put(key, self.content(self.rng.choice(kinds)))
+        if self.rng.random() < 0.2:
+            yield self.rng.uniform(2.0, 30.0)
+            self.save(key)
+
     def vanishes_soon(self, key: Key) -> Script:
         """Taken away while it rests."""
         self.save(key)
@@ -295,6 +319,8 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (3, lambda key: office.touches_at(key, rng.choice(stages))),
         (9, vanishes),
         (2, office.vanishes_soon),
+        (4, lambda key: office.asks_at(key, rng.choice(("done", "done", "failed", "held")), forget=False)),
+        (3, lambda key: office.asks_at(key, rng.choice(("done", "done", "failed")), forget=True)),
         (3, lambda key: office.huge(key, rng.choice((budget // 2, budget - 1, 2 * budget)), budget)),
         (6, office.repairs),
         (2, of_kind(Kind.BAD)),

@@ -83,9 +83,9 @@ class Shell:
         self.hooks = hooks
         self.plan = plan or Plan()
         self.journal = Checkpoint(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
-        for number in folders:
+        for number in range(1, 4):
             assert self.journal.folder_id(b"/in/%d" % number) == number
-        self.conductor = conductor(policy, folders)
+        self.conductor = conductor(policy, folders, self.journal.held())
         self.inbox: deque[tuple[Fact, Callable[[], None] | None]] = deque()
         self.workers = [SimWorker(number, around, self._heard_worker) for number in range(policy.workers)]
         self.engine = SimEngine(around, self._heard_engine)
@@ -120,6 +120,20 @@ class Shell:
     def stop(self) -> None:
         """SIGTERM."""
         self.put(StopAsked("asked"))
+
+    def reconfigure(self, policy: Policy, folders: dict[int, Folder]) -> None:
+        """SIGHUP, as `Daemon` obeys it.
+
+        Raises:
+            CrashError: the plan says so.
+        """
+        for number in self.watches.keys() - folders.keys():
+            self.watches.pop(number).ended = True
+        held = self.journal.held()
+        self._obey(self.conductor.reconfigure(policy, folders, held, self.clock.now))
+        for number in folders.keys() - self.watches.keys():
+            self.watches[number] = self._watch(number)
+            self.watches[number].start()
 
     def turn(self, limit: int) -> None:
         """Handle what came in (at most `limit` facts), then write, then do.
@@ -199,7 +213,8 @@ class Shell:
     def _perform(self, deed: Deed) -> None:
         match deed:
             case commands.LookAt(folder, path):
-                self.watches[folder].look_at(path)
+                if folder in self.watches:
+                    self.watches[folder].look_at(path)
             case (
                 commands.Read(worker=worker)
                 | commands.Publish(worker=worker)

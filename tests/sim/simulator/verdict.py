@@ -39,6 +39,7 @@ class Verdict:
         assert journal.admitted() == sum(words.values()), "jobs are missing"
         assert words["waiting"] == 0, "jobs still wait"
         assert not journal.live(), "jobs are left over"
+        assert not journal.asked_for(), "somebody wanted these made again"
 
     def _as_it_should(self, journal: Books, key: Key, versions: list[Content]) -> None:
         file, rows = self.checks.hot.get(key), journal.current(key)
@@ -51,7 +52,17 @@ class Verdict:
             self._ended_well(key, file, state, reason)
             self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
         for content in versions:
-            assert len(self.checks.made[content]) <= 1, f"{key} was published twice"
+            self._once(key, content, journal.jobs_of(key))
+
+    def _once(self, key: Key, content: Content, jobs: dict[int, tuple[str, bool, str]]) -> None:
+        """A content is published once under the same settings, unless somebody asked for more."""
+        made = [jobs[job] for _, job in self.checks.made[content]]
+        unasked = Counter(recipe for recipe, forced, _ in made if not forced)
+        asked = self.checks.office.wanted_again[key]
+        assert max(unasked.values(), default=0) <= 1 + asked, f"{key} was published twice"
+        assert len(made) - len(unasked) <= asked, f"{key} was published more often than somebody asked for"
+        for recipe, forced, state in jobs.values():
+            assert not (forced and state == "unchanged"), f"{key} was asked for once more ({recipe}) in vain"
 
     def _ended_well(self, key: Key, file: File, state: str, reason: str) -> None:
         content, made = file.content, self.checks.made[file.content]
@@ -59,7 +70,7 @@ class Verdict:
         if reason.startswith(QUARANTINED) and self.checks.innocents:
             expected = "failed"
         assert COUNTED_AS[State(state)] == expected, f"{key} ({content.kind}) is {state}: {reason}"
-        assert len(made) == (expected == "done"), f"{key} is {state}, and has the cut-outs {made}"
+        assert bool(made) == (expected == "done"), f"{key} is {state}, and has the cut-outs {made}"
 
     def _expected(self, key: Key, file: File) -> str:
         """The word under which the file at a path must be counted."""
@@ -83,7 +94,9 @@ class Verdict:
     def _nothing_left_behind(self, journal: Books) -> None:
         outputs = self.checks.outputs
         assert not outputs.temps, f"temp files are left: {outputs.temps}"
-        assert journal.published() == set(outputs.finals) - outputs.foreign, "journal and disk do not agree"
+        published = journal.published()
+        ours = set(outputs.finals) - outputs.foreign - (journal.let_go() - published)
+        assert published == ours, "journal and disk do not agree"
         made = {path: content for content, places in self.checks.made.items() for path, _ in places}
         for path, data in outputs.finals.items():
             expected = b"somebody else's"

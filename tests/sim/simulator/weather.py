@@ -73,6 +73,12 @@ FAULTS = (
     "journal opened again",
     "journal copied",
     "day changed",
+    "retried",
+    "forgotten",
+    "paused",
+    "paused over a restart",
+    "other settings",
+    "folder left out for a while",
 )
 """Every kind of fault; each must happen often enough over a run of the suite."""
 

@@ -5,19 +5,19 @@ Until the weather's `calm` anything may happen; afterwards everything must come 
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 from mattingd.checkpoint import JournalError
-from mattingd.facts import Admitted, Scanned
+from mattingd.facts import Admitted, Fact, PauseAsked, Scanned
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import Policy
 from mattingd.values import Folder, Output, Preset, Recipe, Row
 from tests.sim.simulator.checks import Checks
-from tests.sim.simulator.clockwork import SECOND, Clockwork
+from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.hands import Surroundings
 from tests.sim.simulator.people import MEGAPIXEL, NAMES, Office, habits
@@ -61,7 +61,7 @@ class World:
         self.weather = Weather.drawn(self.rng, self.clock.now)
         self.policy = self._drawn_policy()
         self.hot = HotFolders(self.clock, self._changed)
-        self.office = Office(self.rng, self.clock, self.weather, self.hot)
+        self.office = Office(self.rng, self.clock, self.weather, self.hot, self._ask)
         self.outputs = OutputDisk()
         self.checks = Checks(self.weather, self.hot, self.outputs, self.office, self.policy.budget_pixels)
         self.around = Surroundings(
@@ -75,6 +75,7 @@ class World:
             self.checks.unlucky,
         )
         self.folders = {number: self._folder(number) for number in range(1, self.rng.randint(1, 3) + 1)}
+        self.recipes = 0
         self.today = "2026-11-20"
         self.log: deque[tuple[int, str, object]] = deque(maxlen=500)
         self.slowness = self.rng.choice((0, 0, 0.03, 0.5))
@@ -98,6 +99,10 @@ class World:
     def _folder(self, number: int) -> Folder:
         preset = Preset(on_empty="publish" if number == 3 else "fail")
         return Folder(number, f"in{number}", Recipe(f"recipe {number}", preset))
+
+    def _other_recipe(self, folder: Folder) -> Folder:
+        self.recipes += 1
+        return replace(folder, recipe=replace(folder.recipe, hash=f"recipe {folder.id}.{self.recipes}"))
 
     # --- the story ---
 
@@ -134,6 +139,12 @@ class World:
             after(rng.uniform(0, storm * 0.8), self._refuse)
         for _ in range(rng.choice((0, 0, 1, 2))):
             after(rng.uniform(0, storm), self._idle_death)
+        if rng.random() < 0.6:
+            after(rng.uniform(1, storm), self._pause)
+        if rng.random() < 0.3:
+            after(rng.uniform(1, storm), self._reconfigure)
+        if rng.random() < 0.2 and len(self.folders) > 1:
+            after(rng.uniform(1, storm), lambda: self.clock.play(self._leave_out()))
 
     def _keys(self) -> list[Key]:
         plain = [b"f%02d.jpg" % number for number in range(10)] + [b"caf\xe9 \xff.jpg", b"d/\xfe.png"]
@@ -235,6 +246,9 @@ class World:
         for watch in self.shell.watches.values():
             watch.scans = self.bench.scans
         try:
+            self.checks.held = self.shell.journal.held() & self.folders.keys()
+            if self.checks.held:
+                self.weather.count("paused over a restart")
             self.shell.begin(self.today)
         except CrashError as crash:
             self._crashed(str(crash))
@@ -292,7 +306,9 @@ class World:
     def _changed(self, key: Key) -> None:
         self.trace("people", (key, self.hot.get(key)))
         if self.shell is not None:
-            self.shell.watches[key[0]].event(key[1])
+            watch = self.shell.watches.get(key[0])
+            if watch is not None:
+                watch.event(key[1])
 
     def _renamed(self, job: int, output: Output, data: bytes) -> None:
         self.trace("visible", (job, output.place.path, data))
@@ -315,6 +331,52 @@ class World:
 
     def _take_again(self) -> None:
         self.outputs.refuses = False
+
+    def _ask(self, fact: Fact) -> None:
+        if self.shell is not None:
+            self.shell.put(fact)
+
+    def _pause(self) -> None:
+        """Somebody holds a folder back for a while."""
+        self.weather.count("paused")
+        folder = self.rng.choice(list(self.folders))
+        self._ask(PauseAsked(folder, paused=True))
+        self.clock.after(self.rng.uniform(1.0, 60.0), self._resume)
+
+    def _resume(self) -> None:
+        """Let all folders go on; again and again, should the daemon be down or go down over it."""
+        if self.shell is None or self.shell.journal.held():
+            for folder in self.folders:
+                self._ask(PauseAsked(folder, paused=False))
+            self.clock.after(5.0, self._resume)
+
+    def _reconfigure(self) -> None:
+        """Other settings."""
+        self.weather.count("other settings")
+        self.folders = {number: self._other_recipe(folder) for number, folder in self.folders.items()}
+        self._reload()
+
+    def _leave_out(self) -> Script:
+        """One hot folder is left out of the configuration for a while."""
+        self.weather.count("folder left out for a while")
+        folder = self.folders.pop(self.rng.choice(list(self.folders)))
+        self._reload()
+        yield self.rng.uniform(1.0, 60.0)
+        self.folders[folder.id] = folder
+        self._reload()
+
+    def _reload(self) -> None:
+        if self.shell is None or self.shell.ended is not None:
+            return  # the next start knows
+        self.trace("reload", sorted(self.folders))
+        self.checks.held &= self.folders.keys()
+        try:
+            self.shell.reconfigure(self.policy, self.folders)
+            self.checks.held = self.shell.journal.held() & self.folders.keys()
+        except (CrashError, JournalError) as crash:
+            if not isinstance(crash, CrashError) and not self.shell.plan.point:
+                raise
+            self._crashed(self.shell.plan.point)
 
     def _idle_death(self) -> None:
         if self.shell is None:
