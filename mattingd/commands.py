@@ -4,6 +4,7 @@ Writes go to the journal, all of a turn in one transaction; only then are the de
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mattingd.values import Chore, ExitCode, Naming, Output, PictureLimits, Preset, Recipe, Stamp
 
@@ -164,6 +165,19 @@ class DropMatte:
     batch: int
 
 
+class Sent(StrEnum):
+    """Why a batch was sent to the engine and did not wait for more pictures."""
+
+    FULL = "full"
+    """It took no more."""
+    WAITED = "waited"
+    """Its oldest picture had waited for long enough."""
+    LAST = "last"
+    """Nothing else was on its way."""
+    ALONE = "alone"
+    """Its picture goes by itself: a crash or a failed batch before is to be cleared up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Infer:
     """Run a batch; the network inputs of these jobs lie with the shell."""
@@ -171,6 +185,7 @@ class Infer:
     batch: int
     jobs: tuple[int, ...]
     shape: tuple[int, int]
+    sent: Sent = Sent.FULL
 
 
 @dataclass(frozen=True, slots=True)

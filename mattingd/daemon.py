@@ -212,7 +212,8 @@ class Daemon:
     def _watch(self, number: int, root: bytes) -> None:
         """On a scanner's thread, before it scans: nothing falls between."""
         try:
-            self._watcher.watch(root, self._scanners[number].mark_dirty)
+            scanner = self._scanners[number]
+            self._watcher.watch(root, scanner.mark_dirty, scanner.overflowed)
             self.watched[number] = "events"
         except WatchError as error:
             self.watched[number] = f"scans only: {error}"

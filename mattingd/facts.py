@@ -44,6 +44,13 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflowed:
+    """The kernel dropped notifications about a hot folder; it is looked through at once."""
+
+    folder: int
+
+
+@dataclass(frozen=True, slots=True)
 class FolderTrouble:
     """A hot folder cannot be read at present, or (None) can be read again."""
 
@@ -268,6 +275,7 @@ class Tick:
 Fact = (
     Looked
     | Scanned
+    | Overflowed
     | FolderTrouble
     | Today
     | Admitted

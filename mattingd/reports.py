@@ -168,6 +168,9 @@ class LogReporter:
                 self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
             case facts.FolderTrouble(folder=folder, reason=reason):
                 self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
+            case facts.Overflowed(folder=folder):
+                why = "the kernel dropped notifications; the folder is looked through at once"
+                self._rarely("warning", "overflow", why, folder=self._names.folders.get(folder, "?"))
             case facts.Faulted(fault=values.Fault.OUTPUT):
                 self._output_fails = True
             case facts.Finished() if self._output_fails:

@@ -90,6 +90,18 @@ class Ledger:
         """How many jobs are in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
 
+    def waiting(self) -> tuple[dict[str, int], str | None]:
+        """How many jobs that have not ended are in each state, and when the oldest of them was admitted."""
+        states = dict(
+            self._db.execute(
+                "SELECT state, count(*) FROM jobs WHERE live AND ended_at IS NULL GROUP BY state"
+            )
+        )
+        oldest = self._db.execute(
+            "SELECT admitted_at FROM jobs WHERE live AND ended_at IS NULL ORDER BY id LIMIT 1"
+        ).fetchone()
+        return states, oldest[0] if oldest else None
+
     def states_of(self, root: bytes) -> dict[str, int]:
         """The same for one hot folder."""
         return dict(

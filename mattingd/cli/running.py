@@ -3,13 +3,16 @@
 import os
 from pathlib import Path
 
+import structlog
+
 from mattingd import __version__
 from mattingd.answers import Answers
 from mattingd.child import TEST_ENGINE
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.log_lines import configure_log
 from mattingd.config import load, problems_on_disk
-from mattingd.daemon import Daemon
+from mattingd.daemon import JOURNAL, Daemon
+from mattingd.metrics import LOOPBACK, Metrics, MetricsError
 from mattingd.reports import LogReporter, Names, Tally
 from mattingd.service import on_signals
 from mattingd.values import ExitCode
@@ -22,9 +25,16 @@ def run(config: Path | None) -> ExitCode:
     if problems:
         raise CommandError(*problems, code=ExitCode.CONFIG)
     log, outlet = configure_log(settings.log.format, settings.log.level)
-    tally = Tally()
-    names = Names()
-    daemon = Daemon(settings, [LogReporter(names, log), tally], answer=Answers(tally))
+    tally, names = Tally(), Names()
+    metrics = Metrics(
+        __version__,
+        settings.state_dir / JOURNAL,
+        folders=lambda: names.folders,
+        settling=lambda: len(daemon.conductor.intake.settler),
+    )
+    port = settings.metrics.port
+    reporters = (LogReporter(names, log), tally, *((metrics,) if port else ()))
+    daemon = Daemon(settings, reporters, answer=Answers(tally))
     names.folders = {number: folder.name for number, folder in daemon.folders.items()}
     on_signals(daemon.stop)
     log.info(
@@ -35,7 +45,20 @@ def run(config: Path | None) -> ExitCode:
     )
     if os.environ.get(TEST_ENGINE) == "1":
         log.warning("test engine", why="mattes are no real mattes")
+    if port:
+        offer(metrics, port)
     try:
         return daemon.run().code
     finally:
         outlet.close()
+
+
+def offer(metrics: Metrics, port: int) -> None:
+    """Cut-outs are what the daemon is for: it does without figures rather than without them."""
+    log = structlog.get_logger()
+    try:
+        metrics.serve(port)
+    except MetricsError as error:
+        log.warning("no metrics", why=str(error))
+    else:
+        log.info("metrics", url=f"http://{LOOPBACK}:{port}/metrics")

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, MinLen, doc
+from annotated_types import Ge, Gt, Le, MinLen, doc
 from pydantic import AfterValidator
 
 from mattingd.config.wording import known
@@ -168,6 +168,14 @@ class Log:
     """The least important kind of line that is still written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Figures about the work, for Prometheus and its kin."""
+
+    port: Annotated[int, Ge(1), Le(65535)] | None = None
+    """Offered at `http://127.0.0.1:PORT/metrics`, to this machine alone; nowhere by default."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """What the file says and the program uses without a change."""
@@ -188,6 +196,8 @@ class Common:
     """After a request to stop, pictures in work are finished for this long."""
     log: Log = field(default_factory=Log)
     """What is told, and in which form."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Figures about the work, for Prometheus and its kin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

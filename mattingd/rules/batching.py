@@ -12,6 +12,8 @@ from typing import Annotated
 
 from annotated_types import Ge
 
+from mattingd.commands import Sent
+
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
@@ -42,6 +44,7 @@ class Run:
 
     jobs: tuple[int, ...]
     shape: tuple[int, int]
+    why: Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,14 @@ def choose(
         return Idle()
     first = min(ready, key=lambda picture: (served.get(picture.folder, 0), picture.since))
     if first.alone:
-        return Run((first.job,), first.shape)
+        return Run((first.job,), first.shape, Sent.ALONE)
     company = [p for p in ready if p.shape == first.shape and not p.alone and p is not first]
     jobs = (first.job, *(p.job for p in in_turn(company)))[: policy.max_pictures]
     full = len(jobs) >= policy.max_pictures
     deadline = min(picture.since for picture in ready) + policy.wait_ns
-    if full or on_the_way == 0 or deadline <= now:
-        return Run(jobs, first.shape)
-    return SleepUntil(deadline)
+    if not full and on_the_way and now < deadline:
+        return SleepUntil(deadline)
+    return Run(jobs, first.shape, Sent.FULL if full else Sent.WAITED if on_the_way else Sent.LAST)
 
 
 def in_turn(pictures: Iterable[Ready]) -> list[Ready]:

@@ -67,6 +67,7 @@ class Conductor:
         self._handlers: dict[type, Callable[[Any], None]] = {
             facts.Looked: lambda fact: self.intake.looked(fact, self.engine.sent),
             facts.Scanned: lambda fact: self.unscanned.discard(fact.folder),
+            facts.Overflowed: lambda _: None,
             facts.FolderTrouble: self._folder_trouble,
             facts.Today: self._new_day,
             facts.Admitted: self.intake.admitted,

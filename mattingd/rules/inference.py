@@ -57,7 +57,7 @@ class Inference:
                 job = self.work.jobs[number]
                 job.batch = batch.id
                 self.work.move(job, Event.STARTED, batch=batch.id)
-            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape))
+            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape, choice.why))
             if len(self.engine.running) == 1:
                 self._watch()
         if isinstance(choice, SleepUntil):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mattingd import clock
 from mattingd.disk import Disk, NotAFileError, kind_of, stamp_of
-from mattingd.facts import Fact, FolderTrouble, Look, Looked, Scanned
+from mattingd.facts import Fact, FolderTrouble, Look, Looked, Overflowed, Scanned
 from mattingd.imaging.structure import HEAD, TAIL, junk, missing_end, sniff
 from mattingd.values import Stamp
 
@@ -104,6 +104,12 @@ class Scanner(threading.Thread):
         with self._called:
             self._rescan = True
             self._called.notify()
+
+    def overflowed(self) -> None:
+        """Notifications were dropped: the folder is watched anew, and scanned."""
+        self._tell(Overflowed(self.plan.folder))
+        self._identity = None
+        self.rescan()
 
     def stop(self) -> None:
         """End the thread soon."""

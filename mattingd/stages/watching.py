@@ -5,6 +5,7 @@ Events are hints; whatever is lost here is found by the next scan.
 """
 
 import errno
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 OUR_OWN_LOOKS = frozenset({"opened", "closed_no_write"})
 """What merely reading a file causes: reacting to it would make the daemon trigger itself."""
+
+
+_log = logging.getLogger("watchdog.observers")
+"""Where watchdog says, and nowhere else, that the kernel has dropped notifications."""
 
 
 class WatchError(Exception):
@@ -42,16 +47,43 @@ class _Handler(FileSystemEventHandler):
             self._dirty(path[len(self._root) + 1 :])
 
 
+class _Overflows(logging.Handler):
+    """Calls back when the kernel's one queue was full, and when a folder cannot be watched anew after.
+
+    All else goes to standard error as before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.callbacks: dict[bytes, Callable[[], None]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.msg and not record.args:
+            self._call(*self.callbacks)
+        elif "rebuild" in record.msg and isinstance(record.args, tuple):
+            self._call(*map(os.fsencode, map(str, record.args)))
+        elif "overflow" not in record.msg and logging.lastResort:
+            logging.lastResort.handle(record)
+
+    def _call(self, *roots: bytes) -> None:
+        for root in roots:
+            self.callbacks.get(root, lambda: None)()
+
+
 class Watcher:
     """Notifications for any number of hot folders, on one thread of watchdog's."""
 
     def __init__(self) -> None:
         self._observer = Observer()
         self._watches: dict[bytes, ObservedWatch] = {}
+        self._overflows = _Overflows()
+        _log.addHandler(self._overflows)
         self._observer.start()
 
-    def watch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
+    def watch(self, root: bytes, dirty: Callable[[bytes], None], overflowed: Callable[[], None]) -> None:
         """Call `dirty` with a path relative to `root` whenever something may have happened there.
+
+        Where so much happens that the kernel drops notifications, `overflowed` is called: watch anew, scan.
 
         Once more for the same `root`, it is the folder that lies there now that is watched.
 
@@ -60,6 +92,7 @@ class Watcher:
         """
         if root in self._watches:
             self._observer.unschedule(self._watches.pop(root))
+        self._overflows.callbacks[root] = overflowed
         try:
             handler, path = _Handler(root, dirty), os.fsdecode(root)
             self._watches[root] = self._observer.schedule(handler, path, recursive=True)
@@ -72,6 +105,7 @@ class Watcher:
 
     def stop(self) -> None:
         """End the thread."""
+        _log.removeHandler(self._overflows)
         self._observer.stop()
         self._observer.join(timeout=5)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mattingd.commands import Sent
 from mattingd.rules.batching import (
     BatchPolicy,
     EngineQueue,
@@ -77,11 +78,13 @@ def pictures(number: int, since: int = 0, folder: int = 1) -> list[Ready]:
 @pytest.mark.parametrize(
     ("ready", "on_the_way", "now", "expected"),
     [
-        pytest.param(pictures(4), 9, 0, Run((0, 1, 2, 3), SHAPES[0]), id="full"),
-        pytest.param(pictures(1), 0, 0, Run((0,), SHAPES[0]), id="nothing else comes: at once"),
+        pytest.param(pictures(4), 9, 0, Run((0, 1, 2, 3), SHAPES[0], Sent.FULL), id="full"),
+        pytest.param(pictures(1), 0, 0, Run((0,), SHAPES[0], Sent.LAST), id="nothing else comes: at once"),
         pytest.param(pictures(3), 1, 0, SleepUntil(WAIT), id="partial: waits"),
         pytest.param(pictures(3), 1, WAIT - 1, SleepUntil(WAIT), id="partial: still waits"),
-        pytest.param(pictures(3), 1, WAIT, Run((0, 1, 2), SHAPES[0]), id="partial: the wait is over"),
+        pytest.param(
+            pictures(3), 1, WAIT, Run((0, 1, 2), SHAPES[0], Sent.WAITED), id="partial: the wait is over"
+        ),
         pytest.param([], 5, 0, Idle(), id="empty"),
     ],
 )
@@ -90,13 +93,13 @@ def test_choices(ready: list[Ready], on_the_way: int, now: int, expected: object
 
 
 def test_a_batch_size_of_one_never_waits() -> None:
-    assert choose(pictures(2), 5, 0, BatchPolicy(1, WAIT)) == Run((0,), SHAPES[0])
+    assert choose(pictures(2), 5, 0, BatchPolicy(1, WAIT)) == Run((0,), SHAPES[0], Sent.FULL)
 
 
 def test_nobody_shares_a_batch_with_who_must_be_alone() -> None:
     ready = [Ready(1, 1, SHAPES[0], 0, alone=True), *pictures(3, since=1)]
-    assert choose(ready, 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0])
-    assert choose(ready[::-1], 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0])
+    assert choose(ready, 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0], Sent.ALONE)
+    assert choose(ready[::-1], 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0], Sent.ALONE)
 
 
 def test_company_comes_from_all_folders() -> None:

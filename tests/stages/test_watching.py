@@ -25,6 +25,10 @@ def noted() -> list[bytes]:
     return []
 
 
+def nobody() -> None:
+    pytest.fail("no notification was dropped here")
+
+
 def wait_for(noted: list[bytes], enough: Callable[[], bool]) -> None:
     deadline = clock.monotonic_ns() + 20 * clock.SECOND
     while not enough():
@@ -33,7 +37,7 @@ def wait_for(noted: list[bytes], enough: Callable[[], bool]) -> None:
 
 
 def test_changes_are_noted_with_their_path(watcher: Watcher, noted: list[bytes], tmp_path: Path) -> None:
-    watcher.watch(os.fsencode(tmp_path), noted.append)
+    watcher.watch(os.fsencode(tmp_path), noted.append, nobody)
     name = os.fsdecode(b"odd-\xff\n.png")
     steps: list[tuple[Callable[[], object], bytes]] = [
         ((tmp_path / "new").mkdir, b"new"),
@@ -50,7 +54,7 @@ def test_reading_is_not_noted(watcher: Watcher, noted: list[bytes], tmp_path: Pa
     """Else the daemon would trigger itself."""
     picture = tmp_path / "shoe.png"
     picture.write_bytes(b"a")
-    watcher.watch(os.fsencode(tmp_path), noted.append)
+    watcher.watch(os.fsencode(tmp_path), noted.append, nobody)
     for _ in range(50):
         picture.read_bytes()
         list(tmp_path.iterdir())
@@ -63,7 +67,7 @@ def test_reading_is_not_noted(watcher: Watcher, noted: list[bytes], tmp_path: Pa
 def test_it_keeps_up_while_nobody_looks(watcher: Watcher, tmp_path: Path) -> None:
     """What is noted is a set of paths: many changes of one file are one, and noting never waits."""
     noted: set[bytes] = set()
-    watcher.watch(os.fsencode(tmp_path), noted.add)
+    watcher.watch(os.fsencode(tmp_path), noted.add, nobody)
     for number in range(FEW):
         (tmp_path / str(number % 100)).write_bytes(b"a")
     wait_for([], lambda: len(noted - {b""}) == 100)
@@ -76,10 +80,10 @@ def test_a_folder_in_the_place_of_another_is_watched_anew(
 ) -> None:
     hot = tmp_path / "hot"
     hot.mkdir()
-    watcher.watch(os.fsencode(hot), noted.append)
+    watcher.watch(os.fsencode(hot), noted.append, nobody)
     hot.rename(tmp_path / "away")
     hot.mkdir()
-    watcher.watch(os.fsencode(hot), noted.append)
+    watcher.watch(os.fsencode(hot), noted.append, nobody)
     (tmp_path / "away" / "old").touch()
     (hot / "new").touch()
     wait_for(noted, lambda: b"new" in noted)
@@ -88,4 +92,4 @@ def test_a_folder_in_the_place_of_another_is_watched_anew(
 
 def test_a_folder_that_is_not_there_is_said_so(watcher: Watcher, tmp_path: Path) -> None:
     with pytest.raises(WatchError, match="it cannot be watched: No such file or directory"):
-        watcher.watch(os.fsencode(tmp_path / "gone"), lambda _: None)
+        watcher.watch(os.fsencode(tmp_path / "gone"), lambda _: None, nobody)
