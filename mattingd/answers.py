@@ -44,6 +44,7 @@ class Answers:
         work, settler = daemon.conductor.work, daemon.conductor.intake.settler
         with reading(daemon.journal.path) as ledger:
             counts = count(ledger.states())
+            last_end = ledger.last_end()
         waiting = counts["waiting"] + len(settler)
         rate = self._tally.rate()
         return {
@@ -51,6 +52,7 @@ class Answers:
             "pid": os.getpid(),
             "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
             "stopping": daemon.conductor.stopping,
+            "last_end": last_end,
             "test_engine": os.environ.get(TEST_ENGINE) == "1",
             "engine": {**self._tally.engine, "batch": daemon.conductor.engine.max_pictures},
             "counts": {**counts, "waiting": waiting},

@@ -139,7 +139,7 @@ class Daemon:
             self._begin()
             while self._ended is None:
                 self._turn()
-            self.journal.end_run()
+            self.journal.end_run(self._ended.code, self._ended.reason)
         finally:
             self._notifier.tell(STOPPING=1)
             if control is not None:

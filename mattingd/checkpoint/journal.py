@@ -5,6 +5,7 @@ transaction (`synchronous=FULL`, so a commit survives a power cut) and answers w
 output gets is asked of the placing rules; that two outputs never share one is held by a unique index.
 """
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -165,12 +166,18 @@ class Checkpoint:
     def begin_run(self) -> bool:
         """Mark the journal as in use; False when the run before did not end by itself."""
         clean = self._meta("clean", "1") == "1"
+        if not clean:
+            self._note_end(None, None, "it was killed, or the machine went down")
         self._set_meta("clean", "0")
         return clean
 
-    def end_run(self) -> None:
-        """This run ended by itself: nothing it had in flight is suspect."""
+    def end_run(self, code: int = 0, reason: str = "stopped") -> None:
+        """This run ended by itself: nothing it had in flight is suspect. Its last words are kept."""
+        self._note_end(self._wall(), code, reason)
         self._set_meta("clean", "1")
+
+    def _note_end(self, at: str | None, code: int | None, reason: str) -> None:
+        self._set_meta("end", json.dumps({"at": at, "code": code, "reason": reason}))
 
     def back_up(self, date: str) -> None:
         """Copy the journal once a day, and keep the newest copies."""

@@ -1,10 +1,12 @@
 """The journal as others may see it: read-only, beside a running daemon or without one."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
 
@@ -80,6 +82,14 @@ class Ledger:
     def clean(self) -> bool:
         """Whether the last run ended by itself (False while one is running)."""
         return self._meta("clean", "1") == "1"
+
+    def last_end(self) -> dict[str, Any] | None:
+        """How the last run ended (while one is running: the one before it); None when there was none.
+
+        `at` is when, `code` the exit code (both None if it did not end by itself), `reason` why.
+        """
+        end: dict[str, Any] | None = json.loads(self._meta("end", "null"))
+        return end
 
     def admitted(self) -> int:
         """Jobs ever admitted, counted independently of the rows that are there."""

@@ -57,6 +57,7 @@ def _from_journal(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "engine": {"state": "not running"},
         "counts": count(ledger.states()),
         "clean": ledger.clean(),
+        "last_end": ledger.last_end(),
         "output_dir": str(settings.output_dir),
         "folders": [
             {"name": folder.name, "path": str(folder.path), "preset": folder.preset}
@@ -73,6 +74,7 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print("THE TEST ENGINE IS IN USE: mattes are no real mattes", style="bold reverse red")
     for label, text in (
         ("state", _state(answer)),
+        ("last end", _last_end(answer)),
         ("engine", _engine(answer["engine"])),
         ("pictures", _counts(answer["counts"])),
         ("rate", _rate(answer)),
@@ -90,8 +92,20 @@ def _state(answer: dict[str, Any]) -> str:
         state = "[yellow]stopping[/]" if answer["stopping"] else "[bold green]running[/]"
         for_long = duration(answer["uptime_seconds"])
         return f"{state} for {for_long}, process {answer['pid']}, version {answer['version']}"
-    how = "" if answer["clean"] else "; it did not end by itself, and takes up its work at the next start"
-    return f"[bold yellow]not running[/]{how}"
+    if not answer["clean"]:
+        how = "it did not end by itself, and takes up its work at the next start"
+        return f"[bold yellow]not running[/]; {how}"
+    since = f" since {answer['last_end']['at'].replace('T', ' ')}" if answer["last_end"] else ""
+    return f"[bold yellow]not running[/]{since}"
+
+
+def _last_end(answer: dict[str, Any]) -> str:
+    """How the run before ended, if that is worth a word and `state` does not say it."""
+    end = answer.get("last_end")
+    if not end or end["code"] == 0 or not answer.get("clean", True):
+        return ""
+    code = "" if end["code"] is None else f" (exit code {end['code']})"
+    return f"[yellow]{escape(end['reason'])}[/]{code}"
 
 
 def _engine(engine: dict[str, Any]) -> str:

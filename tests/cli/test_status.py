@@ -147,7 +147,8 @@ def test_without_a_daemon_the_journal_tells_and_nothing_is_written(quiet: Site) 
     before = {path.name: path.stat().st_mtime_ns for path in quiet.state.iterdir()}
     told = status(quiet)
     assert told.code == 0
-    assert re.search(r"^state +not running$", told.out, re.MULTILINE)
+    assert re.search(r"^state +not running since [\d-]+ [\d:]+\S*$", told.out, re.MULTILINE)
+    assert "last end" not in told.out, "it ended as it should"
     assert re.search(r"^pictures +1 done, 1 failed, 0 waiting$", told.out, re.MULTILINE)
     assert "engine" not in told.out
     failed = status(quiet, quiet.hot[0] / "blank.png")

@@ -1,6 +1,7 @@
 """The GPU's troubles, played by the test engine: no memory, wrong results, not there at all."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,11 @@ def test_a_failed_self_test_publishes_nothing_and_the_next_start_goes_on(
     assert ended["why"] == "the self-test's matte is off by 0.5: this device calculates wrongly"
     assert site.results() == []
     assert "Traceback" not in site.log_tail()
+    why = re.escape(f"{ended['why']} (exit code 69)")
+    assert re.search(rf"not running since .+\nlast end +{why}\n", site.command("status").stdout)
     gpu.is_told()
     site.start(environment=gpu.environment)
+    assert re.search(rf"running for .+\nlast end +{why}\n", site.command("status").stdout)
     site.wait_ended(paths)
     assert site.audit()["present"] == 6
     assert site.stop() == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules
+from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules, reading
 from mattingd.commands import Move, NextVersion, Prepare, Vanished, Write
 from mattingd.facts import Admitted, Known, Placed
 from mattingd.rules import placing
@@ -256,6 +256,25 @@ def test_a_run_that_did_not_end_is_noticed(path: Path) -> None:
             assert journal.begin_run() is ended
             journal.end_run()
         assert expected
+
+
+def test_how_the_run_before_ended_is_kept(path: Path) -> None:
+    with opened(path) as journal, reading(path) as ledger:
+        assert ledger.last_end() is None
+        journal.begin_run()
+        assert ledger.last_end() is None
+        journal.end_run(70, "the engine ended 6 times in a row")
+        end = ledger.last_end()
+        assert end is not None
+        assert (end["code"], end["reason"]) == (70, "the engine ended 6 times in a row")
+        assert end["at"]
+        journal.begin_run()
+        assert ledger.last_end() == end, "while one runs it is that of the run before"
+        journal.begin_run()
+        end = ledger.last_end()
+        assert end is not None
+        assert (end["at"], end["code"]) == (None, None)
+        assert "killed" in end["reason"]
 
 
 def test_folders_keep_their_numbers_and_temp_files_their_name(path: Path) -> None:
