@@ -89,7 +89,7 @@ class Answers:
         return _where_is(daemon, Key(number, path))
 
     def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-        daemon.rescan()
+        daemon.lookouts.rescan(daemon.folders)
         return {"folders": len(daemon.folders)}
 
 
@@ -178,7 +178,7 @@ def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
         "name": folder.name,
         "path": str(folder.path),
         "preset": folder.preset,
-        "watched": daemon.watched.get(number, "scans"),
+        "watched": daemon.lookouts.how.get(number, "scans"),
         "trouble": tally.troubles.get(number),
         "first_scan": "running" if number in daemon.conductor.unscanned else "done",
     }

@@ -17,16 +17,14 @@ from mattingd.children import Message
 from mattingd.config import HotFolder, Settings
 from mattingd.control import ControlServer
 from mattingd.disk import Disk
-from mattingd.mounts import NETWORK, file_system, mount_table
+from mattingd.lookouts import Lookouts, is_remote
 from mattingd.reports import Reporter
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
-from mattingd.rules.liveness import Pulse, pulse_of_scan, pulses_of_children
+from mattingd.rules.liveness import Pulse, pulses_of_children
 from mattingd.service import Lock, Notifier
 from mattingd.sizing import policy_of
 from mattingd.staff import Programs, Staff
-from mattingd.stages.scanning import Scanner, ScanPlan
-from mattingd.stages.watching import Watcher, WatchError
 from mattingd.standing import Standing
 
 TURN = 256
@@ -96,12 +94,11 @@ class Daemon:
         self.mode = mode
         self.started = clock.monotonic_ns()
         self._answer = answer
-        self._disk = disk or Disk()
         self._inbox: queue.SimpleQueue[Message | Question | Defect] = queue.SimpleQueue()
         self._notifier = Notifier()
         self._standing = Standing(self._notifier, len(settings.hot_folders))
         self._reporters: tuple[Reporter, ...] = (*reporters, self._standing)
-        self._remote_output = _remote(settings.output_dir)
+        self._remote_output = is_remote(settings.output_dir)
         self._zone = clock.zone(settings.timezone)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(settings.state_dir)
@@ -109,8 +106,6 @@ class Daemon:
         self.journal = Checkpoint(settings.state_dir / JOURNAL, rules, self._wall)
         self.folders = self._number_folders()
         self.conductor = Conductor(policy_of(settings, once=mode.once), self._rules_folders())
-        self.watched: dict[int, str] = {}
-        """How each folder is watched, in words."""
         self._staff = Staff(
             settings,
             {number: os.fsencode(folder.path) for number, folder in self.folders.items()},
@@ -119,8 +114,14 @@ class Daemon:
             programs=mode.programs,
             heard=self._inbox.put,
         )
-        self._scanners: dict[int, Scanner] = {}
-        self._watcher = Watcher()
+        self.lookouts = Lookouts(
+            settings.watch,
+            once=mode.once,
+            only=mode.only or {},
+            tell=self._tell_patiently,
+            failed=self._defect,
+            disk=disk or Disk(),
+        )
         self._nets: dict[int, bytes] = {}
         self._mattes: dict[int, tuple[int, bytes]] = {}
         self._ended: commands.Stop | None = None
@@ -151,11 +152,6 @@ class Daemon:
         """Ask for the end; a second time, for the immediate end. May be called from a signal handler."""
         self._inbox.put((facts.StopAsked(reason), None))
 
-    def rescan(self) -> None:
-        """Look through all folders at once."""
-        for scanner in self._scanners.values():
-            scanner.rescan()
-
     # --- start and end ---
 
     def _number_folders(self) -> dict[int, HotFolder]:
@@ -185,38 +181,7 @@ class Daemon:
                 reporter.fact(facts.Admitted(row))
         self._obey(self.conductor.start(rows, clean=clean, now=clock.monotonic_ns()))
         for number, folder in self.folders.items():
-            self._start_scanner(number, folder)
-
-    def _start_scanner(self, number: int, folder: HotFolder) -> None:
-        polled = self._polled(folder.path)
-        seconds = self.settings.watch.poll_seconds if polled else self.settings.watch.rescan_seconds
-        plan = ScanPlan(
-            folder=number,
-            root=os.fsencode(folder.path),
-            interval_seconds=seconds,
-            only=(self.mode.only or {}).get(folder.path),
-            ignore_existing=folder.existing == "ignore" and self.journal.first_scan(number),
-            remote=_remote(folder.path),
-        )
-        silent = polled or self.mode.once
-        watch = (lambda: None) if silent else (lambda: self._watch(number, plan.root))
-        known = self.journal.known(number)
-        scanner = Scanner(plan, known, self._tell_patiently, self._disk, self._defect, watch)
-        self._scanners[number] = scanner
-        scanner.start()
-
-    def _polled(self, path: Path) -> bool:
-        mode = self.settings.watch.mode
-        return mode == "poll" or (mode == "auto" and _remote(path))
-
-    def _watch(self, number: int, root: bytes) -> None:
-        """On a scanner's thread, before it scans: nothing falls between."""
-        try:
-            scanner = self._scanners[number]
-            self._watcher.watch(root, scanner.mark_dirty, scanner.overflowed)
-            self.watched[number] = "events"
-        except WatchError as error:
-            self.watched[number] = f"scans only: {error}"
+            self.lookouts.post(number, folder, self.journal)
 
     def _open_control(self) -> ControlServer | None:
         if self._answer is None:
@@ -226,9 +191,7 @@ class Daemon:
         return server
 
     def _end(self) -> None:
-        for scanner in self._scanners.values():
-            scanner.stop()
-        self._watcher.stop()
+        self.lookouts.stop()
         self._staff.dismiss()
         self.journal.close()
         self._lock.release()
@@ -306,7 +269,7 @@ class Daemon:
     def _perform(self, deed: commands.Deed) -> None:  # noqa: C901 - one line for each kind of deed
         match deed:
             case commands.LookAt(folder, path):
-                self._scanners[folder].look_at(path)
+                self.lookouts.look_at(folder, path)
             case (
                 commands.Read(worker=worker)
                 | commands.Publish(worker=worker)
@@ -375,14 +338,7 @@ class Daemon:
 
     def _pulses(self) -> Iterator[Pulse]:
         """Whoever must show life."""
-        for number, scanner in self._scanners.items():
-            if not scanner.plan.remote:
-                yield pulse_of_scan(self.folders[number].name, scanner.moved)
-        slow = {n for n, scanner in self._scanners.items() if scanner.plan.remote or self._remote_output}
+        yield from self.lookouts.pulses({number: folder.name for number, folder in self.folders.items()})
+        slow = self.folders.keys() if self._remote_output else self.lookouts.remote()
         conductor = self.conductor
         yield from pulses_of_children(conductor.crew, conductor.inference, conductor.work.jobs, slow)
-
-
-def _remote(path: Path) -> bool:
-    """Whether a folder lies on a share."""
-    return file_system(path, mount_table()) in NETWORK

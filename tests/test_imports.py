@@ -18,7 +18,19 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 WORDS = {"values", "facts", "commands"}
 """The vocabulary: frozen values, known to almost everybody."""
 
-JOINERS = {"", "__main__", "cli", "daemon", "staff", "sizing", "child", "answers", "auditing", "standing"}
+JOINERS = {
+    "",
+    "__main__",
+    "cli",
+    "daemon",
+    "staff",
+    "sizing",
+    "child",
+    "answers",
+    "auditing",
+    "standing",
+    "lookouts",
+}
 """They put the rooms together, and so may import anything. The first is the package's own face."""
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -55,6 +55,7 @@ class Scanner(threading.Thread):
         disk: Disk,
         failed: Callable[[BaseException], None],
         watch: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         """Set up; `start()` begins with a complete scan.
 
@@ -66,6 +67,7 @@ class Scanner(threading.Thread):
             failed: called once if the thread ends by a defect.
             watch: called before the first scan, and whenever another folder has taken the place of this one,
                 so that its notifications come before the scan that follows.
+            ended: called last, on the thread.
         """
         super().__init__(name=f"scanner-{plan.folder}", daemon=True)
         self.plan = plan
@@ -76,10 +78,12 @@ class Scanner(threading.Thread):
         self._disk = disk
         self._failed = failed
         self._watch = watch
+        self._ended = ended
         self._identity: tuple[int, int] | None = None
         self._wanted: deque[bytes] = deque()
         self._dirty: set[bytes] = set()
         self._rescan = False
+        self._changed = False
         self._stopping = False
         self._called = threading.Condition()
         self._trouble: str | None = None
@@ -108,8 +112,14 @@ class Scanner(threading.Thread):
     def overflowed(self) -> None:
         """Notifications were dropped: the folder is watched anew, and scanned."""
         self._tell(Overflowed(self.plan.folder))
-        self._identity = None
-        self.rescan()
+        self.change(self.plan)
+
+    def change(self, plan: ScanPlan) -> None:
+        """Look by another plan of the same folder: `watch` is called, and everything scanned."""
+        with self._called:
+            self.plan = plan
+            self._changed = True
+            self._called.notify()
 
     def stop(self) -> None:
         """End the thread soon."""
@@ -123,6 +133,7 @@ class Scanner(threading.Thread):
         """Scan, look and wait until stopped."""
         try:
             self._run()
+            self._ended()
         except BaseException as error:  # noqa: BLE001 - no thread dies in silence
             self._failed(error)
 
@@ -130,6 +141,8 @@ class Scanner(threading.Thread):
         next_scan = clock.monotonic_ns()
         while not self._stopping:
             self.moved = clock.monotonic_ns()
+            if self._changed:
+                self._changed, self._identity = False, None
             self._rescan = self._rescan or self._root() != self._identity
             self._answer_looks()
             self._look_at_dirty()
@@ -141,7 +154,7 @@ class Scanner(threading.Thread):
     def _wait(self, until: int) -> None:
         """Sleep until something is asked for; events of one burst gather for a moment."""
         with self._called:
-            if not (self._wanted or self._dirty or self._rescan or self._stopping):
+            if not (self._wanted or self._dirty or self._rescan or self._changed or self._stopping):
                 seconds = max(0, until - clock.monotonic_ns()) / clock.SECOND
                 self._called.wait(min(seconds, ROOT_SECONDS))
             if self._dirty and not self._wanted and not self._stopping:

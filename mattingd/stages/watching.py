@@ -4,6 +4,7 @@ The only place that knows watchdog. Its thread does nothing but note a path: no 
 Events are hints; whatever is lost here is found by the next scan.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -75,7 +76,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._observer = Observer()
-        self._watches: dict[bytes, ObservedWatch] = {}
+        self._watches: dict[bytes, tuple[ObservedWatch, Callable[[bytes], None]]] = {}
         self._overflows = _Overflows()
         _log.addHandler(self._overflows)
         self._observer.start()
@@ -91,13 +92,19 @@ class Watcher:
             WatchError: the kernel's limits are reached, or the folder is not there.
         """
         if root in self._watches:
-            self._observer.unschedule(self._watches.pop(root))
+            self._observer.unschedule(self._watches.pop(root)[0])
         self._overflows.callbacks[root] = overflowed
         try:
             handler, path = _Handler(root, dirty), os.fsdecode(root)
-            self._watches[root] = self._observer.schedule(handler, path, recursive=True)
+            self._watches[root] = self._observer.schedule(handler, path, recursive=True), dirty
         except OSError as error:
             raise WatchError(_explain(error)) from error
+
+    def unwatch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
+        """Call `dirty` no more; whoever else watches this `root` by now goes on."""
+        if root in self._watches and self._watches[root][1] == dirty:
+            with contextlib.suppress(KeyError):  # the thread has ended before
+                self._observer.unschedule(self._watches.pop(root)[0])
 
     def alive(self) -> bool:
         """Whether the thread still runs."""
