@@ -195,6 +195,8 @@ class ExitCode(IntEnum):
     """The command line makes no sense."""
     FAILED = 3
     """No picture could be done, or the audit found a gap."""
+    FOLDER = 66
+    """A configured folder is missing or cannot be used: that may pass, as when a share is mounted late."""
     DEVICE = 69
     """The required GPU is not there."""
     CHILD = 70

@@ -1,5 +1,6 @@
 """`mattingd run`."""
 
+import faulthandler
 import os
 from pathlib import Path
 
@@ -14,16 +15,25 @@ from mattingd.config import load, problems_on_disk
 from mattingd.daemon import JOURNAL, Daemon
 from mattingd.metrics import LOOPBACK, Metrics, MetricsError
 from mattingd.reports import LogReporter, Names, Tally
-from mattingd.service import on_signals
+from mattingd.service import Notifier, on_signals
 from mattingd.values import ExitCode
 
 
 def run(config: Path | None) -> ExitCode:
-    """Work until stopped."""
+    """Work until stopped; why it cannot go on is told to the service manager as well."""
+    faulthandler.enable()  # SIGABRT is how systemd ends what hangs: where it hung goes to the journal
+    try:
+        return _run(config)
+    except Exception as error:
+        Notifier().tell(STATUS="cannot go on: " + (str(error) or repr(error)).splitlines()[0])
+        raise
+
+
+def _run(config: Path | None) -> ExitCode:
     settings = load(find_config(config))
     problems = problems_on_disk(settings)
     if problems:
-        raise CommandError(*problems, code=ExitCode.CONFIG)
+        raise CommandError(*problems, code=ExitCode.FOLDER)
     log, outlet = configure_log(settings.log.format, settings.log.level)
     tally, names = Tally(), Names()
     metrics = Metrics(

@@ -68,7 +68,7 @@ def check(config: Path | None, *, as_json: bool) -> ExitCode:
         return _check_as_json(path)
     settings = load(path)
     if problems := problems_on_disk(settings):
-        raise CommandError(*problems, code=ExitCode.CONFIG)
+        raise CommandError(*problems, code=ExitCode.FOLDER)
     _show(console_for(), path, settings)
     return ExitCode.OK
 
@@ -76,16 +76,16 @@ def check(config: Path | None, *, as_json: bool) -> ExitCode:
 def _check_as_json(path: Path) -> ExitCode:
     try:
         settings = load(path)
-        problems, stocks = problems_on_disk(settings), _inventory(settings)
+        problems, stocks, code = problems_on_disk(settings), _inventory(settings), ExitCode.FOLDER
     except ConfigError as error:
-        problems, stocks = error.lines, []
+        problems, stocks, code = error.lines, [], ExitCode.CONFIG
     folders = [
         {"path": str(stock.folder.path), "files": stock.files, "waiting": stock.waiting}
         | {"preset": stock.folder.preset, "format": stock.folder.recipe.format}
         for stock in stocks
     ]
     print(json.dumps({"config": str(path), "problems": list(problems), "folders": folders}))  # noqa: T201
-    return ExitCode.CONFIG if problems else ExitCode.OK
+    return code if problems else ExitCode.OK
 
 
 def _show(console: Console, path: Path, settings: Settings) -> None:

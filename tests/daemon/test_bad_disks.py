@@ -10,6 +10,7 @@ from pathlib import Path
 import hostile
 import pytest
 
+from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site, wait_until
 
 MakeSite = Callable[..., Site]
@@ -144,8 +145,10 @@ def test_a_journal_of_a_newer_version_is_refused(make_site: MakeSite) -> None:
 def test_a_missing_hot_folder_is_a_line_and_no_start(make_site: MakeSite) -> None:
     site = make_site()
     site.hot[0].rmdir()
-    answer = site.command("run")
-    assert answer.returncode == 78
+    with listening(site.root / "notify") as manager:
+        answer = site.command("run", NOTIFY_SOCKET=str(site.root / "notify"))
+        assert manager.until("STATUS=").endswith("does not exist; make it, or mount the share it lies on")
+    assert answer.returncode == 66
     said = f"hot_folders[0].path: '{site.hot[0]}' does not exist; make it, or mount the share it lies on"
     assert answer.stderr == f"mattingd: {said}\n"
 

@@ -157,7 +157,7 @@ class Site:
         except (control.NoDaemonError, control.NoAnswerError):
             return {}
 
-    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run another verb of the program on this site."""
         return subprocess.run(
             [sys.executable, "-m", "mattingd", *arguments, "--config", str(self.config)],
@@ -165,6 +165,7 @@ class Site:
             text=True,
             check=False,
             cwd=REPOSITORY,
+            env={**os.environ, **environment},
             timeout=120,
         )
 
