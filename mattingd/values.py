@@ -75,6 +75,10 @@ class Preset:
     """`png`, `webp`, `tiff` or `jpeg`; `jpeg` needs a background."""
     quality: Annotated[int, Ge(1), Le(100)] = 92
     """For `jpeg` and `webp`, 1 to 100; `webp` at 100 is lossless."""
+    colour: Literal["keep", "srgb"] = "keep"
+    """`keep` leaves colours and profile as they are in the picture, `srgb` converts them."""
+    metadata: Literal["keep", "all", "strip"] = "keep"
+    """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
 

@@ -58,6 +58,8 @@ OTHER_VALUES: dict[str, Any] = {
     "format": "webp",
     "quality": 50,
     "on_empty": "publish",
+    "colour": "srgb",
+    "metadata": "strip",
 }
 
 

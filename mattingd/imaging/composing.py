@@ -3,13 +3,13 @@
 Knows straight alpha, backgrounds and what goes along with the pixels. Must not know file formats beyond that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from PIL import ImageCms, ImageColor
 
-from mattingd.imaging import colour, foreground
+from mattingd.imaging import colour, foreground, metadata
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import (
     DEEP,
@@ -33,20 +33,25 @@ class Composed:
             more than 8 bits a channel.
         icc: the profile the colours are in, None for sRGB.
         dpi: dots per inch across and down, when known.
-        exif: EXIF data to keep, from its TIFF header on.
+        exif: EXIF data that goes along, from its TIFF header on.
+        xmp: the XMP packet that goes along.
     """
 
     pixels: Levels
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
 
 
 def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
     """Cut ``picture`` out by the finished matte ``alpha`` (uint8[H,W]), on the preset's background if any.
 
-    What was transparent stays so: the final alpha is the lesser of both. Opaque pixels keep their bytes.
+    With ``colour: srgb`` its colours are converted first. What was transparent stays so: the final alpha is
+    the lesser of both. Opaque pixels keep their bytes.
     """
+    if preset.colour == "srgb" and picture.icc is not None:
+        picture = _in_srgb(picture, picture.icc)
     matte = alpha if picture.rgb.dtype == np.uint8 else as_levels(alpha.astype(np.uint16) * DEEP)
     final = matte if picture.alpha is None else as_levels(cv2.min(picture.alpha, matte))
     colours = _colours(picture.rgb, eight_bits(final))
@@ -57,7 +62,15 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
         pixels = as_levels(cv2.merge([*cv2.split(colours), final]))
     else:
         pixels = over(colours, final, _background(preset.background, picture.icc))
-    return Composed(pixels, picture.icc, picture.dpi, picture.exif)
+    exif, xmp = metadata.chosen(picture.exif, picture.xmp, preset.metadata)
+    return Composed(pixels, picture.icc, picture.dpi, exif, xmp)
+
+
+def _in_srgb(picture: Picture, icc: bytes) -> Picture:
+    """``picture`` with its colours converted; what the network saw is that already where nothing was lost."""
+    seen = picture.alpha is None and picture.rgb.dtype == np.uint8 and picture.srgb is not picture.rgb
+    rgb = picture.srgb if seen else colour.to_srgb_at_depth(picture.rgb, icc, "RGB")
+    return replace(picture, rgb=rgb, icc=None)
 
 
 def _colours(rgb: Levels, alpha: UInt8) -> Levels:

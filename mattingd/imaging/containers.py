@@ -1,13 +1,13 @@
 """Whether a picture file is whole, by walking its container; for formats whose decoders do not tell.
 
-Knows TIFF, BMP and GIF structures; JPEG, PNG and WebP have modules of their own. A decoder may be content
-with 30 % of a raw TIFF or a BMP: what is missing are zeros to it. Must not decode pixels.
+Knows TIFF, BMP and GIF structures; the others have modules of their own. A decoder may be content with 30 %
+of a raw TIFF or a BMP: what is missing are zeros to it. Must not decode pixels.
 """
 
 import struct
 from collections.abc import Callable, Iterable
 
-from mattingd.imaging import png, webp
+from mattingd.imaging import boxes, png, webp
 from mattingd.imaging.errors import truncated
 from mattingd.imaging.structure import trailing_zeros
 
@@ -108,4 +108,6 @@ _CHECKS: dict[str, Callable[[bytes], None]] = {
     "tiff": _tiff,
     "bmp": _bmp,
     "gif": _gif,
+    "avif": boxes.check,
+    "heic": boxes.check,
 }

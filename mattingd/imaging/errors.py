@@ -34,4 +34,4 @@ def corrupt(why: str) -> PictureError:
 
 def unsupported(what: str) -> PictureError:
     """Not a picture, or one of a kind that is not read."""
-    return PictureError("unsupported", f"{what}: save it as JPEG, PNG, WebP, TIFF, BMP or GIF")
+    return PictureError("unsupported", f"{what}: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC")

@@ -7,7 +7,7 @@ warning is lost or shown: what matters is an error or a note.
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from mattingd.imaging import containers, jpeg, metadata, pixels, png
+from mattingd.imaging import boxes, camera, containers, heif, jpeg, metadata, photoshop, pixels, png
 from mattingd.imaging.errors import Kind, PictureError, corrupt, truncated, unsupported
+from mattingd.imaging.pixels import Decoded
 from mattingd.imaging.sampling import Levels, UInt8
 from mattingd.imaging.structure import HEAD, NAMES, READABLE, sniff, trailing_zeros
 from mattingd.values import PictureLimits
@@ -26,9 +27,12 @@ __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
 _DEEP = 16  # bits a channel
 _SIDEWAYS = 5  # from this orientation on width and height change places
-_DNG, _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 50706, 254, 258, 259, 262, 338  # TIFF tags
-_PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO")}
-_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM")
+_BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 258, 259, 262, 338  # TIFF tags
+_TURNED = frozenset({"tiff", "heic"})  # their decoders turn by themselves
+_TIFF_STARTS = (b"II\x2a\x00", b"MM\x00\x2a")
+_PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO"), "heic": ("HEIF",)}
+_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM", b"8BPS")
+_BRAND = 12  # bytes of a file made of boxes that tell what it is
 _SHORTEST = 18  # bytes that tell any format from any other
 
 
@@ -43,6 +47,13 @@ class Header:
     upright_height: int
     frames: int
     mode: str
+    bits: int = 8
+    """A channel, as far as more than 8 are kept: 8, 10, 12 or 16."""
+
+    @property
+    def room(self) -> int:
+        """Pixels of the memory budget that it takes: those of more than 8 bits count twice."""
+        return self.width * self.height * (1 if self.bits <= 8 else 2)  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +66,8 @@ class Picture:
         srgb: uint8[H,W,3] as the network sees it; the same array as ``rgb`` when nothing is to be converted.
         icc: the profile that ``rgb`` is in, or None for sRGB.
         dpi: dots per inch across and down, when told.
-        exif: EXIF data to keep (no orientation, no place), from its TIFF header on.
+        exif: EXIF data worth keeping (no orientation), from its TIFF header on.
+        xmp: an XMP packet worth keeping (no orientation).
         notes: what a person should know, such as ``first of 12 frames``.
     """
 
@@ -65,6 +77,21 @@ class Picture:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A picture whose header was read: what it says, what it carries, and how its pixels are had."""
+
+    header: Header
+    decode: Callable[[], Decoded]
+    exif: Image.Exif
+    turn: int = 1
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: object = None
     notes: tuple[str, ...] = ()
 
 
@@ -74,9 +101,8 @@ def probe(data: bytes | memoryview, limits: PictureLimits) -> Header:
     Raises:
         PictureError: no picture of a format that is read, over a limit, or its header is not all there.
     """
-    raw = bytes(data)
-    with _decoding(raw, limits) as image:
-        return _header(image, raw, limits)
+    with _opened(bytes(data), limits) as opened:
+        return opened.header
 
 
 def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
@@ -86,63 +112,133 @@ def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
         PictureError: its kind and message say what is wrong.
     """
     raw = bytes(data)
-    with _decoding(raw, limits) as image:
-        header = _header(image, raw, limits)
+    with _opened(raw, limits) as opened:
+        header = opened.header
         containers.check(header.format, raw)
-        exif = _exif(image, raw, header.format)
-        icc = image.info.get("icc_profile") or None
-        decoded = _decode(image, raw, header.format, icc)
+        decoded = opened.decode()
         if decoded.colour.shape[:2] not in {
             (header.height, header.width),
             (header.upright_height, header.upright_width),
         }:
             raise corrupt("its size is not what its header says")
-        turn = (
-            1 if header.format == "tiff" else metadata.orientation(exif)
-        )  # TIFF decoders turn by themselves
-        rgb, alpha, srgb, icc, notes = pixels.finish(decoded, icc, turn)
-    if header.frames > 1:
-        notes = (f"first of {header.frames} frames", *notes)
-    return Picture(
-        rgb, alpha, srgb, icc, metadata.resolution(image.info.get("dpi")), metadata.kept_exif(exif), notes
-    )
-
-
-def _decode(image: ImageFile.ImageFile, raw: bytes, format: str, icc: bytes | None) -> pixels.Decoded:  # noqa: A002
-    if format == "jpeg":
-        stream = jpeg.check(raw)
-        fast = None if stream.components == 1 and icc else jpeg.decode(raw, stream)
-        if fast is not None:
-            return pixels.Decoded(fast, "RGB")
-    if isinstance(image, TiffImageFile):
-        tags = image.tag_v2
-        containers.refuse_short(raw, _pieces(tags), coded=tags.get(_COMPRESSION, 1) != 1)
-        if _is_deep(image, raw):
-            return pixels.decode_deep(
-                raw, photometric=tags.get(_PHOTOMETRIC, 0), extra=tags.get(_EXTRA, (0,))[0]
-            )
-    elif _is_deep(image, raw):
-        return pixels.decode_deep(raw)
-    return pixels.decode_with_pillow(image)
+        rgb, alpha, srgb, icc, notes = pixels.finish(decoded, opened.icc, opened.turn)
+    dpi = metadata.resolution(opened.dpi) or metadata.resolution_of(opened.exif)
+    exif, xmp = metadata.kept_exif(opened.exif, place=True), metadata.kept_xmp(opened.xmp, place=True)
+    return Picture(rgb, alpha, srgb, icc, dpi, exif, xmp, (*opened.notes, *notes))
 
 
 @contextmanager
-def _decoding(raw: bytes, limits: PictureLimits) -> Iterator[ImageFile.ImageFile]:
-    """The opened picture; whatever its decoder raises meanwhile comes out as a `PictureError`."""
+def _opened(raw: bytes, limits: PictureLimits) -> Iterator[_Opened]:
+    """The opened picture, its limits held; whatever its decoder raises comes out as a `PictureError`."""
     format = _admit(raw, limits)  # noqa: A001 - the field's name
-    bomb_limit = Image.MAX_IMAGE_PIXELS
+    with _explained(raw, format), _OPENERS.get(format, _with_pillow)(raw, format) as opened:
+        _refuse_large(opened.header, limits)
+        yield opened
+
+
+@contextmanager
+def _explained(raw: bytes, format: str) -> Iterator[None]:  # noqa: A002
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        Image.MAX_IMAGE_PIXELS = None  # our own limit stands in its place, said in our own words
         try:
-            with Image.open(io.BytesIO(raw), formats=_PILLOW_FORMATS[format]) as image:
-                yield image
+            yield
         except (PictureError, MemoryError):
             raise
         except Exception as error:
             raise _explain(raw, format, error) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = bomb_limit
+
+
+# --- one opener for each family of formats ---
+
+
+@contextmanager
+def _with_pillow(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
+    bomb_limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None  # our own limit stands in its place, said in our own words
+    try:
+        with Image.open(io.BytesIO(raw), formats=_PILLOW_FORMATS[format]) as image:
+            yield _of_pillow(image, raw, format)
+    finally:
+        Image.MAX_IMAGE_PIXELS = bomb_limit
+
+
+def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> _Opened:  # noqa: A002
+    exif = _exif(image, raw, format)
+    turn = 1 if format in _TURNED else metadata.orientation(exif)
+    width, height = image.size
+    sideways = turn >= _SIDEWAYS
+    upright = (height, width) if sideways else (width, height)
+    stored = (width, height)
+    if isinstance(image, TiffImageFile):  # Pillow tells its size upright
+        stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
+    frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
+    bits = _bits(image, raw, format)
+    header = Header(format, *stored, *upright, frames, image.mode, bits)
+    icc, notes = image.info.get("icc_profile") or None, _of_frames(header)
+    if icc is None and format in ("avif", "heic"):
+        icc, more = heif.named_profile(raw)
+        notes += more
+    return _Opened(
+        header,
+        lambda: _decode(image, raw, header, icc),
+        exif,
+        turn,
+        icc,
+        image.info.get("xmp"),
+        image.info.get("dpi"),
+        notes,
+    )
+
+
+def _of_frames(header: Header) -> tuple[str, ...]:
+    if header.frames == 1:
+        return ()
+    if header.format == "heic":
+        return (f"the main one of {header.frames} pictures in it",)
+    return (f"first of {header.frames} frames",)
+
+
+@contextmanager
+def _with_photoshop(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
+    found = photoshop.walk(raw)
+    size = found.width, found.height
+    header = Header(format, *size, *size, 1, found.name, found.depth)
+    exif = metadata.load_exif(found.exif)
+    yield _Opened(header, lambda: photoshop.decode(raw), exif, icc=found.icc, xmp=found.xmp, dpi=found.dpi)
+
+
+@contextmanager
+def _with_camera(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
+    with camera.opened(raw) as found:
+        header = Header(format, *found.size, *found.size, 1, "RGB", _DEEP)
+        exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
+        yield _Opened(header, found.develop, exif, notes=("developed from a camera raw file",))
+
+
+_OPENERS = {"psd": _with_photoshop, "raw": _with_camera}
+
+
+def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes | None) -> Decoded:
+    if header.format == "jpeg":
+        stream = jpeg.check(raw)
+        fast = None if stream.components == 1 and icc else jpeg.decode(raw, stream)
+        if fast is not None:
+            return Decoded(fast, "RGB")
+    deep = header.bits > 8  # noqa: PLR2004
+    if isinstance(image, TiffImageFile):
+        tags = image.tag_v2
+        containers.refuse_short(raw, _pieces(tags), coded=tags.get(_COMPRESSION, 1) != 1)
+        if deep:
+            return pixels.decode_deep(
+                raw, photometric=tags.get(_PHOTOMETRIC, 0), extra=tags.get(_EXTRA, (0,))[0]
+            )
+    elif deep and header.format == "avif":
+        return heif.decode_avif(raw, header.bits)
+    elif deep and header.format == "heic":
+        return heif.decode_heic(raw)
+    elif deep:
+        return pixels.decode_deep(raw)
+    return pixels.decode_with_pillow(image)
 
 
 def _admit(raw: bytes, limits: PictureLimits) -> str:
@@ -156,6 +252,8 @@ def _admit(raw: bytes, limits: PictureLimits) -> str:
             "make it smaller or raise max_megabytes",
         )
     found = sniff(raw[:HEAD])
+    if found == "tiff" and camera.is_raw_tiff(raw):
+        return "raw"
     if found in READABLE:
         return found
     if _is_beginning(raw):
@@ -166,7 +264,9 @@ def _admit(raw: bytes, limits: PictureLimits) -> str:
 def _is_beginning(raw: bytes) -> bool:
     """Whether these bytes, zeros at their end aside, are the first few of a format that is read, or none."""
     start = raw[: len(raw) - trailing_zeros(raw)]
-    return len(start) < _SHORTEST and any(start.startswith(magic[: len(start)]) for magic in _STARTS)
+    boxed = start[:3] == bytes(3) and len(start) < _BRAND and b"ftyp".startswith(start[4:8])
+    known = any(start.startswith(magic[: len(start)]) for magic in _STARTS)
+    return len(start) < _SHORTEST and (boxed or known)
 
 
 def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa: A002
@@ -187,9 +287,8 @@ def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa
     return truncated("the data ends too early") if cut else corrupt("it cannot be decoded")
 
 
-def _header(image: ImageFile.ImageFile, raw: bytes, limits: PictureLimits) -> Header:
-    format = sniff(raw[:HEAD]) or ""  # noqa: A001
-    width, height = image.size
+def _refuse_large(header: Header, limits: PictureLimits) -> None:
+    width, height = header.width, header.height
     megapixels = width * height / 1e6
     if megapixels > limits.max_megapixels:
         raise PictureError(
@@ -197,22 +296,6 @@ def _header(image: ImageFile.ImageFile, raw: bytes, limits: PictureLimits) -> He
             f"{width} x {height} px are {megapixels:.0f} megapixels, the limit is {limits.max_megapixels:g}: "
             "make it smaller or raise max_megapixels",
         )
-    if isinstance(image, TiffImageFile):
-        _refuse_raw(image)
-        stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
-        upright = (width, height)
-    else:
-        stored = (width, height)
-        sideways = metadata.orientation(_exif(image, raw, format)) >= _SIDEWAYS
-        upright = (height, width) if sideways else stored
-    frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
-    return Header(format, *stored, *upright, frames, image.mode)
-
-
-def _refuse_raw(image: TiffImageFile) -> None:
-    """A camera's raw file looks like a TIFF; what stands first in it is a thumbnail."""
-    if _DNG in image.tag_v2 or image.tag_v2.get(_SUBFILE, 0) & 1:
-        raise unsupported("this is a camera raw file")
 
 
 def _exif(image: ImageFile.ImageFile, raw: bytes, format: str) -> Image.Exif:  # noqa: A002
@@ -234,8 +317,12 @@ def _numbers(value: Any) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _is_deep(image: ImageFile.ImageFile, raw: bytes) -> bool:
-    """Whether the picture holds 16 bits a channel."""
+def _bits(image: ImageFile.ImageFile, raw: bytes, format: str) -> int:  # noqa: A002
+    """Bits a channel; 8 for everything that Pillow decodes without a loss."""
     if isinstance(image, TiffImageFile):
-        return max(_numbers(image.tag_v2.get(_BITS, 1))) == _DEEP
-    return raw.startswith(png.SIGNATURE) and raw[24] == _DEEP
+        return _DEEP if max(_numbers(image.tag_v2.get(_BITS, 1))) == _DEEP else 8
+    if format == "png":
+        return _DEEP if raw[24] == _DEEP else 8
+    if format == "avif":
+        return boxes.depth_of_av1(raw)
+    return int(image.info.get("bit_depth", 8))

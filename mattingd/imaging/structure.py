@@ -7,25 +7,23 @@ the scanners import it. Must not know how to decode: what is said here may delay
 import struct
 from fnmatch import fnmatchcase
 
-HEAD = 64
+HEAD = 16384
 """Bytes from the start of a file that `sniff` and `missing_end` want (fewer when the file is shorter)."""
 
 TAIL = 65536
 """Bytes from the end of a file that `missing_end` wants."""
 
-READABLE: frozenset[str] = frozenset({"jpeg", "png", "webp", "tiff", "bmp", "gif"})
-"""The formats, as `sniff` names them, that are read as pictures."""
+READABLE: frozenset[str] = frozenset(
+    {"jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic", "psd", "raw"}
+)
+"""The formats, as `sniff` names them, that are read as pictures (``raw`` with the extra of this name)."""
 
 NAMES = {
-    "heic": "an HEIC picture",
-    "avif": "an AVIF picture",
     "jp2": "a JPEG 2000 picture",
     "jxl": "a JPEG XL picture",
-    "psd": "a Photoshop document",
     "pdf": "a PDF or Illustrator document",
     "eps": "a PostScript document",
     "svg": "an SVG or XML document",
-    "raw": "a camera raw file",
     "exr": "an OpenEXR picture",
     "xcf": "a GIMP document",
     "indd": "an InDesign document",
@@ -73,6 +71,7 @@ _ISO_BRANDS = {
     b"crx ": "raw",
 }
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_START = 64  # bytes
 _ZERO_RUN = 4096  # a page: what a preallocated, not yet written file shows at its end
 _TRAILERS = (b"moov", b"mdat", b"SEFT")  # a motion photo's film, Samsung's trailer: they follow a JPEG's end
 
@@ -85,12 +84,21 @@ def sniff(head: bytes) -> str | None:
     if head[:4] == b"RIFF":
         return {b"WEBP": "webp", b"AVI ": "video"}.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _ISO_BRANDS.get(head[8:12], "video")
+        return _of_brands(head[8:12], head[16 : _unpack(">I", head, 0)])
     if head[:2] == b"BM":
         return "bmp" if _is_bmp(head) else None
     if head[:4] == b"II\x2a\x00":
         return "raw" if head[8:10] == b"CR" else "tiff"
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def _of_brands(major: bytes, others: bytes) -> str | None:
+    """What a file made of boxes says it is; who only says that it is a picture tells more in the others."""
+    if len(major) < len(b"ftyp"):
+        return None
+    found = _ISO_BRANDS.get(major, "video")
+    fits = {others[at : at + 4] for at in range(0, len(others), 4)}
+    return "avif" if major in (b"mif1", b"msf1") and fits & {b"avif", b"avis"} else found
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -110,7 +118,7 @@ def missing_end(format: str | None, head: bytes, tail: bytes, size: int) -> str 
     """
     if size == 0:
         return "the file is empty"
-    if not any(head):
+    if not any(head[:_START]):
         return "the file begins with zeros"
     if format is None or format not in READABLE:
         return _zeros(tail, size)
@@ -164,6 +172,42 @@ def _tiff_end(head: bytes, tail: bytes, size: int) -> str | None:
     return _promised(directory + 2, size) or _zeros(tail, size)
 
 
+def _boxes_end(head: bytes, tail: bytes, size: int) -> str | None:
+    """The boxes of AVIF, HEIC and CR3, as far as their beginnings are in ``head``."""
+    at = 0
+    while at + 16 <= len(head):
+        length, kind = struct.unpack_from(">I4s", head, at)
+        if not any(kind):
+            return "a part of it is still zeros"
+        if length == 1:
+            length = _unpack(">Q", head, at + 8)
+        if length == 0:  # up to the end
+            break
+        at += max(8, length)
+    return _promised(at, size) or _zeros(tail, size)
+
+
+def _psd_end(head: bytes, tail: bytes, size: int) -> str | None:
+    """Palette, resources, layers, the merged picture: as far as their lengths are in ``head``."""
+    at, large = 26, head[4:6] == b"\0\2"
+    for code in (">I", ">I", ">Q" if large else ">I"):
+        if at + struct.calcsize(code) > len(head):
+            return _promised(at + 4, size) or _zeros(tail, size)
+        at += struct.calcsize(code) + _unpack(code, head, at)
+    channels, height, width, depth = struct.unpack_from(">H2IH", head, 12)
+    rows, coding = channels * height, head[at : at + 2]
+    lengths = head[at + 2 : at + 2 + rows * (4 if large else 2)]
+    if coding == b"\0\0":
+        at += rows * ((width * depth + 7) // 8)
+    elif coding == b"\0\1" and len(lengths) == rows * (4 if large else 2):
+        at += len(lengths) + sum(struct.unpack(f">{rows}{'I' if large else 'H'}", lengths))
+    return _promised(at + 2, size) or _zeros(tail, size)
+
+
+def _raw_end(head: bytes, tail: bytes, size: int) -> str | None:
+    return _boxes_end(head, tail, size) if head[4:8] == b"ftyp" else _zeros(tail, size)
+
+
 def _promised(promise: int, size: int) -> str | None:
     return f"{promise} bytes are announced, {size} are there" if promise > size else None
 
@@ -182,6 +226,10 @@ _END_CHECKS = {
     "webp": _webp_end,
     "bmp": _bmp_end,
     "tiff": _tiff_end,
+    "avif": _boxes_end,
+    "heic": _boxes_end,
+    "psd": _psd_end,
+    "raw": _raw_end,
 }
 
 _JUNK_FILES = tuple(

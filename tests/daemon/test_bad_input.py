@@ -23,7 +23,7 @@ UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-all", "--inh
 
 CUT_OFF = r"the picture is cut off \(.+\): copy it again"
 LINK = "it is a symbolic link, and links are not followed"
-NO_PICTURE = "this is not a picture: save it as JPEG, PNG, WebP, TIFF, BMP or GIF"
+NO_PICTURE = "this is not a picture: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 from PIL import Image
+
+from tests.imaging import documents
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -26,6 +30,18 @@ def encode(array: UInt8 | Image.Image, kind: str, **options: object) -> bytes:
     return sink.getvalue()
 
 
+def heic(array: npt.NDArray[Any] | Image.Image, **options: object) -> bytes:
+    """An HEIC; uint16[H,W,3 or 4] gives one of 10 bits a channel."""
+    sink = io.BytesIO()
+    if isinstance(array, np.ndarray) and array.dtype == np.uint16:
+        mode = "RGBA;16" if array.shape[2] == 4 else "RGB;16"
+        file = pillow_heif.from_bytes(mode, array.shape[1::-1], array.tobytes())
+    else:
+        file = pillow_heif.from_pillow(array if isinstance(array, Image.Image) else Image.fromarray(array))
+    file.save(sink, **options)
+    return sink.getvalue()
+
+
 ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "jpeg baseline": lambda a: encode(a, "JPEG", quality=90),
     "jpeg progressive": lambda a: encode(a, "JPEG", quality=90, progressive=True),
@@ -40,4 +56,8 @@ ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "tiff deflate": lambda a: encode(a, "TIFF", compression="tiff_adobe_deflate"),
     "bmp": lambda a: encode(a, "BMP"),
     "gif": lambda a: encode(Image.fromarray(a).quantize(64), "GIF"),
+    "avif": lambda a: encode(a, "AVIF", quality=90, subsampling="4:4:4", speed=9),
+    "heic": lambda a: heic(a, quality=90),
+    "psd": lambda a: documents.psd(a.transpose(2, 0, 1)),
+    "psd packed": lambda a: documents.psd(a.transpose(2, 0, 1), packed=True),
 }

@@ -24,12 +24,7 @@ def test_whole_files_look_whole_and_are_named_by_their_magic(name: str) -> None:
 @pytest.mark.parametrize(
     ("head", "named"),
     [
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "heic"),
-        (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00", "avif"),
         (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00", "video"),
-        (b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x00", "raw"),
-        (b"II\x2a\x00\x10\x00\x00\x00CR\x02\x00", "raw"),
-        (b"8BPS\x00\x01", "psd"),
         (b"%PDF-1.7", "pdf"),
         (b"PK\x03\x04", "archive"),
         (b"RIFF\x00\x00\x00\x00AVI ", "video"),
@@ -41,6 +36,22 @@ def test_whole_files_look_whole_and_are_named_by_their_magic(name: str) -> None:
 def test_known_kinds_that_are_not_read_have_names(head: bytes, named: str | None) -> None:
     assert sniff(head) == named
     assert named not in READABLE
+
+
+@pytest.mark.parametrize(
+    ("head", "named"),
+    [
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "heic"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00", "heic"),
+        (b"\x00\x00\x00\x1cftypavis\x00\x00\x00\x00", "avif"),
+        (b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x00", "raw"),
+        (b"II\x2a\x00\x10\x00\x00\x00CR\x02\x00", "raw"),
+        (b"8BPS\x00\x01", "psd"),
+    ],
+)
+def test_kinds_that_are_read_have_names(head: bytes, named: str) -> None:
+    assert sniff(head) == named
+    assert named in READABLE
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -13,7 +13,7 @@ from tests.imaging.pictures import ENCODERS, encode, photo
 LIMITS = PictureLimits()
 PICTURE = photo(420, 300)
 FILES = {name: make(PICTURE) for name, make in ENCODERS.items()}
-RAW = {"tiff raw", "bmp"}
+RAW = {"tiff raw", "bmp", "psd"}
 
 
 def kind_of(data: bytes) -> str:
@@ -107,7 +107,8 @@ def test_damage_inside_is_named_damage() -> None:
         (b"", "empty"),
         (b"dear designer, this is no picture", "unsupported"),
         (b"<html><body>404</body></html>", "unsupported"),
-        (b"\x00\x00\x00\x18ftypheic" + bytes(100), "unsupported"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(100), "truncated"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(100), "unsupported"),
         (b"%PDF-1.7 and so on", "unsupported"),
         (bytes(5000), "truncated"),
         (b"\x89PNG", "truncated"),
