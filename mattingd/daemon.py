@@ -167,7 +167,7 @@ class Daemon:
                 recipe=values.Recipe(folder.recipe_hash, folder.recipe),
                 layout=self.settings.layout,
                 preset_name=folder.preset,
-                extension=values.EXTENSIONS[folder.recipe.format],
+                endings=values.endings_of(folder.recipe),
             )
             for number, folder in self.folders.items()
         }

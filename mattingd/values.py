@@ -52,9 +52,21 @@ class Fit:
         return self.width * self.height
 
 
-OutputFormat = Literal["png", "webp", "tiff", "jpeg"]
-EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+OutputFormat = Literal["png", "webp", "tiff", "jpeg", "avif", "jxl"]
+EXTENSIONS: dict[OutputFormat, str] = {
+    "png": ".png",
+    "webp": ".webp",
+    "tiff": ".tif",
+    "jpeg": ".jpg",
+    "avif": ".avif",
+    "jxl": ".jxl",
+}
 """What a finished file's name ends in."""
+DEEP_FORMATS: frozenset[OutputFormat] = frozenset({"png", "tiff"})
+"""Those that can hold 16 bits a channel."""
+TiffCompression = Literal["deflate", "zstd"]
+MATTE_ENDING = "_matte.png"
+"""What the name of a matte's own file ends in, in place of the extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +84,26 @@ class Preset:
     background: str | None = None
     """`#rrggbb` to stand behind the subject; nothing for transparent."""
     format: OutputFormat = "png"
-    """`png`, `webp`, `tiff` or `jpeg`; `jpeg` needs a background."""
+    """`jpeg` needs a background, `jxl` (JPEG XL) the package `pillow-jxl-plugin`."""
     quality: Annotated[int, Ge(1), Le(100)] = 92
-    """For `jpeg` and `webp`, 1 to 100; `webp` at 100 is lossless."""
+    """For `jpeg`, `webp`, `avif` and `jxl`, 1 to 100; `webp` and `jxl` at 100 are lossless."""
+    bits: Literal["auto", 8, 16] = "auto"
+    """Bits a channel; `auto` keeps those of the picture where the format can: `png` and `tiff` hold 16."""
+    compression: TiffCompression = "deflate"
+    """Of `tiff`: `deflate` is read everywhere, `zstd` is smaller."""
+    matte_file: bool = False
+    """Publish the matte as well, as a grey PNG beside the cut-out: `shoe.png` and `shoe_matte.png`."""
     colour: Literal["keep", "srgb"] = "keep"
     """`keep` leaves colours and profile as they are in the picture, `srgb` converts them."""
     metadata: Literal["keep", "all", "strip"] = "keep"
     """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
+
+
+def endings_of(preset: Preset) -> tuple[str, ...]:
+    """What the names of a picture's outputs end in: the cut-out, then the matte if it is wanted."""
+    return EXTENSIONS[preset.format], *([MATTE_ENDING] if preset.matte_file else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +136,13 @@ class Folder:
     layout: str = "{date}/{folder}/{path}"
     preset_name: str = "transparent"
     """What `{preset}` becomes."""
-    extension: str = ".png"
-    """Of the finished cut-outs."""
+    endings: tuple[str, ...] = (".png",)
+    """What the names of a picture's outputs end in, the cut-out's first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Where an output would like to lie, before anybody asked whether the place is free. Built by `placing`.
+    """Where outputs would like to lie, before anybody asked whether the places are free. Built by `placing`.
 
     `plain` is wanted first; a second source that folds to the same name takes `full`; new content of one
     source, or a place that a foreign file holds, takes the next version of the same base.
@@ -127,7 +150,7 @@ class Naming:
 
     plain: str
     full: str
-    extension: str
+    endings: tuple[str, ...]
     note: str
     """Where the error note lies, should the job fail."""
 

@@ -19,7 +19,7 @@ from mattingd.values import Naming, Output, Place, Recipe, Row, Stamp
 class PlacingRules(NamedTuple):
     """The pure rules the journal asks; see `rules/placing.py`."""
 
-    pick: Callable[[Naming, Callable[[str], bool | None]], Place]
+    pick: Callable[[Naming, Callable[[str], bool | None]], tuple[Place, ...]]
     next_version: Callable[[Place, Callable[[str], bool]], Place]
     folded: Callable[[str], str]
 
@@ -49,7 +49,7 @@ class Admission:
         suspect = current is not None and current.again and current.strikes > 0
         self._keep(admit.recipe)
         job = self._insert(admit, forced=forced, suspect=suspect)
-        outputs = (Output(0, self._give_place(job, admit)),) if admit.ignored is None else ()
+        outputs = self._give_places(job, admit) if admit.ignored is None else ()
         row = _row(job, admit, outputs, past_of(versions))
         return Admitted(replace(row, forced=forced, suspect=suspect))
 
@@ -96,7 +96,7 @@ class Admission:
         )
         return int(cursor.lastrowid or 0)
 
-    def _give_place(self, job: int, admit: Admit) -> Place:
+    def _give_places(self, job: int, admit: Admit) -> tuple[Output, ...]:
         def mine(folded: str) -> bool | None:
             holder = self._db.execute(
                 "SELECT folder = ? AND path = ? FROM jobs"
@@ -105,13 +105,24 @@ class Admission:
             ).fetchone()
             return None if holder is None else bool(holder[0])
 
-        place = self._rules.pick(admit.naming, mine)
-        self._db.execute(
+        places = self._rules.pick(admit.naming, mine)
+        self._db.executemany(
             "INSERT INTO outputs (job, ordinal, path, folded, base, version, extension)"
-            " VALUES (?, 0, ?, ?, ?, ?, ?)",
-            (job, place.path, self._rules.folded(place.path), place.base, place.version, place.extension),
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    job,
+                    ordinal,
+                    each.path,
+                    self._rules.folded(each.path),
+                    each.base,
+                    each.version,
+                    each.extension,
+                )
+                for ordinal, each in enumerate(places)
+            ],
         )
-        return place
+        return tuple(Output(ordinal, each) for ordinal, each in enumerate(places))
 
     def _held(self, folded: str) -> bool:
         return self._db.execute("SELECT 1 FROM outputs WHERE folded = ?", (folded,)).fetchone() is not None

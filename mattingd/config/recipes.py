@@ -3,6 +3,7 @@
 Knows presets and the blocks that the configuration file has for them; no path and no folder.
 """
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from mattingd.config.checking import STRICT, Shape
 from mattingd.config.shapes import FolderEntry
 from mattingd.config.wording import Loc, Problem, known, shown
 from mattingd.presets import BUILT_IN, DEFAULT
-from mattingd.values import Preset
+from mattingd.values import DEEP_FORMATS, Preset
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
@@ -82,7 +83,7 @@ def _changed(base: Preset, changes: Changes, loc: Loc) -> tuple[Preset, list[Pro
     sound = {key: value for key, value in changes.items() if key not in done}
     preset, found = _PRESET.check(asdict(base) | sound)
     problems = [*colour, *(Problem((*loc, *problem.loc), problem.text) for problem in found)]
-    return preset, problems or _missing_ground(preset, changes, loc)
+    return preset, problems or _unfit(preset, changes, loc)
 
 
 def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
@@ -93,9 +94,26 @@ def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
     return [Problem((*loc, "background"), text)]
 
 
-def _missing_ground(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
-    """JPEG has no transparency."""
-    if preset.format != "jpeg" or preset.background is not None:
-        return []
-    culprit = [key for key in ("format", "background") if key in changes]
-    return [Problem((*loc, *culprit[:1]), 'jpeg needs a background, such as background: "#ffffff"')]
+def _unfit(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
+    """What the format cannot do, or this installation cannot write."""
+    for applies, text, keys in (
+        (
+            preset.format == "jpeg" and preset.background is None,
+            'jpeg needs a background, such as background: "#ffffff"',
+            ("format", "background"),
+        ),
+        (
+            preset.bits == 16 and preset.format not in DEEP_FORMATS,  # noqa: PLR2004 - bits
+            f"{preset.format} holds 8 bits a channel; {' and '.join(sorted(DEEP_FORMATS))} hold 16",
+            ("bits", "format"),
+        ),
+        (
+            preset.format == "jxl" and importlib.util.find_spec("pillow_jxl") is None,
+            "jxl needs a package that is not there: pip install 'mattingd[jxl]'",
+            ("format",),
+        ),
+    ):
+        if applies:
+            culprit = [key for key in keys if key in changes]
+            return [Problem((*loc, *culprit[:1]), text)]
+    return []

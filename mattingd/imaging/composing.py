@@ -31,6 +31,7 @@ class Composed:
     Attributes:
         pixels: [H,W,4] with straight alpha, or [H,W,3] on a background; uint8, or uint16 when the picture had
             more than 8 bits a channel.
+        matte: [H,W], how much of each pixel is subject.
         icc: the profile the colours are in, None for sRGB.
         dpi: dots per inch across and down, when known.
         exif: EXIF data that goes along, from its TIFF header on.
@@ -38,6 +39,7 @@ class Composed:
     """
 
     pixels: Levels
+    matte: Levels
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
@@ -63,7 +65,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
     else:
         pixels = over(colours, final, _background(preset.background, picture.icc))
     exif, xmp = metadata.chosen(picture.exif, picture.xmp, preset.metadata)
-    return Composed(pixels, picture.icc, picture.dpi, exif, xmp)
+    return Composed(pixels, final, picture.icc, picture.dpi, exif, xmp)
 
 
 def _in_srgb(picture: Picture, icc: bytes) -> Picture:

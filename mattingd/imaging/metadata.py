@@ -14,6 +14,8 @@ ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _RESOLUTIONS, _UNIT = (0x011A, 0x011B), 0x0128
 _CENTIMETRES, _INCH = 3, 2.54
+DIRECTORIES = frozenset({_EXIF_IFD, _GPS_IFD})
+"""Tags that hold further tags."""
 _KEPT = frozenset({0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298})
 """Description, make, model, software, date, artist, copyright. The turn is applied, places are private."""
 _DROPPED = frozenset({0x927C, 0xA002, 0xA003, 0xA005, 0xEA1C})

@@ -1,27 +1,30 @@
 """PNG containers: walking and checking one, writing one fast, proving that one decodes.
 
 Knows the chunk structure (ISO/IEC 15948). Must not know what a picture is for. What is written here is always
-8-bit RGB or RGBA, Up-filtered, deflated by ISA-L at a fast level: at 24 megapixels about 20 times faster than
-Pillow's default for about the same bytes.
+grey, RGB or RGBA of 8 or 16 bits, Up-filtered, deflated by ISA-L at a fast level: about 30 times faster than
+Pillow's default for about the same bytes. The best of Up, Sub and Average for each of 60 photographs would
+save 1.4 % more, and the usual guess of it (least sum of differences) costs 4.6 %: so it is Up for all.
 """
 
 import struct
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from isal import isal_zlib
 from isal.isal_zlib import IsalError
 
 from mattingd.imaging.errors import PictureError, corrupt, truncated
+from mattingd.imaging.sampling import Levels, UInt8, as_levels
 from mattingd.imaging.structure import trailing_zeros
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OVERHEAD = 12  # length, kind and checksum of a chunk
 _STRIP = 1 << 20  # bytes filtered and deflated at a time: stays in the processor's cache
-_COLOUR_TYPES = {3: 2, 4: 6}  # channels -> PNG colour type
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type
+_CHANNELS = {kind: channels for channels, kind in _COLOUR_TYPES.items()}
 _UP = 2
 _LAST_FILTER = 4
+_XMP_KEYWORD = b"XML:com.adobe.xmp\0\0\0\0\0"  # not compressed, in no language
 _INCHES_PER_METRE = 39.37007874015748
 
 
@@ -66,54 +69,74 @@ def check(data: bytes) -> None:
 
 
 def encode(
-    pixels: npt.NDArray[np.uint8],
+    pixels: Levels,
     icc: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
+    xmp: bytes | None = None,
 ) -> bytes:
-    """A PNG of ``pixels`` (uint8[H,W,3] RGB or [H,W,4] straight RGBA) with profile, resolution, EXIF data.
+    """A PNG of ``pixels`` with profile, resolution, EXIF and XMP data.
 
-    The exif bytes start at the TIFF header.
+    Args:
+        pixels: uint8 or uint16; [H,W] grey, [H,W,3] RGB or [H,W,4] straight RGBA.
+        icc: the profile they are in; None for sRGB.
+        dpi: dots per inch across and down.
+        exif: EXIF data, from the TIFF header on.
+        xmp: an XMP packet.
     """
-    height, width, channels = pixels.shape
-    header = struct.pack(">2I5B", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    parts = [SIGNATURE, _chunk(b"IHDR", header)]
+    height, width, channels = (*pixels.shape, 1)[:3]
+    header = struct.pack(">2I5B", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
+    parts = [SIGNATURE, *_chunk(b"IHDR", header)]
     if icc:
-        parts.append(_chunk(b"iCCP", b"ICC profile\0\0" + isal_zlib.compress(icc)))
+        parts += _chunk(b"iCCP", b"ICC profile\0\0" + isal_zlib.compress(icc))
     if dpi:
         x, y = (round(value * _INCHES_PER_METRE) for value in dpi)
-        parts.append(_chunk(b"pHYs", struct.pack(">2IB", x, y, 1)))
+        parts += _chunk(b"pHYs", struct.pack(">2IB", x, y, 1))
     if exif:
-        parts.append(_chunk(b"eXIf", exif))
-    parts.extend(_chunk(b"IDAT", body) for body in _deflated(pixels) if body)
-    parts.append(_chunk(b"IEND", b""))
+        parts += _chunk(b"eXIf", exif)
+    if xmp:
+        parts += _chunk(b"iTXt", _XMP_KEYWORD + xmp)
+    for body in _deflated(pixels):
+        if body:
+            parts += _chunk(b"IDAT", body)
+    parts += _chunk(b"IEND", b"")
     return b"".join(parts)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _chunk(kind: bytes, content: bytes) -> tuple[bytes, bytes, bytes]:
+    """A chunk in parts, so that its content is copied once only."""
     checksum = isal_zlib.crc32(content, isal_zlib.crc32(kind))
-    return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", checksum)
+    return struct.pack(">I4s", len(content), kind), content, struct.pack(">I", checksum)
 
 
-def _deflated(pixels: npt.NDArray[np.uint8]) -> Iterator[bytes]:
+def _deflated(pixels: Levels) -> Iterator[bytes]:
     """The zlib stream of the Up-filtered rows, in pieces."""
-    height, width, channels = pixels.shape
-    rows = np.ascontiguousarray(pixels).reshape(height, width * channels)
-    step = max(1, _STRIP // (width * channels))
-    filtered = np.empty((step, 1 + width * channels), np.uint8)
+    height, stride = pixels.shape[0], pixels[0].nbytes
+    rows = as_levels(np.ascontiguousarray(pixels).reshape(height, -1))
+    step = max(1, _STRIP // stride)
+    filtered = np.empty((step, 1 + stride), np.uint8)
     filtered[:, 0] = _UP
+    above = np.zeros(stride, np.uint8)
     packer = isal_zlib.compressobj(level=1)
     for top in range(0, height, step):
-        count = min(step, height - top)
-        above = rows[top - 1] if top else np.zeros(width * channels, np.uint8)
-        np.subtract(rows[top], above, out=filtered[0, 1:])
-        np.subtract(rows[top + 1 : top + count], rows[top : top + count - 1], out=filtered[1:count, 1:])
+        strip = _as_stored(as_levels(rows[top : top + step]))
+        count = len(strip)
+        np.subtract(strip[0], above, out=filtered[0, 1:])
+        np.subtract(strip[1:], strip[:-1], out=filtered[1:count, 1:])
         yield packer.compress(filtered[:count])
+        above = strip[-1]
     yield packer.flush()
 
 
+def _as_stored(rows: Levels) -> UInt8:
+    """The bytes of some rows in PNG's order: of 16 bits the higher ones first."""
+    if rows.dtype == np.uint8:
+        return rows.view(np.uint8)
+    return rows.astype(">u2").view(np.uint8)
+
+
 def verify(data: bytes, width: int, height: int) -> None:
-    """Prove that ``data`` is a whole 8-bit RGB or RGBA PNG of this size, down to the last row.
+    """Prove that ``data`` is a whole PNG of this size and of a kind written here, down to the last row.
 
     Chunk checksums, the inflated length, zlib's own checksum over all pixels and every row's filter are
     looked at: what passes decodes everywhere, and to the very bytes that were deflated.
@@ -126,21 +149,21 @@ def verify(data: bytes, width: int, height: int) -> None:
     unpacker, stride, total = isal_zlib.decompressobj(), 0, 0
     for kind, start, end in chunks(data):
         if kind == b"IHDR":
-            stride = 1 + _channels(data[start:end], width, height) * width
+            stride = 1 + _pixel_bytes(data[start:end], width, height) * width
         elif kind == b"IDAT":
             total += _inflate(unpacker, memoryview(data)[start:end], total, stride)
     if not unpacker.eof or total != stride * height or not total:
         raise corrupt(f"{total} bytes of pixels instead of {stride * height}")
 
 
-def _channels(header: bytes, width: int, height: int) -> int:
+def _pixel_bytes(header: bytes, width: int, height: int) -> int:
+    """The bytes of one pixel."""
     found_width, found_height, depth, colour, _, _, interlace = struct.unpack(">2I5B", header)
     if (found_width, found_height) != (width, height):
         raise corrupt(f"it is {found_width} x {found_height} px instead of {width} x {height}")
-    channels = {kind: count for count, kind in _COLOUR_TYPES.items()}.get(colour)
-    if channels is None or depth != 8 or interlace:  # noqa: PLR2004 - bits
+    if colour not in _CHANNELS or depth not in (8, 16) or interlace:
         raise corrupt("it is not of the kind that was written")
-    return channels
+    return int(_CHANNELS[colour] * depth // 8)
 
 
 def _inflate(unpacker: "isal_zlib.Decompress", packed: memoryview, done: int, stride: int) -> int:

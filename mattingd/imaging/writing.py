@@ -3,109 +3,162 @@
 Knows output formats and their limits. Must not know disks: publishing is the stages' business.
 """
 
+import importlib
 import io
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from PIL import Image
 
-from mattingd.imaging import containers, jpeg, metadata, png
+from mattingd.imaging import containers, jpeg, png, tiff
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
-from mattingd.imaging.sampling import eight_bits
-from mattingd.imaging.structure import sniff
-from mattingd.values import OutputFormat, Preset
+from mattingd.imaging.sampling import DEEP, Levels, UInt8, as_levels, eight_bits
+from mattingd.values import DEEP_FORMATS, OutputFormat, Preset
 
-EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+MAX_SIDE: dict[OutputFormat, int] = {"webp": 16383, "jpeg": 65500, "avif": 65535}
+"""The longest side in pixels that a format can hold, where pictures may be larger."""
 
-MAX_SIDE: dict[OutputFormat, int] = {"png": 2**31 - 1, "webp": 16383, "tiff": 2**31 - 1, "jpeg": 65500}
-"""The longest side in pixels that a format can hold."""
-
-_LOSSLESS_WEBP: dict[str, object] = {
-    "lossless": True,
-    "method": 1,
-    "quality": 20,
-}  # effort: smaller than PNG in a second or two
-_LOSSY_WEBP: dict[str, object] = {"lossless": False, "method": 2}
-_PREDICTOR, _DIFFERENCES = 317, 2  # TIFF: horizontal differences halve what LZW leaves
 _LOSSLESS = 100
+_ALPHA = 4  # channels of what is transparent
 
 
-def extension(format: OutputFormat) -> str:  # noqa: A002 - the field's name
-    """The file name's ending for an output format, with its dot."""
-    return EXTENSIONS[format]
+@dataclass(frozen=True, slots=True, eq=False)
+class File:
+    """A file to be published: its bytes and what is in them. Sizes in pixels."""
+
+    data: bytes
+    format: OutputFormat
+    width: int
+    height: int
 
 
-def encode(composed: Composed, preset: Preset) -> bytes:
-    """The file's bytes in the preset's format, with profile, resolution and EXIF data.
+def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
+    """All files that the preset asks for, in the order of `values.endings_of`.
 
     Raises:
         PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
     """
-    pixels = eight_bits(composed.pixels)
-    composed = replace(composed, pixels=pixels)
     height, width = composed.pixels.shape[:2]
-    limit = MAX_SIDE[preset.format]
-    if max(height, width) > limit:
+    made = File(encode(composed, preset), preset.format, width, height)
+    if not preset.matte_file:
+        return (made,)
+    return made, File(png.encode(eight_bits(composed.matte), None, composed.dpi), "png", width, height)
+
+
+def encode(composed: Composed, preset: Preset) -> bytes:
+    """The file's bytes in the preset's format and depth, with profile, resolution, EXIF and XMP data.
+
+    Raises:
+        PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
+    """
+    height, width = composed.pixels.shape[:2]
+    limit = MAX_SIDE.get(preset.format)
+    if limit is not None and max(height, width) > limit:
         what = f"{width} x {height} px are too large for {preset.format} (at most {limit} px a side)"
         raise PictureError("too_large", f"{what}: choose png or tiff")
-    if preset.format == "jpeg" and composed.pixels.shape[2] != 3:  # noqa: PLR2004 - channels
+    if preset.format == "jpeg" and composed.pixels.shape[2:] == (_ALPHA,):
         raise PictureError("unsupported", "JPEG cannot be transparent: give the preset a background")
+    pixels = _at_depth(composed.pixels, preset)
+    carried = composed.icc, composed.dpi, composed.exif, composed.xmp
     if preset.format == "png":
-        return png.encode(pixels, composed.icc, composed.dpi, composed.exif)
-    return _encode_with_pillow(composed, preset)
+        return png.encode(pixels, *carried)
+    if preset.format == "tiff":
+        return tiff.encode(pixels, preset.compression, *carried)
+    return _encode_with_pillow(eight_bits(pixels), composed, preset)
 
 
-def _encode_with_pillow(composed: Composed, preset: Preset) -> bytes:
-    options: dict[str, object] = {}
-    if preset.format == "webp":
-        options = _LOSSLESS_WEBP if preset.quality == _LOSSLESS else _LOSSY_WEBP | {"quality": preset.quality}
-    elif preset.format == "jpeg":
-        options = {"quality": preset.quality, "subsampling": 0}  # coloured edges stay sharp
-    else:
-        tags = metadata.load_exif(composed.exif or b"")
-        tags[_PREDICTOR] = _DIFFERENCES
-        options = {"compression": "tiff_lzw", "tiffinfo": tags}
-    if composed.dpi and preset.format != "webp":
+def _at_depth(pixels: Levels, preset: Preset) -> Levels:
+    """``pixels`` with the bits a channel that are wanted."""
+    if preset.bits == 16 and pixels.itemsize == 1:  # noqa: PLR2004 - bits
+        return as_levels(pixels.astype("uint16") * DEEP)
+    return eight_bits(pixels) if preset.bits == 8 or preset.format not in DEEP_FORMATS else pixels  # noqa: PLR2004
+
+
+def _encode_with_pillow(pixels: UInt8, composed: Composed, preset: Preset) -> bytes:
+    options = _options(preset)
+    if composed.dpi and preset.format == "jpeg":
         options["dpi"] = composed.dpi
-    if composed.exif and preset.format != "tiff":
+    if composed.exif:
         options["exif"] = b"Exif\x00\x00" + composed.exif
     if composed.icc:
         options["icc_profile"] = composed.icc
+    if composed.xmp:
+        options["xmp"] = composed.xmp
     sink = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Image.fromarray(composed.pixels).save(sink, preset.format.upper(), **options)
+    with _silence(preset.format):
+        Image.fromarray(pixels).save(sink, preset.format.upper(), **options)
     return sink.getvalue()
 
 
-def verify(data: bytes, width: int, height: int) -> None:
-    """Prove that ``data`` is a whole picture file of width x height px by decoding all of it.
+def _options(preset: Preset) -> dict[str, object]:
+    """What an encoder is told: effort where it pays, one thread, colours kept under alpha 0."""
+    lossless, quality = preset.quality == _LOSSLESS, preset.quality
+    match preset.format:
+        case "webp" if lossless:
+            return {
+                "lossless": True,
+                "exact": True,
+                "method": 0,
+                "quality": 20,
+            }  # smaller than PNG in a second
+        case "webp":
+            return {"quality": quality, "exact": True, "method": 2}
+        case "avif":
+            return {"quality": quality, "speed": 9, "subsampling": "4:4:4", "max_threads": 1}
+        case "jxl" if lossless:
+            return {
+                "lossless": True,
+                "effort": 1,
+                "num_threads": 1,
+            }  # the size of more effort in a tenth of the time
+        case "jxl":
+            return {"quality": quality, "effort": 3, "num_threads": 1}
+        case _:
+            return {"quality": quality, "subsampling": 0}  # coloured edges stay sharp
+
+
+def verify(file: File, data: bytes) -> None:
+    """Prove that ``data`` is a whole picture file, of the format and size of ``file``, by decoding all of it.
 
     Raises:
         PictureError: something is missing, damaged or of another size.
     """
-    found = sniff(data[:64])
-    if found == "png":
-        png.verify(data, width, height)
-        return
-    if found not in EXTENSIONS:
-        raise corrupt("it is no picture")
-    containers.check(found, data)
-    if found == "jpeg":
+    if file.format == "png":
+        png.verify(data, file.width, file.height)
+    elif file.format == "tiff":
+        tiff.verify(data, file.width, file.height)
+    else:
+        _verify_with_pillow(file, data)
+
+
+def _verify_with_pillow(file: File, data: bytes) -> None:
+    size = _decoded_size(data, file.format)
+    containers.check(file.format, data)
+    if file.format == "jpeg":
         jpeg.walk(data)
-    size = _decoded_size(data, found)
-    if size != (width, height):
-        raise corrupt(f"it is {size[0]} x {size[1]} px instead of {width} x {height}")
+    if size != (file.width, file.height):
+        raise corrupt(f"it is {size[0]} x {size[1]} px instead of {file.width} x {file.height}")
 
 
-def _decoded_size(data: bytes, format: str) -> tuple[int, int]:  # noqa: A002
+def _decoded_size(data: bytes, format: OutputFormat) -> tuple[int, int]:  # noqa: A002
     """(width, height) after decoding every pixel."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silence(format):
         try:
             with Image.open(io.BytesIO(data), formats=(format.upper(),)) as image:
                 image.load()
                 return image.size
         except Exception as error:
             raise corrupt(f"it does not decode: {error}") from error
+
+
+@contextmanager
+def _silence(format: OutputFormat) -> Iterator[None]:  # noqa: A002
+    """No warnings of Pillow's; with JPEG XL among the formats that it knows, where that is asked for."""
+    if format == "jxl":
+        importlib.import_module("pillow_jxl")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

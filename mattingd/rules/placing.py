@@ -69,7 +69,7 @@ def _split(path: str) -> tuple[str, str, str]:
 
 
 def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
-    """The places an output of this source would like to have."""
+    """The places the outputs of this source would like to have."""
     directory, stem, suffix = _split(safe_path(path))
 
     def render(layout: str, path_stem: str) -> str:
@@ -85,7 +85,7 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
 
     plain, full = (_bounded(render(folder.layout, each)) for each in (stem, stem + suffix))
     note = _bounded(render(_note_layout(folder), stem + suffix)) + ".error.txt"
-    return Naming(plain, full, folder.extension, note)
+    return Naming(plain, full, folder.endings, note)
 
 
 def _bounded(path: str) -> str:
@@ -111,22 +111,35 @@ def place(base: str, version: int, extension: str) -> Place:
     return Place(f"{base}{tail}{extension}", base, version, extension)
 
 
-def pick(wish: Naming, mine: Callable[[str], bool | None]) -> Place:
-    """The first free place.
+def pick(wish: Naming, mine: Callable[[str], bool | None]) -> tuple[Place, ...]:
+    """The first free place for each ending, all of one base and version: what belongs together looks so.
 
     Args:
-        wish: the wanted bases.
+        wish: the wanted bases and endings.
         mine: for a folded path None when it is free, else whether this very source holds it.
     """
     for base in (wish.plain, wish.full):
         version = 1
-        while (holder := mine(folded(place(base, version, wish.extension).path))) is not None:
-            if not holder and version == 1:
+        while holders := _holders(wish, base, version, mine):
+            if not all(holders) and version == 1:
                 break
             version += 1
         else:
-            return place(base, version, wish.extension)
-    return next_version(place(wish.full, 1, wish.extension), lambda path: mine(path) is not None)
+            return _places(wish, base, version)
+    version = 2
+    while _holders(wish, wish.full, version, mine):
+        version += 1
+    return _places(wish, wish.full, version)
+
+
+def _holders(wish: Naming, base: str, version: int, mine: Callable[[str], bool | None]) -> list[bool]:
+    """For each of these places that is taken, whether this very source holds it."""
+    held = (mine(folded(each.path)) for each in _places(wish, base, version))
+    return [holder for holder in held if holder is not None]
+
+
+def _places(wish: Naming, base: str, version: int) -> tuple[Place, ...]:
+    return tuple(place(base, version, ending) for ending in wish.endings)
 
 
 def next_version(taken: Place, held: Callable[[str], bool]) -> Place:

@@ -31,6 +31,7 @@ from mattingd.facts import (
 )
 from mattingd.imaging import composing, fitting, matte, reading, refining, writing
 from mattingd.imaging.reading import Picture, PictureError
+from mattingd.imaging.writing import File
 from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp, readable
 
 MEGABYTE = 1_000_000
@@ -139,21 +140,23 @@ class Worker:
         started = clock.monotonic_ns()
         picture, fit = self._held[command.job]
         small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
-        data, (height, width) = cut_out(picture, small, command.preset)
+        files = cut_out(picture, small, command.preset)
         with _output_faults():
-            outputs = tuple(self._write(command.job, each, data, width, height) for each in command.outputs)
+            outputs = tuple(
+                self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
+            )
         return Finished(self.bench.worker, command.job, outputs, _since(started))
 
-    def _write(self, job: int, output: Output, data: bytes, width: int, height: int) -> Output:
+    def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
         final = self._path(output.place.path)
         self.disk.make_directories(os.path.dirname(final))
         temp = self._temp(job, output)
-        self.disk.write(temp, data)
+        self.disk.write(temp, file.data)
         written = self.disk.read_back(temp)
-        if written != data:
+        if written != file.data:
             raise Trouble(Fault.OUTPUT, "what was read back from the output disk is not what was written")
-        writing.verify(written, width, height)
+        writing.verify(file, written)
         name = os.path.basename(temp)
         return Output(output.ordinal, output.place, name, hashlib.sha256(written).digest(), len(written))
 
@@ -239,14 +242,10 @@ class Worker:
         return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-note.tmp")
 
 
-def cut_out(
-    picture: Picture, small: npt.NDArray[np.float32], preset: Preset
-) -> tuple[bytes, tuple[int, int]]:
-    """From a picture and its matte at network size to a finished file, and its (height, width)."""
+def cut_out(picture: Picture, small: npt.NDArray[np.float32], preset: Preset) -> tuple[File, ...]:
+    """From a picture and its matte at network size to the files that the preset asks for."""
     alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
-    composed = composing.compose(picture, alpha, preset)
-    height, width = composed.pixels.shape[:2]
-    return writing.encode(composed, preset), (height, width)
+    return writing.files(composing.compose(picture, alpha, preset), preset)
 
 
 def note_text(source: bytes, reason: str) -> bytes:

@@ -1,32 +1,72 @@
 """From picture and matte to files that others read back as they were meant."""
 
 import io
+import shutil
 import struct
+import subprocess
 import zlib
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pillow_jxl  # noqa: F401 - for Pillow to know the format
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tifffile import TiffFile
 
-from mattingd.imaging import png, writing
+from mattingd.imaging import png, tiff, writing
+from mattingd.imaging.colour import is_srgb
 from mattingd.imaging.composing import Composed, compose, over
 from mattingd.imaging.reading import Picture, PictureError, read
+from mattingd.imaging.writing import File
 from mattingd.values import PictureLimits, Preset
 from tests.imaging.pictures import UInt8, encode, photo
 from tests.imaging.test_reading import SRGB, swapped_profile
 
+EXIF = b"II\x2a\x00\x08\x00\x00\x00\x00\x00"
+XMP = b'<x xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>a shoe</dc:title></x>'
 PRESETS = [
     Preset(format="png"),
     Preset(format="webp", quality=100),
     Preset(format="webp", quality=85),
     Preset(format="tiff"),
+    Preset(format="tiff", compression="zstd"),
     Preset(format="jpeg", background="#ffffff"),
     Preset(format="png", background="#102030"),
+    Preset(format="avif", quality=80),
+    Preset(format="jxl", quality=100),
+    Preset(format="jxl", quality=90),
 ]
+LOSSLESS = [preset for preset in PRESETS if preset.format in {"png", "tiff"} or preset.quality == 100]
+DEEP = [Preset(), Preset(format="tiff"), Preset(format="tiff", compression="zstd")]
+SHAPES = [(), (3,), (4,)]
+
+
+def file_of(composed: Composed, preset: Preset) -> File:
+    return writing.files(composed, preset)[0]
+
+
+def composed_of(pixels: Any) -> Composed:
+    return Composed(pixels, pixels[..., -1])
+
+
+def levels(rng: np.random.Generator, height: int, width: int, shape: tuple[int, ...], dtype: str) -> Any:
+    """Noise below, little of it above."""
+    pixels = rng.integers(0, np.iinfo(dtype).max, (height, width, *shape), dtype, endpoint=True)
+    pixels[: height // 2] //= 64
+    return pixels
+
+
+def by_opencv(data: bytes) -> Any:
+    """What OpenCV reads, in our order of channels."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    codes = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    return found if found.ndim == 2 else cv2.cvtColor(found, codes[found.shape[2]])
 
 
 def picture_of(rgb: UInt8, **more: object) -> Picture:
@@ -43,21 +83,52 @@ def half_matte(height: int, width: int) -> UInt8:
     return np.tile(np.clip(np.linspace(-60, 315, width), 0, 255).astype(np.uint8), (height, 1))
 
 
-@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from([3, 4]), st.integers(0, 99))
+kinds = st.tuples(st.sampled_from(SHAPES), st.sampled_from(["uint8", "uint16"]))
+
+
+@given(st.integers(1, 200), st.integers(1, 200), kinds, st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
-def test_png_is_read_back_identically_by_pillow_and_opencv(
-    width: int, height: int, channels: int, seed: int
+def test_png_is_read_back_identically(
+    width: int, height: int, kind: tuple[tuple[int, ...], str], seed: int
 ) -> None:
-    rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 256, (height, width, channels), np.uint8)
-    pixels[: height // 2] //= 64
+    pixels = levels(np.random.default_rng(seed), height, width, *kind)
     data = png.encode(pixels)
-    np.testing.assert_array_equal(np.asarray(opened(data)), pixels)
-    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert by_opencv is not None
-    code = cv2.COLOR_BGRA2RGBA if channels == 4 else cv2.COLOR_BGR2RGB
-    np.testing.assert_array_equal(cv2.cvtColor(by_opencv, code), pixels)
-    writing.verify(data, width, height)
+    np.testing.assert_array_equal(by_opencv(data), pixels)
+    if pixels.dtype == np.uint8:
+        np.testing.assert_array_equal(np.asarray(opened(data)), pixels)
+    png.verify(data, width, height)
+
+
+@given(
+    st.integers(1, 200), st.integers(1, 200), kinds, st.sampled_from(["deflate", "zstd"]), st.integers(0, 99)
+)
+@settings(max_examples=40, deadline=None)
+def test_tiff_is_read_back_identically(
+    width: int, height: int, kind: tuple[tuple[int, ...], str], compression: Any, seed: int
+) -> None:
+    pixels = levels(np.random.default_rng(seed), height, width, *kind)
+    data = tiff.encode(pixels, compression)
+    with TiffFile(io.BytesIO(data)) as file:
+        np.testing.assert_array_equal(file.asarray(), pixels)
+    if pixels.dtype == np.uint8:
+        np.testing.assert_array_equal(np.asarray(opened(data)), pixels)
+    elif compression == "deflate":
+        np.testing.assert_array_equal(by_opencv(data), pixels)
+    tiff.verify(data, width, height)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+def test_pngcheck_finds_no_fault(tmp_path: Path, shape: tuple[int, ...], depth: str) -> None:
+    path = tmp_path / "made.png"
+    path.write_bytes(
+        png.encode(levels(np.random.default_rng(0), 700, 500, shape, depth), SRGB, (300, 300), EXIF)
+    )
+    if (pngcheck := shutil.which("pngcheck")) is None:
+        pytest.skip("pngcheck is not installed")
+    said = subprocess.run([pngcheck, "-v", path], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "No errors detected" in said.stdout
 
 
 def test_large_png_is_written_in_strips_without_a_trace() -> None:
@@ -68,7 +139,7 @@ def test_large_png_is_written_in_strips_without_a_trace() -> None:
 
 
 def test_png_chunks_are_in_order_with_right_checksums() -> None:
-    data = png.encode(np.zeros((5, 7, 4), np.uint8), SRGB, (300, 300), b"II\x2a\x00\x08\x00\x00\x00\x00\x00")
+    data = png.encode(np.zeros((5, 7, 4), np.uint8), SRGB, (300, 300), EXIF)
     at, kinds = 8, []
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -92,12 +163,12 @@ def test_alpha_is_straight() -> None:
     np.testing.assert_array_equal(again, composed.pixels)
 
 
-@pytest.mark.parametrize("preset", [Preset(), Preset(format="tiff"), Preset(format="webp", quality=100)])
+@pytest.mark.parametrize("preset", LOSSLESS)
 def test_opaque_pixels_are_bit_exact_through_the_file(preset: Preset) -> None:
     rgb, alpha = photo(300, 200), half_matte(200, 300)
-    data = writing.encode(compose(picture_of(rgb), alpha, preset), preset)
-    again = np.asarray(opened(data))
-    np.testing.assert_array_equal(again[:, :, 3], alpha)
+    composed = compose(picture_of(rgb), alpha, preset)
+    again = np.asarray(opened(writing.encode(composed, preset)))
+    np.testing.assert_array_equal(again, composed.pixels)
     np.testing.assert_array_equal(again[alpha == 255][:, :3], rgb[alpha == 255])
 
 
@@ -106,29 +177,33 @@ def test_what_goes_along_arrives(preset: Preset) -> None:
     exif = Image.Exif()
     exif[0x8298] = "the photographer"
     source = read(
-        encode(photo(90, 60), "JPEG", dpi=(240, 240), icc_profile=SRGB, exif=exif.tobytes()), PictureLimits()
+        encode(photo(90, 60), "JPEG", dpi=(240, 240), icc_profile=SRGB, exif=exif.tobytes(), xmp=XMP),
+        PictureLimits(),
     )
-    data = writing.encode(compose(source, half_matte(60, 90), preset), preset)
-    writing.verify(data, 90, 60)
-    image = opened(data)
+    file = file_of(compose(source, half_matte(60, 90), preset), preset)
+    writing.verify(file, file.data)
+    image = opened(file.data)
     assert image.format == preset.format.upper()
     assert image.mode == ("RGB" if preset.background else "RGBA")
-    assert image.info["icc_profile"] == SRGB
+    icc = image.info["icc_profile"]
+    assert is_srgb(icc) if preset.format == "jxl" else icc == SRGB  # JPEG XL tells it in its own words
     assert image.getexif()[0x8298] == "the photographer"
-    if preset.format != "webp":
+    assert b"a shoe" in file.data
+    if preset.format in {"png", "tiff", "jpeg"}:
         assert image.info["dpi"] == pytest.approx((240, 240), abs=0.1)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_damaged_file_does_not_pass(preset: Preset) -> None:
-    data = writing.encode(compose(picture_of(photo(120, 90)), half_matte(90, 120), preset), preset)
-    writing.verify(data, 120, 90)
-    middle = len(data) // 2
-    for bad in (b"", data[:middle], data[:-5], data[:middle] + bytes(len(data) - middle), data[9:]):
+    file = file_of(compose(picture_of(photo(120, 90)), half_matte(90, 120), preset), preset)
+    data, middle = file.data, len(file.data) // 2
+    writing.verify(file, data)
+    half_zeros = data[:middle] + bytes(len(data) - middle)
+    for bad in (b"", data[:middle], data[:-5], data[9:], *([] if preset.format == "jxl" else [half_zeros])):
         with pytest.raises(PictureError):
-            writing.verify(bad, 120, 90)
+            writing.verify(file, bad)
     with pytest.raises(PictureError, match="instead of"):
-        writing.verify(data, 90, 120)
+        writing.verify(replace(file, width=90, height=120), data)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 255))
@@ -141,20 +216,63 @@ def test_every_flipped_bit_of_a_png_is_found(place: int, change: int) -> None:
 
 
 def test_formats_have_their_limits() -> None:
-    wide = Composed(np.zeros((1, 16384, 4), np.uint8))
+    wide = composed_of(np.zeros((1, 16384, 4), np.uint8))
     with pytest.raises(PictureError, match="16384 x 1 px are too large for webp") as refused:
         writing.encode(wide, Preset(format="webp"))
     assert refused.value.kind == "too_large"
     with pytest.raises(PictureError, match="too large for jpeg"):
-        writing.encode(Composed(np.zeros((65501, 1, 3), np.uint8)), Preset(format="jpeg", background="#fff"))
+        writing.encode(
+            composed_of(np.zeros((65501, 1, 3), np.uint8)), Preset(format="jpeg", background="#fff")
+        )
     with pytest.raises(PictureError, match="background"):
         writing.encode(wide, Preset(format="jpeg"))
-    assert [writing.extension(kind) for kind in ("png", "webp", "tiff", "jpeg")] == [
-        ".png",
-        ".webp",
-        ".tif",
-        ".jpg",
-    ]
+
+
+def test_a_tiff_beyond_its_offsets_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "_LARGEST", 1000)
+    with pytest.raises(PictureError, match="choose png") as refused:
+        tiff.encode(photo(100, 100))
+    assert refused.value.kind == "too_large"
+
+
+@pytest.mark.parametrize("preset", DEEP)
+def test_bits_are_kept_or_as_they_are_wished(preset: Preset) -> None:
+    eight = np.dstack([photo(90, 60), half_matte(60, 90)])
+    sixteen = eight.astype(np.uint16) * 257 + np.where(eight == 255, 0, 100).astype(np.uint16)
+    for pixels, bits, expected in (
+        (eight, "auto", eight),
+        (sixteen, "auto", sixteen),
+        (sixteen, 8, eight),
+        (eight, 16, eight.astype(np.uint16) * 257),
+    ):
+        data = writing.encode(composed_of(pixels), replace(preset, bits=bits))  # type: ignore[arg-type]
+        found = by_opencv(data) if preset.format == "png" else TiffFile(io.BytesIO(data)).asarray()
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("format", ["webp", "avif", "jxl"])
+def test_formats_of_eight_bits_are_given_eight(format: Any) -> None:  # noqa: A002
+    sixteen = np.full((20, 30, 4), (51400, 0, 25700, 65535), np.uint16)
+    sixteen[0, 0, 3] = 0
+    found = np.asarray(opened(writing.encode(composed_of(sixteen), Preset(format=format, quality=100))))
+    assert np.abs(found[1:].astype(int) - (200, 0, 100, 255)).max() <= 2
+    assert found[0, 0, 3] == 0
+
+
+@pytest.mark.parametrize(
+    "preset", [Preset(matte_file=True), Preset(matte_file=True, format="jpeg", background="#fff")]
+)
+def test_the_matte_in_a_file_of_its_own(preset: Preset) -> None:
+    alpha, before = half_matte(60, 90), np.full((60, 90), 200, np.uint8)
+    composed = compose(picture_of(photo(90, 60), alpha=before, dpi=(240.0, 240.0)), alpha, preset)
+    cut_out, matte = writing.files(composed, preset)
+    assert (cut_out.format, matte.format) == (preset.format, "png")
+    writing.verify(matte, matte.data)
+    image = opened(matte.data)
+    assert image.mode == "L"
+    assert image.info["dpi"] == pytest.approx((240, 240), abs=0.1)
+    np.testing.assert_array_equal(np.asarray(image), np.minimum(alpha, 200))
 
 
 @given(st.integers(0, 255), st.integers(0, 255))

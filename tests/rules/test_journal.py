@@ -236,7 +236,7 @@ def test_what_was_answered_is_on_the_disk(path: Path) -> None:
 
 def test_two_outputs_never_share_a_place(journal: Checkpoint) -> None:
     admitted(journal, b"a.jpg")
-    blind = PlacingRules(lambda wish, _: placing.place(wish.plain, 1, ".png"), RULES[1], RULES[2])
+    blind = PlacingRules(lambda wish, _: (placing.place(wish.plain, 1, ".png"),), RULES[1], RULES[2])
     journal._admission._rules = blind
     with pytest.raises(JournalError, match="UNIQUE"):
         journal.apply([admit_of(b"a.png")])

@@ -1,7 +1,7 @@
 """Where outputs lie: every name people can give, distinct, safe and inside the output root."""
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import example, given
@@ -60,7 +60,7 @@ folders = st.builds(
     recipe=st.just(Recipe("r")),
     layout=st.sampled_from(LAYOUTS),
     preset_name=st.sampled_from(["product", "p" * 200]),
-    extension=st.sampled_from([".png", ".jpg", ".tif", ".webp"]),
+    endings=st.sampled_from([(".png",), (".jpg",), (".tif", "_matte.png"), (".png", "_matte.png")]),
 )
 
 
@@ -70,7 +70,7 @@ class Places:
 
     held: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
-    def give(self, folder: Folder, path: bytes) -> Place:
+    def give(self, folder: Folder, path: bytes) -> tuple[Place, ...]:
         """Place new content of a source."""
 
         def mine(name: str) -> bool | None:
@@ -78,8 +78,9 @@ class Places:
             return None if holder is None else holder == (folder.id, path)
 
         given = pick(naming(folder, path, DATE, DROP), mine)
-        assert folded(given.path) not in self.held
-        self.held[folded(given.path)] = (folder.id, path)
+        for each in given:
+            assert folded(each.path) not in self.held
+            self.held[folded(each.path)] = (folder.id, path)
         return given
 
 
@@ -97,8 +98,8 @@ def assert_safe(path: str) -> None:
 def test_all_outputs_are_distinct_safe_and_inside_the_root(folder: Folder, sources: list[bytes]) -> None:
     """Not even folded, as Macs and Windows shares compare names; repeated sources are new content."""
     places = Places()
-    given_places = [places.give(folder, source) for source in sources]
-    assert len({folded(each.path) for each in given_places}) == len(sources)
+    given_places = [each for source in sources for each in places.give(folder, source)]
+    assert len({folded(each.path) for each in given_places}) == len(sources) * len(folder.endings)
     for each in given_places:
         assert_safe(each.path)
         assert each.path.endswith(each.extension)
@@ -108,7 +109,8 @@ def test_all_outputs_are_distinct_safe_and_inside_the_root(folder: Folder, sourc
 def test_there_is_room_for_versions_and_notes(folder: Folder, source: bytes) -> None:
     wish = naming(folder, source, DATE, DROP)
     for base in (wish.plain, wish.full):
-        assert_safe(place(base, 999, wish.extension).path)
+        for ending in wish.endings:
+            assert_safe(place(base, 999, ending).path)
     assert_safe(wish.note)
     assert wish.note.endswith(".error.txt")
     assert "_failed" in wish.note.split("/")
@@ -116,16 +118,18 @@ def test_there_is_room_for_versions_and_notes(folder: Folder, source: bytes) -> 
 
 @given(folders, paths, paths)
 def test_a_note_is_never_in_the_way_of_an_output(folder: Folder, one: bytes, other: bytes) -> None:
-    assert not naming(folder, one, DATE, DROP).note.endswith(folder.extension)
-    assert place(naming(folder, other, DATE, DROP).plain, 1, folder.extension).path.endswith(folder.extension)
+    for ending in folder.endings:
+        assert not naming(folder, one, DATE, DROP).note.endswith(ending)
+        assert place(naming(folder, other, DATE, DROP).plain, 1, ending).path.endswith(ending)
 
 
 @given(folders, paths, st.integers(2, 6))
 def test_new_content_of_a_source_gets_the_next_version(folder: Folder, source: bytes, times: int) -> None:
     places = Places()
     given_places = [places.give(folder, source) for _ in range(times)]
-    assert [each.version for each in given_places] == list(range(1, times + 1))
-    assert len({each.base for each in given_places}) == 1
+    versions = [[each.version for each in together] for together in given_places]
+    assert versions == [[number] * len(folder.endings) for number in range(1, times + 1)]
+    assert len({each.base for together in given_places for each in together}) == 1
 
 
 @given(components, components)
@@ -149,7 +153,7 @@ FOLDER = Folder(1, "in", Recipe("r"))
 
 def given_in_turn(*sources: bytes) -> list[str]:
     places = Places()
-    return [places.give(FOLDER, source).path.removeprefix("2026-11-20/in/") for source in sources]
+    return [places.give(FOLDER, source)[0].path.removeprefix("2026-11-20/in/") for source in sources]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +175,21 @@ def given_in_turn(*sources: bytes) -> list[str]:
 )
 def test_names_as_people_meet_them(sources: list[bytes], outputs: list[str]) -> None:
     assert given_in_turn(*sources) == outputs
+
+
+def test_what_belongs_together_has_one_name() -> None:
+    places, folder = Places(), replace(FOLDER, endings=(".png", "_matte.png"), layout="{path}")
+    given_paths = [
+        [each.path for each in places.give(folder, source)]
+        for source in (b"shoe.jpg", b"shoe.jpg", b"hat_matte.png", b"hat.jpg", b"shoe.tif")
+    ]
+    assert given_paths == [
+        ["shoe.png", "shoe_matte.png"],
+        ["shoe_v2.png", "shoe_v2_matte.png"],
+        ["hat_matte.png", "hat_matte_matte.png"],
+        ["hat.jpg.png", "hat.jpg_matte.png"],
+        ["shoe.tif.png", "shoe.tif_matte.png"],
+    ]
 
 
 def test_a_place_that_a_foreign_file_holds_gives_the_next_version() -> None:
