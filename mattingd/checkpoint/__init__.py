@@ -2,7 +2,17 @@
 
 from mattingd.checkpoint.admission import PlacingRules
 from mattingd.checkpoint.journal import Checkpoint
-from mattingd.checkpoint.reading import Ledger, Made, Record, reading
+from mattingd.checkpoint.reading import Ending, Ledger, Made, Record, Standing, reading
 from mattingd.checkpoint.schema import JournalError
 
-__all__ = ["Checkpoint", "JournalError", "Ledger", "Made", "PlacingRules", "Record", "reading"]
+__all__ = [
+    "Checkpoint",
+    "Ending",
+    "JournalError",
+    "Ledger",
+    "Made",
+    "PlacingRules",
+    "Record",
+    "Standing",
+    "reading",
+]

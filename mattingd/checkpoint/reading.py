@@ -40,6 +40,40 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A published output, and what became of it since."""
+
+    path: str
+    """Relative to the output root."""
+    size: int
+    sha256: bytes
+    remains: str | None
+    """None while it should lie there; else what became of it: see the column `remains` ..."""
+    remains_on: str | None
+    """... and since which date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A job that came to an end, with all that history tells of it."""
+
+    job: int
+    root: bytes
+    path: bytes
+    state: str
+    reason: str
+    admitted_at: str
+    ended_at: str
+    size: int
+    sha256: bytes | None
+    """Of the source, if it was read."""
+    attempts: int
+    note: str
+    """Where the error note lies, if it failed; relative to the output root."""
+    outputs: tuple[Standing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A published output."""
 
@@ -126,6 +160,39 @@ class Ledger:
         """Everything that ever became of one file, newest first."""
         rows = self._db.execute(f"{_RECORD} WHERE f.root = ? AND j.path = ? ORDER BY j.id DESC", (root, path))
         return [self._with_outputs(Record(*row)) for row in rows.fetchall()]
+
+    def endings(
+        self, limit: int, *, since: float | None = None, root: bytes | None = None, state: str | None = None
+    ) -> tuple[list[Ending], int]:
+        """The jobs that ended last, the newest last, and how many there are of the kind.
+
+        Args:
+            limit: at most so many.
+            since: only what ended at this time (seconds since 1970) or later.
+            root: only of this hot folder.
+            state: only with this end.
+        """
+        ended = "CAST(strftime('%s', j.ended_at) AS INTEGER)"
+        wanted = {f"{ended} >= ?": since, "f.root = ?": root, "j.state = ?": state}
+        given = {clause: value for clause, value in wanted.items() if value is not None}
+        where = " AND ".join(("j.ended_at IS NOT NULL", *given))
+        table = f"FROM jobs j JOIN folders f ON f.id = j.folder WHERE {where}"
+        (number,) = self._db.execute(f"SELECT count(*) {table}", (*given.values(),)).fetchone()
+        rows = self._db.execute(
+            "SELECT j.id, f.root, j.path, j.state, j.reason, j.admitted_at, j.ended_at, j.size, j.sha256,"
+            f" j.attempts, j.note {table} ORDER BY {ended} DESC, j.id DESC LIMIT ?",
+            (*given.values(), limit),
+        ).fetchall()
+        return [replace(Ending(*row), outputs=self.standing(row[0])) for row in reversed(rows)], number
+
+    def standing(self, job: int) -> tuple[Standing, ...]:
+        """The published outputs of a job, and what became of them since."""
+        rows = self._db.execute(
+            "SELECT path, size, sha256, remains, remains_on FROM outputs WHERE job = ? AND published"
+            " ORDER BY ordinal",
+            (job,),
+        )
+        return tuple(Standing(*row) for row in rows)
 
     def newest(self, state: str, limit: int) -> list[Record]:
         """The newest jobs in a state."""

@@ -144,6 +144,29 @@ def status(
 
 
 @app.command()
+def history(
+    config: Config = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what ended since: 2h, 7d, today, 2026-11-20.")
+    ] = None,
+    folder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this hot folder, by its name or path.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed, and why.")] = False,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, the newest.")] = 20,
+    json: Json = False,
+) -> None:
+    """Tell what was done when, and where it lies; the newest last."""
+    from mattingd.cli import remembering  # noqa: PLC0415
+
+    run_verb(
+        lambda: remembering.history(
+            config, since=since, folder=folder, failed=failed, limit=limit, as_json=json
+        )
+    )
+
+
+@app.command()
 def audit(
     config: Config = None,
     deep: Annotated[bool, typer.Option("--deep", help="Also compare every cut-out's content.")] = False,

@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from mattingd.answers import count
-from mattingd.checkpoint import Ledger, Record, reading
+from mattingd.checkpoint import Ledger, Record, Standing, reading
 from mattingd.cli.ending import CommandError, find_config
+from mattingd.cli.remembering import place_as_json, places
 from mattingd.cli.wording import console_for, duration
 from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
+from mattingd.imaging.structure import junk
 from mattingd.values import ExitCode
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
@@ -31,6 +33,7 @@ WORDS = {
     "prepared": "being published",
 }
 """What people read for the states of a picture on its way."""
+Outputs = tuple[Standing, ...]
 ALWAYS = ("done", "failed", "waiting")
 """Counts that are told even when they are zero."""
 
@@ -175,12 +178,12 @@ def _status_of(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:
     except NoDaemonError:
         live, running = {}, False
     with reading(settings.state_dir / JOURNAL) as ledger:
-        records = ledger.records_of(root, path)
+        records = [(record, ledger.standing(record.job)) for record in ledger.records_of(root, path)]
     if as_json:
-        rows = [_as_json(record, settings) for record in records]
+        rows = [_as_json(record, outputs, settings) for record, outputs in records]
         print(json.dumps({"file": str(file), "running": running, "now": live, "history": rows}))  # noqa: T201
         return ExitCode.OK
-    for line in _story(live, records, settings, running=running):
+    for line in _story(live, records, settings, running=running) or [_unknown(file, path, running=running)]:
         print(line)  # noqa: T201
     return ExitCode.OK
 
@@ -198,13 +201,27 @@ def _place_of(settings: Settings, file: Path) -> tuple[bytes, bytes]:
     raise CommandError(f"{file} lies in no hot folder of this configuration")
 
 
-def _story(live: dict[str, Any], records: list[Record], settings: Settings, *, running: bool) -> list[str]:
+def _unknown(file: Path, path: bytes, *, running: bool) -> str:
+    """Why nobody knows of a file."""
+    if file.is_dir():
+        return "it is a folder: name a picture in it"
+    *folders, name = path.split(b"/")
+    if junk(name, is_dir=False) or any(junk(folder, is_dir=True) for folder in folders):
+        return "never taken: hidden files, and what other programs leave about, are passed over"
+    if not os.path.lexists(file):
+        return "there is no such file, and the journal does not know it"
+    return "not seen yet" if running else "not seen yet, and the daemon is not running"
+
+
+def _story(
+    live: dict[str, Any], records: list[tuple[Record, Outputs]], settings: Settings, *, running: bool
+) -> list[str]:
     """One file's story in plain words, newest first."""
     lines = [_now(live)] if live else []
-    for record in records:
+    for record, outputs in records:
         if record.job != live.get("job"):
-            lines += _told(record, settings, running=running)
-    return lines or ["not seen yet" if running else "not seen yet, and the daemon is not running"]
+            lines += _told(record, outputs, settings, running=running)
+    return lines
 
 
 def _now(live: dict[str, Any]) -> str:
@@ -216,29 +233,29 @@ def _now(live: dict[str, Any]) -> str:
     for name, what in (("next_look_seconds", "next look"), ("next_try_seconds", "next try")):
         if name in live:
             why += f" ({what} in {live[name]} s)"
-    return state + why
+    return state + why + (f"  #{live['job']}" if "job" in live else "")
 
 
-def _told(record: Record, settings: Settings, *, running: bool) -> list[str]:
+def _told(record: Record, outputs: Outputs, settings: Settings, *, running: bool) -> list[str]:
     """A job as the journal has it: of one that has not ended, when it is taken up again."""
     why = f": {record.reason}" if record.reason else ""
     since, ended = (when.replace("T", " ") for when in (record.admitted_at, record.ended_at or ""))
     if not ended:
         return [f"waiting since {since}{why}" + ("" if running else "; the daemon is not running")]
-    lines = [f"{record.state} at {ended}{why}"]
-    lines += [f"  {settings.output_dir / output}" for output in record.outputs]
+    lines = [f"{record.state} at {ended}{why}  #{record.job}"]
+    lines += [f"  {line}" for line in places(outputs, settings)]
     if record.state == "failed":
         lines.append(f"  note: {settings.output_dir / record.note}")
     return lines
 
 
-def _as_json(record: Record, settings: Settings) -> dict[str, Any]:
+def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, Any]:
     return {
         "job": record.job,
         "state": record.state,
         "reason": record.reason,
         "admitted_at": record.admitted_at,
         "ended_at": record.ended_at,
-        "outputs": [str(settings.output_dir / output) for output in record.outputs],
+        "outputs": [place_as_json(output, settings) for output in outputs],
         "note": str(settings.output_dir / record.note) if record.state == "failed" else None,
     }

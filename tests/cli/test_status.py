@@ -67,9 +67,11 @@ def test_where_a_picture_is_on_its_way(slow: Site) -> None:
     wait_for_line(slow, queue[-1], "queued|being|before|at|done")
     wait_until(lambda: sorted(places(slow, queue).values())[:4] == [0, 1, 2, 3], "they stand in line", 10)
     last = max(places(slow, queue).items(), key=lambda item: item[1])[0]
-    assert re.fullmatch(r"queued, \d+ pictures of its folder before it", first_lines(slow, last)[0])
+    assert re.fullmatch(r"queued, \d+ pictures of its folder before it  #\d+", first_lines(slow, last)[0])
     told = first_lines(slow, *queue[::4])
-    assert {line.split(",")[0] for line in told if not line.startswith("done")} <= IN_WORK | {"queued"}
+    assert {re.split(",|  #", line)[0] for line in told if not line.startswith("done")} <= IN_WORK | {
+        "queued"
+    }
     wait_for_line(slow, queue[0], "done")
     done = status(slow, queue[0]).out.splitlines()
     assert done[1] == f"  {slow.out}/{slow.records(queue[0])[0].outputs[0]}"
@@ -87,8 +89,13 @@ def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
         {"file": "in/cut.png", "state": "settling", "why": "the end marker is missing"}
     ]
     assert "settling         in/cut.png: the end marker is missing\n" in status(slow).out
-    assert first_lines(slow, link)[0].endswith(": it is a symbolic link, and links are not followed")
-    assert first_lines(slow, hot / "nobody.jpg") == ["not seen yet"]
+    assert first_lines(slow, link)[0].endswith(": it is a symbolic link, and links are not followed  #1")
+    assert first_lines(slow, hot / "nobody.jpg", hot / ".DS_Store", hot, hot / "@eaDir" / "a.jpg") == [
+        "there is no such file, and the journal does not know it",
+        "never taken: hidden files, and what other programs leave about, are passed over",
+        "it is a folder: name a picture in it",
+        "never taken: hidden files, and what other programs leave about, are passed over",
+    ]
     outside = status(slow, "/etc/hostname")
     assert outside.code == 2
     assert outside.err == "mattingd: /etc/hostname lies in no hot folder of this configuration\n"
@@ -127,7 +134,8 @@ def test_after_a_crash_it_says_so_and_what_waits(slow: Site) -> None:
     for line in first_lines(slow, *waiting[:5]):
         assert re.fullmatch(r"waiting since \S+ \S+(: .+)?; the daemon is not running", line)
     assert len(waiting) > 5
-    unknown = slow.hot[0] / "nobody.jpg"
+    unknown = slow.hot[0] / "late.jpg"
+    unknown.touch()
     assert first_lines(slow, unknown) == ["not seen yet, and the daemon is not running"]
 
 
@@ -153,7 +161,7 @@ def test_without_a_daemon_the_journal_tells_and_nothing_is_written(quiet: Site) 
     assert "engine" not in told.out
     failed = status(quiet, quiet.hot[0] / "blank.png")
     assert re.fullmatch(
-        r"failed at \S+ \S+: no subject was found in the picture\n  note: (.+\.error\.txt)\n", failed.out
+        r"failed at \S+ \S+: no subject was found in the picture  #\d\n  note: (.+\.error\.txt)\n", failed.out
     )
     assert Path(failed.out.rstrip().partition("note: ")[2]).exists()
     as_json = status(quiet, "--json").json
