@@ -260,6 +260,8 @@ class Bench:
     side: int
     """Of the network's geometry: see `fitting.fit`."""
     multiple: int
+    memory: int | None = None
+    """Bytes that pictures may take in it; without a limit when None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ class ReadOk:
     fit: Fit
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    room: int = 0
+    """Pixels of the memory budget that it takes, where these are not its own: see `Header.room`."""
 
 
 @dataclass(frozen=True, slots=True)

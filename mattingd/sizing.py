@@ -11,6 +11,8 @@ BYTES_A_PIXEL = 48
 kind, transparent PNG to WebP. JPEG to PNG takes 20. Measured by `tests/bench/worker_memory.py`."""
 MEMORY_SHARE = 0.4
 """Of the machine's memory, for pictures in work."""
+SPARE_BYTES = 1 << 30
+"""Address space that a worker may take beyond its pictures: threads, what is kept, what lies unused."""
 KEPT_BYTES = 512 << 20
 """Freed memory that a worker keeps for its next picture at most: as much as 24 megapixels of JPEG need."""
 
@@ -38,6 +40,12 @@ def workers(settings: Settings) -> int:
 def kept_bytes(settings: Settings) -> int:
     """Freed memory that each worker keeps: all of them together no more than pictures in work may take."""
     return min(KEPT_BYTES, round(memory() * MEMORY_SHARE / workers(settings)))
+
+
+def worker_bytes(settings: Settings) -> int:
+    """Bytes that pictures may take in one worker: what the budget allows, or the largest single picture."""
+    pixels = max(_budget(settings), round(settings.limits.max_megapixels * MEGAPIXEL))
+    return pixels * BYTES_A_PIXEL + SPARE_BYTES
 
 
 def policy_of(settings: Settings, *, once: bool = False) -> Policy:

@@ -9,7 +9,7 @@ from mattingd.child import model_spec
 from mattingd.children import KEPT_MEMORY, Child, Message
 from mattingd.commands import Bench, Deed, EngineOrder
 from mattingd.config import Settings
-from mattingd.sizing import engine_threads, kept_bytes
+from mattingd.sizing import engine_threads, kept_bytes, worker_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class Staff:
             limits=values.PictureLimits(limits.max_megapixels, limits.max_megabytes),
             side=spec.side,
             multiple=spec.multiple,
+            memory=worker_bytes(self._settings),
         )
 
     # --- engine ---

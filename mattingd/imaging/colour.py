@@ -27,6 +27,15 @@ def mode_of(icc: bytes) -> str | None:
     return _MODES.get(profile.profile.xcolor_space)
 
 
+def fits(icc: bytes, mode: str) -> bool:
+    """Whether pixels of this mode can be converted by this profile."""
+    try:
+        _to_srgb(icc, mode)
+    except (OSError, ImageCms.PyCMSError):
+        return False
+    return mode_of(icc) == mode
+
+
 def is_srgb(icc: bytes) -> bool:
     """Whether an RGB profile turns every colour into (nearly) the same sRGB colour."""
     levels = np.linspace(0, 255, 9).astype(np.uint8)

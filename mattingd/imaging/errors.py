@@ -22,6 +22,11 @@ class PictureError(Exception):
         return self.message
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a library could not get the memory it asked for, in whatever words it says so."""
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+
+
 def truncated(why: str) -> PictureError:
     """The picture is not whole yet, or was cut off for good."""
     return PictureError("truncated", f"the picture is cut off ({why}): copy it again")

@@ -7,6 +7,7 @@ picture. Layers are not put together here: who saves without the merged picture 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ _HEADER = 26
 _HOLE = bytes(128)  # equal bytes are packed: nowhere in packed rows do so many stand
 _LAB_MIDDLE = 128  # what stands for 0 in a and b
 _RESOLUTION, _ICC, _TRANSPARENT_INDEX, _VERSION, _EXIF, _XMP = 1005, 1039, 1047, 1057, 1058, 1060
+Piece = TypeVar("Piece", bytes, memoryview)
 _LAYERS = frozenset({b"Layr", b"Lr16"})
 _MERGED_ALPHA = frozenset({b"Mtrn", b"Mt16"})
 _LONG_BLOCKS = frozenset(b"LMsk Lr16 Lr32 Layr Mt16 Mt32 Mtrn Alph FMsk lnk2 FEid FXid PxSD".split())
@@ -95,7 +97,7 @@ def walk(data: bytes) -> Document:
     palette, at = _section(data, _HEADER, 4)
     block, at = _section(data, at, 4)
     resources = dict(_resources(block))
-    layers, at = _section(data, at, 8 if large else 4)
+    layers, at = _section(memoryview(data), at, 8 if large else 4)  # may be most of the file: no copy
     has_alpha = channels > _PLANES.get(mode, channels) and _is_transparent(layers, large=large)
     document = Document(
         width, height, channels, depth, mode, palette, resources, has_alpha, at, large
@@ -135,7 +137,7 @@ def decode(data: bytes) -> Decoded:
     )
 
 
-def _section(data: bytes, at: int, width: int) -> tuple[bytes, int]:
+def _section(data: Piece, at: int, width: int) -> tuple[Piece, int]:
     """The content of a section that its length, of ``width`` bytes, stands before; and where it ends."""
     length = int.from_bytes(data[at : at + width], "big")
     end = at + width + length
@@ -155,7 +157,7 @@ def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4 + length + length % 2
 
 
-def _is_transparent(layers: bytes, *, large: bool) -> bool:
+def _is_transparent(layers: memoryview, *, large: bool) -> bool:
     """Whether the merged picture has transparency: the count of layers is negative, or a block says so."""
     width = 8 if large else 4
     length = int.from_bytes(layers[:width], "big")
@@ -163,8 +165,8 @@ def _is_transparent(layers: bytes, *, large: bool) -> bool:
         return True
     at = width + length
     at += 4 + int.from_bytes(layers[at : at + 4], "big")
-    while layers[at : at + 4] in (b"8BIM", b"8B64"):
-        kind = layers[at + 4 : at + 8]
+    while bytes(layers[at : at + 4]) in (b"8BIM", b"8B64"):
+        kind = bytes(layers[at + 4 : at + 8])
         wide = 8 if large and kind in _LONG_BLOCKS else 4
         length = int.from_bytes(layers[at + 8 : at + 8 + wide], "big")
         at += 8 + wide
@@ -174,7 +176,7 @@ def _is_transparent(layers: bytes, *, large: bool) -> bool:
     return False
 
 
-def _count(layers: bytes, at: int) -> int:
+def _count(layers: memoryview, at: int) -> int:
     return int.from_bytes(layers[at : at + 2], "big", signed=True)
 
 

@@ -123,7 +123,7 @@ _TURNS: dict[int, Callable[[Levels], Any]] = {
 
 def _own_colours(decoded: Decoded, icc: bytes | None) -> tuple[Levels, bytes | None, tuple[str, ...]]:
     """RGB in the picture's own profile where that is one for RGB; everything else becomes sRGB."""
-    fits = icc is not None and colour.mode_of(icc) == decoded.mode
+    fits = icc is not None and colour.fits(icc, decoded.mode)
     notes = (
         ()
         if fits or icc is None

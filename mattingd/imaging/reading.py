@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from mattingd.imaging import boxes, camera, containers, heif, jpeg, metadata, photoshop, pixels, png
-from mattingd.imaging.errors import Kind, PictureError, corrupt, truncated, unsupported
+from mattingd.imaging.errors import Kind, PictureError, corrupt, is_out_of_memory, truncated, unsupported
 from mattingd.imaging.pixels import Decoded
 from mattingd.imaging.sampling import Levels, UInt8
 from mattingd.imaging.structure import HEAD, NAMES, READABLE, sniff, trailing_zeros
@@ -25,6 +25,7 @@ from mattingd.values import PictureLimits
 __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
+_BYTES_A_PIXEL = 32  # of a file; more are not pixels but layers, or film: they take memory all the same
 _DEEP = 16  # bits a channel
 _SIDEWAYS = 5  # from this orientation on width and height change places
 _BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 258, 259, 262, 338  # TIFF tags
@@ -50,10 +51,14 @@ class Header:
     bits: int = 8
     """A channel, as far as more than 8 are kept: 8, 10, 12 or 16."""
 
+    size: int = 0
+    """Of the file, in bytes."""
+
     @property
     def room(self) -> int:
         """Pixels of the memory budget that it takes: those of more than 8 bits count twice."""
-        return self.width * self.height * (1 if self.bits <= 8 else 2)  # noqa: PLR2004
+        pixels = self.width * self.height * (1 if self.bits <= 8 else 2)  # noqa: PLR2004
+        return max(pixels, self.size // _BYTES_A_PIXEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +150,8 @@ def _explained(raw: bytes, format: str) -> Iterator[None]:  # noqa: A002
         except (PictureError, MemoryError):
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise MemoryError from error
             raise _explain(raw, format, error) from error
 
 
@@ -173,7 +180,7 @@ def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> _Opened: 
         stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
     frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
     bits = _bits(image, raw, format)
-    header = Header(format, *stored, *upright, frames, image.mode, bits)
+    header = Header(format, *stored, *upright, frames, image.mode, bits, len(raw))
     icc, notes = image.info.get("icc_profile") or None, _of_frames(header)
     if icc is None and format in ("avif", "heic"):
         icc, more = heif.named_profile(raw)
@@ -202,7 +209,7 @@ def _of_frames(header: Header) -> tuple[str, ...]:
 def _with_photoshop(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
     found = photoshop.walk(raw)
     size = found.width, found.height
-    header = Header(format, *size, *size, 1, found.name, found.depth)
+    header = Header(format, *size, *size, 1, found.name, found.depth, len(raw))
     exif = metadata.load_exif(found.exif)
     yield _Opened(header, lambda: photoshop.decode(raw), exif, icc=found.icc, xmp=found.xmp, dpi=found.dpi)
 
@@ -210,7 +217,7 @@ def _with_photoshop(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
 @contextmanager
 def _with_camera(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
     with camera.opened(raw) as found:
-        header = Header(format, *found.size, *found.size, 1, "RGB", _DEEP)
+        header = Header(format, *found.size, *found.size, 1, "RGB", _DEEP, len(raw))
         exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
         yield _Opened(header, found.develop, exif, notes=("developed from a camera raw file",))
 

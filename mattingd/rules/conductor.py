@@ -281,7 +281,7 @@ class Conductor:
             )
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
-        self.work.reserve(job, fact.fit.pixels)
+        self.work.reserve(job, fact.room or fact.fit.pixels)
         self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256)
         self.inference.ready(job, fact.fit.shape)
 

@@ -7,6 +7,7 @@ next. A hostile picture takes down this process and no other.
 import contextlib
 import hashlib
 import os
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ from mattingd.facts import (
     WorkerUp,
 )
 from mattingd.imaging import composing, fitting, matte, reading, refining, writing
+from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
 from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp, readable
@@ -79,8 +81,10 @@ class Worker:
             fault = Faulted(self.bench.worker, command.job, trouble.fault, trouble.reason)
         except PictureError as error:
             fault = Faulted(self.bench.worker, command.job, _KINDS.get(error.kind, Fault.BAD), str(error))
-        except (ValueError, cv2.error, ArithmeticError, LookupError) as error:
+        except (ValueError, cv2.error, ArithmeticError, LookupError, MemoryError) as error:
             reason = f"it could not be processed ({type(error).__name__}: {error})"
+            if is_out_of_memory(error):
+                reason = "it needs more memory than pictures may have here: make it smaller"
             fault = Faulted(self.bench.worker, command.job, Fault.BAD, " ".join(reason.split()))
         self._held.pop(command.job, None)
         return fault, None
@@ -105,9 +109,8 @@ class Worker:
             data = self.disk.read_all(file, command.stamp.size)
             self._same(file, command.stamp)
         header = reading.probe(data, self.bench.limits)
-        pixels = header.width * header.height
-        if pixels > command.grant:
-            return NeedsRoom(self.bench.worker, command.job, pixels), None
+        if header.room > command.grant:
+            return NeedsRoom(self.bench.worker, command.job, header.room), None
         picture = reading.read(data, self.bench.limits)
         height, width = picture.rgb.shape[:2]
         fit = fitting.fit(width, height, side=self.bench.side, multiple=self.bench.multiple)
@@ -115,7 +118,8 @@ class Worker:
         self._held[command.job] = picture, fit
         digest = hashlib.sha256(data).digest()
         seconds = _since(started)
-        return ReadOk(self.bench.worker, command.job, digest, fit, seconds, picture.notes), net.tobytes()
+        said = ReadOk(self.bench.worker, command.job, digest, fit, seconds, picture.notes, header.room)
+        return said, net.tobytes()
 
     def _same(self, file: int, admitted: Stamp) -> None:
         """Size and time are those the job was admitted with: before and after every byte was read."""
@@ -290,6 +294,16 @@ def _since(started: int) -> float:
     return (clock.monotonic_ns() - started) / clock.SECOND
 
 
+def _limit_memory(more: int) -> None:
+    """From now on this process may take so many bytes more: beyond them a picture fails, and nothing else."""
+    with open("/proc/self/statm") as statistics:
+        taken = int(statistics.read().split()[0]) * resource.getpagesize()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = taken + more
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+
+
 def serve(
     receive: Callable[[], tuple[Any, bytes | None]], send: Callable[[Answer], None], disk: Disk
 ) -> None:
@@ -302,6 +316,8 @@ def serve(
     """
     cv2.setNumThreads(1)
     bench, _ = receive()
+    if bench.memory is not None:
+        _limit_memory(bench.memory)
     worker = Worker(bench, disk)
     send((WorkerUp(bench.worker, os.getpid()), None))
     while True:
