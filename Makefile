@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check example bench bench-rembg soak train clean
+.PHONY: help demo test lint types check example bench bench-rembg fuzz soak train clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(READY) ## pictures a second: each stage alone, and all together
 
 bench-rembg: $(READY) ## the same pictures through rembg, in an environment of its own
 	$(BIN)/python -m tests.bench.against_rembg
+
+fuzz: $(READY) ## 50,000 spoilt files of every format through a picture worker, 1,000 through a daemon
+	MATTINGD_FUZZ=50000 $(BIN)/python -m pytest --capture no tests/fuzz $(PYTEST_ARGS)
 
 soak: $(READY) ## kill the daemon a thousand times
 	MATTINGD_SOAK=1000 $(BIN)/python -m pytest --timeout 14400 tests/daemon $(PYTEST_ARGS)

@@ -18,10 +18,19 @@ TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 def worker(number: str, parent: str) -> None:
     """A picture worker. It connects first: until then it would outlive a parent that is killed."""
     receive, send = connect(number, parent)
+    _silence_decoders()
     from mattingd.disk import Disk  # noqa: PLC0415 - each child loads only what it needs
     from mattingd.stages import pictures  # noqa: PLC0415
 
     pictures.serve(receive, send, Disk())
+
+
+def _silence_decoders() -> None:
+    """Libraries in C complain of damaged pictures on descriptor 2, where the log is; Python keeps it."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def engine(number: str, parent: str) -> None:
