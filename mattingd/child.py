@@ -1,6 +1,7 @@
 """The program of a child process: `python -m mattingd.child worker|engine SOCKET PARENT`. Not for people."""
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +27,11 @@ def worker(number: str, parent: str) -> None:
 
 
 def _silence_decoders() -> None:
-    """Libraries in C complain of damaged pictures on descriptor 2, where the log is; Python keeps it."""
+    """Keep what libraries complain of damaged pictures out of the daemon's log.
+
+    Those in C write to descriptor 2, which Python keeps under another number; Pillow uses `logging`.
+    """
+    logging.disable()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

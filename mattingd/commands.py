@@ -6,7 +6,18 @@ Writes go to the journal, all of a turn in one transaction; only then are the de
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mattingd.values import Chore, ExitCode, Naming, Output, PictureLimits, Preset, Recipe, Stamp
+from mattingd.values import (
+    UNSPENT,
+    Chore,
+    ExitCode,
+    Naming,
+    Output,
+    PictureLimits,
+    Preset,
+    Recipe,
+    Spent,
+    Stamp,
+)
 
 # --- commands to the journal: one transaction a turn, before any deed ---
 
@@ -41,6 +52,8 @@ class Move:
     sha256: bytes | None = None
     batch: int | None = None
     chores: frozenset[str] | None = None
+    spent: Spent = UNSPENT
+    """The stages that have just been gone through."""
 
 
 @dataclass(frozen=True, slots=True)

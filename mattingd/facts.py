@@ -135,6 +135,8 @@ class Finished:
     job: int
     outputs: tuple[Output, ...]
     seconds: float = 0.0
+    write_seconds: float = 0.0
+    """Of these, those for the disk: written, synced, read back and decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class Published:
 
     worker: int
     job: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,24 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of work that a picture took, stage by stage; None for a stage that it has not been through."""
+
+    read: float | None = None
+    infer: float | None = None
+    """Its share of the batch."""
+    finish: float | None = None
+    """From the matte to the bytes of the files."""
+    write: float | None = None
+    """Onto the disk, synced, read back and decoded."""
+    publish: float | None = None
+
+
+UNSPENT = Spent()
+"""On no stage."""
+
+
+@dataclass(frozen=True, slots=True)
 class Last:
     """What the newest finished job of the same source file was made from."""
 

@@ -36,7 +36,9 @@ from mattingd.values import Row
 _MOVE = (
     "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
     " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
-    " batch = coalesce(?, batch), chores = coalesce(?, chores) WHERE id = ?"
+    " batch = coalesce(?, batch), chores = coalesce(?, chores), read_s = coalesce(?, read_s),"
+    " infer_s = coalesce(?, infer_s), finish_s = coalesce(?, finish_s), write_s = coalesce(?, write_s),"
+    " publish_s = coalesce(?, publish_s) WHERE id = ?"
 )
 """What a command does not say stays as it was."""
 
@@ -242,6 +244,11 @@ class Checkpoint:
                 move.sha256,
                 move.batch,
                 chores,
+                move.spent.read,
+                move.spent.infer,
+                move.spent.finish,
+                move.spent.write,
+                move.spent.publish,
                 move.job,
             ),
         )

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
+from mattingd.values import UNSPENT, Spent
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
-    " j.admitted_batches, j.note FROM jobs j JOIN folders f ON f.id = j.folder"
+    " j.admitted_batches, j.note, j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
+    " FROM jobs j JOIN folders f ON f.id = j.folder"
 )
+_STAGES = 5
+"""Columns at the end of a record that tell what each stage took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,14 @@ class Record:
     """How many had been sent when it was admitted."""
     note: str
     """Where its error note lies, if it failed."""
+    spent: Spent = UNSPENT
+    """On each stage."""
     outputs: tuple[str, ...] = ()
     """Relative to the output root."""
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    return replace(Record(*row[:-_STAGES]), spent=Spent(*row[-_STAGES:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ class Ledger:
     def records_of(self, root: bytes, path: bytes) -> list[Record]:
         """Everything that ever became of one file, newest first."""
         rows = self._db.execute(f"{_RECORD} WHERE f.root = ? AND j.path = ? ORDER BY j.id DESC", (root, path))
-        return [self._with_outputs(Record(*row)) for row in rows.fetchall()]
+        return [self._with_outputs(_record(row)) for row in rows.fetchall()]
 
     def endings(
         self, limit: int, *, since: float | None = None, root: bytes | None = None, state: str | None = None
@@ -197,11 +207,11 @@ class Ledger:
     def newest(self, state: str, limit: int) -> list[Record]:
         """The newest jobs in a state."""
         rows = self._db.execute(f"{_RECORD} WHERE j.state = ? ORDER BY j.id DESC LIMIT ?", (state, limit))
-        return [self._with_outputs(Record(*row)) for row in rows.fetchall()]
+        return [self._with_outputs(_record(row)) for row in rows.fetchall()]
 
     def all(self) -> Iterator[Record]:
         """Every job, oldest first, without its outputs."""
-        return (Record(*row) for row in self._db.execute(f"{_RECORD} ORDER BY j.id"))
+        return (_record(row) for row in self._db.execute(f"{_RECORD} ORDER BY j.id"))
 
     def current(self, root: bytes) -> dict[bytes, tuple[int, int]]:
         """(size, mtime_ns) by path of every file of a hot folder that has a job."""

@@ -48,7 +48,12 @@ CREATE TABLE jobs (
     ended_at TEXT,
     note_gone INTEGER NOT NULL DEFAULT 0, -- retention has seen to its error note
     again INTEGER NOT NULL DEFAULT 0,  -- a person wants it made again: the next look admits it anew
-    forgotten INTEGER NOT NULL DEFAULT 0
+    forgotten INTEGER NOT NULL DEFAULT 0,
+    read_s REAL,                       -- seconds of work on each stage of its last way through them
+    infer_s REAL,
+    finish_s REAL,
+    write_s REAL,
+    publish_s REAL
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -79,6 +84,11 @@ MIGRATIONS: Final = {
 ALTER TABLE jobs ADD COLUMN note_gone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN read_s REAL;
+ALTER TABLE jobs ADD COLUMN infer_s REAL;
+ALTER TABLE jobs ADD COLUMN finish_s REAL;
+ALTER TABLE jobs ADD COLUMN write_s REAL;
+ALTER TABLE jobs ADD COLUMN publish_s REAL;
 ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
 ALTER TABLE outputs ADD COLUMN remains_on TEXT;
@@ -107,7 +117,7 @@ JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
-    "forgotten",
+    "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s",
 )  # fmt: skip
 
 

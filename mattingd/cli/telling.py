@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -244,9 +245,17 @@ def _told(record: Record, outputs: Outputs, settings: Settings, *, running: bool
         return [f"waiting since {since}{why}" + ("" if running else "; the daemon is not running")]
     lines = [f"{record.state} at {ended}{why}  #{record.job}"]
     lines += [f"  {line}" for line in places(outputs, settings)]
+    if record.state == "done" and (took := _took(record)):
+        lines.append(f"  {took}")
     if record.state == "failed":
         lines.append(f"  note: {settings.output_dir / record.note}")
     return lines
+
+
+def _took(record: Record) -> str:
+    """What each stage took; nothing of jobs from before that was kept."""
+    spent = [(stage, seconds) for stage, seconds in asdict(record.spent).items() if seconds is not None]
+    return ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in spent)
 
 
 def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, Any]:
@@ -256,6 +265,7 @@ def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, 
         "reason": record.reason,
         "admitted_at": record.admitted_at,
         "ended_at": record.ended_at,
+        "seconds": {stage: spent and round(spent, 3) for stage, spent in asdict(record.spent).items()},
         "outputs": [place_as_json(output, settings) for output in outputs],
         "note": str(settings.output_dir / record.note) if record.state == "failed" else None,
     }

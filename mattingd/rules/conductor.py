@@ -27,7 +27,7 @@ from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.requests import Requests
 from mattingd.rules.work import SECOND, Policy, Work
-from mattingd.values import ExitCode, Fault, Folder, Row
+from mattingd.values import ExitCode, Fault, Folder, Row, Spent
 
 ENGINE = -1
 """The engine, where children are numbered."""
@@ -282,7 +282,7 @@ class Conductor:
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
         self.work.reserve(job, fact.room or fact.fit.pixels)
-        self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256)
+        self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256, spent=Spent(read=fact.seconds))
         self.inference.ready(job, fact.fit.shape)
 
     def _needs_room(self, fact: facts.NeedsRoom) -> None:
@@ -298,14 +298,15 @@ class Conductor:
         self.dispatcher.output_works()
         self._do(Prepare(job.id, fact.outputs))
         self.work.release(job)
-        self.work.move(job, Event.SUCCEEDED)
+        spent = Spent(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
+        self.work.move(job, Event.SUCCEEDED, spent=spent)
         self.work.publishable[job.id] = job
 
     def _published(self, fact: facts.Published) -> None:
         job = self._answered(fact.worker, fact.job)
         job.suspect = job.alone = False
         self.dispatcher.output_works()
-        self.work.move(job, Event.SUCCEEDED)
+        self.work.move(job, Event.SUCCEEDED, spent=Spent(publish=fact.seconds))
 
     def _taken(self, fact: facts.Taken) -> None:
         self._answered(fact.worker, fact.job)

@@ -13,7 +13,7 @@ from mattingd.rules.batching import Batch, EngineQueue, Ready, Run, SleepUntil
 from mattingd.rules.crew import DEATHS, Crew, restart_delay_ns
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.work import SECOND, Work
-from mattingd.values import ExitCode
+from mattingd.values import ExitCode, Spent
 
 START_NS = 900 * SECOND
 """The longest time for loading, warming up and testing the engine."""
@@ -87,7 +87,7 @@ class Inference:
             elif empty and job.recipe.preset.on_empty == "fail":
                 self.work.move(job, Event.BROKE, "no subject was found in the picture")
             elif job.worker is not None:
-                self.work.move(job, Event.SUCCEEDED)
+                self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=fact.seconds / len(batch.jobs)))
                 self.crew.hands[job.worker].todo.append(job.id)
 
     def failed(self, fact: facts.InferFailed) -> None:

@@ -20,7 +20,7 @@ from mattingd.rules.lifecycle import (
     backoff_seconds,
 )
 from mattingd.rules.settling import Key, SettlePolicy
-from mattingd.values import Chore
+from mattingd.values import UNSPENT, Chore, Spent
 
 SECOND = 1_000_000_000
 STRIKES = 2
@@ -142,6 +142,7 @@ class Work:
         *,
         batch: int | None = None,
         sha256: bytes | None = None,
+        spent: Spent = UNSPENT,
     ) -> State:
         """Let `event` happen to a job: table, journal line, and what the job holds."""
         before = job.state
@@ -153,7 +154,7 @@ class Work:
             self._fly(job, begins=state in WORKING)
         if state not in LIVE:
             self._settle_account(job)
-        self.write(job, batch=batch, sha256=sha256)
+        self.write(job, batch=batch, sha256=sha256, spent=spent)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
         return state
@@ -167,7 +168,9 @@ class Work:
         else:
             del self.busy_folders[job.folder]
 
-    def write(self, job: Job, *, sha256: bytes | None = None, batch: int | None = None) -> None:
+    def write(
+        self, job: Job, *, sha256: bytes | None = None, batch: int | None = None, spent: Spent = UNSPENT
+    ) -> None:
         """Bring the journal's row up to the job."""
         self.out.append(
             Move(
@@ -181,6 +184,7 @@ class Work:
                 sha256=sha256,
                 batch=batch,
                 chores=job.chores,
+                spent=spent,
             )
         )
 

@@ -145,11 +145,12 @@ class Worker:
         picture, fit = self._held[command.job]
         small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
         files = cut_out(picture, small, command.preset)
+        cut = clock.monotonic_ns()
         with _output_faults():
             outputs = tuple(
                 self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
             )
-        return Finished(self.bench.worker, command.job, outputs, _since(started))
+        return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut))
 
     def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
@@ -168,6 +169,7 @@ class Worker:
 
     def _publish(self, command: Publish) -> Fact:
         """Also takes up an interrupted publication: every step may have been done before."""
+        started = clock.monotonic_ns()
         for output in command.outputs:
             final = self._path(output.place.path)
             temp = self._temp(command.job, output)
@@ -180,7 +182,7 @@ class Worker:
             elif not self.disk.publish(temp, final):
                 return Taken(self.bench.worker, command.job, output.ordinal)
             self.disk.sync_directory(os.path.dirname(final))
-        return Published(self.bench.worker, command.job)
+        return Published(self.bench.worker, command.job, _since(started))
 
     def _is_ours(self, final: str, output: Output) -> bool:
         """Whether the final name already holds just what was prepared."""

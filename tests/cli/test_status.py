@@ -75,6 +75,8 @@ def test_where_a_picture_is_on_its_way(slow: Site) -> None:
     wait_for_line(slow, queue[0], "done")
     done = status(slow, queue[0]).out.splitlines()
     assert done[1] == f"  {slow.out}/{slow.records(queue[0])[0].outputs[0]}"
+    assert re.fullmatch(r"  (read|infer|finish|write|publish) [\d.]+ s(, .*)?", done[2])
+    assert done[2].count(" s") == 5
     assert slow.result_of(queue[0]).exists()
 
 

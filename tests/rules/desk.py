@@ -102,14 +102,14 @@ class Desk:
         """Let an operation succeed."""
         match deed:
             case commands.Read(worker, job):
-                return self.say(facts.ReadOk(worker, job, b"content %d" % job, FIT))
+                return self.say(facts.ReadOk(worker, job, b"content %d" % job, FIT, 0.25))
             case commands.Infer(batch, jobs):
-                return self.say(facts.Inferred(batch, (False,) * len(jobs)))
+                return self.say(facts.Inferred(batch, (False,) * len(jobs), 0.5 * len(jobs)))
             case commands.Finish(worker, job, _, outputs):
                 done = tuple(replace(o, temp=f".t{job}", sha256=b"hash", size=4) for o in outputs)
-                return self.say(facts.Finished(worker, job, done))
+                return self.say(facts.Finished(worker, job, done, 4.0, 1.0))
             case commands.Publish(worker, job):
-                return self.say(facts.Published(worker, job))
+                return self.say(facts.Published(worker, job, 0.125))
             case commands.DoChore(worker, job, chore):
                 return self.say(facts.ChoreDone(worker, job, chore))
         return []

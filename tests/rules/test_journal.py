@@ -13,7 +13,7 @@ from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules, reading
 from mattingd.commands import Move, NextVersion, Prepare, Vanished, Write
 from mattingd.facts import Admitted, Known, Placed
 from mattingd.rules import placing
-from mattingd.values import Chore, Last, Stamp
+from mattingd.values import Chore, Last, Spent, Stamp
 from tests.rules.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
 
@@ -170,6 +170,16 @@ def test_a_job_comes_back_as_it_was_left(
         chores=chores,
         outputs=outputs,
     )
+
+
+def test_what_each_stage_took_is_kept(path: Path) -> None:
+    with opened(path) as journal:
+        journal.folder_id(b"/in")
+        row = admitted(journal, b"shoe.jpg")
+        for spent in (Spent(read=0.5), Spent(infer=2.0), Spent(publish=0.25)):
+            journal.apply([Move(row.job, "held", spent=spent)])
+    with reading(path) as ledger:
+        assert [record.spent for record in ledger.all()] == [Spent(read=0.5, infer=2.0, publish=0.25)]
 
 
 def test_what_a_move_does_not_say_stays_as_it_was(journal: Checkpoint) -> None:

@@ -8,7 +8,7 @@ from mattingd.facts import Look
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import MEGAPIXEL, SECOND, Policy
-from mattingd.values import Fault, Stamp
+from mattingd.values import UNSPENT, Fault, Spent, Stamp
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, stamp_of
 
 # --- the way of a picture ---
@@ -22,6 +22,15 @@ def test_a_picture_goes_its_way() -> None:
     assert kinds == ["Read", "Infer", "Finish", "Discard", "Publish"]
     assert desk.states == {1: "done"}
     assert not desk.conductor.work.jobs
+
+
+def test_what_each_stage_took_is_told_to_the_journal() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    desk.work_off(desk.admit(1))
+    moves = [write for write in desk.writes if isinstance(write, commands.Move)]
+    told = [move.spent for move in moves if move.spent != UNSPENT]
+    assert told == [Spent(read=0.25), Spent(infer=0.5), Spent(finish=3.0, write=1.0), Spent(publish=0.125)]
 
 
 def test_prepared_is_written_before_anything_is_published() -> None:
