@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mattingd import __version__, clock
@@ -22,7 +23,7 @@ SHOWN = 20
 
 
 class Answers:
-    """Answers requests: `status`, `settling`, `where`, `rescan`."""
+    """Answers requests: `status`, `settling`, `where`, `rescan`, `clean`, `cleaned`."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -31,6 +32,8 @@ class Answers:
             "settling": self._settling,
             "where": self._where,
             "rescan": self._rescan,
+            "clean": _clean,
+            "cleaned": _cleaned,
         }
 
     def __call__(self, daemon: "Daemon", request: Any) -> dict[str, Any]:
@@ -66,6 +69,8 @@ class Answers:
             else None,
             "folders": [_folder(daemon, number, self._tally) for number in daemon.folders],
             "output_dir": str(daemon.settings.output_dir),
+            "space": daemon.conductor.dispatcher.no_space,
+            "retention": daemon.cleaner.report.refused,
         }
 
     def _settling(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +96,16 @@ class Answers:
     def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
         daemon.lookouts.rescan(daemon.folders)
         return {"folders": len(daemon.folders)}
+
+
+def _clean(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
+    return {"number": daemon.cleaner.sweep(confirmed=request.get("confirmed") is True)}
+
+
+def _cleaned(daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
+    """The newest request for cleaning that was dealt with, and what came of it."""
+    number = daemon.cleaner.done
+    return {"number": number, "report": asdict(daemon.cleaner.report)}
 
 
 def count(states: dict[str, int]) -> dict[str, int]:
@@ -124,6 +139,9 @@ def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
 
 def _why(daemon: "Daemon", job: Job) -> str:
     """Why it is not further."""
+    no_space = daemon.conductor.dispatcher.no_space
+    if no_space and job.state in {State.QUEUED, State.MATTED}:
+        return no_space
     if job.state is State.QUEUED and daemon.conductor.dispatcher.output_failures:
         return "the output folder could not be written; it is tried again"
     if job.state is State.QUEUED and job.suspect:
@@ -159,7 +177,13 @@ def _name(daemon: "Daemon", key: Key) -> str:
 
 def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
     name = _name(daemon, Key(job.folder, job.path))
-    return {"job": job.id, "file": name, "state": str(job.state), "why": job.reason, "alone": job.alone}
+    return {
+        "job": job.id,
+        "file": name,
+        "state": str(job.state),
+        "why": _why(daemon, job),
+        "alone": job.alone,
+    }
 
 
 def _place(daemon: "Daemon", job: Job) -> dict[str, Any]:

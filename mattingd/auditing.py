@@ -17,7 +17,7 @@ from mattingd.checkpoint import Ledger, Made
 from mattingd.config import Settings
 from mattingd.disk import TEMP_PREFIX
 from mattingd.imaging.structure import junk
-from mattingd.values import readable
+from mattingd.values import Remains, readable
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Audit:
     """Published outputs that somebody moved or removed: theirs to decide."""
     changed: int = 0
     """Published outputs that somebody edited."""
+    expired: int = 0
+    """Published outputs that retention removed, or put into the trash."""
     gaps: list[str] = field(default_factory=list)
 
     @property
@@ -60,6 +62,11 @@ def audit(
     result.gaps += [f"job {job} says done and has no published output" for job in ledger.unpublished_done()]
     for folder in settings.hot_folders:
         _check_sources(ledger, os.fsencode(folder.path), settling, result)
+    for remains, number in ledger.remains().items():
+        if remains is Remains.TAKEN:
+            result.taken_away += number
+        elif remains is not Remains.GOING:
+            result.expired += number
     for made in ledger.made():
         _check_output(settings.output_dir, made, result, deep=deep)
     _check_leftovers(ledger, settings.output_dir, result)

@@ -10,6 +10,7 @@ from mattingd.values import (
     UNSPENT,
     Chore,
     ExitCode,
+    Mark,
     Naming,
     Output,
     PictureLimits,
@@ -104,7 +105,16 @@ class Hold:
     paused: bool
 
 
-Write = Admit | Move | Prepare | NextVersion | Vanished | AskAgain | Forget | Hold
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """What retention is about to do, or did. Followed by `SweepOn`."""
+
+    marks: tuple[Mark, ...]
+    founded: bool = False
+    """The output folder bears its mark."""
+
+
+Write = Admit | Move | Prepare | NextVersion | Vanished | AskAgain | Forget | Hold | Remember
 
 # --- commands to the shell ---
 
@@ -231,6 +241,11 @@ class KillEngine:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepOn:
+    """The journal holds what retention told last: it may go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the daemon: all children, then the process, with this exit code."""
 
@@ -251,6 +266,7 @@ Deed = (
     | KillWorker
     | StartEngine
     | KillEngine
+    | SweepOn
     | Stop
 )
 Command = Write | Deed

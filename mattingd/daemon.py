@@ -14,6 +14,7 @@ from typing import Any
 from mattingd import clock, commands, facts, values
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.children import Message
+from mattingd.cleaning import Cleaner
 from mattingd.config import HotFolder, Settings
 from mattingd.control import ControlServer
 from mattingd.disk import Disk
@@ -22,9 +23,11 @@ from mattingd.reports import Reporter
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.liveness import Pulse, pulses_of_children
+from mattingd.rules.retaining import low_space
 from mattingd.service import Lock, Notifier
 from mattingd.sizing import policy_of
 from mattingd.staff import Programs, Staff
+from mattingd.stages.sweeping import RoomWatch
 from mattingd.standing import Standing
 
 TURN = 256
@@ -33,6 +36,8 @@ HEARTBEAT_NS = clock.SECOND
 """The loop turns at least this often."""
 CROWD = 5_000
 """Facts that may wait; scanners pause above it."""
+LAST_PAGE_SECONDS = 2.0
+"""At the end, the cleaner is given so long to finish the file it is at."""
 JOURNAL = "checkpoint.db"
 
 
@@ -122,6 +127,16 @@ class Daemon:
             failed=self._defect,
             disk=disk or Disk(),
         )
+        self.cleaner = Cleaner(
+            lambda: self.settings, self.journal.path, self._zone, self._tell_patiently, self._defect
+        )
+        self._room = RoomWatch(
+            str(settings.output_dir),
+            lambda free, low: low_space(free, self.settings.retention, low=low),
+            self._tell_patiently,
+            disk or Disk(),
+            self._defect,
+        )
         self._nets: dict[int, bytes] = {}
         self._mattes: dict[int, tuple[int, bytes]] = {}
         self._ended: commands.Stop | None = None
@@ -182,6 +197,9 @@ class Daemon:
         self._obey(self.conductor.start(rows, clean=clean, now=clock.monotonic_ns()))
         for number, folder in self.folders.items():
             self.lookouts.post(number, folder, self.journal)
+        if not self.mode.once:
+            self._room.start()
+            self.cleaner.start()
 
     def _open_control(self) -> ControlServer | None:
         if self._answer is None:
@@ -192,6 +210,10 @@ class Daemon:
 
     def _end(self) -> None:
         self.lookouts.stop()
+        self._room.stop()
+        self.cleaner.stop()
+        if self.cleaner.is_alive():
+            self.cleaner.join(LAST_PAGE_SECONDS)
         self._staff.dismiss()
         self.journal.close()
         self._lock.release()
@@ -266,7 +288,7 @@ class Daemon:
         for deed in deeds:
             self._perform(deed)
 
-    def _perform(self, deed: commands.Deed) -> None:  # noqa: C901 - one line for each kind of deed
+    def _perform(self, deed: commands.Deed) -> None:  # noqa: C901, PLR0912 - one line for each kind of deed
         match deed:
             case commands.LookAt(folder, path):
                 self.lookouts.look_at(folder, path)
@@ -295,6 +317,8 @@ class Daemon:
                 self._staff.start_engine(cpu=cpu)
             case commands.KillEngine(why):
                 self._staff.kill_engine(why)
+            case commands.SweepOn():
+                self.cleaner.go_on()
             case commands.Stop():
                 self._ended = deed
 
@@ -330,6 +354,7 @@ class Daemon:
         for number in self.folders:
             self.conductor.intake.drops.seed(number, today, self.journal.drops_of(number, today))
         self._obey(self.conductor.handle(facts.Today(today), clock.monotonic_ns()))
+        self.cleaner.sweep()
 
     def _stand(self) -> None:
         """Tell the service manager how we are, and everybody who is stuck."""

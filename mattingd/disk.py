@@ -7,6 +7,7 @@ link inside a hot folder, never replaces a file, and makes a name durable before
 import ctypes
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -47,6 +48,11 @@ def kind_of(mode: int) -> str | None:
 def stamp_of(status: os.stat_result) -> Stamp:
     """What a look remembers of a file."""
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+
+
+def identity_of(status: os.stat_result) -> tuple[int, ...]:
+    """Tells a file, and its content, from any that comes in its place."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class Disk:
@@ -162,8 +168,22 @@ class Disk:
 
     def publish(self, temp: str, final: str) -> bool:
         """Give a temp file its final name without replacing anything; False when the name is taken."""
+        return self.move(temp, final)
+
+    def move(
+        self, old: str, new: str, *, old_folder: int | None = None, new_folder: int | None = None
+    ) -> bool:
+        """Rename without replacing anything; False when the new name is taken.
+
+        Args:
+            old: the name there is.
+            new: the name it gets.
+            old_folder: an open folder that `old` goes from.
+            new_folder: the same for `new`.
+        """
+        folders = [_AT_FDCWD if folder is None else folder for folder in (old_folder, new_folder)]
         code = _libc.renameat2(
-            _AT_FDCWD, os.fsencode(temp), _AT_FDCWD, os.fsencode(final), ctypes.c_uint(_RENAME_NOREPLACE)
+            folders[0], os.fsencode(old), folders[1], os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)
         )
         if code == 0:
             return True
@@ -171,23 +191,23 @@ class Disk:
         if number == errno.EEXIST:
             return False
         if number in _NO_RENAME_FLAGS:
-            return self._publish_by_claim(temp, final)
-        raise OSError(number, os.strerror(number), final)
+            return self._move_by_claim(old, new, old_folder, new_folder)
+        raise OSError(number, os.strerror(number), new)
 
-    def _publish_by_claim(self, temp: str, final: str) -> bool:
+    def _move_by_claim(self, old: str, new: str, old_folder: int | None, new_folder: int | None) -> bool:
         """Where renames cannot refuse to replace: claim the name, check, rename over the claim."""
         try:
-            claim = os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+            claim = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, dir_fd=new_folder)
         except FileExistsError:
             return False
         with suppress(OSError):
             os.fsync(claim)
         ours = os.fstat(claim)
         os.close(claim)
-        there = os.lstat(final)
+        there = os.stat(new, dir_fd=new_folder, follow_symlinks=False)
         if there.st_size or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
             return False
-        os.rename(temp, final)
+        os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
         return True
 
     def replace(self, temp: str, final: str) -> None:
@@ -198,10 +218,7 @@ class Disk:
         """Make the names in a directory durable, where the file system has that."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in _NO_DIRECTORY_SYNC:
-                raise
+            self.sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -209,6 +226,83 @@ class Disk:
         """Remove one of our own files; it is no error when it is gone already."""
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
+
+    # --- the output tree, by open folders: no link on the way is followed, no other disk entered ---
+
+    @contextmanager
+    def folder(self, path: str, within: int | None = None, *, make: bool = False) -> Iterator[int]:
+        """Open a folder; below an open one, component by component. Yields a descriptor.
+
+        Args:
+            path: the folder; relative (empty for itself) below `within`.
+            within: an open folder.
+            make: make what is missing, and make that durable.
+
+        Raises:
+            NotADirectoryError: something on the way is a link or no folder.
+            OSError: EXDEV when something on the way lies on another disk; or whatever the system says.
+        """
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags) if within is None else os.dup(within)
+        try:
+            for name in path.split("/") if within is not None and path else ():
+                if make:
+                    self._make_folder(name, descriptor)
+                inner = os.open(name, flags, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+                if within is not None and os.fstat(inner).st_dev != os.fstat(within).st_dev:
+                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _make_folder(self, name: str, within: int) -> None:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=within)
+            self.sync(within)
+
+    def status_in(self, folder: int, name: str) -> os.stat_result:
+        """What lies under a name in an open folder; a link is not followed."""
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    def digest_in(self, folder: int, name: str) -> tuple[os.stat_result, bytes]:
+        """Status and SHA-256 of a regular file in an open folder: both of the same open file."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as file:
+            return os.fstat(file.fileno()), hashlib.file_digest(file, "sha256").digest()
+
+    def remove_in(self, folder: int, name: str) -> None:
+        """Remove one of our own files."""
+        os.unlink(name, dir_fd=folder)
+
+    def remove_folder_in(self, folder: int, name: str) -> bool:
+        """Remove a folder that holds nothing; False when it holds something, is no folder or is gone."""
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError:
+            return False
+        return True
+
+    def touch_in(self, folder: int, name: str) -> None:
+        """Make an empty file, durably."""
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder))
+        self.sync(folder)
+
+    def sync(self, folder: int) -> None:
+        """Make the names in an open folder durable, where the file system has that."""
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            if error.errno not in _NO_DIRECTORY_SYNC:
+                raise
+
+    def free_bytes(self, path: str) -> int:
+        """Free space, for others than root, on the disk that holds a path or would hold it."""
+        while not os.path.lexists(path):
+            path = os.path.dirname(path)
+        status = os.statvfs(path)
+        return status.f_bavail * status.f_frsize
 
     def remove_directory_if_empty(self, path: str) -> bool:
         """Remove a directory that holds nothing; False when it holds something or is gone."""

@@ -7,7 +7,7 @@ they travel beside it, keyed by job. Times are integer nanoseconds of the monoto
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mattingd.values import Chore, ExitCode, Fault, Fit, Output, Row, Stamp
+from mattingd.values import Chore, ExitCode, Fault, Fit, Mark, Output, Row, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +235,36 @@ class InferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SpaceLow:
+    """The output disk has less free space than it must keep, or (None) has enough again."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Retention is about to remove, or has removed, these; it goes on when the journal holds that."""
+
+    marks: tuple[Mark, ...]
+    founded: bool = False
+    """The output folder bears its mark from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Retention has been through everything."""
+
+    removed: int
+    trashed: int
+    freed: int
+    """Bytes of what was removed; the trash still takes space."""
+    left: int
+    """What was due and is left alone, since it is not as it was made, or cannot be removed."""
+    refused: str | None = None
+    """Why cut-outs were not removed at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """Somebody wants the daemon to end after the running work."""
 
@@ -300,6 +330,9 @@ Fact = (
     | EngineDied
     | Inferred
     | InferFailed
+    | SpaceLow
+    | Swept
+    | Cleaned
     | StopAsked
     | Stuck
     | RetryAsked

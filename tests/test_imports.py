@@ -28,6 +28,7 @@ JOINERS = {
     "child",
     "answers",
     "auditing",
+    "cleaning",
     "standing",
     "lookouts",
 }
@@ -40,9 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "mounts": set(),
     "presets": {"values"},
+    "notes": {"values"},
     "disk": WORDS,
     "children": WORDS | {"clock"},
-    "config": WORDS | {"presets", "mounts", "rules.settling", "rules.lifecycle", "rules.placing"},
+    "config": WORDS
+    | {"presets", "mounts", "rules.settling", "rules.lifecycle", "rules.placing", "rules.retaining"},
     "checkpoint": WORDS,
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
@@ -58,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules.work": WORDS | {"rules"},
     "rules.liveness": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.
-    "stages": WORDS | {"imaging", "clock", "mounts", "disk"},
+    "stages": WORDS | {"imaging", "clock", "mounts", "disk", "notes"},
     "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
     "imaging": {"values"},
     "engine": {"values", "clock"},

@@ -2,7 +2,7 @@
 
 from mattingd.checkpoint.admission import PlacingRules
 from mattingd.checkpoint.journal import Checkpoint
-from mattingd.checkpoint.reading import Ending, Ledger, Made, Record, Standing, reading
+from mattingd.checkpoint.reading import Ending, Ledger, Made, Note, Record, Standing, reading
 from mattingd.checkpoint.schema import JournalError
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "JournalError",
     "Ledger",
     "Made",
+    "Note",
     "PlacingRules",
     "Record",
     "Standing",

@@ -29,9 +29,20 @@ from mattingd.checkpoint.schema import (
     explained,
     newer,
 )
-from mattingd.commands import Admit, AskAgain, Forget, Hold, Move, NextVersion, Prepare, Vanished, Write
+from mattingd.commands import (
+    Admit,
+    AskAgain,
+    Forget,
+    Hold,
+    Move,
+    NextVersion,
+    Prepare,
+    Remember,
+    Vanished,
+    Write,
+)
 from mattingd.facts import Fact
-from mattingd.values import Row
+from mattingd.values import Row, Thing
 
 _MOVE = (
     "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
@@ -228,6 +239,8 @@ class Checkpoint:
                 self._forget(write)
             case Hold(folder, paused):
                 self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
+            case Remember():
+                self._remember(write)
         return None
 
     def _move(self, move: Move) -> None:
@@ -297,6 +310,20 @@ class Checkpoint:
             " WHERE folder = ? AND path = ? AND ended_at IS NOT NULL",
             source,
         )
+
+    def _remember(self, remember: Remember) -> None:
+        for mark in remember.marks:
+            if mark.thing is Thing.NOTE:
+                gone = mark.remains is not None
+                self._db.execute("UPDATE jobs SET note_gone = ? WHERE id = ?", (gone, mark.job))
+            else:
+                self._db.execute(
+                    "UPDATE outputs SET remains = ?, remains_on = ?"
+                    " WHERE job = ? AND ordinal = ? AND published",
+                    (mark.remains, mark.day, mark.job, mark.ordinal),
+                )
+        if remember.founded:
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('founded', '1')")
 
     # --- small ---
 

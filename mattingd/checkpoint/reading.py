@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
-from mattingd.values import UNSPENT, Spent
+from mattingd.values import UNSPENT, Kept, Remains, Spent, Thing
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
@@ -18,6 +18,14 @@ _RECORD = (
 )
 _STAGES = 5
 """Columns at the end of a record that tell what each stage took."""
+
+_STANDING = "FROM outputs o WHERE o.published AND (o.remains IS NULL OR o.remains = 'going')"
+"""Outputs that retention has not seen to."""
+_DAY = "max(substr(j.drop_name, 1, 10), substr(j.ended_at, 1, 10))"
+"""The day that an output's age counts from: that of its drop, or of its publication if that was later."""
+_DUE = _STANDING.replace("outputs o", "outputs o JOIN jobs j ON j.id = o.job") + (
+    f" AND NOT j.live AND ({_DAY} <= ? OR o.remains = 'going')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,19 @@ class Record:
 
 def _record(row: tuple[Any, ...]) -> Record:
     return replace(Record(*row[:-_STAGES]), spent=Spent(*row[-_STAGES:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The error note of a failed job."""
+
+    job: int
+    root: bytes
+    path: bytes
+    """Of the source."""
+    reason: str
+    note: str
+    """Where it lies, relative to the output root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +254,70 @@ class Ledger:
 
     def made(self) -> Iterator[Made]:
         """Every published output."""
-        rows = self._db.execute("SELECT job, path, size, sha256 FROM outputs WHERE published ORDER BY job")
+        rows = self._db.execute(f"SELECT job, path, size, sha256 {_STANDING} ORDER BY job")
         return (Made(*row) for row in rows)
+
+    def newest_made(self, limit: int) -> list[Made]:
+        """The newest of them."""
+        rows = self._db.execute(
+            f"SELECT job, path, size, sha256 {_STANDING} ORDER BY job DESC LIMIT ?", (limit,)
+        )
+        return [Made(*row) for row in rows]
+
+    def remains(self) -> dict[Remains, int]:
+        """How many published outputs retention has seen to, by what became of them."""
+        rows = self._db.execute(
+            "SELECT remains, count(*) FROM outputs WHERE published AND remains > '' GROUP BY remains"
+        )
+        return {Remains(remains): number for remains, number in rows}
+
+    # --- retention ---
+
+    @property
+    def founded(self) -> bool:
+        """Whether the output folder bears its mark."""
+        return self._meta("founded", "") == "1"
+
+    def count_standing(self) -> int:
+        """Published outputs that retention has not seen to."""
+        return int(self._db.execute(f"SELECT count(*) {_STANDING}").fetchone()[0])
+
+    def due(self, until: str) -> int:
+        """How many of them are of this day or an earlier one, or were about to be removed."""
+        (number,) = self._db.execute(f"SELECT count(*) {_DUE}", (until,)).fetchone()
+        return int(number)
+
+    def page_of_due(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+        """The same, in order of (job, ordinal) from after this one on."""
+        rows = self._db.execute(
+            f"SELECT o.job, o.ordinal, o.path, {_DAY}, o.size, o.sha256, o.remains {_DUE}"
+            " AND (o.job, o.ordinal) > (?, ?) ORDER BY o.job, o.ordinal LIMIT ?",
+            (until, *after, limit),
+        )
+        return [_kept(row) for row in rows]
+
+    def page_of_trash(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+        """Outputs that came to the trash on this day or an earlier one."""
+        rows = self._db.execute(
+            "SELECT job, ordinal, path, remains_on, size, sha256, remains FROM outputs"
+            " WHERE remains = 'trashed' AND published AND remains_on <= ? AND (job, ordinal) > (?, ?)"
+            " ORDER BY job, ordinal LIMIT ?",
+            (until, *after, limit),
+        )
+        return [_kept(row) for row in rows]
+
+    def page_of_notes(self, until: str, after: int, limit: int) -> list[tuple[Note, str]]:
+        """The error notes that failures of this day or an earlier one left, with that day."""
+        rows = self._db.execute(
+            "SELECT j.id, f.root, j.path, j.reason, j.note, substr(j.ended_at, 1, 10) AS day FROM jobs j"
+            " JOIN folders f ON f.id = j.folder WHERE j.state = 'failed' AND NOT j.live AND NOT j.note_gone"
+            " AND NOT j.forgotten"
+            " AND day <= ? AND j.id > ? AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.folder = j.folder"
+            " AND n.path = j.path AND n.note = j.note AND n.id > j.id AND (n.state = 'failed' OR n.live))"
+            " ORDER BY j.id LIMIT ?",
+            (until, after, limit),
+        )
+        return [(Note(*row[:5]), row[5]) for row in rows]
 
     def unpublished_done(self) -> list[int]:
         """Jobs that say done and have an output that does not: there must be none."""
@@ -267,6 +350,11 @@ def reading(path: Path) -> Iterator[Ledger]:
     """
     with explained(path), closing(Ledger(path)) as ledger:
         yield ledger
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    job, ordinal, path, day, size, sha256, remains = row
+    return Kept(Thing.CUT_OUT, job, ordinal, path, day, size, sha256, Remains(remains) if remains else None)
 
 
 def _address(path: Path) -> str:

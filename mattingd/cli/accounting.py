@@ -33,7 +33,7 @@ def audit(config: Path | None, *, deep: bool, as_json: bool) -> ExitCode:
         again.gaps = [gap for gap in again.gaps if gap in result.gaps]
         result = again
     if as_json:
-        names = ("seen", "unseen", "present", "taken_away", "changed", "gaps")
+        names = ("seen", "unseen", "present", "taken_away", "changed", "expired", "gaps")
         report = {name: getattr(result, name) for name in names} | {"counts": result.counts}
         print(json.dumps(report))  # noqa: T201
     else:
@@ -74,7 +74,7 @@ def _show(result: Audit) -> None:
     console.print(f"{result.seen} seen = {total}", soft_wrap=True)
     console.print(
         f"{result.present} cut-outs lie where they were published, {result.taken_away} were taken away,"
-        f" {result.changed} were changed",
+        f" {result.changed} were changed" + (f", {result.expired} expired" if result.expired else ""),
         soft_wrap=True,
     )
     if result.unseen:

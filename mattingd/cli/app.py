@@ -179,6 +179,27 @@ def audit(
 
 
 @app.command()
+def clean(
+    config: Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed, and why.")
+    ] = False,
+    yes_all: Annotated[
+        bool, typer.Option("--yes-all", help="Remove all that is due, however much that is.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Remove cut-outs whose time is over, as the daemon does by itself.
+
+    How long they are kept stands in the configuration, under retention. Only what the journal says was made
+    here, and nobody changed since, is ever removed.
+    """
+    from mattingd.cli import cleaning  # noqa: PLC0415
+
+    run_verb(lambda: cleaning.clean(config, dry_run=dry_run, yes_all=yes_all, as_json=json))
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)] = Path("mattingd-demo"),
 ) -> None:

@@ -83,6 +83,8 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         ("pictures", _counts(answer["counts"])),
         ("rate", _rate(answer)),
         ("output", escape(answer["output_dir"])),
+        ("paused", f"[yellow]{escape(answer.get('space') or '')}[/]" if answer.get("space") else ""),
+        ("retention", f"[yellow]{escape(answer['retention'])}[/]" if answer.get("retention") else ""),
     ):
         if text:
             console.print(f"[dim]{label:<10}[/]{text}", soft_wrap=True)

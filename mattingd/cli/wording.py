@@ -20,3 +20,19 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{round(seconds / divisor)} {unit}"
     return f"{round(seconds / 86400)} days"
+
+
+def weight(size: int) -> str:
+    """`812 bytes`, `34 kB`, `1.2 MB`, `5.0 GB`."""
+    if size < 1000:  # noqa: PLR2004 - a kilobyte
+        return f"{size} bytes"
+    for power, unit in ((3, "kB"), (6, "MB"), (9, "GB"), (12, "TB")):
+        shown = size / 10**power
+        if shown < 999.5 or unit == "TB":  # noqa: PLR2004 - the next unit
+            return f"{shown:.0f} {unit}" if unit == "kB" else f"{shown:.1f} {unit}"
+    raise AssertionError(size)
+
+
+def files(number: int) -> str:
+    """`1 file`, `12 files`."""
+    return "1 file" if number == 1 else f"{number} files"

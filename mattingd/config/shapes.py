@@ -21,6 +21,7 @@ from mattingd.config.wording import known
 from mattingd.presets import DEFAULT
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.placing import TOKENS
+from mattingd.rules.retaining import RetentionPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.values import PictureLimits, Preset
 
@@ -192,6 +193,8 @@ class Common:
     """What may be used at most."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     """When something that may heal by itself is tried again."""
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    """How long finished work is kept. Only what the journal says was made here is ever removed."""
     stop_seconds: Annotated[float, Ge(0)] = 60.0
     """After a request to stop, pictures in work are finished for this long."""
     log: Log = field(default_factory=Log)

@@ -15,8 +15,10 @@ from mattingd.commands import (
     LookAt,
     NextVersion,
     Prepare,
+    Remember,
     StartWorker,
     Stop,
+    SweepOn,
 )
 from mattingd.facts import Fact
 from mattingd.rules.batching import EngineQueue
@@ -87,6 +89,9 @@ class Conductor:
             facts.EngineDied: self.inference.died,
             facts.Inferred: self.inference.inferred,
             facts.InferFailed: self.inference.failed,
+            facts.SpaceLow: self._space_low,
+            facts.Swept: lambda fact: self._do(Remember(fact.marks, fact.founded), SweepOn()),
+            facts.Cleaned: lambda _: None,
             facts.StopAsked: self._stop_asked,
             facts.Stuck: lambda _: None,
             facts.RetryAsked: self.requests.retry,
@@ -243,6 +248,10 @@ class Conductor:
             work, intake = self.work, self.intake
             if not (work.in_flight or work.publishable or intake.admitting or self.crew.busy):
                 self._stop(ExitCode.OK, "stopped")
+            elif self.dispatcher.no_space and not (work.publishable or self.crew.busy or self.engine.running):
+                self._stop_now(
+                    "stopped; the output disk is short of space, the rest is done after the next start"
+                )
         elif self.policy.once and self.idle():
             reasons = "; ".join(sorted(set(self._given_up.values())))
             self._stop(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
@@ -252,6 +261,10 @@ class Conductor:
             self._given_up.pop(fact.folder, None)
         elif self.policy.once:
             self._given_up[fact.folder] = fact.reason
+
+    def _space_low(self, fact: facts.SpaceLow) -> None:
+        """What is in work waits in memory, and no more is begun: to wait is not to fail."""
+        self.dispatcher.no_space = fact.reason
 
     def _new_day(self, fact: facts.Today) -> None:
         self.intake.today = fact.date

@@ -22,6 +22,8 @@ class Dispatcher:
         self.engine = engine
         self.output_failures = 0
         """Tries in a row that failed."""
+        self.no_space: str | None = None
+        """Why no cut-out may be written at present, although it could."""
         self._output_pause = 0
         self._wants_room: Job | None = None
         """Next to be read as soon as there is memory for it; nobody overtakes it."""
@@ -63,7 +65,7 @@ class Dispatcher:
         self.work.alarm("worker", hand.id, hand.due)
 
     def _finish(self, hand: Hand) -> bool:
-        if not hand.todo:
+        if not hand.todo or self.no_space:
             return False
         job = self.work.jobs[hand.todo.popleft()]
         self._begin(hand, job)
@@ -111,6 +113,8 @@ class Dispatcher:
     def _next_to_read(self) -> Job | None:
         """Whoever waits for memory, a suspect when it can be alone, else the next in turn."""
         in_flight = self.work.in_flight
+        if self.no_space:
+            return None
         if self.output_failures and (self._output_pause > self.work.now or in_flight):
             return None
         if len(in_flight) == 1 and self.work.jobs[next(iter(in_flight))].alone:

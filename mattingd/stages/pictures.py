@@ -34,7 +34,8 @@ from mattingd.imaging import composing, fitting, matte, reading, refining, writi
 from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
-from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp, readable
+from mattingd.notes import note_text
+from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp
 
 MEGABYTE = 1_000_000
 
@@ -252,18 +253,6 @@ def cut_out(picture: Picture, small: npt.NDArray[np.float32], preset: Preset) ->
     """From a picture and its matte at network size to the files that the preset asks for."""
     alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
     return writing.files(composing.compose(picture, alpha, preset), preset)
-
-
-def note_text(source: bytes, reason: str) -> bytes:
-    """The error note: what, why, what to do. Plain UTF-8, readable in any editor."""
-    name = readable(os.path.basename(source))
-    return (
-        f"No cut-out was made of {name}.\n\n"
-        f"Why:        {reason}.\n"
-        f"What to do: put a corrected picture in its place under the same name.\n"
-        f"            It is then done by itself, and this note disappears.\n"
-        f"Original:   {readable(source)} (it was not changed)\n"
-    ).encode()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,142 @@
+"""`mattingd clean`: the plan of retention, or its deed; by the running daemon or without one."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mattingd import clock
+from mattingd.checkpoint import Checkpoint, PlacingRules
+from mattingd.cleaning import Line, Report, Sweep
+from mattingd.cli.ending import find_config
+from mattingd.cli.wording import files, weight
+from mattingd.commands import Remember
+from mattingd.config import Settings, load
+from mattingd.control import NoDaemonError, ask
+from mattingd.daemon import JOURNAL
+from mattingd.facts import Swept
+from mattingd.rules import placing, retaining
+from mattingd.service import Lock
+from mattingd.values import ExitCode, readable
+
+BEAT_SECONDS = 0.2
+"""So often a running daemon is asked whether it is done."""
+
+
+def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -> ExitCode:
+    """Remove what is due, or only say what would be; `PARTIAL` when cut-outs may not be removed."""
+    settings = load(find_config(config))
+    if not retaining.removes(settings.retention):
+        return _nothing_to_do(as_json=as_json)
+    if dry_run:
+        return _plan(settings, confirmed=yes_all, as_json=as_json)
+    try:
+        report = _by_the_daemon(settings, confirmed=yes_all)
+    except NoDaemonError:
+        report = asdict(_without_daemon(settings, confirmed=yes_all))
+    if as_json:
+        print(json.dumps(report))  # noqa: T201
+    else:
+        _tell(report)
+    return ExitCode.PARTIAL if report["refused"] else ExitCode.OK
+
+
+def _nothing_to_do(*, as_json: bool) -> ExitCode:
+    if as_json:
+        print(json.dumps(asdict(Report()) | {"lines": []}))  # noqa: T201
+    else:
+        print("Nothing is ever removed: set `retention.days` in the configuration to change that.")  # noqa: T201
+    return ExitCode.OK
+
+
+# --- the deed ---
+
+
+def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
+    number = ask(settings.state_dir, {"verb": "clean", "confirmed": confirmed})["number"]
+    while True:
+        answer = ask(settings.state_dir, {"verb": "cleaned"})
+        if answer["number"] >= number:
+            report: dict[str, Any] = answer["report"]
+            return report
+        clock.sleep(BEAT_SECONDS)
+
+
+def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
+    path = settings.state_dir / JOURNAL
+    if not path.exists():
+        return Report()
+    lock = Lock(settings.state_dir)
+    try:
+        rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
+        with Checkpoint(path, rules, lambda: clock.wall().isoformat(timespec="seconds")) as journal:
+
+            def commit(swept: Swept) -> None:
+                journal.apply([Remember(swept.marks, swept.founded)])
+
+            return _sweep(settings, confirmed=confirmed).run(commit)
+    finally:
+        lock.release()
+
+
+def _sweep(settings: Settings, *, confirmed: bool) -> Sweep:
+    today = clock.wall(clock.zone(settings.timezone)).date().isoformat()
+    return Sweep(settings, settings.state_dir / JOURNAL, today, confirmed=confirmed)
+
+
+def _tell(report: dict[str, Any]) -> None:
+    done = [f"{files(report['removed'])} removed ({weight(report['freed'])})"] if report["removed"] else []
+    done += [f"{files(report['trashed'])} put into the trash"] if report["trashed"] else []
+    done += [f"{files(report['left'])} left alone"] if report["left"] else []
+    print(", ".join(done) or "nothing was due")  # noqa: T201
+    for place, why in report["shown"]:
+        print(f"  left alone: {place}: {why}")  # noqa: T201
+    if report["left"] > len(report["shown"]):
+        print(f"  ... and {report['left'] - len(report['shown'])} more")  # noqa: T201
+    if report["refused"]:
+        print(f"refused: {report['refused']}")  # noqa: T201
+
+
+# --- the plan ---
+
+
+def _plan(settings: Settings, *, confirmed: bool, as_json: bool) -> ExitCode:
+    sweep = _sweep(settings, confirmed=confirmed)
+    if as_json:
+        _print_json(sweep)
+    else:
+        _print_lines(sweep)
+    return ExitCode.PARTIAL if sweep.report.refused else ExitCode.OK
+
+
+def _print_lines(sweep: Sweep) -> None:
+    """Line by line as they come: of 100,000 none is kept."""
+    for line in sweep.lines():
+        place = readable(line.place.encode("utf-8", "surrogateescape"))
+        print(f"{line.verdict.deed:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
+    report = sweep.report
+    sums = [f"remove {files(report.removed)} ({weight(report.freed)})"]
+    sums += [f"put {files(report.trashed)} into the trash"] if report.trashed else []
+    sums += [f"leave {files(report.left)} alone"] if report.left else []
+    print(f"would {', '.join(sums)}; nothing was touched")  # noqa: T201
+    if report.refused:
+        print(f"refused: {report.refused}")  # noqa: T201
+
+
+def _print_json(sweep: Sweep) -> None:
+    """One document, although its lines are written as they come."""
+    print('{"lines": [', end="")  # noqa: T201
+    for number, line in enumerate(sweep.lines()):
+        print(", " if number else "", json.dumps(_as_json(line)), sep="", end="")  # noqa: T201
+    print("],", json.dumps(asdict(sweep.report)).removeprefix("{"))  # noqa: T201
+
+
+def _as_json(line: Line) -> dict[str, Any]:
+    return {
+        "deed": line.verdict.deed,
+        "path": line.place,
+        "thing": line.kept.thing,
+        "day": line.kept.day,
+        "bytes": line.kept.size,
+        "reason": line.verdict.reason,
+    }

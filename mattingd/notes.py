@@ -1,0 +1,15 @@
+"""The error note beside the cut-outs: its words, and so how to tell that a note is still ours."""
+
+from mattingd.values import readable
+
+
+def note_text(source: bytes, reason: str) -> bytes:
+    """The error note: what, why, what to do. Plain UTF-8, readable in any editor."""
+    name = readable(source.rpartition(b"/")[2])
+    return (
+        f"No cut-out was made of {name}.\n\n"
+        f"Why:        {reason}.\n"
+        f"What to do: put a corrected picture in its place under the same name.\n"
+        f"            It is then done by itself, and this note disappears.\n"
+        f"Original:   {readable(source)} (it was not changed)\n"
+    ).encode()
