@@ -1,0 +1,207 @@
+"""An output folder with cut-outs that a real journal knows, and other people's files between them."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from mattingd.checkpoint import Checkpoint, Ledger, PlacingRules, reading
+from mattingd.cleaning import Line, Sweep
+from mattingd.commands import Admit, Move, Prepare, Remember, Write
+from mattingd.config import Settings
+from mattingd.disk import Disk
+from mattingd.facts import Admitted, Swept
+from mattingd.notes import note_text
+from mattingd.rules import placing
+from mattingd.rules.retaining import RetentionPolicy
+from mattingd.values import Folder, Recipe, Row, Stamp
+
+RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+FIRST = date(2026, 11, 20)
+
+
+def day(number: int) -> str:
+    """A calendar day; 0 is the first."""
+    return (FIRST + timedelta(days=number)).isoformat()
+
+
+class KilledError(BaseException):
+    """The machine goes down here: nothing in our code may catch it."""
+
+
+class DoomedDisk(Disk):
+    """The real file system, until the given operation that changes something."""
+
+    def __init__(self, operations: int, *, after: bool = False) -> None:
+        self.left = operations
+        self.after = after
+
+    def strike(self, operation: Callable[[], Any]) -> Any:
+        """Do an operation, unless this is the one."""
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise KilledError
+        result = operation()
+        if self.left == 0:
+            raise KilledError
+        return result
+
+    def remove_in(self, folder: int, name: str) -> None:
+        self.strike(lambda: Disk.remove_in(self, folder, name))
+
+    def move(
+        self, old: str, new: str, *, old_folder: int | None = None, new_folder: int | None = None
+    ) -> bool:
+        plain = super().move
+        return bool(self.strike(lambda: plain(old, new, old_folder=old_folder, new_folder=new_folder)))
+
+    def remove_folder_in(self, folder: int, name: str) -> bool:
+        return bool(self.strike(lambda: Disk.remove_folder_in(self, folder, name)))
+
+    def touch_in(self, folder: int, name: str) -> None:
+        self.strike(lambda: Disk.touch_in(self, folder, name))
+
+
+@dataclass
+class Shelf:
+    """See the module."""
+
+    root: Path
+    policy: RetentionPolicy
+    layout: str = "{date}/{folder}/{path}"
+    today: str = day(0)
+    journal: Checkpoint = field(init=False)
+    settings: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.out, self.state = self.root / "out", self.root / "state"
+        self.out.mkdir()
+        self.state.mkdir()
+        self.settings = Settings(
+            output_dir=self.out, state_dir=self.state, hot_folders=(), presets={}, retention=self.policy
+        )
+        self.open()
+        self.journal.folder_id(b"/in")
+
+    def open(self) -> None:
+        """The journal, as after a start."""
+        self.journal = Checkpoint(self.state / "checkpoint.db", RULES, lambda: f"{self.today}T12:00:00+01:00")
+
+    # --- our own files ---
+
+    def make(self, *names: str, made: str | None = None) -> list[Path]:
+        """Cut-outs of pictures of these names, published on a day (today)."""
+        self.today = made or self.today
+        return self.publish(self.admit(names))
+
+    def publish(self, rows: Iterable[Row]) -> list[Path]:
+        """Publish what was admitted."""
+        paths, writes = [], list[Write]()
+        for row in rows:
+            (output,) = row.outputs
+            path = self.out / output.place.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = f"cut-out of {row.path!r}".encode()
+            path.write_bytes(content)
+            whole = replace(output, sha256=hashlib.sha256(content).digest(), size=len(content))
+            writes += [Prepare(row.job, (whole,)), Move(row.job, "done")]
+            paths.append(path)
+        self.journal.apply(writes)
+        return paths
+
+    def fail(self, name: str, reason: str = "so it is") -> Path:
+        """A picture that failed, with its note."""
+        (row,) = self.admit([name])
+        self.journal.apply([Move(row.job, "failed", reason)])
+        path = self.out / row.note
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(note_text(b"/in/" + row.path, reason))
+        return path
+
+    def admit(self, names: Any) -> list[Row]:
+        """Pictures of these names, taken today."""
+        folder, drop = Folder(1, "in", Recipe("as ever"), layout=self.layout), f"{self.today}-1"
+        admits = [
+            Admit(
+                1, name, Stamp(1, 1), folder.recipe, placing.naming(folder, name, self.today, drop), drop, 0
+            )
+            for name in map(os.fsencode, names)
+        ]
+        return [answer.row for answer in self.journal.apply(admits) if isinstance(answer, Admitted)]
+
+    # --- retention ---
+
+    def sweep(self, today: str | None = None, *, confirmed: bool = False, disk: Disk | None = None) -> Sweep:
+        """A sweep on a day (today)."""
+        self.today = today or self.today
+        return Sweep(self.settings, self.journal.path, self.today, confirmed=confirmed, disk=disk)
+
+    def plan(self, today: str | None = None) -> list[Line]:
+        """What would be done."""
+        return list(self.sweep(today).lines())
+
+    def clean(self, today: str | None = None, **options: Any) -> list[Line]:
+        """Do it."""
+        return list(self.walk(today, **options))
+
+    def walk(self, today: str | None = None, **options: Any) -> Iterator[Line]:
+        """Do it line by line, with the journal written before and after; a `DoomedDisk` counts that, too."""
+        disk = options.get("disk")
+
+        def commit(swept: Swept) -> None:
+            def write() -> None:
+                self.journal.apply([Remember(swept.marks, swept.founded)])
+
+            disk.strike(write) if isinstance(disk, DoomedDisk) else write()
+
+        return self.sweep(today, **options).lines(commit)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The journal, read-only."""
+        with reading(self.journal.path) as ledger:
+            yield ledger
+
+    @property
+    def trash(self) -> Path:
+        """The trash folder."""
+        return self.out / f".mattingd-{self.journal.instance}-trash"
+
+    @property
+    def mark(self) -> Path:
+        """What the output folder is known by."""
+        return self.out / f".mattingd-{self.journal.instance}-home"
+
+
+def snapshot(root: Path) -> dict[str, tuple[object, ...]]:
+    """Everything below a folder: kind, times, content; a folder's own times are those of its names."""
+    found: dict[str, tuple[object, ...]] = {}
+    for directory, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            path = Path(directory, name)
+            status = path.lstat()
+            what: object = None
+            if path.is_symlink():
+                what = path.readlink()
+            elif path.is_file():
+                what = path.read_bytes()
+            times = () if path.is_dir() and not path.is_symlink() else (status.st_ino, status.st_mtime_ns)
+            found[str(path.relative_to(root))] = (status.st_mode, what, *times)
+    return found
+
+
+@contextmanager
+def shelf(policy: RetentionPolicy, layout: str = "{date}/{folder}/{path}") -> Iterator[Shelf]:
+    """A shelf in a folder of its own."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - thousands of syncs
+    with tempfile.TemporaryDirectory(prefix="mattingd-shelf-", dir=memory) as root:
+        made = Shelf(Path(root), policy, layout)
+        try:
+            yield made
+        finally:
+            made.journal.close()
