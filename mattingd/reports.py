@@ -151,7 +151,7 @@ class LogReporter:
         self._in_hand: dict[int, int] = {}
         """The job that each worker is busy with: should it die, the line about that names the picture."""
 
-    def fact(self, fact: facts.Fact) -> None:  # noqa: C901 - one case for each kind of fact
+    def fact(self, fact: facts.Fact) -> None:  # noqa: C901, PLR0912 - one case for each kind of fact
         """Log what is worth a line."""
         self._tell_gathered(clock.monotonic_ns())
         match fact:
@@ -176,6 +176,12 @@ class LogReporter:
             case facts.Finished() if self._output_fails:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
+            case facts.SpaceLow(reason=str(reason)):
+                self._log.warning("paused", why=reason)
+            case facts.SpaceLow():
+                self._log.info("resumed", why="the output disk has enough free space again")
+            case facts.Cleaned():
+                self._tell_of_cleaning(fact)
             case facts.Stuck(who=who):
                 self._log.error("stuck", who=who, why="it shows no life; the daemon should be started anew")
             case facts.StopAsked(reason=reason):
@@ -217,6 +223,14 @@ class LogReporter:
             self._often("info", "online", "the hot folder can be read again", folder=folder)
         else:
             self._often("warning", "offline", reason, folder=folder)
+
+    def _tell_of_cleaning(self, fact: facts.Cleaned) -> None:
+        if fact.removed or fact.trashed:
+            self._log.info(
+                "cleaned", removed=fact.removed, trashed=fact.trashed, freed=fact.freed, left=fact.left
+            )
+        if fact.refused:
+            self._rarely("warning", "not cleaned", fact.refused)
 
     # --- what comes in floods ---
 

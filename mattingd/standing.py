@@ -85,6 +85,8 @@ def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str])
 def _troubles(conductor: Conductor, tally: Tally, folders: int) -> Iterable[str]:
     if tally.troubles:
         yield f"{len(tally.troubles)} of {folders} hot folders cannot be read"
+    if conductor.dispatcher.no_space:
+        yield f"paused: {conductor.dispatcher.no_space}"
     if conductor.dispatcher.output_failures:
         yield "the output folder cannot be written, and is tried again"
 

@@ -34,6 +34,9 @@ state_dir: {state_dir}
 hot_folders:
   - path: {hot_folder}
     preset: {preset}  # or {others}
+
+# Cut-outs stay for ever, unless this says for how many days:
+# retention: {{days: 30}}
 """
 _SAMPLES = {"output_dir": "/srv/matting/out", "state_dir": "/var/lib/mattingd", "path": "/srv/matting/in"}
 _WIDTH = 100

@@ -15,7 +15,7 @@ from mattingd.disk import TEMP_PREFIX, Disk, identity_of, kind_of
 from mattingd.facts import SpaceLow
 from mattingd.values import Kept, Remains, Seen, Sight
 
-ROOM_SECONDS = 5.0
+ROOM_SECONDS = 2.0
 """So often the free space is looked at."""
 
 

@@ -55,7 +55,7 @@ def wait_for(site: Site, path: Path, why: str) -> None:
 
 @needs_root
 def test_a_read_only_or_full_output_holds_pictures_back_until_it_heals(make_site: MakeSite) -> None:
-    site = make_site(retry={"first_seconds": 2, "cap_seconds": 2})
+    site = make_site(retry={"first_seconds": 2, "cap_seconds": 2}, retention={"min_free_gb": 0})
     with small_disk(site.out, "2m"):
         process = site.start()
         subprocess.run(["mount", "-o", "remount,ro", site.out], check=True)
@@ -63,7 +63,8 @@ def test_a_read_only_or_full_output_holds_pictures_back_until_it_heals(make_site
         wait_for(site, first, "the cut-out cannot be written: Read-only file system")
         told = site.command("status", str(first)).stdout
         assert re.fullmatch(
-            r"waiting: the cut-out cannot be written: Read-only file system \(next try in \d\.\d s\)\n", told
+            r"waiting: the cut-out cannot be written: Read-only file system \(next try in \d\.\d s\)  #1\n",
+            told,
         )
         subprocess.run(["mount", "-o", "remount,rw", site.out], check=True)
         site.wait_ended([first])
@@ -80,6 +81,29 @@ def test_a_read_only_or_full_output_holds_pictures_back_until_it_heals(make_site
         assert process.poll() is None
         assert site.stop() == 0
         assert "Traceback" not in site.log_tail()
+
+
+@needs_root
+def test_too_little_free_space_pauses_until_there_is_enough(make_site: MakeSite) -> None:
+    site = make_site(retention={"min_free_gb": 0.004})
+    with small_disk(site.out, "8m"):
+        process = site.start()
+        ballast = site.out / "ballast"
+        ballast.write_bytes(bytes(5_000_000))
+        wait_until(lambda: bool(site.status()["space"]), "the daemon paused", 20)
+        paths = [drop(site, f"{number}.png") for number in range(6)]
+        reason = str(site.status()["space"])
+        assert "`retention.min_free_gb` keeps 0.004 GB free: make room; it then goes on by itself" in reason
+        wait_for(site, paths[-1], reason)
+        assert f"paused    {reason}" in site.command("status").stdout
+        assert site.results() == []
+        ballast.unlink()
+        site.wait_ended(paths)
+        assert [site.records(path)[0].state for path in paths] == ["done"] * 6
+        assert [len(site.events(event)) for event in ("paused", "resumed", "waiting")] == [1, 1, 0]
+        assert site.audit()["present"] == 6
+        assert process.poll() is None
+        assert site.stop() == 0
 
 
 @needs_root

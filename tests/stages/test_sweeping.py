@@ -367,7 +367,7 @@ def test_an_output_folder_that_is_away_is_left_alone() -> None:
         world.out.unlink()
         (world.root / "unmounted").rename(world.out)
         with world.ledger() as ledger:
-            assert ledger.standing() == 1, "nothing was taken for lost meanwhile"
+            assert ledger.count_standing() == 1, "nothing was taken for lost meanwhile"
         assert [line.verdict.deed for line in world.clean(day(100))] == ["remove"]
         assert not path.exists()
 
