@@ -1,28 +1,54 @@
 """The subject's own colour where it is half transparent, so that no tint of the old background goes along.
 
-Blur fusion (Forte & Pitie, *Approximate Fast Foreground Colour Estimation*, 2021): two passes of box filters
-give smooth foreground and background colours; each soft pixel is then corrected by what it differs from their
-mixture. The smooth fields are computed at reduced size, the correction at full size in the edge band only.
-Knows colour and alpha. Must not know presets or files.
+Blur fusion (Forte & Pitie, *Approximate Fast Foreground Colour Estimation*, 2021): box filters give smooth
+foreground and background colours, each pixel is then corrected by what it differs from their mixture. Their
+two passes are four here, from wide to narrow as in a multi-level solver (Germer et al., *Fast Multi-Level
+Foreground Estimation*, 2020): three of the whole picture at reduced size, the fourth, which follows single
+hairs, at a larger size and in the edge band only. Knows colour and alpha. Must not know presets or files.
 """
+
+import math
 
 import cv2
 import numpy as np
 
-from mattingd.imaging.sampling import Float32, UInt8, as_float32, as_uint8, box, piece, shrink, tiles_of
+from mattingd.imaging.sampling import (
+    Float32,
+    Tile,
+    UInt8,
+    as_float32,
+    as_uint8,
+    box,
+    piece,
+    shrink,
+    tiles_of,
+)
 
-_FIELD_PIXELS = 300_000
-"""At most so many pixels for the smooth fields."""
+_FIELD_PIXELS, _FINE_PIXELS = 300_000, 3_000_000
+"""At most so many pixels for the passes over the whole picture, and for the one in the band."""
 
-_WIDE, _NARROW = 0.09, 0.006
-"""The two passes' radii as a share of the root of the picture's area: 90 and 6 px at one megapixel."""
+_RADII = 0.09, 0.0173, 0.0058
+"""Of the passes over the whole picture, as a share of its area's root: 90, 17 and 6 px at a megapixel."""
+
+_FINE_RADIUS = 0.0017
+"""Of the pass in the band: 6 px at 12 megapixels. Mean colour error of four kinds of scenes with known
+foreground there: naive 11.5, two passes 2.8, four 0.58, pymatting's solver 0.82."""
+
+_FIRMNESS = np.float32(0.01)
+"""How much the smooth colours count against an exact mixture."""
 
 _EXTENSION = 4
 """Pixels beyond the edge that get the subject's colour, so that later resizes find no dark rim."""
 
-_TINY = 1e-3
+_TINY = np.float32(1e-3)
 _WHOLE = 255
 _OPAQUE = np.array([255])
+
+_COVER = np.arange(256, dtype=np.float32) / 255
+_REST = 1 - _COVER
+_SHARE = _COVER * _COVER + _REST * _REST + _FIRMNESS
+_TO_FRONT, _TO_BACK = _COVER / _SHARE, _REST / _SHARE
+"""By alpha 0..255: what front and back contribute, and how much of a difference each of them takes over."""
 
 
 def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
@@ -36,54 +62,112 @@ def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
     band = as_uint8(cv2.bitwise_and(near, cv2.bitwise_not(cv2.inRange(alpha, _OPAQUE, _OPAQUE))))
     if not cv2.hasNonZero(band):
         return result
-    full = alpha.shape
-    front, back = _fields(rgb, alpha)
+    size = _within(alpha.shape, _FINE_PIXELS)
+    picture, cover = _rgba(shrink(rgb, *size)), shrink(alpha, *size)
+    fields = _fields(picture, cover)
     for tile in tiles_of(band):
-        mixed = _unmix(rgb[tile], alpha[tile], piece(front, full, tile), piece(back, full, tile))
-        cv2.copyTo(mixed, band[tile], result[tile])
+        front, back = _fine(picture, cover, fields, alpha.shape, tile)
+        off = _off(_rgba(rgb[tile]), alpha[tile], front, back)
+        mixed = cv2.convertScaleAbs(_moved(front, off, alpha[tile], _TO_FRONT))
+        cv2.copyTo(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), band[tile], result[tile])
     return result
 
 
-def _fields(rgb: UInt8, alpha: UInt8) -> tuple[Float32, Float32]:
-    """Smooth foreground and background colours (float32[h,w,4], 0..255) at reduced size.
+Fields = tuple[Float32, Float32]
+"""Foreground and background colours everywhere, float32[h,w,4] in 0..255.
 
-    The fourth channel means nothing: OpenCV samples four more than twice as fast as three.
-    """
-    height, width = alpha.shape
-    scale = min(1.0, (_FIELD_PIXELS / (height * width)) ** 0.5)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = shrink(rgb, *size).astype(np.float32)
-    cover = cv2.cvtColor(shrink(alpha, *size), cv2.COLOR_GRAY2RGB).astype(np.float32) / _WHOLE
-    side = (size[0] * size[1]) ** 0.5
-    wide, narrow = max(1, round(side * _WIDE)), max(1, round(side * _NARROW))
-    nothing = np.zeros_like(picture)
-    front, back = _blur(picture, cover, wide, nothing), _blur(picture, 1 - cover, wide, nothing)
-    colours = np.clip(front + cover * (picture - cover * front - (1 - cover) * back), 0, _WHOLE)
-    smooth = _blur(colours, cover, narrow, front), _blur(back, 1 - cover, narrow, back)
-    front, back = (as_float32(cv2.cvtColor(field, cv2.COLOR_RGB2RGBA)) for field in smooth)
+The fourth channel means nothing: OpenCV works on four much faster than on three.
+"""
+
+
+def _within(shape: tuple[int, ...], pixels: int) -> tuple[int, int]:
+    """The (width, height) of a picture of this (height, width) with at most so many pixels."""
+    height, width = shape[:2]
+    scale = min(1.0, (pixels / (height * width)) ** 0.5)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _radius(share: float, shape: tuple[int, ...]) -> int:
+    return max(1, round(share * math.sqrt(shape[0] * shape[1])))
+
+
+def _fields(picture: UInt8, cover: UInt8) -> Fields:
+    """The smooth colours at reduced size, from wide to narrow."""
+    size = _within(cover.shape, _FIELD_PIXELS)
+    small, alpha = shrink(picture, *size), shrink(cover, *size)
+    wide, *narrower = (_radius(share, alpha.shape) for share in _RADII)
+    colours, nothing = small.astype(np.float32), np.zeros(small.shape, np.float32)
+    fields = _smooth((colours, colours), alpha, wide, (nothing, nothing))
+    for radius in narrower:
+        fields = _smooth(_unmixed(small, alpha, *fields), alpha, radius, fields)
+    return fields
+
+
+def _fine(picture: UInt8, cover: UInt8, fields: Fields, full: tuple[int, ...], tile: Tile) -> Fields:
+    """The colours in one tile of the picture of (height, width) ``full``, after the last pass."""
+    radius = _radius(_FINE_RADIUS, cover.shape)
+    rows, columns = (
+        _stretch(side, have / wanted, have, radius + 2)
+        for side, have, wanted in zip(tile, cover.shape, full, strict=True)
+    )
+    part = rows, columns
+    alpha = cover[part]
+    smooth = piece(fields[0], cover.shape, part), piece(fields[1], cover.shape, part)
+    front, back = _smooth(_unmixed(picture[part], alpha, *smooth), alpha, radius, smooth)
+    corner = rows.start, columns.start
+    return piece(front, full, tile, corner, cover.shape), piece(back, full, tile, corner, cover.shape)
+
+
+def _stretch(side: slice, scale: float, end: int, margin: int) -> slice:
+    """What one side of a tile covers at the reduced size, with a margin."""
+    return slice(max(0, int(side.start * scale) - margin), min(end, int(side.stop * scale) + 1 + margin))
+
+
+def _rgba(rgb: UInt8) -> UInt8:
+    return as_uint8(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA))
+
+
+def _by(alpha: UInt8, table: Float32) -> Float32:
+    """The table's values for alpha 0..255: float32[h,w]."""
+    return as_float32(cv2.LUT(alpha, table))
+
+
+def _fourfold(plane: Float32) -> Float32:
+    """``plane`` in four channels."""
+    return as_float32(cv2.cvtColor(plane, cv2.COLOR_GRAY2RGBA))
+
+
+def _smooth(colours: Fields, alpha: UInt8, radius: int, otherwise: Fields) -> Fields:
+    """The mean of each field around each pixel, weighted with what it contributes there."""
+    front, back = (
+        _blur(field, _by(alpha, share), radius, other)
+        for field, share, other in zip(colours, (_COVER, _REST), otherwise, strict=True)
+    )
     return front, back
 
 
 def _blur(colours: Float32, weight: Float32, radius: int, otherwise: Float32) -> Float32:
     """The weighted mean of ``colours`` around each pixel; where nothing has weight, ``otherwise``."""
-    total = box(weight, radius)
-    mean: Float32 = (box(colours * weight, radius) + _TINY * otherwise) / (total + _TINY)
+    mean = box(colours * _fourfold(weight), radius)
+    mean += _TINY * otherwise
+    mean /= _fourfold(box(weight, radius) + _TINY)
     return mean
 
 
-def _unmix(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> UInt8:
-    """The foreground colours that, mixed with ``back``, come nearest to ``colours``.
+def _unmixed(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> Fields:
+    """The fields nearest to ``front`` and ``back`` whose mixture comes near ``colours``."""
+    off = _off(colours, alpha, front, back)
+    return _moved(front, off, alpha, _TO_FRONT), _moved(back, off, alpha, _TO_BACK)
 
-    Step by step in place: temporary arrays would cost more than the arithmetic.
-    """
-    front, back = (as_float32(cv2.cvtColor(field, cv2.COLOR_RGBA2RGB)) for field in (front, back))
-    cover = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB).astype(np.float32)
-    cover /= _WHOLE
-    result = front - back
-    result *= cover
-    result += back
-    np.subtract(colours, result, out=result)
-    result *= cover
-    result += front
-    result += np.float32(0.5)
-    return as_uint8(np.clip(result, 0, _WHOLE, out=result))
+
+def _off(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> Float32:
+    """What ``colours`` differ by from the mixture of front and back."""
+    mixed = as_float32(cv2.blendLinear(front, back, _by(alpha, _COVER), _by(alpha, _REST)))
+    return np.subtract(colours, mixed, out=mixed)
+
+
+def _moved(field: Float32, off: Float32, alpha: UInt8, share: Float32) -> Float32:
+    """``field`` with its share of the difference, within 0..255."""
+    moved = off * _fourfold(_by(alpha, share))
+    moved += field
+    return np.clip(moved, 0, _WHOLE, out=moved)

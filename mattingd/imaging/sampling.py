@@ -58,26 +58,36 @@ def shrink(picture: UInt8, width: int, height: int) -> UInt8:
     return np.ascontiguousarray(as_uint8(_warp(small, scale_x, scale_y, 0, 0, (width, height))))
 
 
-def piece(small: Float32, full: tuple[int, int], tile: Tile) -> Float32:
+def piece(
+    small: Float32,
+    full: tuple[int, ...],
+    tile: Tile,
+    corner: tuple[int, int] = (0, 0),
+    whole: tuple[int, ...] | None = None,
+) -> Float32:
     """What ``cv2.resize(small, full)[tile]`` would be (linear, pixel centres kept), without the rest.
 
     Args:
         small: float32[h,w] or [h,w,C], at most four channels; four are fastest, two and three slowest.
         full: the (height, width) that the whole would be resized to.
         tile: the (rows, columns) wanted of it.
+        corner: the first (row, column) of ``small`` when it is only a part, ...
+        whole: ... and the (height, width) of what it is a part of.
     """
     rows, columns = tile
     size = columns.stop - columns.start, rows.stop - rows.start
-    scale_x, scale_y = small.shape[1] / full[1], small.shape[0] / full[0]
-    return _warp(small, scale_x, scale_y, columns.start, rows.start, size).astype(np.float32, copy=False)
+    height, width = (whole or small.shape)[:2]
+    scale_x, scale_y = width / full[1], height / full[0]
+    left, top = columns.start - corner[1] / scale_x, rows.start - corner[0] / scale_y
+    return _warp(small, scale_x, scale_y, left, top, size).astype(np.float32, copy=False)
 
 
 def _warp(
     source: UInt8 | Float32,
     scale_x: float,
     scale_y: float,
-    left: int,
-    top: int,
+    left: float,
+    top: float,
     size: tuple[int, int],
 ) -> npt.NDArray[Any]:
     """Sample ``source`` linearly at ``(x + left + 1/2) * scale - 1/2``; outside, its border goes on."""
