@@ -53,6 +53,10 @@ bench-rembg: $(READY) ## the same pictures through rembg, in an environment of i
 fuzz: $(READY) ## 50,000 spoilt files of every format through a picture worker, 1,000 through a daemon
 	MATTINGD_FUZZ=50000 $(BIN)/python -m pytest --capture no tests/fuzz $(PYTEST_ARGS)
 
+bench-edges: $(READY) ## mattes at full size and the colours under them, beside a matting solver
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'
+	$(BIN)/python -m tests.bench.edges
+
 soak: $(READY) ## kill the daemon a thousand times
 	MATTINGD_SOAK=1000 $(BIN)/python -m pytest --timeout 14400 tests/daemon $(PYTEST_ARGS)
 

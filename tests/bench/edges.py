@@ -12,20 +12,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pymatting import estimate_foreground_ml
 from rich.console import Console
 from rich.table import Table
 
 from mattingd import clock
 from mattingd.imaging import foreground, refining
-from mattingd.imaging.fitting import fit
 from tests.bench import soft_scenes
-from tests.bench.soft_scenes import KINDS, Scene, UInt8
+from tests.bench.soft_scenes import KINDS
 
 RUNS = 3
-BAND = 15
-"""Pixels around soft ones that are looked at, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ def _only_one_thread() -> None:
 def measure(kind: str, width: int, height: int) -> Row:
     """One scene of `soft_scenes.KINDS`."""
     scene = soft_scenes.scene(kind, width, height)
-    small = network_view(scene.alpha)
+    small = soft_scenes.network_view(scene.alpha)
     linear, _ = timed(lambda: cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     half = cv2.resize(scene.picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     _, resize_seconds = timed(lambda: cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR))
@@ -78,39 +74,16 @@ def measure(kind: str, width: int, height: int) -> Row:
     )
     return Row(
         kind,
-        matte_error(linear, scene.alpha),
-        matte_error(ours / 255, scene.alpha),
+        soft_scenes.matte_error(linear, scene.alpha),
+        soft_scenes.matte_error(ours / 255, scene.alpha),
         refine_seconds,
         resize_seconds,
-        colour_error(scene.picture, scene),
-        colour_error(estimated, scene),
-        colour_error(np.clip(solved, 0, 255), scene),
+        soft_scenes.colour_error(scene.picture, scene),
+        soft_scenes.colour_error(estimated, scene),
+        soft_scenes.colour_error(np.clip(solved, 0, 255), scene),
         estimate_seconds,
         solver_seconds,
     )
-
-
-def network_view(alpha: UInt8) -> npt.NDArray[np.float32]:
-    """What a good network would say of this truth: at its size, a little blurred, never quite sure."""
-    found = fit(alpha.shape[1], alpha.shape[0])
-    small = cv2.resize(
-        alpha.astype(np.float32) / 255, (found.net_width, found.net_height), interpolation=cv2.INTER_AREA
-    )
-    return (cv2.GaussianBlur(small, (0, 0), 0.7) * 0.98 + 0.01).astype(np.float32)
-
-
-def matte_error(matte: npt.NDArray[Any], alpha: UInt8) -> float:
-    """Mean absolute difference (0..1) in the band around soft pixels."""
-    soft = ((alpha > 0) & (alpha < 255)).astype(np.uint8)
-    band = cv2.dilate(soft, np.ones((BAND, BAND), np.uint8)) > 0
-    return float(np.abs(matte[band] - alpha[band] / 255).mean())
-
-
-def colour_error(colours: npt.NDArray[Any], scene: Scene) -> float:
-    """Mean difference (0..255) of soft pixels' colours from the true foreground, as seen through alpha."""
-    soft = (scene.alpha > 0) & (scene.alpha < 255)
-    off = np.abs(colours[soft].astype(np.float64) - scene.front[soft])
-    return float((off * scene.alpha[soft, None] / 255).mean())
 
 
 def timed(what: Callable[[], Any], runs: int = RUNS) -> tuple[Any, float]:

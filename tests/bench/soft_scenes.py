@@ -5,17 +5,22 @@ Colours are photographs that come with scikit-image; shapes are drawn with cover
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from skimage import data
 
+from mattingd.imaging.fitting import fit
+
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
 _REFERENCE = 1024
 """Widths of strands and threads are told in pixels of a picture with this long side."""
+_BAND = 15
+"""Pixels around soft ones that count as the edge, too."""
 _SHIFT = 4  # fractional bits of drawn coordinates
 
 
@@ -155,3 +160,26 @@ KINDS: dict[str, Callable[[int, int, np.random.Generator], UInt8]] = {
     "spokes": _spokes,
 }
 """The kinds of scenes, and who draws their mattes."""
+
+
+def network_view(alpha: UInt8) -> npt.NDArray[np.float32]:
+    """What a good network would say of this truth: at its size, a little blurred, never quite sure."""
+    found = fit(alpha.shape[1], alpha.shape[0])
+    small = cv2.resize(
+        alpha.astype(np.float32) / 255, (found.net_width, found.net_height), interpolation=cv2.INTER_AREA
+    )
+    return (cv2.GaussianBlur(small, (0, 0), 0.7) * 0.98 + 0.01).astype(np.float32)
+
+
+def matte_error(matte: npt.NDArray[Any], alpha: UInt8) -> float:
+    """Mean absolute difference (0..1) in the band around soft pixels."""
+    soft = ((alpha > 0) & (alpha < 255)).astype(np.uint8)
+    band = cv2.dilate(soft, np.ones((_BAND, _BAND), np.uint8)) > 0
+    return float(np.abs(matte[band] - alpha[band] / 255).mean())
+
+
+def colour_error(colours: npt.NDArray[Any], scene: Scene) -> float:
+    """Mean difference (0..255) of soft pixels' colours from the true foreground, as seen through alpha."""
+    soft = (scene.alpha > 0) & (scene.alpha < 255)
+    off = np.abs(colours[soft].astype(np.float64) - scene.front[soft])
+    return float((off * scene.alpha[soft, None] / 255).mean())

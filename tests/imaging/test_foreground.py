@@ -4,10 +4,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattingd.imaging.foreground import estimate
+from tests.bench import soft_scenes
 from tests.imaging.pictures import photo
 
 
@@ -39,6 +41,14 @@ def test_known_composites_lose_their_old_background() -> None:
             our_error = np.abs(on_another(ours, alpha, background)[soft] - truth).mean()
             assert our_error < 0.3 * naive_error
             assert our_error < 5
+
+
+@pytest.mark.parametrize("kind", soft_scenes.KINDS)
+@pytest.mark.parametrize(("width", "height"), [(800, 600), (2400, 1800)])
+def test_single_hairs_threads_and_spokes_get_their_own_colour(kind: str, width: int, height: int) -> None:
+    scene = soft_scenes.scene(kind, width, height)
+    ours = estimate(scene.picture, scene.alpha)
+    assert soft_scenes.colour_error(ours, scene) < 0.25 * soft_scenes.colour_error(scene.picture, scene)
 
 
 @given(st.integers(1, 160), st.integers(1, 160), st.integers(0, 100))
