@@ -2,7 +2,7 @@
 
 rembg comes from PyPI into an environment of its own (`build/rembg`, made when it is not there). Its network
 has random weights, which cost the same as trained ones; no model is downloaded. Both programs may use all
-cores, and start and end of both are counted.
+cores, and start and end of both are counted. Which stage limits ours is told by its journal.
 """
 
 import argparse
@@ -10,33 +10,63 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from mattingd.checkpoint import reading
+from mattingd.cli.processing import STATE
+from mattingd.daemon import JOURNAL
 from tests.bench import end_to_end, photographs
 from tests.bench.timing import Cost
 
 REQUIREMENTS = ("rembg[cpu,cli]==2.0.86", "onnx")
 ENVIRONMENT = Path("build") / "rembg"
-PICTURES, WIDTH, HEIGHT = 40, 2000, 1500
-WANTED = 5
-"""Times rembg's pictures per second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One comparison: so many pictures of this size, and what multiple of rembg's rate is wanted."""
+
+    pictures: int
+    width: int
+    height: int
+    wanted: float
+
+
+MATCHES = (Match(40, 2000, 1500, 5), Match(12, 5656, 4242, 8))
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure mattingd beside rembg on this machine.")
-    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--pictures", type=int, help="of each size, instead of 40 and 12")
     count = parser.parse_args().pictures
     prepare()
+    for match in MATCHES:
+        play(match if count is None else replace(match, pictures=count))
+
+
+def play(match: Match) -> None:
+    """One comparison, measured and printed."""
     with tempfile.TemporaryDirectory(dir=ENVIRONMENT, prefix="run-") as folder:
         place = Path(folder)
-        photographs.make(place / "in", count, WIDTH, HEIGHT)
+        photographs.make(place / "in", match.pictures, match.width, match.height)
         theirs = measure_rembg(place / "in", place / "rembg")
         ours = end_to_end.measure(place / "in", place / "mattingd")
-    Console(highlight=False).print(table(theirs, ours))
+        stages = limiting(place / "mattingd")
+    Console(highlight=False).print(table(match, theirs, ours), stages, "", sep="\n", soft_wrap=True)
+
+
+def limiting(output: Path) -> str:
+    """Which stage most of the work of mattingd was spent on, by its journal."""
+    with reading(output / STATE / JOURNAL) as ledger:
+        spent = [asdict(record.spent) for record in ledger.all()]
+    mean = {stage: sum(each[stage] or 0 for each in spent) / len(spent) for stage in spent[0]}
+    told = ", ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in mean.items())
+    return f"mattingd's stages, each picture: {told}. Limiting: {max(mean, key=lambda stage: mean[stage])}."
 
 
 def prepare() -> None:
@@ -61,15 +91,15 @@ def measure_rembg(pictures: Path, output: Path) -> Cost:
     return end_to_end.timed(command, pictures, output, {**os.environ, **home})
 
 
-def table(theirs: Cost, ours: Cost) -> Table:
+def table(match: Match, theirs: Cost, ours: Cost) -> Table:
     """Both, and the ratio."""
-    shown = Table(title=f"JPEGs of {WIDTH} x {HEIGHT} px", title_justify="left", show_edge=False)
+    shown = Table(title=f"JPEGs of {match.width} x {match.height} px", title_justify="left", show_edge=False)
     shown.add_column(no_wrap=True)
     for name in ("count", "seconds", "per second", "CPU ms each", "ratio", "wanted"):
         shown.add_column(name, justify="right")
     for name, cost in (("rembg p", theirs), ("mattingd process", ours)):
         ratio = f"{cost.rate / theirs.rate:.1f} x"
-        wanted = f"{WANTED} x" if cost is ours else ""
+        wanted = f"{match.wanted:g} x" if cost is ours else ""
         each = f"{cost.each * 1000:.0f}"
         shown.add_row(
             name, str(cost.pictures), f"{cost.seconds:.1f}", f"{cost.rate:.2f}", each, ratio, wanted

@@ -1,4 +1,4 @@
-"""`make bench`: pictures a second of the conductor, of each stage alone, and of everything together.
+"""`make bench`: pictures a second of the conductor, of each stage and of everything together; codecs.
 
     python -m tests.bench.bench [--quick] [--pictures N]
 
@@ -8,7 +8,7 @@ in docs/BENCHMARKS.md.
 
 import argparse
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.table import Table
 from mattingd import sizing
 from mattingd.config import Settings
 from mattingd.presets import BUILT_IN
-from tests.bench import end_to_end, journal_alone, photographs, stages_alone
+from tests.bench import codecs, end_to_end, journal_alone, photographs, stages_alone
 from tests.bench.journal_alone import Journaled
 from tests.bench.timing import Cost
 
@@ -36,9 +36,11 @@ class Plan:
     journal: int = 5000
     stages: int = 12
     whole: int = 200
+    codecs: tuple[float, ...] = codecs.SIZES
+    """Megapixels."""
 
 
-QUICK = Plan(journal=500, stages=4, whole=16)
+QUICK = Plan(journal=500, stages=4, whole=16, codecs=(0.3,))
 
 
 def main() -> None:
@@ -54,6 +56,8 @@ def main() -> None:
         whole = _whole(place, plan.whole)
     console.print(table(journal, stages, whole))
     console.print(notes(journal, whole))
+    coded = codecs.measure(plan.codecs)
+    console.print("", codecs.table(coded), codecs.ratios(coded), sep="\n", soft_wrap=True)
 
 
 def _plan() -> Plan:
@@ -64,7 +68,7 @@ def _plan() -> Plan:
     plan = QUICK if wishes.quick else Plan()
     if wishes.pictures is None:
         return plan
-    return Plan(plan.journal, min(plan.stages, wishes.pictures), wishes.pictures)
+    return replace(plan, stages=min(plan.stages, wishes.pictures), whole=wishes.pictures)
 
 
 def _journal(place: Path, pictures: int) -> Journaled:

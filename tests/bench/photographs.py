@@ -24,7 +24,7 @@ _GRAIN = 5.5  # grey levels of sensor noise, a pixel and a half wide after a cam
 def make(folder: Path, count: int, width: int, height: int) -> list[Path]:
     """Write `count` JPEGs of width x height px into a folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    scenes = [_jpeg(scene(name, width, height)) for name in SCENES[:count]]
+    scenes = [as_jpeg(scene(name, width, height)) for name in SCENES[:count]]
     paths = [folder / f"{number:04}-{SCENES[number % len(scenes)]}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
         path.write_bytes(with_comment(scenes[number % len(scenes)], f"picture {number}"))
@@ -61,7 +61,8 @@ def _cropped(picture: UInt8, aspect: float) -> UInt8:
     return picture[:high, left : left + wide]
 
 
-def _jpeg(picture: UInt8) -> bytes:
+def as_jpeg(picture: UInt8) -> bytes:
+    """The file that a camera would make of it."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
 

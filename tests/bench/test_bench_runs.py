@@ -13,5 +13,14 @@ ROOT = Path(__file__).parent.parent.parent
 def test_bench_prints_every_row() -> None:
     command = [sys.executable, "-m", "tests.bench.bench", "--quick", "--pictures", "2"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for row in ("conductor + journal", "read alone", "infer alone", "finish + write alone", "end to end"):
+    stages = ("conductor + journal", "read alone", "infer alone", "finish + write alone", "end to end")
+    for row in (
+        *stages,
+        "PNG, as by default",
+        "TIFF, zstd",
+        "AVIF",
+        "JPEG XL",
+        "read JPEG",
+        "x as fast as PNG",
+    ):
         assert row in told

@@ -16,7 +16,7 @@ from tests.daemon.harness.site import Site
 from tests.fuzz.mutations import KINDS, Change, drawn, seeds, spoilt
 from tests.fuzz.victim import MEMORY_BYTES, Victim, clear
 
-FILES = int(os.environ.get("MATTINGD_FUZZ", "1500"))
+FILES = int(os.environ.get("MATTINGD_FUZZ", "1000"))
 DROPPED = max(60, FILES // 50)
 
 changes = st.lists(

@@ -14,6 +14,7 @@ from mattingd.children import Child, Message
 from mattingd.commands import Bench, Discard, Finish, Publish, Read
 from mattingd.disk import stamp_of
 from mattingd.facts import Faulted, Finished, NeedsRoom, Published, ReadOk, WorkerDied, WorkerUp
+from mattingd.sizing import BYTES_A_PIXEL, SPARE_BYTES
 from mattingd.staff import Programs
 from mattingd.values import Fault, Output, PictureLimits, Place, Preset, endings_of
 
@@ -22,8 +23,8 @@ GRANT = 4_000_000
 """Pixels a picture may have: more is answered with `NeedsRoom`, as in a daemon that is short of memory."""
 DEADLINE_S = 20
 """For one operation on a file of a few kB; a daemon gives 120 s."""
-MEMORY_BYTES = 900 << 20
-"""The most that a worker may take for files of that size, which say of themselves at most `GRANT` pixels."""
+MEMORY_BYTES = GRANT * BYTES_A_PIXEL + SPARE_BYTES
+"""The most that pictures may take in the worker, as in a daemon with a budget of `GRANT` pixels."""
 UNCLEAR = ("Traceback", "Error", "object", "0x", "None")
 """What has no place in a line for people."""
 PRESETS = (
@@ -66,7 +67,9 @@ class Victim:
             environment={"OMP_NUM_THREADS": "1"},
         )
         roots, limits = {FOLDER: os.fsencode(self.home / "in")}, PictureLimits()
-        self._child.tell((Bench(HAND, roots, str(self.home / "out"), "fuzz", limits, 416, 32), None))
+        self._child.tell(
+            (Bench(HAND, roots, str(self.home / "out"), "fuzz", limits, 416, 32, MEMORY_BYTES), None)
+        )
         assert isinstance(self._said.get(timeout=60), WorkerUp)
 
     def close(self) -> None:
