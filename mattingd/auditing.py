@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,21 +96,36 @@ def _check_sources(
             result.gaps.append(f"{name} lies in a hot folder and the daemon does not know it")
 
 
-def files_below(root: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(path, size, mtime_ns) of every file of a hot folder that is not junk, links and pipes included."""
+def files_below(
+    root: bytes,
+    entered: Callable[[bytes], None] = lambda _: None,
+    passed_over: Callable[[bytes], None] = lambda _: None,
+    unlisted: Callable[[bytes], None] = lambda _: None,
+) -> Iterator[tuple[bytes, int, int]]:
+    """(path, size, mtime_ns) of every file of a hot folder that is not junk, links and pipes included.
+
+    Args:
+        root: the hot folder.
+        entered: told of each sub-folder.
+        passed_over: told of each file and folder that is junk.
+        unlisted: told of each folder that may not be listed.
+    """
     stack = [b""]
     while stack:
         directory = stack.pop()
         try:
             entries = list(os.scandir(os.path.join(root, directory)))
         except OSError:
+            unlisted(directory)
             continue
         for entry in entries:
             path = os.path.join(directory, entry.name)
             is_dir = entry.is_dir(follow_symlinks=False)
             if junk(entry.name, is_dir):
+                passed_over(path)
                 continue
             if is_dir:
+                entered(path)
                 stack.append(path)
                 continue
             try:

@@ -42,3 +42,11 @@ def zone(name: str | None) -> tzinfo | None:
         ZoneInfoNotFoundError: nobody knows that name.
     """
     return None if name is None else ZoneInfo(name)
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people: `45 s`, `12 min`, `3 h`, `2 days`."""
+    for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
+        if seconds < limit:
+            return f"{round(seconds / divisor)} {unit}"
+    return f"{round(seconds / 86400)} days"

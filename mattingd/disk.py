@@ -311,3 +311,11 @@ class Disk:
         except OSError:
             return False
         return True
+
+
+def refuses_to_replace(old: str, taken: str) -> bool:
+    """Whether the file system refuses by itself to rename over a name; where not, names are claimed first."""
+    code = _libc.renameat2(
+        _AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(taken), ctypes.c_uint(_RENAME_NOREPLACE)
+    )
+    return bool(code) and ctypes.get_errno() == errno.EEXIST

@@ -6,6 +6,7 @@ system from another. Knows nothing of hot folders and journals; who asks decides
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 _KERNEL = (
     "9p",
@@ -40,6 +41,20 @@ def mount_table() -> str:
         return ""
 
 
+class Mount(NamedTuple):
+    """Something that is mounted."""
+
+    point: Path
+    kind: str
+    """Type of file system."""
+    read_only: bool
+    root: str
+    """Which part of the file system stands there."""
+
+
+NOWHERE = Mount(Path("/"), "", read_only=False, root="/")
+
+
 def file_system(path: Path, mountinfo: str) -> str:
     """The type of file system that ``path`` lies on, or would lie on once made; empty if no mount holds it.
 
@@ -47,21 +62,40 @@ def file_system(path: Path, mountinfo: str) -> str:
         path: absolute and free of symbolic links; it need not exist.
         mountinfo: text in the format of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)).
     """
-    best = (0, "")
+    return mount_of(path, mountinfo).kind
+
+
+def mount_of(path: Path, mountinfo: str) -> Mount:
+    """The mount that ``path`` lies on, or would lie on once made; of the kind "" if none holds it."""
+    best, depth = NOWHERE, 0
     for line in mountinfo.splitlines():
-        point, kind = _mount(line)
-        depth = len(point.parts)
+        mount = _mount(line)
         # Of two mounts on one point the later one lies on top, hence >=.
-        if kind and depth >= best[0] and path.is_relative_to(point):
-            best = (depth, kind)
-    return best[1]
+        if mount.kind and len(mount.point.parts) >= depth and path.is_relative_to(mount.point):
+            best, depth = mount, len(mount.point.parts)
+    return best
 
 
-def _mount(line: str) -> tuple[Path, str]:
-    """Mount point and type of one line; an unreadable line gives an empty type."""
+def missing_mount(path: Path, mountinfo: str, fstab: str) -> Path | None:
+    """A mount point at or above ``path`` that stands in /etc/fstab, while nothing is mounted there."""
+    for line in fstab.splitlines():
+        fields = line.split()
+        if len(fields) < 3 or fields[0].startswith("#") or not fields[1].startswith("/"):  # noqa: PLR2004
+            continue
+        point = Path(_plain(fields[1]))
+        if path.is_relative_to(point) and mount_of(point, mountinfo).point != point:
+            return point
+    return None
+
+
+def _mount(line: str) -> Mount:
+    """A line of the table; an unreadable line gives an empty type."""
     before, _, after = line.partition(" - ")
-    point = before.split(" ")[4:5]
-    return (Path(_plain(point[0])), after.split(" ")[0]) if point else (Path("/"), "")
+    fields, beyond = before.split(" "), after.split(" ")
+    if len(fields) < 6:  # noqa: PLR2004 - as many come before what is optional
+        return NOWHERE
+    options = {*fields[5].split(","), *(beyond[2].split(",") if len(beyond) > 2 else ())}  # noqa: PLR2004
+    return Mount(Path(_plain(fields[4])), beyond[0], "ro" in options, _plain(fields[3]))
 
 
 def _plain(text: str) -> str:

@@ -200,6 +200,23 @@ def clean(
 
 
 @app.command()
+def doctor(
+    config: Config = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not load and test the model.")] = False,
+    json: Json = False,
+) -> None:
+    """Examine the set-up; explain each finding, with its remedy.
+
+    Tried out with real files and the real model; nothing is changed. As root, folders are tried out as the
+    user whom the state directory belongs to. Ends with 0 when all is sound, 1 when something could be
+    better, 3 when pictures will not be done.
+    """
+    from mattingd.cli import examining  # noqa: PLC0415
+
+    run_verb(lambda: examining.doctor(config, quick=quick, as_json=json))
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)] = Path("mattingd-demo"),
 ) -> None:

@@ -1,34 +1,18 @@
 """`mattingd init` and `mattingd check`."""
 
 import json
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mattingd.auditing import files_below
-from mattingd.checkpoint import JournalError, reading
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.wording import console_for, duration
-from mattingd.config import ConfigError, HotFolder, Settings, init_text, load, parse, problems_on_disk
+from mattingd.config import ConfigError, Settings, init_text, load, parse, problems_on_disk
 from mattingd.daemon import JOURNAL
+from mattingd.doctor.stock import Stock, stock_of
 from mattingd.values import ExitCode
-
-SECONDS_A_PICTURE = 0.5
-"""A guess for the estimate of the first run: a 12-megapixel photograph on two cores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """A hot folder and what lies in it."""
-
-    folder: HotFolder
-    files: int
-    waiting: int
-    """Of these, how many the journal does not know as they lie there."""
 
 
 def init(path: Path, hot_folder: Path, output_dir: Path, state_dir: Path) -> ExitCode:
@@ -100,7 +84,7 @@ def _show(console: Console, path: Path, settings: Settings) -> None:
     table.add_column()
     for stock in _inventory(settings):
         folder = stock.folder
-        takes = f"about {duration(stock.waiting * SECONDS_A_PICTURE)}" if stock.waiting else ""
+        takes = f"about {duration(stock.seconds)}" if stock.waiting else ""
         todo = takes if folder.existing == "process" else "those are ignored"
         cells = (str(folder.path), folder.preset, folder.recipe.format, f"{stock.files}", f"{stock.waiting}")
         table.add_row(*map(escape, cells), todo if stock.waiting else "")
@@ -109,15 +93,4 @@ def _show(console: Console, path: Path, settings: Settings) -> None:
 
 def _inventory(settings: Settings) -> list[Stock]:
     """What lies in each hot folder."""
-    stocks = []
-    for folder in settings.hot_folders:
-        root = os.fsencode(folder.path)
-        try:
-            with reading(settings.state_dir / JOURNAL) as ledger:
-                known = ledger.current(root)
-        except JournalError:
-            known = {}
-        files = {path: (size, mtime_ns) for path, size, mtime_ns in files_below(root)}
-        waiting = sum(known.get(path) != stamp for path, stamp in files.items())
-        stocks.append(Stock(folder, len(files), waiting))
-    return stocks
+    return [stock_of(folder, settings.state_dir / JOURNAL) for folder in settings.hot_folders]

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from mattingd.config.checking import STRICT, Shape
-from mattingd.config.disk import problems_on_disk
+from mattingd.config.disk import problems_on_disk, unreadable, unwritable
 from mattingd.config.document import Source, read
 from mattingd.config.resolving import resolve
 from mattingd.config.sample import example, init_text
@@ -33,6 +33,8 @@ __all__ = [
     "load",
     "parse",
     "problems_on_disk",
+    "unreadable",
+    "unwritable",
 ]
 
 _DOCUMENT = Shape(Document, TypeAdapter(list[Document], config=STRICT))

@@ -23,9 +23,9 @@ def problems_on_disk(settings: Settings) -> tuple[str, ...]:
 
 def _problems(settings: Settings) -> Iterator[str]:
     for index, folder in enumerate(settings.hot_folders):
-        yield from _said(("hot_folders", index, "path"), folder.path, _unreadable(folder.path))
+        yield from _said(("hot_folders", index, "path"), folder.path, unreadable(folder.path))
     for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir)):
-        yield from _said((name,), path, _unwritable(path))
+        yield from _said((name,), path, unwritable(path))
 
 
 def _said(loc: Loc, path: Path, fault: str) -> Iterator[str]:
@@ -33,7 +33,7 @@ def _said(loc: Loc, path: Path, fault: str) -> Iterator[str]:
         yield f"{place(loc)}: {str(path)!r} {fault}"
 
 
-def _unreadable(path: Path) -> str:
+def unreadable(path: Path) -> str:
     """Why pictures in this folder cannot be found and read; empty when they can."""
     try:
         with os.scandir(path) as entries:
@@ -51,7 +51,7 @@ def _unreadable(path: Path) -> str:
     )
 
 
-def _unwritable(path: Path) -> str:
+def unwritable(path: Path) -> str:
     """Why nothing can be written below ``path``, made first where it is missing; empty when it can."""
     there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
     try:

@@ -1,0 +1,81 @@
+"""Examines a set-up: everything that could keep pictures from being done, each finding with its remedy.
+
+Changes nothing. What touches a configured folder runs as the daemon's user, in a process of its own and for a
+limited time; the model is loaded as the daemon does it.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from mattingd.config import Settings
+from mattingd.doctor import folders, inotify, model, running, unit
+from mattingd.doctor.apart import User, apart, myself, owner_of, user_of_process
+from mattingd.doctor.findings import Finding, Findings, Level, worst
+
+__all__ = ["Finding", "Level", "examine", "worst"]
+
+FOLDER_SECONDS = 45.0
+"""A folder that gives no answer for so long hangs."""
+
+
+def examine(
+    settings: Settings, *, quick: bool = False, busy: Callable[[str], None] = lambda _: None
+) -> Findings:
+    """Everything that is found, in the order in which one mends it.
+
+    Args:
+        settings: of the daemon.
+        quick: leave the model alone.
+        busy: told what is being looked at, before it takes a while.
+    """
+    status, finding = running.status_of(settings)
+    yield finding
+    pid = int(status.get("pid", 0))
+    user = _whose_rights(settings, pid)
+    if user.uid != os.geteuid():
+        yield Finding("user", Level.OK, f"folders are tried out as {user.name}, whose daemon it is")
+    yield from running.examine_journal(settings)
+    yield from _examine_folders(settings, user, busy, watched=bool(pid))
+    if pid:
+        yield from running.examine_sandbox(settings, pid)
+    yield from unit.examine(settings)
+    yield from running.examine_memory(settings, pid or os.getpid())
+    yield from running.examine_time(settings)
+    if status:
+        yield _engine_of(status["engine"])
+    elif not quick:
+        busy("loading and testing the model")
+        yield from model.examine(settings)
+
+
+def _whose_rights(settings: Settings, pid: int) -> User:
+    """The daemon's user, if we may become it; else whoever asks."""
+    if os.geteuid() != 0:
+        return myself()
+    return (user_of_process(pid) if pid else owner_of(settings.state_dir)) or myself()
+
+
+def _examine_folders(
+    settings: Settings, user: User, busy: Callable[[str], None], *, watched: bool
+) -> Findings:
+    tasks: dict[str, Callable[[], Findings]] = {
+        "state_dir": partial(folders.examine_state, settings, user),
+        "output_dir": partial(folders.examine_output, settings, user),
+    }
+    for hot in settings.hot_folders:
+        tasks[f"hot folder {hot.name}"] = partial(folders.examine_hot_folder, settings, hot, user)
+    if not watched and settings.watch.mode != "poll":
+        tasks[inotify.ABOUT] = partial(inotify.examine, [hot.path for hot in settings.hot_folders])
+    for about, task in tasks.items():
+        busy(f"looking at {about}")
+        yield from apart(about, task, user=user, seconds=FOLDER_SECONDS)
+
+
+def _engine_of(engine: dict[str, Any]) -> Finding:
+    if engine["state"] == "ready":
+        told = f"{engine['model']} runs on {engine['device']} ({engine['driver']}, {engine['precision']})"
+        return Finding(model.ABOUT, Level.OK, told)
+    why = f": {engine['why']}" if engine.get("why") else ""
+    return Finding(model.ABOUT, Level.WARNING, f"{engine['state']}{why}", "mattingd status tells more")

@@ -1,0 +1,89 @@
+"""The model and its device: loaded, warmed up and tested in a child of its own, as the daemon does it."""
+
+import queue
+from pathlib import Path
+
+from mattingd import facts
+from mattingd.children import Child, Message
+from mattingd.commands import EngineOrder
+from mattingd.config import Settings
+from mattingd.doctor.findings import Finding, Findings, Level
+from mattingd.sizing import engine_threads
+from mattingd.staff import Programs
+
+ABOUT = "model"
+PATIENCE_SECONDS = 300.0
+NVIDIA_VENDOR = "0x10de"
+DISPLAY = "0x03"
+"""PCI class of graphics cards."""
+
+
+def examine(settings: Settings) -> Findings:
+    """Whether the model runs, where, and whether a graphics card lies idle."""
+    answers: queue.SimpleQueue[facts.Fact] = queue.SimpleQueue()
+
+    def heard(message: Message) -> None:
+        answers.put(message[0])
+
+    def ended(how: str) -> None:
+        answers.put(facts.EngineDied(how))
+
+    threads, engine = engine_threads(settings), settings.engine
+    child = Child(Programs().engine, heard=heard, ended=ended, environment={"OMP_NUM_THREADS": str(threads)})
+    order = EngineOrder(engine.model, engine.device, engine.precision, threads, engine.require_gpu)
+    child.tell((order, None))
+    try:
+        yield from _told(answers.get(timeout=PATIENCE_SECONDS), settings)
+    except queue.Empty:
+        yield Finding(ABOUT, Level.PROBLEM, f"the model was not ready within {PATIENCE_SECONDS:g} s")
+    finally:
+        child.kill("it was examined")
+        child.process.wait()
+
+
+def _told(fact: facts.Fact, settings: Settings) -> Findings:
+    if isinstance(fact, facts.EngineUp):
+        yield Finding(
+            ABOUT,
+            Level.OK,
+            f"{fact.model} runs on {fact.device} ({fact.driver}, {fact.precision}): loaded, warm and tested"
+            f" in {fact.load_seconds:.1f} s, batches of {fact.max_batch}",
+        )
+        if fact.device == "cpu" and settings.engine.device == "auto":
+            yield _no_gpu()
+    elif isinstance(fact, facts.EngineDied):
+        remedy = cards_remedy() if settings.engine.require_gpu or "CUDA" in fact.how else ""
+        yield Finding(ABOUT, Level.PROBLEM, f"the model cannot be used: {fact.how}", remedy)
+
+
+def _no_gpu() -> Finding:
+    if remedy := cards_remedy():
+        return Finding(
+            ABOUT,
+            Level.WARNING,
+            "an NVIDIA card is in this machine, and the model does not run on it",
+            remedy,
+        )
+    return Finding(ABOUT, Level.NOTE, "there is no NVIDIA card: the model runs on the processor, more slowly")
+
+
+def cards_remedy() -> str:
+    """What keeps an NVIDIA card that is in the machine from being used; empty when there is none."""
+    if not _cards():
+        return ""
+    if not Path("/proc/driver/nvidia/version").exists():
+        return "its driver is not loaded: install it, or see journalctl -k | grep -i nvidia"
+    if not Path("/dev/nvidiactl").exists():
+        return "its devices are not there: run nvidia-modprobe -u -c 0, or see DeviceAllow= of the unit"
+    return (
+        "see whether torch was installed for CUDA (python -c 'import torch; print(torch.version.cuda)')"
+        " and fits the driver (nvidia-smi), and whether its user may open /dev/nvidia*"
+    )
+
+
+def _cards(devices: Path = Path("/sys/bus/pci/devices")) -> bool:
+    return any(
+        (device / "vendor").read_text(encoding="ascii").strip() == NVIDIA_VENDOR
+        and (device / "class").read_text(encoding="ascii").startswith(DISPLAY)
+        for device in (devices.iterdir() if devices.is_dir() else ())
+    )

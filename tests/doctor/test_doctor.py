@@ -1,0 +1,294 @@
+"""`doctor` on set-ups where things are wrong: what it finds, and what it says is to be done."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mattingd import clock, control
+from mattingd.config import load
+from mattingd.doctor import folders, unit
+from mattingd.doctor.apart import apart, myself
+from mattingd.doctor.findings import Finding, Level
+from tests.cli.conftest import Say, environment, here, pictures
+from tests.daemon.harness.site import Site
+
+NOBODY = 65534
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and try out folders as others")
+
+Found = dict[str, list[tuple[str, str, str]]]
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], say: Say, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A sound set-up that no daemon has seen."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    return make_site()
+
+
+def examined(site: Site, *arguments: str, code: int) -> Found:
+    """(level, what, remedy) of each finding, by what it is about."""
+    answer = here("doctor", "--json", *(arguments or ("--quick",)), "--config", site.config)
+    assert answer.code == code, answer.out
+    found: Found = {}
+    for finding in answer.json["findings"]:
+        found.setdefault(finding["about"], []).append((finding["level"], finding["what"], finding["remedy"]))
+    return found
+
+
+def bad(found: Found) -> dict[str, tuple[str, str, str]]:
+    """The only thing that is wrong with each place where something is."""
+    wrong = {about: [f for f in all_of if f[0] in {"warning", "problem"}] for about, all_of in found.items()}
+    assert all(len(all_of) < 2 for all_of in wrong.values()), wrong
+    return {about: all_of[0] for about, all_of in wrong.items() if all_of}
+
+
+def tree(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+@contextmanager
+def mounted(*arguments: object) -> Iterator[None]:
+    point = str(arguments[-1])
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def test_a_sound_set_up_is_said_to_be_sound_and_nothing_is_left_behind(site: Site) -> None:
+    pictures(site.hot[0] / "sub", 3)
+    (site.hot[0] / ".DS_Store").touch()
+    before = tree(site.root)
+    found = examined(site, "--config", str(site.config), code=0)
+    assert bad(found) == {}
+    (model, *_) = found["model"]
+    assert model[1].startswith("counting runs on cpu (numpy, fp32): loaded, warm and tested in")
+    lying = found["hot folder in"][-1]
+    assert lying[1].startswith("3 files lie here, 3 to be done in about 2 s, 1 more passed over: hidden, or")
+    assert found["notifications"] == [("ok", "every folder can be watched (2)", "")]
+    assert tree(site.root) == before
+    told = here("doctor", "--quick", "--config", site.config)
+    assert told.out.endswith("\nall is sound\n")
+
+
+def test_beside_a_running_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = pictures(site.hot[0], 2)
+    process = site.start()
+    site.wait_ended(paths)
+    found = examined(site, "--config", str(site.config), code=1)
+    level, what, _ = bad(found)["daemon"]
+    assert level == "warning"
+    assert f"process {process.pid}" in what
+    assert "the test engine" in what
+    assert found["model"] == [("ok", "counting runs on cpu (numpy, fp32)", "")]
+    assert found["journal"][0][1].endswith("can be read: 2 jobs")
+    assert found["hot folder in"][-1][1] == "2 files lie here"
+    monkeypatch.setattr(control, "PATIENCE_SECONDS", 0.3)
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        level, what, _ = bad(examined(site, code=1))["daemon"]
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    assert (level, what) == ("warning", control.SILENT)
+
+
+def test_somebody_holds_the_lock_and_is_no_daemon(site: Site) -> None:
+    with (site.state / "lock").open("w") as lock:
+        lock.write("4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        level, what, remedy = bad(examined(site, code=3))["daemon"]
+    assert (level, what) == ("problem", f"process 4711 holds {site.state}/lock and answers no question")
+    assert "ps -fp 4711" in remedy
+
+
+@root_only
+def test_rights_are_those_of_the_daemon_s_user(site: Site) -> None:
+    (private,) = pictures(site.hot[0], 1)
+    private.chmod(0o600)
+    for folder in (site.root, *site.root.parents):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(site.state, NOBODY, NOBODY)
+    site.out.chmod(0o755)
+    wrong = bad(examined(site, code=3))
+    assert wrong == {
+        "output_dir": (
+            "problem",
+            f"{site.out} cannot be written to: Permission denied",
+            f"as root: chown -R nobody {site.out}",
+        ),
+        "hot folder in": (
+            "warning",
+            f"1 files and folders may not be read by nobody, the first is {private.name}",
+            f"let it read what is dropped: setfacl -R -m u:nobody:rX,d:u:nobody:rX {site.hot[0]}",
+        ),
+    }
+    os.chown(site.out, NOBODY, NOBODY)
+    site.hot[0].chmod(0o700)
+    level, what, _ = bad(examined(site, code=3))["hot folder in"]
+    assert (level, what) == ("problem", f"{site.hot[0]} cannot be listed: Permission denied")
+
+
+@root_only
+def test_a_full_and_a_read_only_output_folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounted("-t", "tmpfs", "-o", "size=256k", "tmpfs", site.out):
+        (site.out / "fills").write_bytes(bytes(256 << 10))
+        wrong = [finding for finding in examined(site, code=3)["output_dir"] if finding[0] != "ok"]
+        assert wrong[0][1].endswith("cut-outs cannot be written: No space left on device")
+        assert wrong[0][2] == f"make room on {site.out}"
+        assert wrong[1][1].startswith("0.0 MB of 0.3 MB are free for cut-outs: less than the 1 GB of retention")
+    with mounted("-o", "bind,ro", site.out, site.out):
+        remedy = bad(examined(site, code=3))["output_dir"][2]
+        assert remedy == f"it is mounted read-only: mount -o remount,rw {site.out}"
+        monkeypatch.setenv("INVOCATION_ID", "1")
+        remedy = bad(examined(site, code=3))["output_dir"][2]
+        assert remedy.startswith(
+            f"the sandbox of the service has it read-only: add ReadWritePaths={site.out}"
+        )
+
+
+def test_a_share_that_is_not_mounted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    fstab = site.root / "fstab"
+    fstab.write_text(
+        f"# shares\nnas:/pictures {site.hot[0]} nfs defaults 0 0\n/dev/vda / ext4 defaults 0 1\n"
+    )
+    monkeypatch.setattr(folders, "FSTAB", fstab)
+    assert bad(examined(site, code=3))["hot folder in"] == (
+        "problem",
+        f"{site.hot[0]} stands in {fstab} and is not mounted",
+        f"mount {site.hot[0]}",
+    )
+
+
+def test_what_is_missing_or_damaged(site: Site) -> None:
+    shutil.rmtree(site.hot[0])
+    shutil.rmtree(site.out)
+    (site.state / "checkpoint.db").write_bytes(b"no journal at all, but text" * 100)
+    found = examined(site, code=3)
+    wrong = bad(found)
+    assert wrong["hot folder in"] == (
+        "problem",
+        f"{site.hot[0]} does not exist; make it, or mount the share it lies on",
+        f"mkdir -p {site.hot[0]}",
+    )
+    assert "is damaged; nothing was changed" in wrong["journal"][1]
+    assert found["output_dir"] == [
+        ("note", f"{site.out} is not there yet; it is made at the first start", "")
+    ]
+
+
+def test_a_configuration_that_is_wrong(site: Site) -> None:
+    site.config.write_text(site.config.read_text() + "colour: red\n")
+    answer = here("doctor", "--json", "--config", site.config)
+    assert answer.code == 78
+    (finding,) = answer.json["findings"]
+    assert "colour: there is no such setting" in finding["what"]
+    assert here("doctor", "--config", site.config).err.count("there is no such setting") == 1
+
+
+def test_a_model_that_cannot_be_used(make_site: Callable[..., Site], site: Site) -> None:
+    demanding = make_site(engine={"require_gpu": True})
+    level, what, _ = bad(examined(demanding, "--config", str(demanding.config), code=3))["model"]
+    assert level == "problem"
+    assert what.startswith("the model cannot be used: no CUDA device can be used")
+
+
+def test_a_folder_that_hangs_is_left_behind() -> None:
+    def task() -> Iterator[Finding]:
+        clock.sleep(60)
+        yield Finding("x", Level.OK, "")
+
+    began = clock.monotonic_ns()
+    (finding,) = apart("hot folder x", task, user=myself(), seconds=0.3)
+    assert clock.monotonic_ns() - began < 30 * clock.SECOND
+    assert (finding.level, finding.what) == (Level.PROBLEM, "gave no answer within 0.3 s")
+
+
+def test_an_examination_that_fails_is_a_finding_itself() -> None:
+    def task() -> Iterator[Finding]:
+        raise RuntimeError("odd")
+
+    (finding,) = apart("here", task, user=myself(), seconds=30)
+    assert (finding.level, finding.what) == (Level.PROBLEM, "could not be examined: odd")
+
+
+def test_clocks_that_differ(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    place = folders.place_of("output_dir", tmp_path, myself())
+    assert list(folders.clocks(place, file)) == []
+    now = clock.wall().timestamp()
+    for apart_seconds, way in ((300, "5 min ahead of"), (-7200, "2 h behind")):
+        os.utime(file, (now + apart_seconds, now + apart_seconds))
+        (finding,) = folders.clocks(place, file)
+        assert finding.level is Level.WARNING
+        assert finding.what == f"the clock of the file system is {way} this machine's"
+
+
+@root_only
+def test_too_few_watches_name_the_setting_and_the_number(site: Site) -> None:
+    """In a user namespace of its own, where the kernel's limit can be lowered without harm to others."""
+    for number in range(12):
+        (site.hot[0] / str(number)).mkdir()
+    command = f"{sys.executable} -m mattingd doctor --quick --json --config {site.config}"
+    limited = f"echo 5 > /proc/sys/user/max_inotify_watches && {command}"
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", limited], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    (finding,) = (f for f in json.loads(done.stdout)["findings"] if f["about"] == "notifications")
+    assert finding["what"].startswith(
+        "8 of 13 folders cannot be watched, since the kernel allows each user 5"
+    )
+    assert "sysctl -w fs.inotify.max_user_watches=16384" in finding["remedy"]
+
+
+# --- the unit ---
+
+STRICT = {"ActiveState": "active", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "no"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "levels"),
+    [
+        ({"ActiveState": "active"}, {"service": "ok"}),
+        (STRICT, {"output_dir": "problem", "state_dir": "problem"}),
+        (STRICT | {"ReadWritePaths": "-/srv/out /srv/state"}, {"service": "ok"}),
+        (STRICT | {"ReadWritePaths": "/srv"}, {"service": "ok"}),
+        (STRICT | {"ReadWritePaths": "/srv", "PrivateTmp": "yes"}, {"service": "ok"}),
+        (
+            {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78"},
+            {"service": "problem"},
+        ),
+    ],
+)
+def test_what_a_unit_allows(properties: dict[str, str], levels: dict[str, str], tmp_path: Path) -> None:
+    found = unit.judged(properties, settings_for(tmp_path, "/srv/in"))
+    assert {finding.about: finding.level for finding in found} == levels
+
+
+@pytest.mark.parametrize("hot_folder", ["/home/anna/in", "/var/tmp/in"])  # noqa: S108 - only named
+def test_a_hot_folder_that_the_unit_hides(hot_folder: str, tmp_path: Path) -> None:
+    properties = STRICT | {"ReadWritePaths": "/srv", "PrivateTmp": "yes"}
+    (finding,) = unit.judged(properties, settings_for(tmp_path, hot_folder))
+    assert (finding.about, finding.level) == ("hot folder in", Level.PROBLEM)
+    assert finding.what.startswith(f"mattingd.service does not see {hot_folder}: it has P")
+
+
+def settings_for(tmp_path: Path, hot_folder: str) -> Any:
+    config = tmp_path / "config.yaml"
+    document = {"output_dir": "/srv/out", "state_dir": "/srv/state", "hot_folders": [{"path": hot_folder}]}
+    config.write_text(json.dumps(document))
+    return load(config)
