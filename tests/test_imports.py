@@ -28,6 +28,7 @@ JOINERS = {
     "child",
     "answers",
     "auditing",
+    "doctor",
     "cleaning",
     "standing",
     "lookouts",

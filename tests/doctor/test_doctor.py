@@ -148,7 +148,9 @@ def test_a_full_and_a_read_only_output_folder(site: Site, monkeypatch: pytest.Mo
         wrong = [finding for finding in examined(site, code=3)["output_dir"] if finding[0] != "ok"]
         assert wrong[0][1].endswith("cut-outs cannot be written: No space left on device")
         assert wrong[0][2] == f"make room on {site.out}"
-        assert wrong[1][1].startswith("0.0 MB of 0.3 MB are free for cut-outs: less than the 1 GB of retention")
+        assert wrong[1][1].startswith(
+            "0.0 MB of 0.3 MB are free for cut-outs: less than the 1 GB of retention"
+        )
     with mounted("-o", "bind,ro", site.out, site.out):
         remedy = bad(examined(site, code=3))["output_dir"][2]
         assert remedy == f"it is mounted read-only: mount -o remount,rw {site.out}"
