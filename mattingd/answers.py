@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mattingd import __version__, clock
 from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
-from mattingd.reports import Tally
+from mattingd.reports import Tally, told_of_engine
 from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
 from mattingd.rules.settling import STILL_SETTLING, Key
 from mattingd.values import readable
@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 class Answers:
-    """Answers requests: `status`, `settling`, `where`, `rescan`, `clean`, `cleaned`."""
+    """Answers requests; see the verbs below."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -34,6 +34,8 @@ class Answers:
             "rescan": self._rescan,
             "clean": _clean,
             "cleaned": _cleaned,
+            "use model": self._use_model,
+            "model outcome": self._model_outcome,
         }
 
     def __call__(self, daemon: "Daemon", request: Any) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Answers:
             "stopping": daemon.conductor.stopping,
             "last_end": last_end,
             "test_engine": os.environ.get(TEST_ENGINE) == "1",
-            "engine": {**self._tally.engine, "batch": daemon.conductor.engine.max_pictures},
+            "engine": _engine(daemon),
             "counts": {**counts, "waiting": waiting},
             "settling": len(settler),
             "in_work": [_work(daemon, work.jobs[number]) for number in sorted(work.in_flight)][:SHOWN],
@@ -96,6 +98,33 @@ class Answers:
     def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
         daemon.lookouts.rescan(daemon.folders)
         return {"folders": len(daemon.folders)}
+
+    def _use_model(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
+        model = request.get("model")
+        if not isinstance(model, str):
+            return {"error": "it was not told which model"}
+        return {"ticket": daemon.use_model(model)}
+
+    def _model_outcome(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
+        """Whether that request is settled, and why its model is not used if it is not."""
+        outcome = daemon.conductor.engines.outcome
+        if outcome is None or outcome.asked.ticket != request.get("ticket"):
+            return {"settled": False}
+        return {"settled": True, "refused": outcome.refused}
+
+
+def _engine(daemon: "Daemon") -> dict[str, Any]:
+    """The engine that gets the pictures, and what it is doing."""
+    engines, queue = daemon.conductor.engines, daemon.conductor.engine
+    told: dict[str, Any] = {"state": engines.state, "weights": engines.models.current}
+    if engines.why:
+        told["why"] = engines.why
+    if engines.up is not None:
+        more = {"sha256": engines.up.model_sha256, "batch_seconds": engines.up.batch_seconds}
+        told |= {**told_of_engine(engines.up), **more, "batch": queue.max_pictures}
+    if engines.candidate is not None:
+        told["coming"] = engines.candidate.asked.model
+    return told
 
 
 def _clean(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:

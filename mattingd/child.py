@@ -48,7 +48,10 @@ def engine(number: str, parent: str) -> None:
 
 def make_engine(order: "EngineOrder") -> "Engine":
     """The engine an order asks for."""
-    return cast("Engine", _models().load(order.model, order.device, order.precision, order.threads))
+    engine = _models().load(
+        order.model, order.device, order.precision, order.threads, order.memory_gb, order.weights
+    )
+    return cast("Engine", engine)
 
 
 def model_spec(model: str) -> "ModelSpec":

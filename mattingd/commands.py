@@ -11,6 +11,7 @@ from mattingd.values import (
     Chore,
     ExitCode,
     Mark,
+    Models,
     Naming,
     Output,
     PictureLimits,
@@ -63,6 +64,15 @@ class Prepare:
 
     job: int
     outputs: tuple[Output, ...]
+    model: str = ""
+    """SHA-256 of the weights that made the matte, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseModel:
+    """From now on these weights make the mattes, at the next start too."""
+
+    models: Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ class Remember:
     """The output folder bears its mark."""
 
 
-Write = Admit | Move | Prepare | NextVersion | Vanished | AskAgain | Forget | Hold | Remember
+Write = Admit | Move | Prepare | UseModel | NextVersion | Vanished | AskAgain | Forget | Hold | Remember
 
 # --- commands to the shell ---
 
@@ -208,6 +218,7 @@ class Infer:
     batch: int
     jobs: tuple[int, ...]
     shape: tuple[int, int]
+    engine: int
     sent: Sent = Sent.FULL
 
 
@@ -227,16 +238,46 @@ class KillWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class StartEngine:
-    """Start the engine child; on the CPU whatever is configured when `cpu` is set."""
+class Unburden:
+    """Let a picture worker that has nothing to do give its free memory back."""
 
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartEngine:
+    """Start an engine child under a number of its own."""
+
+    engine: int
+    model: str
+    """As in `Models`."""
     cpu: bool = False
+    """On the processor, whatever is configured."""
+    beside: bool = False
+    """Another one goes on working: this one may not move to the processor for lack of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class KillEngine:
-    """End the engine child at once; `EngineDied` follows and says why."""
+    """End an engine child at once; `EngineDied` follows and says why."""
 
+    engine: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndEngine:
+    """End an engine child that is not needed any more; nothing follows."""
+
+    engine: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepModel:
+    """A model that was asked for is not used: told to whoever asked."""
+
+    model: str
     why: str
 
 
@@ -264,9 +305,12 @@ Deed = (
     | Infer
     | StartWorker
     | KillWorker
+    | Unburden
     | StartEngine
     | KillEngine
     | SweepOn
+    | EndEngine
+    | KeepModel
     | Stop
 )
 Command = Write | Deed
@@ -297,9 +341,17 @@ class Bench:
 class EngineOrder:
     """Which engine is wanted."""
 
+    engine: int
+    """Its number, for what it says."""
     model: str
     device: str
     precision: str
     threads: int | None
     require_gpu: bool = False
     """Rather no engine than one on the processor."""
+    memory_gb: float | None = None
+    """Of the GPU's memory at most."""
+    weights: str | None = None
+    """The file of other weights than the package carries."""
+    fall_back: bool = True
+    """Without memory for a single picture on the GPU, use the processor."""

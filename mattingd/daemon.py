@@ -110,7 +110,8 @@ class Daemon:
         rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
         self.journal = Checkpoint(settings.state_dir / JOURNAL, rules, self._wall)
         self.folders = self._number_folders()
-        self.conductor = Conductor(policy_of(settings, once=mode.once), self._rules_folders())
+        policy, models = policy_of(settings, once=mode.once), self.journal.models()
+        self.conductor = Conductor(policy, self._rules_folders(), models=models)
         self._staff = Staff(
             settings,
             {number: os.fsencode(folder.path) for number, folder in self.folders.items()},
@@ -141,6 +142,7 @@ class Daemon:
         self._mattes: dict[int, tuple[int, bytes]] = {}
         self._ended: commands.Stop | None = None
         self._today = ""
+        self._tickets = 0
 
     # --- the face ---
 
@@ -166,6 +168,12 @@ class Daemon:
     def stop(self, reason: str) -> None:
         """Ask for the end; a second time, for the immediate end. May be called from a signal handler."""
         self._inbox.put((facts.StopAsked(reason), None))
+
+    def use_model(self, model: str) -> int:
+        """Ask for other weights (see `values.Models`); returns the ticket by which the outcome is known."""
+        self._tickets += 1
+        self._inbox.put((facts.ModelAsked(model, self._tickets), None))
+        return self._tickets
 
     # --- start and end ---
 
@@ -266,7 +274,7 @@ class Daemon:
         if isinstance(fact, facts.ReadOk):
             self._nets[fact.job] = payload
         elif isinstance(fact, facts.Inferred):
-            batch = self.conductor.engine.running[0]
+            _, batch = self.conductor.engine.due(fact.batch)
             size = len(payload) // len(batch.jobs)
             for index, number in enumerate(batch.jobs):
                 self._mattes[number] = (fact.batch, payload[index * size : (index + 1) * size])
@@ -296,6 +304,7 @@ class Daemon:
                 commands.Read(worker=worker)
                 | commands.Publish(worker=worker)
                 | commands.DoChore(worker=worker)
+                | commands.Unburden(worker=worker)
             ):
                 self._staff.tell_worker(worker, deed)
             case commands.Finish(worker=worker, job=number):
@@ -313,12 +322,12 @@ class Daemon:
                 self._staff.start_worker(worker)
             case commands.KillWorker(worker, why):
                 self._staff.kill_worker(worker, why)
-            case commands.StartEngine(cpu):
-                self._staff.start_engine(cpu=cpu)
-            case commands.KillEngine(why):
-                self._staff.kill_engine(why)
             case commands.SweepOn():
                 self.cleaner.go_on()
+            case commands.StartEngine() | commands.KillEngine() | commands.EndEngine():
+                self._staff.look_after_engine(deed)
+            case commands.KeepModel():
+                pass  # whoever asked for the model asks again, and sees
             case commands.Stop():
                 self._ended = deed
 

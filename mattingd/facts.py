@@ -187,8 +187,9 @@ class ChoreDone:
 
 @dataclass(frozen=True, slots=True)
 class EngineUp:
-    """The engine child loaded, warmed up and passed its self-test."""
+    """An engine child loaded, warmed up and passed its self-test."""
 
+    engine: int
     device: str
     driver: str
     precision: str
@@ -202,11 +203,14 @@ class EngineUp:
 
 @dataclass(frozen=True, slots=True)
 class EngineDied:
-    """The engine child ended, whatever the reason."""
+    """An engine child ended, whatever the reason."""
 
+    engine: int
     how: str
     fatal: ExitCode | None = None
     """It said that starting it again is no use: with this code the daemon ends too."""
+    wrong: bool = False
+    """Its self-test failed: what it calculated last was not given away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,15 @@ class Cleaned:
     """What was due and is left alone, since it is not as it was made, or cannot be removed."""
     refused: str | None = None
     """Why cut-outs were not removed at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAsked:
+    """Somebody wants these weights (as in `Models`) to make the mattes from now on."""
+
+    model: str
+    ticket: int = 0
+    """By which the outcome is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +346,7 @@ Fact = (
     | SpaceLow
     | Swept
     | Cleaned
+    | ModelAsked
     | StopAsked
     | Stuck
     | RetryAsked

@@ -85,6 +85,9 @@ class Metrics:
         self._overflows = make(Counter, "overflows", "Times the kernel dropped notifications.", ("folder",))
         self._engine_up = make(Gauge, "engine_up", "1 when the model is ready.")
         self._engine = make(Info, "engine", "The model and its device.")
+        self._came_up: facts.EngineUp | None = None
+        self._used = self._beside = 0
+        """The engine that gets the pictures, and the one that comes up beside it with another model."""
         self._starts = make(Counter, "starts", "Starts of a child process.", ("child",))
         for kind in (*facts.InferFault, "worker died", "engine died"):
             self._faults.labels(kind)
@@ -141,12 +144,13 @@ class Metrics:
                 self._faults.labels("worker died").inc()
             case facts.EngineUp():
                 self._starts.labels("engine").inc()
-                self._engine_up.set(1)
-                told = ("model", "model_sha256", "device", "driver", "precision", "max_batch")
-                self._engine.info({name: str(getattr(fact, name)) for name in told})
-            case facts.EngineDied():
+                self._came_up = fact
+                if fact.engine != self._beside:
+                    self._tell_of_engine()
+            case facts.EngineDied(engine=engine):
                 self._faults.labels("engine died").inc()
-                self._engine_up.set(0)
+                if engine != self._beside:
+                    self._engine_up.set(0)
             case facts.Scanned(folder=folder, files=files, seconds=seconds):
                 name = self._name(folder)
                 self._scans.labels(name).inc()
@@ -165,6 +169,12 @@ class Metrics:
             case commands.Infer(jobs=jobs, sent=sent):
                 self._batches.labels(sent).inc()
                 self._batch_pictures.observe(len(jobs))
+            case commands.StartEngine(engine=engine, beside=True):
+                self._beside = engine
+            case commands.UseModel():
+                self._tell_of_engine()
+            case commands.EndEngine(engine=engine) if engine == self._used:
+                self._engine_up.set(0)
             case commands.Publish(job=job):
                 self._publishing[job] = clock.monotonic_ns()
             case commands.Move(job=job, state=state) if state in ENDS and job in self._folder_of:
@@ -172,6 +182,14 @@ class Metrics:
                 self._count_end(self._folder_of.pop(job), state)
             case _:
                 pass
+
+    def _tell_of_engine(self) -> None:
+        """The engine that came up last is the one that is used."""
+        if (fact := self._came_up) is not None:
+            self._used, self._beside = fact.engine, 0
+            self._engine_up.set(1)
+            told = ("model", "model_sha256", "device", "driver", "precision", "max_batch")
+            self._engine.info({name: str(getattr(fact, name)) for name in told})
 
     def _count_end(self, folder: int, state: str) -> None:
         self._pictures.labels(self._name(folder), state).inc()

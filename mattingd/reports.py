@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mattingd import clock, facts, values
-from mattingd.commands import Command, DoChore, Finish, Move, Publish, Read, StartEngine, Stop
+from mattingd.commands import (
+    Command,
+    DoChore,
+    EndEngine,
+    Finish,
+    KeepModel,
+    Move,
+    Publish,
+    Read,
+    StartEngine,
+    Stop,
+    UseModel,
+)
 
 ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
 RATE_NS = 60 * clock.SECOND
@@ -148,6 +160,8 @@ class LogReporter:
         self._log = log
         self._floods = Floods()
         self._output_fails = False
+        self._beside = 0
+        """The engine that comes up with another model: its end is no restart."""
         self._in_hand: dict[int, int] = {}
         """The job that each worker is busy with: should it die, the line about that names the picture."""
 
@@ -160,9 +174,9 @@ class LogReporter:
                 if row.state == "ignored":
                     self._often("info", "ignored", row.reason, **self._names.line_of_row(row))
             case facts.EngineUp():
-                self._log.info("ready", **_engine(fact), seconds=round(fact.load_seconds, 1))
-            case facts.EngineDied(how=how):
-                self._rarely("warning", "restart", how, who="the engine")
+                self._log.info("ready", **told_of_engine(fact), seconds=round(fact.load_seconds, 1))
+            case facts.EngineDied():
+                self._tell_of_death(fact)
             case facts.WorkerDied(worker=worker, how=how):
                 job = self._names.line_of(self._in_hand.pop(worker, 0))
                 self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
@@ -197,13 +211,35 @@ class LogReporter:
             self._tell_end(ended)
         elif isinstance(command, Move) and self._waits(command):
             self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
-        elif isinstance(command, StartEngine) and command.cpu:
-            self._log.warning(
-                "processor", why="the GPU has no memory for a single picture; going on without it"
-            )
+        elif isinstance(command, StartEngine | EndEngine | UseModel | KeepModel):
+            self._tell_of_engine(command)
         elif isinstance(command, Stop):
             self._tell_gathered(None)
             self._log.info("ended", why=command.reason, code=int(command.code))
+
+    def _tell_of_death(self, fact: facts.EngineDied) -> None:
+        if fact.engine != self._beside:
+            self._rarely("warning", "restart", fact.how, who="the engine")
+
+    def _tell_of_engine(self, command: StartEngine | EndEngine | UseModel | KeepModel) -> None:
+        match command:
+            case StartEngine(beside=True):
+                self._beside = command.engine
+                name = values.model_name(command.model)
+                self._log.info("model", why=f"{name} are loaded beside those in use")
+            case StartEngine(cpu=True):
+                self._log.warning(
+                    "processor", why="the GPU has no memory for a single picture; going on without it"
+                )
+            case EndEngine(why=why):
+                self._log.info("unloaded", who="the engine", why=why)
+            case UseModel(models=models):
+                self._beside = 0
+                name = values.model_name(models.current)
+                self._log.info("model", why=f"{name} make the mattes from now on", sha256=models.current)
+            case KeepModel(model=model, why=why):
+                name = values.model_name(model)
+                self._log.warning("model", why=f"{name} are not used: {why}", sha256=model)
 
     def _waits(self, move: Move) -> bool:
         return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
@@ -252,7 +288,7 @@ class LogReporter:
         getattr(self._log, level)(event, **whose, **({"why": why} if why else {}))
 
 
-def _engine(fact: facts.EngineUp) -> dict[str, Any]:
+def told_of_engine(fact: facts.EngineUp) -> dict[str, Any]:
     """What is told of an engine, in the log and in `status`."""
     return {
         "model": fact.model,
@@ -265,9 +301,8 @@ def _engine(fact: facts.EngineUp) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Tally:
-    """What `status` shows of a run: the engine, the rate, the folders' troubles."""
+    """What `status` shows of a run: the rate, the folders' troubles."""
 
-    engine: dict[str, Any] = field(default_factory=lambda: {"state": "starting"})
     troubles: dict[int, str] = field(default_factory=dict)
     finished: int = 0
     failed: int = 0
@@ -282,11 +317,6 @@ class Tally:
     def fact(self, fact: facts.Fact) -> None:
         """Take a fact into account."""
         match fact:
-            case facts.EngineUp():
-                more = {"sha256": fact.model_sha256, "batch_seconds": fact.batch_seconds}
-                self.engine = {"state": "ready", **_engine(fact), **more}
-            case facts.EngineDied(how=how):
-                self.engine = {"state": "restarting", "why": how}
             case facts.FolderTrouble(folder=folder, reason=None):
                 self.troubles.pop(folder, None)
             case facts.FolderTrouble(folder=folder, reason=str(reason)):

@@ -3,6 +3,7 @@
 import os
 
 from mattingd import clock
+from mattingd.child import model_spec
 from mattingd.config import Settings
 from mattingd.rules.work import MEGAPIXEL, Policy
 
@@ -59,6 +60,10 @@ def policy_of(settings: Settings, *, once: bool = False) -> Policy:
         batch_wait_ns=round(engine.batch_wait_ms * clock.MILLISECOND),
         budget_pixels=_budget(settings),
         picture_ns=round(limits.picture_seconds * clock.SECOND),
+        idle_ns=None
+        if engine.idle_unload_seconds is None
+        else round(engine.idle_unload_seconds * clock.SECOND),
+        shipped=model_spec(engine.model).sha256,
         stop_ns=round(settings.stop_seconds * clock.SECOND),
         once=once,
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from mattingd import facts, values
 from mattingd.child import model_spec
 from mattingd.children import KEPT_MEMORY, Child, Message
-from mattingd.commands import Bench, Deed, EngineOrder
+from mattingd.commands import Bench, Deed, EndEngine, EngineOrder, Infer, KillEngine, StartEngine
 from mattingd.config import Settings
+from mattingd.models import weights_file
 from mattingd.sizing import engine_threads, kept_bytes, worker_bytes
 
 
@@ -50,7 +51,9 @@ class Staff:
         self._programs = programs
         self._heard = heard
         self._workers: dict[int, Child] = {}
-        self._engine: Child | None = None
+        self._engines: dict[int, Child] = {}
+        self._needed: set[int] = set()
+        """Engines whose end has to be told."""
 
     # --- workers ---
 
@@ -94,10 +97,21 @@ class Staff:
 
     # --- engine ---
 
-    def start_engine(self, *, cpu: bool) -> None:
-        """Start, or replace, the engine child; on the processor whatever is configured if `cpu`."""
-        wanted, threads = self._settings.engine, engine_threads(self._settings)
+    def look_after_engine(self, deed: StartEngine | KillEngine | EndEngine) -> None:
+        """Start or end an engine child; of one that is not needed any more nobody hears the end."""
+        if isinstance(deed, StartEngine):
+            self._start_engine(deed)
+            return
+        if isinstance(deed, EndEngine):
+            self._needed.discard(deed.engine)
+        engine = self._engines.get(deed.engine)
+        if engine is not None:
+            engine.kill(deed.why)
+
+    def _start_engine(self, wanted: StartEngine) -> None:
+        number = wanted.engine
         said_goodbye = False
+        self._needed.add(number)
 
         def heard(message: Message) -> None:
             nonlocal said_goodbye
@@ -105,35 +119,46 @@ class Staff:
             self._heard(message)
 
         def ended(how: str) -> None:
-            if not said_goodbye:
-                self._heard((facts.EngineDied(how), None))
+            self._engines.pop(number, None)
+            if number in self._needed and not said_goodbye:
+                self._heard((facts.EngineDied(number, how), None))
 
-        self._engine = Child(
+        order = self._order(wanted)
+        engine = Child(
             self._programs.engine,
             heard=heard,
             ended=ended,
-            environment={"OMP_NUM_THREADS": str(threads)},
+            environment={"OMP_NUM_THREADS": str(order.threads)},
             keep=self._keep,
         )
-        device = "cpu" if cpu else wanted.device
-        order = EngineOrder(wanted.model, device, wanted.precision, threads, wanted.require_gpu)
-        self._engine.tell((order, None))
+        self._engines[number] = engine
+        engine.tell((order, None))
 
-    def tell_engine(self, deed: Deed, payload: bytes) -> None:
-        """Send a batch to the engine."""
-        if self._engine is not None:
-            self._engine.tell((deed, payload))
+    def _order(self, wanted: StartEngine) -> EngineOrder:
+        engine = self._settings.engine
+        return EngineOrder(
+            engine=wanted.engine,
+            model=engine.model,
+            device="cpu" if wanted.cpu else engine.device,
+            precision=engine.precision,
+            threads=engine_threads(self._settings),
+            require_gpu=engine.require_gpu,
+            memory_gb=engine.gpu_memory_gb,
+            weights=str(weights_file(self._settings.state_dir, wanted.model)) if wanted.model else None,
+            fall_back=not wanted.beside,
+        )
 
-    def kill_engine(self, why: str) -> None:
-        """End the engine at once."""
-        if self._engine is not None:
-            self._engine.kill(why)
+    def tell_engine(self, deed: Infer, payload: bytes) -> None:
+        """Send a batch to its engine."""
+        engine = self._engines.get(deed.engine)
+        if engine is not None:
+            engine.tell((deed, payload))
 
     # --- end ---
 
     def dismiss(self) -> None:
         """End all children and wait until they are gone: with them goes the lock."""
-        children = [*self._workers.values(), *([self._engine] if self._engine else [])]
+        children = [*self._workers.values(), *self._engines.values()]
         for child in children:
             child.kill("the daemon ended")
         for child in children:

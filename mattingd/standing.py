@@ -10,6 +10,7 @@ from mattingd import clock, facts
 from mattingd.commands import Command, Stop
 from mattingd.reports import Tally
 from mattingd.rules.conductor import Conductor
+from mattingd.rules.engines import Engines
 from mattingd.rules.liveness import Pulse, late
 from mattingd.service import Notifier
 from mattingd.values import ExitCode
@@ -77,7 +78,7 @@ def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str])
         *_troubles(conductor, tally, folders),
         f"{working} in work, {waiting} waiting",
         f"{tally.finished} done, {tally.failed} failed since the start",
-        _engine(tally),
+        _engine(conductor.engines),
     ]
     return "; ".join(parts)
 
@@ -91,15 +92,12 @@ def _troubles(conductor: Conductor, tally: Tally, folders: int) -> Iterable[str]
         yield "the output folder cannot be written, and is tried again"
 
 
-def _engine(tally: Tally) -> str:
-    match tally.engine:
-        case {"state": "ready", "model": model, "device": device}:
-            return f"{model} on {device}"
-        case {"state": "starting"}:
-            return "the model is being loaded"
-        case {"state": state, **more}:
-            return f"the model is {state}" + (f": {more['why']}" if more.get("why") else "")
-    return ""
+def _engine(engines: Engines) -> str:
+    if engines.state == "ready" and engines.up is not None:
+        return f"{engines.up.model} on {engines.up.device}"
+    if engines.state == "starting":
+        return "the model is being loaded"
+    return f"the model is {engines.state}" + (f": {engines.why}" if engines.why else "")
 
 
 def _pictures(count: int) -> str:

@@ -126,6 +126,20 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """Which weights make the mattes: SHA-256 in hexadecimal, or "" for those that the package carries."""
+
+    current: str = ""
+    before: str | None = None
+    """What a rollback returns to."""
+
+
+def model_name(model: str) -> str:
+    """What people are told of weights, in a sentence."""
+    return f"weights {model[:12]}" if model else "the weights of the package"
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """A hot folder as the rules see it; where it lies on disk is the shell's business."""
 
@@ -271,6 +285,8 @@ class Last:
 
     sha256: bytes
     recipe: str
+    model: str | None = None
+    """SHA-256 of the weights that made it; None where the journal does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": {"values"},
     "notes": {"values"},
     "disk": WORDS,
+    "models": {"disk"},
     "children": WORDS | {"clock"},
     "config": WORDS
     | {"presets", "mounts", "rules.settling", "rules.lifecycle", "rules.placing", "rules.retaining"},
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": WORDS,
     "rules.conductor": WORDS | {"rules"},
     "rules.dispatching": WORDS | {"rules"},
+    "rules.engines": WORDS | {"rules"},
     "rules.inference": WORDS | {"rules"},
     "rules.intake": WORDS | {"rules"},
     "rules.requests": WORDS | {"rules"},

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from mattingd.checkpoint.admission import Admission, PlacingRules
-from mattingd.checkpoint.rows import live_rows
+from mattingd.checkpoint.rows import live_rows, models
 from mattingd.checkpoint.schema import (
     COPIES,
     ENDED,
@@ -38,11 +38,12 @@ from mattingd.commands import (
     NextVersion,
     Prepare,
     Remember,
+    UseModel,
     Vanished,
     Write,
 )
 from mattingd.facts import Fact
-from mattingd.values import Row, Thing
+from mattingd.values import Models, Row, Thing
 
 _MOVE = (
     "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
@@ -176,6 +177,10 @@ class Checkpoint:
         ).fetchone()
         return int(row[0])
 
+    def models(self) -> Models:
+        """Which weights make the mattes."""
+        return models(self._db)
+
     def begin_run(self) -> bool:
         """Mark the journal as in use; False when the run before did not end by itself."""
         clean = self._meta("clean", "1") == "1"
@@ -221,7 +226,7 @@ class Checkpoint:
             answers = [self._apply(write) for write in writes]
         return [answer for answer in answers if answer is not None]
 
-    def _apply(self, write: Write) -> Fact | None:
+    def _apply(self, write: Write) -> Fact | None:  # noqa: C901 - one line for each kind of write
         match write:
             case Admit():
                 return self._admission.admit(write)
@@ -241,6 +246,9 @@ class Checkpoint:
                 self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
             case Remember():
                 self._remember(write)
+            case UseModel(models):
+                self._put_meta("model", models.current)
+                self._put_meta("model before", models.before or "")
         return None
 
     def _move(self, move: Move) -> None:
@@ -281,8 +289,11 @@ class Checkpoint:
 
     def _prepare(self, prepare: Prepare) -> None:
         self._db.executemany(
-            "UPDATE outputs SET temp = ?, sha256 = ?, size = ? WHERE job = ? AND ordinal = ?",
-            [(o.temp, o.sha256, o.size, prepare.job, o.ordinal) for o in prepare.outputs],
+            "UPDATE outputs SET temp = ?, sha256 = ?, size = ?, model = ? WHERE job = ? AND ordinal = ?",
+            [
+                (o.temp, o.sha256, o.size, prepare.model or None, prepare.job, o.ordinal)
+                for o in prepare.outputs
+            ],
         )
 
     def _vanished(self, gone: Vanished) -> None:
@@ -332,11 +343,14 @@ class Checkpoint:
         return default if row is None else str(row[0])
 
     def _set_meta(self, key: str, value: str) -> None:
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (key, value),
-            )
+        with self._transaction():
+            self._put_meta(key, value)
+
+    def _put_meta(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

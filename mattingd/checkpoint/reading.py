@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mattingd.checkpoint.rows import models
 from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
-from mattingd.values import UNSPENT, Kept, Remains, Spent, Thing
+from mattingd.values import UNSPENT, Kept, Models, Remains, Spent, Thing
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
@@ -143,6 +144,10 @@ class Ledger:
     def instance(self) -> str:
         """What this journal's temp files are named with."""
         return str(self._meta("instance", ""))
+
+    def models(self) -> Models:
+        """Which weights make the mattes."""
+        return models(self._db)
 
     def clean(self) -> bool:
         """Whether the last run ended by itself (False while one is running)."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from mattingd.checkpoint.schema import JOB_COLUMNS
-from mattingd.values import Chore, Last, Output, Place, Preset, Recipe, Row, Stamp
+from mattingd.values import Chore, Last, Models, Output, Place, Preset, Recipe, Row, Stamp
 
 RESULTS: Final = frozenset({"done", "unchanged"})
 """States whose content and recipe a later job of the same source is compared with."""
@@ -26,6 +26,8 @@ class Version(NamedTuple):
     strikes: int
     again: bool
     forgotten: bool
+    model: str | None
+    """SHA-256 of the weights that made its output."""
 
 
 class Past(NamedTuple):
@@ -40,7 +42,8 @@ class Past(NamedTuple):
 def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> list[Version]:
     """All jobs of a source with a number below `before`, newest first."""
     rows = db.execute(
-        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note, strikes, again, forgotten FROM jobs"
+        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note, strikes, again, forgotten,"
+        " (SELECT model FROM outputs WHERE job = jobs.id AND ordinal = 0) FROM jobs"
         " WHERE folder = ? AND path = ? AND id < ? ORDER BY id DESC",
         (folder, path, before),
     )
@@ -50,11 +53,12 @@ def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 <<
 def past_of(versions: list[Version]) -> Past:
     """The last result, and the notes of the failures after it."""
     notes: dict[str, None] = {}
-    for version in versions:
+    for number, version in enumerate(versions):
         if version.state in RESULTS:
             if version.sha256 is None or version.forgotten:
                 return Past(None, tuple(notes))
-            return Past(Last(version.sha256, version.recipe), tuple(notes))
+            made = next((older for older in versions[number:] if older.state == "done"), version)
+            return Past(Last(version.sha256, version.recipe, made.model), tuple(notes))
         if version.state == "failed":
             notes[version.note] = None
     return Past(None, tuple(notes))
@@ -71,6 +75,12 @@ def outputs_of(db: sqlite3.Connection, job: int) -> tuple[Output, ...]:
         Output(ordinal, Place(path, base, version, extension), temp, sha256, size)
         for ordinal, path, base, version, extension, temp, sha256, size in rows
     )
+
+
+def models(db: sqlite3.Connection) -> Models:
+    """Which weights make the mattes."""
+    rows = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('model', 'model before')"))
+    return Models(rows.get("model", ""), rows.get("model before"))
 
 
 def live_rows(db: sqlite3.Connection) -> list[Row]:

@@ -73,6 +73,7 @@ CREATE TABLE outputs (
     published INTEGER NOT NULL DEFAULT 0,
     remains TEXT,                      -- NULL: it lies where it was published; else see `Remains` ...
     remains_on TEXT,                   -- ... and since which date
+    model TEXT,                        -- SHA-256 of the weights that made it
     PRIMARY KEY (job, ordinal)
 ) WITHOUT ROWID;
 CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
@@ -92,6 +93,7 @@ ALTER TABLE jobs ADD COLUMN publish_s REAL;
 ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
 ALTER TABLE outputs ADD COLUMN remains_on TEXT;
+ALTER TABLE outputs ADD COLUMN model TEXT;
 CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
 CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
 """,

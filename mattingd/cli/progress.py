@@ -123,7 +123,8 @@ class Progress:
     def _description(self) -> str:
         if self._daemon is not None and self._daemon.conductor.stopping:
             return "stopping"
-        return "cutting out" if self._tally.engine["state"] == "ready" else "loading the model"
+        up = self._daemon is not None and self._daemon.conductor.engine.up
+        return "cutting out" if up else "loading the model"
 
 
 def _clock(seconds: float) -> str:

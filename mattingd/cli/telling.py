@@ -19,7 +19,7 @@ from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
 from mattingd.imaging.structure import junk
-from mattingd.values import ExitCode
+from mattingd.values import ExitCode, model_name
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
 WORDS = {
@@ -117,12 +117,23 @@ def _last_end(answer: dict[str, Any]) -> str:
 def _engine(engine: dict[str, Any]) -> str:
     match engine["state"]:
         case "ready":
-            device = ", ".join((engine["device"], engine["driver"], engine["precision"]))
-            return escape(f"{engine['model']} on {device}, batches of {engine['batch']}")
+            return escape(_device(engine)) + _coming(engine)
+        case "asleep":
+            return f"[dim]asleep until the next picture[/] ({escape(_device(engine))}){_coming(engine)}"
         case "not running":
             return ""
         case state:
             return f"[yellow]{state}[/] {escape(engine.get('why', ''))}"
+
+
+def _device(engine: dict[str, Any]) -> str:
+    device = ", ".join((engine["device"], engine["driver"], engine["precision"]))
+    weights = f" with {model_name(engine['weights'])}" if engine["weights"] else ""
+    return f"{engine['model']}{weights} on {device}, batches of {engine['batch']}"
+
+
+def _coming(engine: dict[str, Any]) -> str:
+    return f"; [yellow]{model_name(engine['coming'])} come up beside it[/]" if "coming" in engine else ""
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -143,6 +143,10 @@ class Engine:
     """How long the oldest waiting picture may wait for company, in milliseconds."""
     require_gpu: bool = False
     """Refuse to start without a CUDA device, instead of carrying on slowly."""
+    gpu_memory_gb: Annotated[float, Gt(0)] | None = None
+    """How much of the GPU's memory may be used, in 10^9 bytes, beside 0.5 for the driver; by default all."""
+    idle_unload_seconds: Annotated[float, Gt(0)] | None = None
+    """Without a picture for so long all memory of the model is given back; the next one loads it anew."""
     threads: Annotated[int, Ge(1)] | None = None
     """Processor threads of the model; by default chosen to leave room for the picture workers."""
 

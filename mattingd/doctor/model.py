@@ -26,11 +26,11 @@ def examine(settings: Settings) -> Findings:
         answers.put(message[0])
 
     def ended(how: str) -> None:
-        answers.put(facts.EngineDied(how))
+        answers.put(facts.EngineDied(0, how))
 
     threads, engine = engine_threads(settings), settings.engine
     child = Child(Programs().engine, heard=heard, ended=ended, environment={"OMP_NUM_THREADS": str(threads)})
-    order = EngineOrder(engine.model, engine.device, engine.precision, threads, engine.require_gpu)
+    order = EngineOrder(0, engine.model, engine.device, engine.precision, threads, engine.require_gpu)
     child.tell((order, None))
     try:
         yield from _told(answers.get(timeout=PATIENCE_SECONDS), settings)

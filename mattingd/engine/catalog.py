@@ -1,15 +1,17 @@
 """The models the package ships, as data (`weights/ID.json`), and loading one as an engine.
 
-Knows files inside the package and hashes; torch is imported only when a model is loaded.
+Other weights for such a model come as the same pair of files from elsewhere. Knows files and hashes; torch is
+imported only when a model is loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mattingd.engine.contract import EngineFault, ModelSpec
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
 
 DEFAULT = "cv-unet"
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = str
+"""`auto` takes the first CUDA device where one works, else the CPU; `cpu`; `cuda` or `cuda:N`."""
+PLAUSIBLE = 0.3
+"""Other weights may see a cell of the self-test's picture so much differently, in mean alpha, and no more: a
+model that does not tell the ball from its backdrop cuts out nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +91,74 @@ def weights(model: Entry) -> bytes:
     return content
 
 
+def other_weights(model_id: str, file: Path) -> tuple[Entry, bytes]:
+    """Other weights for a shipped model: their entry, which lies beside the file, and their bytes.
+
+    Raises:
+        KeyError: no such model.
+        EngineFault: they cannot be read, are not those described, or belong to something else.
+    """
+    shipped = entry(model_id)
+    try:
+        content = file.read_bytes()
+        model = parse(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
+    except OSError as error:
+        raise EngineFault(
+            f"{error.filename} cannot be read: {error.strerror}; `mattingd models reload {model_id}` goes"
+            " back to the weights that the package carries"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineFault(f"{file.with_suffix('.json')} does not describe a model") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != model.spec.sha256:
+        raise EngineFault(f"{file} is damaged: SHA-256 {found[:12]}..., not {model.spec.sha256[:12]}...")
+    if replace(model.spec, sha256="") != replace(shipped.spec, sha256=""):
+        raise EngineFault(
+            f"{file} are no weights for {model_id}: their input or output is described otherwise"
+        )
+    if not _plausible(model, shipped):
+        raise EngineFault(
+            f"{file} cannot be right: it sees the self-test's ball quite otherwise than {model_id} does"
+        )
+    return model, content
+
+
+def _plausible(model: Entry, shipped: Entry) -> bool:
+    """Whether both expect about the same of the self-test's picture."""
+    rows = [tuple(map(len, (one, other))) for one, other in zip(model.golden, shipped.golden, strict=False)]
+    if len(model.golden) != len(shipped.golden) or any(one != other for one, other in rows):
+        return False
+    pairs = zip(model.golden, shipped.golden, strict=True)
+    return all(abs(a - b) <= PLAUSIBLE for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
 def load(
     model_id: str = DEFAULT,
     device: Device = "auto",
     precision: Precision | Literal["auto"] = "auto",
     threads: int | None = None,
+    memory_gb: float | None = None,
+    file: str | None = None,
 ) -> Engine:
-    """A shipped model as a running engine.
+    """A model as a running engine.
 
     Args:
         model_id: one of `models()`.
-        device: `auto` takes CUDA where it works, else the CPU.
+        device: see `Device`.
         precision: `auto` is settled by measurement in `warm_up`; until then fp32.
         threads: how many threads the CPU arithmetic may use; None leaves torch's own choice.
+        memory_gb: how much of a GPU's memory may be used, in 10^9 bytes; None for all.
+        file: other weights than the package's own, with their entry beside them.
 
     Raises:
         KeyError: no such model.
         EngineFault: damaged weights, or the device asked for is not there.
     """
-    model = entry(model_id)
+    if file is None:
+        model = entry(model_id)
+        content = weights(model)
+    else:
+        model, content = other_weights(model_id, Path(file))
     from mattingd.engine.torch_engine import TorchEngine  # noqa: PLC0415  (torch is heavy: only when needed)
 
-    return TorchEngine(model, weights(model), device, precision, threads)
+    return TorchEngine(model, content, device, precision, threads, memory_gb)

@@ -37,6 +37,10 @@ class EngineFault(EngineError):  # noqa: N818
     """The engine itself is broken (device, weights or results): its process must be replaced."""
 
 
+class SelfTestFailed(EngineFault):
+    """The engine does not give the matte it is known to give: it calculates wrongly."""
+
+
 class BadBatch(EngineError):  # noqa: N818
     """This batch failed, the engine is well: split it to find the culprit."""
 
@@ -132,7 +136,7 @@ class Engine(Protocol):
         """Compare a rendered picture's matte with the one on record.
 
         Raises:
-            EngineFault: they differ: weights, device or arithmetic are wrong.
+            SelfTestFailed: they differ: weights, device or arithmetic are wrong.
         """
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ Knows tensors and devices; knows nothing of files, pictures larger than the netw
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +20,7 @@ from mattingd.engine.contract import (
     DeviceInfo,
     EngineFault,
     OutOfMemory,
+    SelfTestFailed,
     Timing,
     Warmup,
     check_batch,
@@ -49,15 +52,30 @@ HARMLESS = 0.004
 
 
 def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
-    """The device to use.
+    """The device to use. From here on `cuda` means the one that was asked for by number, if one was.
 
     Raises:
-        EngineFault: CUDA was asked for and is not there.
+        EngineFault: CUDA was asked for and is not there, or not under this number.
     """
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise EngineFault("device: cuda was asked for, but no usable CUDA device was found")
-    return "cuda" if available and wanted != "cpu" else "cpu"
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise EngineFault(f"device: {wanted} was asked for, but no usable CUDA device was found")
+    _, _, number = wanted.partition(":")
+    if number:
+        there = torch.cuda.device_count()
+        if int(number) >= there:
+            raise EngineFault(
+                f"device: {wanted} was asked for, but there are {there} CUDA devices, from cuda:0"
+            )
+        torch.cuda.set_device(int(number))
+    return "cuda"
+
+
+def cap_memory(gigabytes: float) -> None:
+    """Let this process take no more of the GPU's memory; the driver's own part of it comes on top."""
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / total))
 
 
 def build(content: bytes) -> CvUnet:
@@ -85,14 +103,17 @@ class TorchEngine:
         device: Device = "auto",
         precision: Precision | Literal["auto"] = "auto",
         threads: int | None = None,
+        memory_gb: float | None = None,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self._model = model
         self._kind = choose_device(device)
+        if self._kind == "cuda" and memory_gb is not None:
+            cap_memory(memory_gb)
         self._asked = precision
         self._precision: Precision = "fp32" if precision == "auto" else precision
-        self._net: CvUnet | None = channels_last(build(content).to(self._kind))
+        self._net: CvUnet | None = channels_last(_moved(build(content), self._kind))
         self._broken: str | None = None
         self._nets: dict[Precision, CvUnet] = {}
 
@@ -107,7 +128,7 @@ class TorchEngine:
         if self._kind == "cpu":
             name = f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
             return DeviceInfo("cpu", name, f"torch {torch.__version__}", self._precision)
-        driver = f"torch {torch.__version__}, CUDA {torch.version.cuda}"
+        driver = f"torch {torch.__version__}, CUDA {torch.version.cuda}{nvidia_driver()}"
         return DeviceInfo("cuda", torch.cuda.get_device_name(), driver, self._precision)
 
     def matte(self, batch: Pictures) -> Mattes:
@@ -171,7 +192,15 @@ class TorchEngine:
             self._precision = self._fastest_precision()
         timings = self._compare(shapes[0], batch_sizes or BATCH_SIZES[self._kind])
         size = smallest_good_batch(timings)
-        others = [Timing(shape, size, self._seconds(noise(shape, size))) for shape in shapes[1:]]
+        others: list[Timing] = []
+        while len(others) < len(shapes) - 1:
+            shape = shapes[1 + len(others)]
+            try:
+                others.append(Timing(shape, size, self._seconds(noise(shape, size))))
+            except OutOfMemory:
+                if size == 1:
+                    raise
+                size //= 2
         return Warmup(size, (*timings, *others))
 
     def _compare(self, shape: Shape, sizes: Sequence[int]) -> list[Timing]:
@@ -216,9 +245,12 @@ class TorchEngine:
 
     def self_test(self) -> None:
         """Compare the rendered picture's matte with the catalog's; see `contract.Engine`."""
-        off = golden.deviation(self.matte(golden.picture())[0], self._model.golden)
+        try:
+            off = golden.deviation(self.matte(golden.picture())[0], self._model.golden)
+        except BadBatch as error:
+            raise SelfTestFailed(f"self-test: {error}") from error
         if off > golden.TOLERANCE:
-            raise EngineFault(f"self-test: the matte is off by {off:.3f} (allowed {golden.TOLERANCE})")
+            raise SelfTestFailed(f"self-test: the matte is off by {off:.3f} (allowed {golden.TOLERANCE})")
 
     def close(self) -> None:
         """Drop the network and the device's cached memory."""
@@ -226,6 +258,28 @@ class TorchEngine:
         self._nets.clear()
         if self._kind == "cuda":
             torch.cuda.empty_cache()
+
+
+def _moved(net: CvUnet, kind: str) -> CvUnet:
+    """The network on its device.
+
+    Raises:
+        OutOfMemory: there is no room for it.
+    """
+    try:
+        return net.to(kind)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory("the model does not fit on the GPU") from error
+
+
+def nvidia_driver() -> str:
+    """`, driver 580.95.05` as the kernel's module says it; nothing where it does not."""
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    version = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
+    return f", driver {version[0]}" if version else ""
 
 
 def noise(shape: Shape, size: int) -> Pictures:

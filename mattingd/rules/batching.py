@@ -172,6 +172,8 @@ class Batch:
     id: int
     jobs: tuple[int, ...]
     shape: tuple[int, int]
+    model: str = ""
+    """SHA-256 of the weights of the engine that has it."""
 
 
 class EngineQueue:
@@ -187,14 +189,24 @@ class EngineQueue:
         self.max_pictures = 1
         self.ready: dict[int, Ready] = {}
         self.running: deque[Batch] = deque()
+        """Batches at the engine that gets new ones."""
+        self.leaving: dict[int, deque[Batch]] = {}
+        """The last batches of engines that another one took the place of."""
+        self.model = ""
+        """SHA-256 of the weights of the engine that gets new batches."""
         self._served: dict[int, int] = {}
         self.sent = 0
         self.deaths = 0
         self.batch_ns = 0
 
-    def came_up(self, max_batch: int, batch_ns: int) -> None:
+    @property
+    def busy(self) -> bool:
+        """Whether any engine has a batch."""
+        return bool(self.running or self.leaving)
+
+    def came_up(self, max_batch: int, batch_ns: int, model: str = "") -> None:
         """The engine is ready; a limit learnt from running out of memory stays until the daemon restarts."""
-        self.up = True
+        self.up, self.model = True, model
         self.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
         self.batch_ns = batch_ns
 
@@ -212,22 +224,45 @@ class EngineQueue:
     def begin(self, choice: Run) -> Batch:
         """The chosen pictures were sent."""
         self.sent += 1
-        batch = Batch(self.sent, choice.jobs, choice.shape)
+        batch = Batch(self.sent, choice.jobs, choice.shape, self.model)
         for job in choice.jobs:
             self._served[self.ready.pop(job).folder] = self.sent
         self.running.append(batch)
         return batch
 
-    def end(self, batch_id: int) -> Batch:
-        """The oldest batch was answered; the engine answers in order."""
-        batch = self.running.popleft()
-        if batch.id != batch_id:
-            raise ValueError(f"the engine answered batch {batch_id} while {batch.id} was due")
-        return batch
+    def due(self, batch_id: int) -> tuple[int | None, Batch]:
+        """Who has this batch (None: the engine that gets new ones), and the batch; each answers in order.
 
-    def died(self) -> list[Batch]:
-        """The engine ended: the batches that were with it, the one it was working on first."""
+        Raises:
+            ValueError: no engine has it as its oldest.
+        """
+        for engine, batches in ((None, self.running), *self.leaving.items()):
+            if batches and batches[0].id == batch_id:
+                return engine, batches[0]
+        raise ValueError(f"an engine answered batch {batch_id}, which was not due")
+
+    def end(self, batch_id: int) -> tuple[int | None, Batch]:
+        """A batch was answered; says as `due` who had it. Who leaves is forgotten with its last one."""
+        engine, batch = self.due(batch_id)
+        if engine is None:
+            self.running.popleft()
+            return None, batch
+        self.leaving[engine].popleft()
+        if not self.leaving[engine]:
+            del self.leaving[engine]
+        return engine, batch
+
+    def leave(self, engine: int) -> bool:
+        """This engine gets no more batches; False if it has none either."""
         self.up = False
-        self.deaths += 1
+        if self.running:
+            self.leaving[engine], self.running = self.running, deque()
+        return engine in self.leaving
+
+    def died(self, engine: int) -> list[Batch]:
+        """An engine ended: the batches that were with it, the one it was working on first."""
+        if engine in self.leaving:
+            return list(self.leaving.pop(engine))
+        self.up = False
         batches, self.running = list(self.running), deque()
         return batches

@@ -24,15 +24,15 @@ from mattingd.facts import Fact
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.crew import DEATHS, START_NS, Crew, restart_delay_ns
 from mattingd.rules.dispatching import Dispatcher
+from mattingd.rules.engines import Engines
 from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.requests import Requests
 from mattingd.rules.work import SECOND, Policy, Work
-from mattingd.values import ExitCode, Fault, Folder, Row, Spent
+from mattingd.values import ExitCode, Fault, Folder, Last, Models, Row, Spent
 
-ENGINE = -1
-"""The engine, where children are numbered."""
+PACKAGED = Models()
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""
 
@@ -41,7 +41,11 @@ class Conductor:
     """All decisions of a running daemon. One thread owns it."""
 
     def __init__(
-        self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int] = frozenset()
+        self,
+        policy: Policy,
+        folders: Mapping[int, Folder],
+        paused: Iterable[int] = frozenset(),
+        models: Models = PACKAGED,
     ) -> None:
         """Nothing is live yet.
 
@@ -49,13 +53,15 @@ class Conductor:
             policy: what decisions depend on.
             folders: the hot folders by number.
             paused: those that a person holds back.
+            models: which weights make the mattes.
         """
         self.policy = policy
         self.crew = Crew(policy.workers)
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
         self.work = Work(policy, self.crew)
         self.intake = Intake(self.work, folders)
-        self.inference = Inference(self.work, self.crew, self.engine, self._stop_now)
+        self.engines = Engines(self.work, self.crew, self.engine, models, self._stop_now)
+        self.inference = Inference(self.work, self.crew, self.engine, self.engines)
         self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
         self.requests = Requests(self.work)
         self._hold(paused)
@@ -63,7 +69,9 @@ class Conductor:
         self.stopping = False
         self.stopped = False
         self._dying: set[int] = set()
-        """Children whose death is among the facts of this turn."""
+        """Workers whose death is among the facts of this turn, ..."""
+        self._dying_engines: set[int] = set()
+        """... and engines."""
         self._given_up: dict[int, str] = {}
         """Folders that cannot be read at present, in a run that does not wait for them (`Policy.once`)."""
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -92,6 +100,7 @@ class Conductor:
             facts.SpaceLow: self._space_low,
             facts.Swept: lambda fact: self._do(Remember(fact.marks, fact.founded), SweepOn()),
             facts.Cleaned: lambda _: None,
+            facts.ModelAsked: lambda fact: self.engines.asked(fact, stopping=self.stopping),
             facts.StopAsked: self._stop_asked,
             facts.Stuck: lambda _: None,
             facts.RetryAsked: self.requests.retry,
@@ -106,8 +115,9 @@ class Conductor:
             "chore": lambda _, job: self.work.owe(self.work.jobs[job]),
             "worker": lambda _, worker: self._worker_overdue(worker),
             "start worker": lambda _, worker: self._start_worker(worker),
-            "engine": lambda *_: self.inference.overdue(),
-            "start engine": lambda *_: self.inference.start(),
+            "engine": lambda _, engine: self.inference.overdue(engine),
+            "start engine": lambda *_: self.engines.restart(),
+            "idle": lambda *_: self.engines.idle(),
             "window": lambda *_: None,
             "stop": lambda *_: self._stop_now("stopped; the rest is done after the next start"),
             "wake": lambda *_: None,
@@ -124,7 +134,7 @@ class Conductor:
             now: nanoseconds.
         """
         self.work.now = now
-        self.inference.start()
+        self.engines.start()
         for hand in self.crew.hands:
             self._start_worker(hand.id)
         for row in rows:
@@ -153,12 +163,12 @@ class Conductor:
         given work by the facts before, or a picture would get the blame for what was never begun.
         """
         deaths = [fact for fact in turn if isinstance(fact, facts.WorkerDied | facts.EngineDied)]
-        self._dying = {fact.worker if isinstance(fact, facts.WorkerDied) else ENGINE for fact in deaths}
-        for child in self._dying:
-            if child == ENGINE:
-                self.engine.up = False
-            else:
-                self.crew.hands[child].up = False
+        self._dying = {fact.worker for fact in deaths if isinstance(fact, facts.WorkerDied)}
+        self._dying_engines = {fact.engine for fact in deaths if isinstance(fact, facts.EngineDied)}
+        for worker in self._dying:
+            self.crew.hands[worker].up = False
+        if self.engines.current in self._dying_engines:
+            self.engine.up = False
 
     def reconfigure(
         self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], now: int
@@ -277,8 +287,8 @@ class Conductor:
         self.work.alarm("worker", fact.worker, None)
 
     def _engine_up(self, fact: facts.EngineUp) -> None:
-        self.inference.came_up(fact)
-        self.engine.up = ENGINE not in self._dying
+        if fact.engine not in self._dying_engines:
+            self.inference.came_up(fact)
 
     def _answered(self, worker: int, job: int) -> Job:
         self.crew.end(worker)
@@ -287,8 +297,7 @@ class Conductor:
 
     def _read_ok(self, fact: facts.ReadOk) -> None:
         job = self._answered(fact.worker, fact.job)
-        last = job.last
-        if last and not job.forced and (last.sha256, last.recipe) == (fact.sha256, job.recipe.hash):
+        if not job.forced and job.last is not None and self._same(job, job.last, fact.sha256):
             self.work.move(
                 job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256
             )
@@ -297,6 +306,11 @@ class Conductor:
         self.work.reserve(job, fact.room or fact.fit.pixels)
         self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256, spent=Spent(read=fact.seconds))
         self.inference.ready(job, fact.fit.shape)
+
+    def _same(self, job: Job, last: Last, sha256: bytes) -> bool:
+        """Whether the last result was made of this content, by these settings and the weights in use."""
+        made_by = last.model in {None, self.engines.weights()}
+        return made_by and (last.sha256, last.recipe) == (sha256, job.recipe.hash)
 
     def _needs_room(self, fact: facts.NeedsRoom) -> None:
         job = self._answered(fact.worker, fact.job)
@@ -309,7 +323,7 @@ class Conductor:
         job = self._answered(fact.worker, fact.job)
         job.outputs = fact.outputs
         self.dispatcher.output_works()
-        self._do(Prepare(job.id, fact.outputs))
+        self._do(Prepare(job.id, fact.outputs, job.model))
         self.work.release(job)
         spent = Spent(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
         self.work.move(job, Event.SUCCEEDED, spent=spent)

@@ -133,7 +133,7 @@ class Dispatcher:
         return self._next_in_turn() if room else None
 
     def _alone(self, job: Job) -> Job | None:
-        if self.work.in_flight or self.crew.busy or self.engine.running:
+        if self.work.in_flight or self.crew.busy or self.engine.busy:
             return None
         self.work.suspects.remove(job)
         job.alone = True

@@ -206,6 +206,8 @@ class Job:
     """Pixels, once its header was read."""
     batch: int = 0
     """The newest batch it stands in."""
+    model: str = ""
+    """SHA-256 of the weights that made its matte."""
     wrote: bool = False
     """A temp file of it may lie about."""
     gone: bool = False

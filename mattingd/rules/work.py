@@ -26,7 +26,7 @@ SECOND = 1_000_000_000
 STRIKES = 2
 """Crashes while alone after which a picture is set aside."""
 MEGAPIXEL = 1_000_000
-ALARMS = frozenset({"worker", "engine", "window"})
+ALARMS = frozenset({"worker", "engine", "window", "idle"})
 """Deadlines that are set with `alarm`."""
 
 
@@ -46,6 +46,10 @@ class Policy:
     """Longest time for one operation on one picture."""
     alone_pause_ns: int = 10 * SECOND
     """A picture that was alone when everything went down waits this long per strike: others come first."""
+    shipped: str = ""
+    """SHA-256 of the weights that the package carries."""
+    idle_ns: int | None = None
+    """After so long without a batch the engine's process is ended until it is needed; None: never."""
     stop_ns: int = 60 * SECOND
     """Longest time for ending cleanly."""
     once: bool = False

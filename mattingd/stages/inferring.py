@@ -3,7 +3,8 @@
 Knows the engine's face and nothing of pictures, files or jobs beyond their numbers.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,23 @@ import numpy as np
 
 from mattingd import clock
 from mattingd.commands import EngineOrder, Infer
-from mattingd.engine.contract import BadBatch, Engine, EngineError, EngineFault, OutOfMemory
+from mattingd.engine.contract import (
+    BadBatch,
+    Engine,
+    EngineError,
+    EngineFault,
+    OutOfMemory,
+    SelfTestFailed,
+)
 from mattingd.facts import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.imaging.fitting import buckets
 from mattingd.imaging.matte import is_empty
 from mattingd.values import ExitCode
 
 Answer = tuple[Fact, bytes | None]
+
+TEST_EVERY_NS = 600 * clock.SECOND
+"""A working engine proves itself anew this often: a device that calculates wrongly does not say so."""
 
 WARM_SHAPES = 3
 """Shapes the engine is warmed up with; the others cost their first picture a moment."""
@@ -33,21 +44,22 @@ def load(make: Callable[[EngineOrder], Engine], order: EngineOrder, started: int
     if order.require_gpu and engine.device.kind != "cuda":
         raise EngineFault("no CUDA device can be used, and `engine.require_gpu` is set")
     try:
-        return engine, bring_up(engine, started)
+        return engine, bring_up(engine, order.engine, started)
     except OutOfMemory:
         engine.close()
-        if order.require_gpu or engine.device.kind == "cpu":
+        if order.require_gpu or not order.fall_back or engine.device.kind == "cpu":
             raise
     on_cpu = replace(order, device="cpu", precision="auto")
     engine = make(on_cpu)
-    return engine, bring_up(engine, started)
+    return engine, bring_up(engine, order.engine, started)
 
 
-def bring_up(engine: Engine, started: int) -> EngineUp:
+def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
     """Warm up, test against the golden picture, and describe what is running."""
     warm_up = engine.warm_up(buckets(engine.spec.side, engine.spec.multiple)[:WARM_SHAPES])
     engine.self_test()
     return EngineUp(
+        engine=number,
         device=engine.device.kind if engine.device.kind == "cpu" else engine.device.name,
         driver=engine.device.driver,
         precision=engine.device.precision,
@@ -69,6 +81,9 @@ def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
 
     Returns:
         The fact and, if it is `Inferred`, float32[N,H,W] as bytes.
+
+    Raises:
+        EngineFault: the engine is of no more use; its self-test among what shows that.
     """
     started = clock.monotonic_ns()
     batch = np.frombuffer(payload, np.uint8).reshape(len(command.jobs), *command.shape, 3)
@@ -77,12 +92,29 @@ def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
     except OutOfMemory as error:
         return InferFailed(command.batch, InferFault.MEMORY, str(error)), None
     except BadBatch as error:
-        return InferFailed(command.batch, InferFault.BATCH, str(error)), None
+        return _culprits(engine, command, str(error))
     if mattes.shape != batch.shape[:3] or not np.isfinite(mattes).all():
-        return InferFailed(command.batch, InferFault.BATCH, "the model's answer is no matte"), None
+        return _culprits(engine, command, "the model's answer is no matte")
     empty = tuple(is_empty(matte) for matte in mattes)
     seconds = (clock.monotonic_ns() - started) / clock.SECOND
     return Inferred(command.batch, empty, seconds), mattes.astype(np.float32).tobytes()
+
+
+def _culprits(engine: Engine, command: Infer, reason: str) -> Answer:
+    """A batch failed: over a picture in it, if the engine still does well what is known."""
+    _prove(engine)
+    return InferFailed(command.batch, InferFault.BATCH, reason), None
+
+
+def _prove(engine: Engine) -> None:
+    """Test it, unless there is no memory for that just now.
+
+    Raises:
+        SelfTestFailed: it calculates wrongly.
+        EngineFault: it is of no more use.
+    """
+    with contextlib.suppress(OutOfMemory):
+        engine.self_test()
 
 
 def serve(
@@ -104,15 +136,27 @@ def serve(
     try:
         engine, up = load(make, order, started)
     except EngineError as error:
-        fatal = None if isinstance(error, OutOfMemory) else ExitCode.DEVICE
-        send((EngineDied(str(error), fatal), None))
+        wrong = isinstance(error, SelfTestFailed)
+        fatal = None if wrong or isinstance(error, OutOfMemory) else ExitCode.DEVICE
+        send((EngineDied(order.engine, str(error), fatal, wrong=wrong), None))
         return
     send((up, None))
     try:
-        while True:
-            command, payload = receive()
-            send(infer(engine, command, payload or b""))
+        for answer in _answers(engine, receive):
+            send(answer)
     except EngineFault as error:
-        send((EngineDied(str(error)), None))
+        send((EngineDied(order.engine, str(error), wrong=isinstance(error, SelfTestFailed)), None))
     finally:
         engine.close()
+
+
+def _answers(engine: Engine, receive: Callable[[], tuple[Any, bytes | None]]) -> Iterator[Answer]:
+    """Batch after batch. Mattes that were made before a self-test failed are not given away."""
+    tested = clock.monotonic_ns()
+    while True:
+        command, payload = receive()
+        answer = infer(engine, command, payload or b"")
+        if tested + TEST_EVERY_NS <= clock.monotonic_ns():
+            _prove(engine)
+            tested = clock.monotonic_ns()
+        yield answer

@@ -5,6 +5,7 @@ next. A hostile picture takes down this process and no other.
 """
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import resource
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mattingd import clock
-from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read
+from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
 from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
 from mattingd.facts import (
     ChoreDone,
@@ -55,6 +56,13 @@ class Trouble(Exception):  # noqa: N818 - a fault on its way to becoming a fact
         self.reason = reason
 
 
+def give_memory_back() -> None:
+    """Return the freed memory that is kept for the next picture to the system."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
+
+
 class Worker:
     """Does the operations of one worker process."""
 
@@ -67,12 +75,15 @@ class Worker:
         """Do one command; None for those that are not answered.
 
         Args:
-            command: `Read`, `Finish`, `Publish`, `DoChore` or `Discard`.
+            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard` or `Unburden`.
             payload: for `Finish` the matte, float32[net_h,net_w] as bytes.
         """
         match command:
             case Discard(job=job):
                 self._held.pop(job, None)
+                return None
+            case Unburden():
+                give_memory_back()
                 return None
             case DoChore():
                 return self._chore(command), None

@@ -208,7 +208,7 @@ if __name__ == "__main__":
     arguments = [each for each in sys.argv[1:] if each != "--json"]
     cv2.setNumThreads(1)
     if "--json" in sys.argv:
-        _ENGINE.append(make_engine(EngineOrder(DEFAULT, "cpu", "fp32", 1)))
+        _ENGINE.append(make_engine(EngineOrder(1, DEFAULT, "cpu", "fp32", 1)))
         everything = [asdict(each) for size in arguments for each in _measured(float(size))]
         print(json.dumps(everything))  # noqa: T201
     else:

@@ -114,7 +114,9 @@ class Shell:
             case commands.StartWorker(worker):
                 self._hear(facts.WorkerUp(worker, 0))
             case commands.StartEngine():
-                self._hear(facts.EngineUp("cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0))
+                self._hear(
+                    facts.EngineUp(deed.engine, "cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0)
+                )
             case commands.Stop():
                 self._ended = True
 

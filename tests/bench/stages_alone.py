@@ -41,7 +41,7 @@ class Stages:
     """A hand and an engine under one roof, with a stop-watch at every door."""
 
     def __init__(self, pictures: Path, output: Path, threads: int) -> None:
-        order = EngineOrder(DEFAULT, "cpu", "auto", threads)
+        order = EngineOrder(1, DEFAULT, "cpu", "auto", threads)
         self._engine, _ = inferring.load(make_engine, order, clock.monotonic_ns())
         self._hand = Hand(pictures, output)
         self.costs = dict.fromkeys(STAGES, NOTHING)
@@ -49,7 +49,7 @@ class Stages:
     def cut_out(self, number: int, path: Path) -> None:
         """One picture all the way."""
         fact, net = self._timed("read", lambda: self._hand.read(number, path))
-        batch = Infer(number, (number,), fact.fit.shape)
+        batch = Infer(number, (number,), fact.fit.shape, 1)
         _, matte = self._timed("infer", lambda: inferring.infer(self._engine, batch, net))
         self._timed("finish + write", lambda: self._hand.finish(number, matte or b""))
 

@@ -168,7 +168,7 @@ def test_the_end_of_an_output_fault_is_told() -> None:
 
 
 def test_a_child_that_dies_again_and_again_is_told_once() -> None:
-    died = facts.EngineDied("it ended with code 66")
+    died = facts.EngineDied(1, "it ended with code 66")
     lines = [json.loads(line) for line in told(*[died] * 5, facts.WorkerDied(1, "it was ended by SIGSEGV"))]
     assert [(line["event"], line["who"], line["why"]) for line in lines] == [
         ("restart", "the engine", "it ended with code 66"),
@@ -178,7 +178,7 @@ def test_a_child_that_dies_again_and_again_is_told_once() -> None:
 
 def test_lines_for_people_are_aligned_and_calm() -> None:
     lines = told(
-        facts.EngineUp("cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
+        facts.EngineUp(1, "cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
         admitted(12),
         commands.Move(12, "failed", "the file is empty; copy it again"),
         facts.FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),

@@ -103,25 +103,39 @@ def test_without_memory_for_one_picture_the_processor_is_the_last_resort(
     assert site.stop() == 0
 
 
-def test_a_failed_self_test_publishes_nothing_and_the_next_start_goes_on(
+WRONG = "the self-test's matte is off by 0.5: this device calculates wrongly"
+
+
+def test_a_second_failed_self_test_ends_the_daemon_and_the_next_start_goes_on(
     make_site: MakeSite, gpu: Gpu
 ) -> None:
     gpu.is_told(self_test="fail")
     site = make_site()
     paths = drop(site, 6)
     process = site.start(environment=gpu.environment, ready=False)
-    assert process.wait(30) == 69
+    assert process.wait(30) == 70
     (ended,) = site.events("ended")
-    assert ended["why"] == "the self-test's matte is off by 0.5: this device calculates wrongly"
+    assert ended["why"] == f"{WRONG}; that was the second time in this run"
     assert site.results() == []
     assert "Traceback" not in site.log_tail()
-    why = re.escape(f"{ended['why']} (exit code 69)")
+    why = re.escape(f"{ended['why']} (exit code 70)")
     assert re.search(rf"not running since .+\nlast end +{why}\n", site.command("status").stdout)
     gpu.is_told()
     site.start(environment=gpu.environment)
     assert re.search(rf"running for .+\nlast end +{why}\n", site.command("status").stdout)
     site.wait_ended(paths)
     assert site.audit()["present"] == 6
+    assert site.stop() == 0
+
+
+def test_one_failed_self_test_replaces_the_engine(make_site: MakeSite, gpu: Gpu, tmp_path: Path) -> None:
+    gpu.is_told(self_test=1, tests=str(tmp_path / "tests"))
+    site = make_site()
+    paths = drop(site, 4)
+    site.start(environment=gpu.environment)
+    site.wait_ended(paths)
+    assert [line["why"] for line in site.events("restart")] == [WRONG]
+    assert site.audit()["present"] == 4
     assert site.stop() == 0
 
 

@@ -41,6 +41,8 @@ class Desk:
     now: int = 1_000 * SECOND
     states: dict[int, str] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    engine: int = 0
+    """The one that was started last."""
 
     def __post_init__(self) -> None:
         self.conductor = Conductor(self.policy, FOLDERS)
@@ -57,7 +59,11 @@ class Desk:
 
     def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[Deed]:
         """The engine is ready."""
-        return self.say(facts.EngineUp(device, "", "fp32", "cv-unet", "", max_batch, 0.1))
+        return self.say(facts.EngineUp(self.engine, device, "", "fp32", "cv-unet", "", max_batch, 0.1))
+
+    def engine_dies(self, how: str, fatal: values.ExitCode | None = None, **more: bool) -> list[Deed]:
+        """The engine that was started last ends."""
+        return self.say(facts.EngineDied(self.engine, how, fatal, **more))
 
     def say(self, fact: Fact) -> list[Deed]:
         """Tell a fact; returns the deeds that follow."""
@@ -138,6 +144,8 @@ class Desk:
                     self.states[command.job] = State(command.state).value
             else:
                 deeds.append(command)
+            if isinstance(command, commands.StartEngine):
+                self.engine = command.engine
         return deeds
 
 

@@ -229,7 +229,7 @@ def test_answers_come_in_order() -> None:
         choice = queue.choose(0, 0)
         assert isinstance(choice, Run)
         queue.begin(choice)
-    with pytest.raises(ValueError, match="answered batch 2 while 1 was due"):
+    with pytest.raises(ValueError, match="answered batch 2, which was not due"):
         queue.end(2)
 
 
@@ -242,7 +242,7 @@ def test_out_of_memory_halves_and_never_forgets(tried: list[int], max_batch: int
         queue.halve(number)
         assert 1 <= queue.max_pictures <= max(1, min(before, number // 2))
     learnt = queue.max_pictures
-    queue.died()
+    queue.died(1)
     queue.came_up(max_batch, 1)
     assert queue.max_pictures <= learnt
 
@@ -261,5 +261,5 @@ def test_a_dead_engine_takes_nothing_and_gives_its_batches_back_in_order() -> No
         choice = queue.choose(0, 0)
         assert isinstance(choice, Run)
         queue.begin(choice)
-    assert [batch.id for batch in queue.died()] == [1, 2]
+    assert [batch.id for batch in queue.died(1)] == [1, 2]
     assert (queue.up, len(queue.running), queue.choose(0, 0)) == (False, 0, Idle())

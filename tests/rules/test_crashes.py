@@ -142,7 +142,7 @@ def test_whoever_does_not_come_up_is_killed_and_started_again() -> None:
     deeds = desk.later(900)
     assert len(all_of(deeds, KillWorker)) == len(all_of(deeds, KillEngine)) == 1
     assert all_of(desk.say(facts.WorkerDied(0, "killed")) + desk.later(60), StartWorker)
-    assert all_of(desk.say(facts.EngineDied("killed")) + desk.later(60), StartEngine)
+    assert all_of(desk.engine_dies("killed") + desk.later(60), StartEngine)
 
 
 def test_nothing_is_given_to_a_child_that_is_known_to_have_died() -> None:
@@ -163,7 +163,7 @@ def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    turn: list[facts.Fact] = [facts.ReadOk(0, 1, b"content", FIT), facts.EngineDied("SIGKILL")]
+    turn: list[facts.Fact] = [facts.ReadOk(0, 1, b"content", FIT), facts.EngineDied(1, "SIGKILL")]
     desk.conductor.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert read.job == 1
@@ -204,7 +204,7 @@ def test_out_of_memory_halves_and_then_moves_to_the_processor() -> None:
     assert not desk.say(facts.InferFailed(second.batch, InferFault.MEMORY, "oom")), (
         "it is being killed already"
     )
-    assert only(desk.say(facts.EngineDied("killed")) + desk.later(1), StartEngine).cpu
+    assert only(desk.engine_dies("killed") + desk.later(1), StartEngine).cpu
     desk.work_off(desk.engine_up(4, "cpu"))
     assert desk.states == {1: "done", 2: "done"}
 
@@ -223,10 +223,10 @@ def test_an_engine_that_dies_over_many_splits_and_over_one_makes_a_suspect() -> 
     desk = Desk(TWO)
     desk.start(max_batch=4)
     at_the_engine(desk, 1, 2)
-    desk.say(facts.EngineDied("SIGSEGV"))
+    desk.engine_dies("SIGSEGV")
     first, second = all_of(desk.engine_up(4), Infer)
     assert len(first.jobs) == len(second.jobs) == 1
-    desk.say(facts.EngineDied("SIGSEGV"))
+    desk.engine_dies("SIGSEGV")
     suspects = [job.id for job in desk.conductor.work.jobs.values() if job.suspect]
     assert suspects == list(first.jobs)
     assert desk.conductor.work.jobs[first.jobs[0]].strikes == 0, "another one was in work, too"
@@ -235,7 +235,7 @@ def test_an_engine_that_dies_over_many_splits_and_over_one_makes_a_suspect() -> 
 def test_an_engine_that_says_it_is_no_use_ends_the_daemon_with_its_code() -> None:
     desk = Desk(ONE)
     desk.start(up=False)
-    stop = only(desk.say(facts.EngineDied("no CUDA device", ExitCode.DEVICE)), Stop)
+    stop = only(desk.engine_dies("no CUDA device", ExitCode.DEVICE), Stop)
     assert (stop.code, stop.reason) == (ExitCode.DEVICE, "no CUDA device")
 
 
@@ -243,7 +243,7 @@ def test_an_engine_that_keeps_dying_ends_the_daemon() -> None:
     desk = Desk(ONE)
     desk.start(up=False)
     for death in range(1, DEATHS + 1):
-        deeds = desk.say(facts.EngineDied("SIGSEGV"))
+        deeds = desk.engine_dies("SIGSEGV")
         assert bool(all_of(deeds, Stop)) == (death == DEATHS)
         desk.later(60)
     assert only(deeds, Stop).code is ExitCode.CHILD

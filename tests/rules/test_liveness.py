@@ -3,7 +3,7 @@
 import pytest
 
 from mattingd import commands, facts
-from mattingd.rules.inference import START_NS
+from mattingd.rules.engines import START_NS
 from mattingd.rules.liveness import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
 from mattingd.rules.work import SECOND
 from tests.rules.desk import TWO, Desk, all_of, only
@@ -51,7 +51,7 @@ def test_an_engine_that_hangs_is_ended_in_time_and_nobody_is_late() -> None:
     assert stuck(desk) == []
     desk.later(GRACE / 2)
     assert stuck(desk) == []
-    desk.say(facts.EngineDied(kill.why))
+    desk.engine_dies(kill.why)
     desk.later(START_NS / SECOND - 1)
     assert stuck(desk) == [], "it is starting again"
 
@@ -106,10 +106,10 @@ def test_workers_that_are_replaced_in_time_are_not_late() -> None:
 def test_ready_means_all_of_them() -> None:
     desk = Desk(TWO)
     desk.start(up=False)
-    for fact in (facts.WorkerUp(0, 1), facts.EngineUp("cpu", "", "fp32", "cv-unet", "", 1, 0.1)):
+    for fact in (facts.WorkerUp(0, 1), facts.EngineUp(1, "cpu", "", "fp32", "cv-unet", "", 1, 0.1)):
         desk.say(fact)
         assert not desk.conductor.ready()
     desk.say(facts.WorkerUp(1, 2))
     assert desk.conductor.ready()
-    desk.say(facts.EngineDied("so it is"))
+    desk.engine_dies("so it is")
     assert not desk.conductor.ready()

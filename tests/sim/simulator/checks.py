@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from mattingd.commands import Command, Finish, Hold, Move, Read, Stop
+from mattingd.commands import Command, EndEngine, Finish, Hold, Move, Read, Stop, UseModel
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.lifecycle import WORKING, State
 from mattingd.rules.liveness import late, pulses_of_children
@@ -12,7 +12,7 @@ from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.clockwork import SECOND
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.people import Office
-from tests.sim.simulator.pictures import POISON, Content, Kind, cut_out
+from tests.sim.simulator.pictures import POISON, Content, Kind, Matte, cut_out, made_by
 from tests.sim.simulator.shell import Shell
 from tests.sim.simulator.weather import Weather
 
@@ -40,6 +40,8 @@ class Checks:
     """Crashes by job while nothing else was in work."""
     held: frozenset[int] = frozenset()
     """Hot folders that the journal says are held back."""
+    models: int = 0
+    """Times that another model took over."""
     innocents: int = 0
     """Pictures set aside that nobody meant to be poison."""
     _second: int = 0
@@ -60,10 +62,18 @@ class Checks:
         for command in todo:
             if isinstance(command, Move):
                 self._moved(command)
+            elif isinstance(command, UseModel):
+                self.models += 1
+                self.weather.count("model exchanged")
+                if shell.conductor.engine.leaving:
+                    self.weather.count("model exchanged while the one before works")
+            elif isinstance(command, EndEngine) and shell.conductor.engines.asleep:
+                self.weather.count("engine unloaded")
         self._nothing_begun_where_held(todo)
         self._one_alone(shell)
         self._within_budget(shell)
-        assert len(shell.engine.batches) <= EngineQueue.CREDITS, "too many batches at the engine"
+        for engine in shell.engines.alive:
+            assert len(engine.batches) <= EngineQueue.CREDITS, "too many batches at the engine"
         self._nobody_is_late(shell)
 
     def _nobody_is_late(self, shell: Shell) -> None:
@@ -115,11 +125,12 @@ class Checks:
     def visible(self, shell: Shell, job: int, output: Output, data: bytes) -> None:
         """A cut-out has just got its final name."""
         (row,) = Books(shell.journal._db).rows(
-            "SELECT state, o.sha256, o.path FROM jobs j JOIN outputs o ON o.job = j.id WHERE j.id = ?", job
+            "SELECT state, o.sha256, o.path, o.model FROM jobs JOIN outputs o ON o.job = id WHERE id = ?",
+            job,
         )
         path = output.place.path
         assert row[0] == State.PREPARED, f"{path} became visible while job {job} was {row[0]}"
-        assert row[1:] == (data, path), f"{path} is not what was prepared: {row}"
+        assert row[1:] == (data, path, made_by(data)), f"{path} is not what was prepared: {row}"
         content = self.shown(data)
         assert content.whole, f"{path} shows an unfinished version"
         assert content.kind in {Kind.GOOD, Kind.EMPTY}, f"{path} shows {content.kind}"
@@ -131,9 +142,10 @@ class Checks:
 
     def shown(self, data: bytes) -> Content:
         """The picture that a cut-out shows, with the matte that was made of it."""
+        model = made_by(data)
         for versions in self.hot.versions.values():
             for content in versions:
-                if cut_out(content, content.number) == data:
+                if cut_out(content, Matte(content.number, model)) == data:
                     return content
         raise AssertionError(f"{data!r} is no picture with its own matte")
 
@@ -178,7 +190,7 @@ class Checks:
 
 def in_work(shell: Shell) -> set[int]:
     """Jobs that some process works on, or holds the picture of, at this moment."""
-    jobs = {number for sent in shell.engine.batches for number in sent.order.jobs}
+    jobs = {number for sent in shell.engines.batches for number in sent.order.jobs}
     for worker in shell.workers:
         jobs.update(worker.held)
         if isinstance(worker.order, Read | Finish):

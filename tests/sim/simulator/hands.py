@@ -23,7 +23,7 @@ from mattingd.facts import (
 from mattingd.values import Chore, Fault, Fit, Output
 from tests.sim.simulator.clockwork import Clockwork
 from tests.sim.simulator.disk import HotFolders, OutputDisk
-from tests.sim.simulator.pictures import Content, Kind, cut_out
+from tests.sim.simulator.pictures import Content, Kind, Matte, cut_out
 from tests.sim.simulator.weather import Weather
 
 Operation = Generator[float, None, Fact]
@@ -56,10 +56,19 @@ class Surroundings:
     """Told over which jobs a child has just died, before anything of it is gone."""
     unlucky: Callable[[int], bool]
     """Whether a job crashed while it was alone: no accident hits an innocent in that state twice."""
+    wrong_before: bool = False
+    """Whether a device calculated wrongly in this run of the daemon: a second time would end it."""
 
     def accident(self, chance: float, jobs: Iterable[int]) -> bool:
         """Whether a process that works on these jobs meets with an accident now."""
         return self.weather.strikes(chance, self.clock.now) and not any(map(self.unlucky, jobs))
+
+    def wrong_once(self, jobs: Iterable[int]) -> bool:
+        """Whether the device that works on these jobs begins to calculate wrongly now."""
+        if self.wrong_before or not self.accident(self.weather.engine_dies, jobs):
+            return False
+        self.wrong_before = True
+        return True
 
 
 class SimWorker:
@@ -128,7 +137,7 @@ class SimWorker:
 
     # --- operations ---
 
-    def obey(self, order: Order, matte: int | None = None) -> None:
+    def obey(self, order: Order, matte: Matte | None = None) -> None:
         """Begin an operation.
 
         What is sent to a process whose death is still on its way is lost. Nobody can tell that from dying
@@ -146,7 +155,7 @@ class SimWorker:
         """Forget a picture."""
         self.held.pop(job, None)
 
-    def _operation(self, order: Order, matte: int | None) -> Operation:
+    def _operation(self, order: Order, matte: Matte | None) -> Operation:
         if isinstance(order, Read):
             return self._read(order)
         if isinstance(order, Finish):
@@ -241,7 +250,7 @@ class SimWorker:
 
     # --- finish and publish ---
 
-    def _finish(self, order: Finish, matte: int) -> Operation:
+    def _finish(self, order: Finish, matte: Matte) -> Operation:
         weather, outputs = self.around.weather, self.around.outputs
         content = self.held[order.job]
         yield self._takes()

@@ -11,7 +11,7 @@ from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import Job
 from mattingd.rules.settling import Key
 from mattingd.rules.work import Policy, Work
-from mattingd.values import Chore, Folder
+from mattingd.values import Chore, Folder, Models
 from tests.sim.simulator.world import Bench
 
 
@@ -25,8 +25,10 @@ def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
     """A conductor of which one part behaves differently."""
 
     class Mutant(Conductor):
-        def __init__(self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int]) -> None:
-            super().__init__(policy, folders, paused)
+        def __init__(
+            self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
+        ) -> None:
+            super().__init__(policy, folders, paused, models)
             transplant(getattr(self, name), mutant)
 
     return Mutant
@@ -102,8 +104,10 @@ class BlamingWork(Work):
 class DeafConductor(Conductor):
     """Keeps files out that come back: admits every path once."""
 
-    def __init__(self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int]) -> None:
-        super().__init__(policy, folders, paused)
+    def __init__(
+        self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
+    ) -> None:
+        super().__init__(policy, folders, paused, models)
         self._seen: set[tuple[int, bytes]] = set()
 
     def handle(self, fact: Fact, now: int) -> list[Command]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mattingd.values import Stamp
 
@@ -58,6 +59,18 @@ class File:
     odd: str | None = None
 
 
-def cut_out(picture: Content, matte: int) -> bytes:
-    """A finished output: which picture, and whose matte."""
-    return b"cut-out of %d with the matte of %d" % (picture.number, matte)
+class Matte(NamedTuple):
+    """What the engine made: of which picture, and with which weights."""
+
+    number: int
+    model: str
+
+
+def cut_out(picture: Content, matte: Matte) -> bytes:
+    """A finished output: which picture, whose matte, and who made that."""
+    return b"cut-out of %d with the matte of %d by %s" % (picture.number, matte.number, matte.model.encode())
+
+
+def made_by(data: bytes) -> str:
+    """The weights that made a cut-out."""
+    return data.rpartition(b" by ")[2].decode()

@@ -12,14 +12,14 @@ from pathlib import Path
 from mattingd import commands
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.commands import Command, Deed, Write
-from mattingd.facts import Fact, Inferred, ReadOk, StopAsked, Tick, Today
+from mattingd.facts import Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.work import Policy
 from mattingd.values import Folder
 from tests.sim.simulator.hands import SimWorker, Surroundings
-from tests.sim.simulator.mattes import Sent, SimEngine
-from tests.sim.simulator.pictures import Content
+from tests.sim.simulator.mattes import Sent, SimEngines
+from tests.sim.simulator.pictures import Content, Matte
 from tests.sim.simulator.watching import FolderWatch
 
 RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
@@ -48,8 +48,8 @@ class Payloads:
     """Arrays that came beside facts, keyed by job: here the numbers of the pictures they belong to."""
 
     nets: dict[int, Content] = field(default_factory=dict)
-    mattes: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Job to (batch, picture)."""
+    mattes: dict[int, tuple[int, Matte]] = field(default_factory=dict)
+    """Job to (batch, matte)."""
 
 
 @dataclass
@@ -85,10 +85,10 @@ class Shell:
         self.journal = Checkpoint(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
         for number in range(1, 4):
             assert self.journal.folder_id(b"/in/%d" % number) == number
-        self.conductor = conductor(policy, folders, self.journal.held())
+        self.conductor = conductor(policy, folders, self.journal.held(), self.journal.models())
         self.inbox: deque[tuple[Fact, Callable[[], None] | None]] = deque()
         self.workers = [SimWorker(number, around, self._heard_worker) for number in range(policy.workers)]
-        self.engine = SimEngine(around, self._heard_engine)
+        self.engines = SimEngines(around, self._heard_engine)
         self.watches = {number: self._watch(number) for number in folders}
         self.payloads = Payloads()
         self.ended: commands.Stop | None = None
@@ -116,6 +116,10 @@ class Shell:
     def put(self, fact: Fact) -> None:
         """Something happened."""
         self.inbox.append((fact, None))
+
+    def ask_for(self, model: str) -> None:
+        """`mattingd models reload`."""
+        self.put(ModelAsked(model))
 
     def stop(self) -> None:
         """SIGTERM."""
@@ -155,7 +159,7 @@ class Shell:
 
     def close(self) -> None:
         """The processes and the file are gone."""
-        self.engine.dismiss()
+        self.engines.dismiss()
         for worker in self.workers:
             worker.dismiss()
         for watch in self.watches.values():
@@ -228,10 +232,10 @@ class Shell:
                 self.payloads.mattes.pop(job, None)
                 self.workers[worker].discard(job)
             case commands.DropMatte(job, batch):
-                if self.payloads.mattes.get(job, (0, 0))[0] == batch:
+                if job in self.payloads.mattes and self.payloads.mattes[job][0] == batch:
                     del self.payloads.mattes[job]
             case commands.Infer():
-                self.engine.infer(Sent(deed, tuple(self.payloads.nets[job] for job in deed.jobs)))
+                self.engines.infer(Sent(deed, tuple(self.payloads.nets[job] for job in deed.jobs)))
             case commands.Stop():
                 self.ended = deed
             case _:
@@ -243,10 +247,16 @@ class Shell:
                 self.workers[worker].start()
             case commands.KillWorker(worker, why):
                 self.workers[worker].die(why)
-            case commands.StartEngine(cpu):
-                self.engine.start(cpu=cpu)
-            case commands.KillEngine(why):
-                self.engine.die(why)
+            case commands.StartEngine():
+                self.engines.start(deed)
+            case commands.KillEngine(engine, why):
+                self.engines.kill(engine, why)
+            case commands.EndEngine(engine):
+                self.engines.end(engine)
+            case commands.Unburden(worker):
+                assert self.workers[worker].order is None
+            case commands.KeepModel():
+                pass
             case _:
                 raise AssertionError(deed)
 
@@ -259,15 +269,15 @@ class Shell:
         else:
             self.put(fact)
 
-    def _heard_engine(self, fact: Fact, mattes: tuple[int, ...]) -> None:
+    def _heard_engine(self, fact: Fact, mattes: tuple[Matte, ...]) -> None:
         if isinstance(fact, Inferred):
             batch = fact.batch
             self.inbox.append((fact, lambda: self._keep_mattes(batch, mattes)))
         else:
             self.put(fact)
 
-    def _keep_mattes(self, batch: int, mattes: tuple[int, ...]) -> None:
-        running = self.conductor.engine.running[0]
+    def _keep_mattes(self, batch: int, mattes: tuple[Matte, ...]) -> None:
+        _, running = self.conductor.engine.due(batch)
         for job, matte in zip(running.jobs, mattes, strict=True):
             self.payloads.mattes[job] = (batch, matte)
 

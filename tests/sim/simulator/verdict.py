@@ -8,7 +8,7 @@ from mattingd.values import Folder
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.checks import QUARANTINED, Checks
 from tests.sim.simulator.disk import Key
-from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, cut_out
+from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, Matte, cut_out, made_by
 from tests.sim.simulator.shell import Shell
 
 
@@ -51,14 +51,18 @@ class Verdict:
             assert (size, mtime) == (file.stamp.size, file.stamp.mtime_ns), f"{key}: an older version"
             self._ended_well(key, file, state, reason)
             self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
+        outputs = self.checks.outputs
         for content in versions:
-            self._once(key, content, journal.jobs_of(key))
+            made = [(made_by(outputs.finals.get(path, b"")), job) for path, job in self.checks.made[content]]
+            self._once(key, made, journal.jobs_of(key))
 
-    def _once(self, key: Key, content: Content, jobs: dict[int, tuple[str, bool, str]]) -> None:
-        """A content is published once under the same settings, unless somebody asked for more."""
-        made = [jobs[job] for _, job in self.checks.made[content]]
-        unasked = Counter(recipe for recipe, forced, _ in made if not forced)
-        asked = self.checks.office.wanted_again[key]
+    def _once(self, key: Key, made: list[tuple[str, int]], jobs: dict[int, tuple[str, bool, str]]) -> None:
+        """A content is published once by the same settings and weights, unless somebody asked for more.
+
+        With weights that come and go, each change may bring one more.
+        """
+        unasked = Counter((jobs[job][0], model) for model, job in made if not jobs[job][1])
+        asked = self.checks.office.wanted_again[key] + max(0, self.checks.models - 1)
         assert max(unasked.values(), default=0) <= 1 + asked, f"{key} was published twice"
         assert len(made) - len(unasked) <= asked, f"{key} was published more often than somebody asked for"
         for recipe, forced, state in jobs.values():
@@ -101,7 +105,7 @@ class Verdict:
         for path, data in outputs.finals.items():
             expected = b"somebody else's"
             if path not in outputs.foreign:
-                expected = cut_out(made[path], made[path].number)
+                expected = cut_out(made[path], Matte(made[path].number, made_by(data)))
             assert data == expected, f"{path} was changed"
 
 
@@ -122,6 +126,7 @@ def memory_is_empty(shell: Shell) -> None:
         "owing": work._owing,
         "ready": engine.ready,
         "at the engine": engine.running,
+        "at an engine that leaves": engine.leaving,
         "admitting": conductor.intake.admitting,
         "resting": dict(conductor.intake.settler.waiting()),
         "network inputs": shell.payloads.nets,

@@ -20,6 +20,7 @@ from tests.sim.simulator.checks import Checks
 from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.hands import Surroundings
+from tests.sim.simulator.mattes import MODELS, SHIPPED
 from tests.sim.simulator.people import MEGAPIXEL, NAMES, Office, habits
 from tests.sim.simulator.shell import POINTS, CrashError, Hooks, Plan, Shell
 from tests.sim.simulator.verdict import Verdict
@@ -94,6 +95,8 @@ class World:
             workers=rng.randint(1, 3),
             batch_cap=rng.choice((None, None, 2)),
             budget_pixels=rng.choice((15, 30, 60)) * MEGAPIXEL,
+            idle_ns=rng.choice((None, None, SECOND // 2, 5 * SECOND)),
+            shipped=SHIPPED,
         )
 
     def _folder(self, number: int) -> Folder:
@@ -145,6 +148,8 @@ class World:
             after(rng.uniform(1, storm), self._reconfigure)
         if rng.random() < 0.2 and len(self.folders) > 1:
             after(rng.uniform(1, storm), lambda: self.clock.play(self._leave_out()))
+        for _ in range(rng.choice((0, 0, 2, 6))):
+            after(rng.uniform(0, storm), self._ask_for_a_model)
 
     def _keys(self) -> list[Key]:
         plain = [b"f%02d.jpg" % number for number in range(10)] + [b"caf\xe9 \xff.jpg", b"d/\xfe.png"]
@@ -325,6 +330,12 @@ class World:
         if self.shell is not None:
             self.shell.new_day(self.today)
 
+    def _ask_for_a_model(self) -> None:
+        if self.shell is not None:
+            before = self.shell.conductor.engines.models.before
+            choices = MODELS if before is None else (*MODELS, before, before)
+            self.shell.ask_for(self.rng.choice(choices))
+
     def _refuse(self) -> None:
         self.outputs.refuses = True
         self.clock.after(self.rng.uniform(2.0, 40.0), self._take_again)
@@ -381,11 +392,12 @@ class World:
     def _idle_death(self) -> None:
         if self.shell is None:
             return
-        child = self.rng.choice((self.shell.engine, *self.shell.workers))
-        if child is self.shell.engine:
-            if self.shell.engine.alive and not self.shell.engine.batches:
+        child = self.rng.choice((self.shell.engines, *self.shell.workers))
+        if child is self.shell.engines:
+            engines = [engine for engine in self.shell.engines.alive if not engine.batches]
+            if engines:
                 self.weather.count("engine dies idle")
-                self.shell.engine.die("it was ended by SIGKILL")
+                self.rng.choice(engines).die("it was ended by SIGKILL")
             return
         idle = [worker for worker in self.shell.workers if worker.alive and worker.order is None]
         if idle:

@@ -1,0 +1,108 @@
+"""The engine child's life, played in this process: what it gives away, and what it keeps to itself."""
+
+import contextlib
+import json
+import queue
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mattingd_test_engine import MARKERS, CountingEngine, load
+
+from mattingd import facts
+from mattingd.commands import EngineOrder, Infer
+from mattingd.engine.contract import Engine, OutOfMemory
+from mattingd.facts import InferFault
+from mattingd.stages import inferring
+
+SHAPE = (96, 96)
+
+
+class Child:
+    """An engine child that has been told everything before it begins."""
+
+    def __init__(self, *pictures: tuple[int, int, int] | None, **order: Any) -> None:
+        self._told: queue.SimpleQueue[tuple[Any, bytes | None]] = queue.SimpleQueue()
+        self._told.put((EngineOrder(5, "counting", "auto", "auto", None, **order), None))
+        for number, colour in enumerate(pictures):
+            pixels = np.full((1, *SHAPE, 3), 200, np.uint8)
+            pixels[:, :32, :32] = colour or (200, 200, 200)
+            self._told.put((Infer(number, (number,), SHAPE, 5), pixels.tobytes()))
+        self.said: list[facts.Fact] = []
+
+    def live(self, make: Callable[[EngineOrder], Engine]) -> list[facts.Fact]:
+        with contextlib.suppress(EOFError):
+            inferring.serve(self._receive, lambda answer: self.said.append(answer[0]), make)
+        return self.said
+
+    def _receive(self) -> tuple[Any, bytes | None]:
+        try:
+            return self._told.get_nowait()
+        except queue.Empty:
+            raise EOFError from None
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    file = tmp_path / "plan.json"
+    monkeypatch.setenv("MATTINGD_TEST_PLAN", str(file))
+
+    def is_told(**orders: Any) -> None:
+        file.write_text(json.dumps(orders))
+
+    is_told()
+    return is_told
+
+
+class Souring(CountingEngine):
+    """A device that calculates wrongly after its first self-test."""
+
+    tests = 0
+
+    def self_test(self) -> None:
+        self.tests += 1
+        if self.tests > 1:
+            self._weights = {"wrong": True}
+        super().self_test()
+
+
+def test_mattes_before_a_failed_self_test_are_not_given_away(
+    plan: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inferring, "TEST_EVERY_NS", 0)
+    up, died = Child(None, None).live(lambda _: Souring())
+    assert isinstance(up, facts.EngineUp)
+    assert up.engine == 5
+    assert isinstance(died, facts.EngineDied)
+    assert (died.engine, died.wrong, died.fatal) == (5, True, None)
+
+
+def test_a_failing_batch_is_a_picture_s_fault_only_if_the_self_test_passes(plan: Callable[..., None]) -> None:
+    said = Child(MARKERS["bad"], None).live(load_any)
+    assert [type(fact) for fact in said] == [facts.EngineUp, facts.InferFailed, facts.Inferred]
+    assert isinstance(said[1], facts.InferFailed)
+    assert said[1].fault is InferFault.BATCH
+    _, died = Child(MARKERS["bad"], None).live(lambda _: Souring())
+    assert isinstance(died, facts.EngineDied)
+    assert died.wrong, "the device, not the picture"
+
+
+def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Callable[..., None]) -> None:
+    class Full(CountingEngine):
+        def warm_up(self, *_: Any, **__: Any) -> Any:
+            raise OutOfMemory("the GPU is full")
+
+    def make(order: EngineOrder) -> Engine:
+        return CountingEngine() if order.device == "cpu" else Full("cuda")
+
+    (up,) = Child().live(make)
+    assert isinstance(up, facts.EngineUp)
+    assert up.device == "cpu"
+    (died,) = Child(fall_back=False).live(make)
+    assert died == facts.EngineDied(5, "the GPU is full")
+
+
+def load_any(order: EngineOrder) -> Engine:
+    return load(order.model, order.device)
