@@ -21,7 +21,7 @@ from mattingd.values import ExitCode
 
 def run(config: Path | None) -> ExitCode:
     """Work until stopped; why it cannot go on is told to the service manager as well."""
-    faulthandler.enable()  # SIGABRT is how systemd ends what hangs: where it hung goes to the journal
+    faulthandler.enable(2)  # SIGABRT is how systemd ends what hangs: where it hung goes to the journal
     try:
         return _run(config)
     except Exception as error:
