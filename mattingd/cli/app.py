@@ -229,6 +229,30 @@ def demo(
     run_verb(lambda: demonstrating.demo(folder))
 
 
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, hidden=True)],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="A model's name, or a file of weights.")
+    ] = "cv-unet",
+    trimaps: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SET", help="A set whose masks have an undecided band of 128; left out."),
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Also show the worst, as a PNG.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure the model on pictures with known mattes.
+
+    FOLDER holds pictures, each with its mask or matte beside it: shoe.png or shoe.mask.png for shoe.jpg.
+    Every sub-folder is a set of its own.
+    """
+    from mattingd.cli import evaluating  # noqa: PLC0415
+
+    question = evaluating.Question(folder, model, tuple(trimaps or ()), sheet, json)
+    run_verb(lambda: evaluating.evaluate(question))
+
+
 def main() -> None:
     """The program `mattingd`."""
     for stream in (sys.stdout, sys.stderr):

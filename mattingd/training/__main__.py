@@ -1,4 +1,4 @@
-"""`python -m mattingd.training --data DIR` trains; `export` writes the weights; `evaluate`, `score` judge."""
+"""`python -m mattingd.training --data DIR` trains; `solve` prepares, `export` writes, the others judge."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 
 import torch
 
-from mattingd.training.assets import photos_in
+from mattingd.training import softset
+from mattingd.training.assets import open_library, photos_in
 from mattingd.training.end_to_end import score_cut_outs
 from mattingd.training.evaluate import evaluate, predict, table_line
 from mattingd.training.export import averaged, export
 from mattingd.training.sheet import write_sheet
+from mattingd.training.solving import solve_all
 from mattingd.training.train import Recipe, say, train
 
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
-VERBS = ("train", "export", "evaluate", "score")
+VERBS = ("train", "export", "evaluate", "score", "solve", "softset")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,12 +30,15 @@ def parser() -> argparse.ArgumentParser:
     trains = verbs.add_parser("train", help="train, or go on training")
     trains.add_argument("--data", type=Path, required=True, help="the data pack")
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
+    trains.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
     trains.add_argument("--weights", type=Path, help="go on from these exported weights instead")
     trains.add_argument("--rate", type=float, default=Recipe.rate, help="scales the learning rates")
+    trains.add_argument("--decay", type=float, default=Recipe.decay, help="of the averaged weights")
+    trains.add_argument("--steady", action="store_true", help="keep the decoder's norms as they are, too")
     trains.add_argument("--minutes", type=float, default=Recipe.minutes)
     trains.add_argument("--steps", type=int, default=Recipe.steps)
     trains.add_argument(
-        "--side", type=int, help="train at this network side only (default: growing, 224 to 416)"
+        "--side", type=int, nargs="+", help="draw network sides from these (default: growing, 224 to 416)"
     )
     trains.add_argument("--pixels", type=int, default=Recipe.pixels, help="pixels in a batch")
     trains.add_argument("--save-seconds", type=float, default=Recipe.save_seconds)
@@ -45,7 +50,12 @@ def parser() -> argparse.ArgumentParser:
     scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
     ends = verbs.add_parser("score", help="score the shipped weights end to end, through `mattingd process`")
     ends.add_argument("--data", type=Path, required=True)
-    for verb in (trains, exports, scores, ends):
+    solves = verbs.add_parser("solve", help="solve the pack's masks into soft mattes (needs pymatting)")
+    composites = verbs.add_parser("softset", help="write composites with known soft mattes, for judging")
+    for verb in (solves, composites):
+        verb.add_argument("--data", type=Path, required=True)
+        verb.add_argument("--to", type=Path, required=True, help="folder to write into")
+    for verb in (trains, exports, scores, ends, solves, composites):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
     return top
@@ -55,7 +65,7 @@ def recipe(given: argparse.Namespace) -> Recipe:
     """The run that the command line describes."""
     usual = given.data.parent / "weights" / ENCODER
     encoder = given.encoder or (usual if usual.exists() else None)
-    sides = Recipe.sides if given.side is None else ((1.0, (given.side,)),)
+    sides = Recipe.sides if given.side is None else ((1.0, tuple(given.side)),)
     return Recipe(
         given.data,
         encoder,
@@ -66,6 +76,9 @@ def recipe(given: argparse.Namespace) -> Recipe:
         sides=sides,
         weights=given.weights,
         rate=given.rate,
+        decay=given.decay,
+        steady=given.steady,
+        solved=given.solved,
         save_seconds=given.save_seconds,
     )
 
@@ -90,6 +103,13 @@ def main(arguments: list[str]) -> None:
     elif given.verb == "export":
         spec = export(given.out / "checkpoint.pt", given.to, given.blend)
         say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
+    elif given.verb == "solve":
+        photos = open_library(given.data).photos
+        chosen = [photo for group in ("pets", "people") for photo in photos.get(group, ())]
+        say(f"{sum(1 for _ in solve_all(chosen, given.to))} mattes in {given.to}")
+    elif given.verb == "softset":
+        lands = open_library(given.data).backgrounds
+        say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")
     elif given.verb == "score":
         say(table_line(score_cut_outs(given.data / "eval" / "photos")))
     else:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mattingd.training.foreground import UNDECIDED, estimate_foreground, soft_from_binary, soft_from_trimap
+from mattingd.training.foreground import (
+    UNDECIDED,
+    estimate_foreground,
+    head,
+    soft_from_binary,
+    soft_from_trimap,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
     from mattingd.training.geometry import Array, Plane
 
 HELD_OUT_DIGITS = "0123"
+BELIEVED = 153
+"""The weight, of 255, of what a matting solver says in a band that nobody labelled."""
 
 
 def held_out(name: str) -> bool:
@@ -54,10 +62,14 @@ def read_plane(path: Path) -> Array:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph and its mask: 0 background, 255 subject, in `pets` 128 undecided."""
+    """A photograph and its mask: 0 background, 255 subject, in `pets` 128 undecided.
+
+    `solved` is its matte from `solving`, where there is one.
+    """
 
     path: Path
     group: str
+    solved: Path | None = None
 
     @cached_property
     def image(self) -> Array:
@@ -82,14 +94,33 @@ class Photo:
 
     @cached_property
     def known(self) -> Array:
-        """255 where the mask is a statement, 0 in an undecided band."""
+        """How far the matte is believed, uint8 [H,W]: 255 stated, 0 undecided, between if solved."""
         undecided = (self.mask == UNDECIDED) & self.trimap
-        return np.where(undecided, 0, 255).astype(np.uint8)
+        return np.where(undecided, 0 if self.solved is None else BELIEVED, 255).astype(np.uint8)
+
+    @cached_property
+    def matte(self) -> Array:
+        """The best matte uint8 [H,W] there is: the solved one where it applies, else the mask."""
+        return self.refined(self.mask)
+
+    def refined(self, plain: Array) -> Array:
+        """`plain` [H,W] with the solved matte where that applies: a pet's whole outline, a person's hair."""
+        if self.solved is None:
+            return plain
+        better = read_plane(self.solved)
+        if self.trimap:
+            return better
+        where = head(self.mask)
+        return (better * where + plain * (1 - where) + 0.5).astype(np.uint8)
 
     @cached_property
     def cutout(self) -> Cutout:
         """The subject lifted from the photograph: a softened matte and estimated colours."""
-        alpha = soft_from_trimap(self.image, self.mask) if self.trimap else soft_from_binary(self.mask)
+        if self.trimap and self.solved is None:
+            alpha = soft_from_trimap(self.image, self.mask)
+        else:
+            binary = (soft_from_binary(self.mask) * 255).astype(np.uint8)
+            alpha = self.refined(binary).astype(np.float32) / 255
         return Cutout(estimate_foreground(self.image, alpha), (alpha * 255).astype(np.uint8))
 
 
@@ -148,20 +179,26 @@ class Library:
     backgrounds: tuple[Photo, ...]
 
 
-def photos_in(folder: Path) -> tuple[Photo, ...]:
-    """All photographs of one group that have a mask, in name order."""
-    found = sorted(folder.glob("*.webp"))
-    return tuple(Photo(path, folder.name) for path in found if path.with_suffix(".png").exists())
+def photos_in(folder: Path, solved: Path | None = None) -> tuple[Photo, ...]:
+    """All photographs of one group that have a mask, in name order; with their mattes under `solved`."""
+    found = (path for path in sorted(folder.glob("*.webp")) if path.with_suffix(".png").exists())
+    return tuple(Photo(path, folder.name, solved_for(path, solved)) for path in found)
 
 
-def open_library(data: Path) -> Library:
-    """List the training part of the data pack at `data`; nothing is decoded yet.
+def solved_for(photo: Path, solved: Path | None) -> Path | None:
+    """`solved/GROUP/NAME.png` of a photograph, where that exists."""
+    path = None if solved is None else solved / photo.parent.name / f"{photo.stem}.png"
+    return path if path is not None and path.exists() else None
+
+
+def open_library(data: Path, solved: Path | None = None) -> Library:
+    """List the training part of the data pack at `data`, and mattes solved from it; nothing is decoded yet.
 
     Raises:
         ValueError: there is no training photograph.
     """
     train = data / "train"
-    photos = {d.name: photos_in(d) for d in sorted((train / "photos").glob("*/"))}
+    photos = {d.name: photos_in(d, solved) for d in sorted((train / "photos").glob("*/"))}
     if not any(photos.values()):
         raise ValueError(f"{data}: no pictures under train/photos/*/ (NAME.webp beside NAME.png)")
     cutouts = {

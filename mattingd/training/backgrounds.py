@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int]
 
-KINDS = ("real", "studio", "plain", "camouflage")
-SHARES = (0.55, 0.17, 0.1, 0.18)
+KINDS = ("real", "studio", "plain", "camouflage", "twin")
+SHARES = (0.52, 0.16, 0.1, 0.15, 0.07)
 
 
 def plain(shape: Shape, colour: np.ndarray) -> Array:
     """One colour everywhere."""
     return np.broadcast_to(np.clip(colour, 0, 255).astype(np.uint8), (*shape, 3)).copy()
+
+
+def lit_evenly(shape: Shape, colour: np.ndarray, rng: np.random.Generator) -> Array:
+    """A backdrop of nearly one colour, as white on white or black on black is."""
+    field = colour + rng.normal(0, 6, (3, 3, 1)) * np.ones(3)
+    picture = cv2.resize(field.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def studio(shape: Shape, rng: np.random.Generator) -> Array:
@@ -91,4 +98,6 @@ def background(
         return studio(shape, rng), True
     if kind == "plain":
         return plain(shape, rng.uniform(0 if happens(rng, 0.6) else 240, 256, 3)), True
+    if kind == "twin":
+        return lit_evenly(shape, near + rng.normal(0, 9, 3), rng), True
     return camouflage(shape, near, rng), happens(rng, 0.5)

@@ -1,4 +1,4 @@
-"""Keeping a training run: one file, replaced atomically, from which the run goes on where it was."""
+"""Keeping a training run: a file from which it goes on where it was, and the last few before it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FORMAT = 1
+KEPT = 6
 
 
 @dataclass
@@ -60,7 +61,16 @@ def with_state(state: dict[str, Tensor]) -> CvUnet:
 
 
 def save(run: Run, path: Path) -> None:
-    """Write the run to `path`: hidden temporary beside it, fsync, rename."""
+    """Write the run to `path`, and keep it and the five before it as `STEM-STEP.pt` beside it.
+
+    Hidden temporary, fsync, rename: a kill leaves the old file or the new one.
+
+    Raises:
+        ArithmeticError: a weight is not finite; the files stay as they are.
+    """
+    lost = [name for name, value in run.net.state_dict().items() if not torch.isfinite(value).all()]
+    if lost:
+        raise ArithmeticError(f"{lost[0]} is no longer finite; go on from an earlier file beside {path}")
     temporary = path.with_name(f".{path.name}.tmp")
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -76,7 +86,12 @@ def save(run: Run, path: Path) -> None:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
+    kept = path.with_name(f"{path.stem}-{run.step:06}{path.suffix}")
+    kept.unlink(missing_ok=True)
+    kept.hardlink_to(temporary)
     temporary.replace(path)
+    for old in sorted(path.parent.glob(f"{path.stem}-[0-9]*{path.suffix}"))[:-KEPT]:
+        old.unlink()
 
 
 def restore(run: Run, path: Path) -> bool:

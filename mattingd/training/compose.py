@@ -21,6 +21,8 @@ Shape = tuple[int, int]
 
 ALIASES_BELOW = 0.6
 HALF = 0.5
+SIZES = (0.15, 0.77, 0.08)
+"""Shares of subjects that are small in the frame, that fill it, and that are seen close."""
 
 
 class Layer(NamedTuple):
@@ -32,7 +34,9 @@ class Layer(NamedTuple):
 
 def placement(size: Shape, shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """Affine [2,3] that puts a cut-out of `size` into `shape`: scale, turn, mirror, partly out of frame."""
-    fill = rng.uniform(0.3, 1.15) if happens(rng, 0.85) else rng.uniform(0.12, 0.3)
+    fill = float(
+        rng.choice((rng.uniform(0.12, 0.3), rng.uniform(0.3, 1.15), rng.uniform(1.15, 1.8)), p=SIZES)
+    )
     scale = min(fill * min(shape[0] / size[0], shape[1] / size[1]), 3.0)
     angle = np.radians(rng.normal(0, 12))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -76,15 +80,17 @@ def mean_colour(layer: Layer) -> np.ndarray:
 
 
 def shadow(alpha: Plane, rng: np.random.Generator) -> Plane:
-    """How much light [H,W] in (0,1] a soft shadow of the subject leaves on what is behind it."""
+    """How much light [H,W] in (0,1] a shadow of the subject leaves: a cast one, or one where it stands."""
     height, width = alpha.shape
-    squash = rng.uniform(0.2, 1.0)
+    contact = happens(rng, 0.35)
+    squash = rng.uniform(0.03, 0.15) if contact else rng.uniform(0.2, 1.0)
     ys = np.nonzero(alpha.max(1) > HALF)[0]
     foot = float(ys[-1]) if len(ys) else height - 1.0
-    shear, shift = rng.normal(0, 0.4), rng.normal(0, 0.04, 2) * (width, height)
+    shear = 0.0 if contact else rng.normal(0, 0.4)
+    shift = rng.normal(0, 0.01 if contact else 0.04, 2) * (width, height)
     matrix = np.array([[1, shear, shift[0] - shear * foot], [0, squash, foot * (1 - squash) + shift[1]]])
     cast = cv2.warpAffine(alpha, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    cast = cv2.GaussianBlur(cast, (0, 0), rng.uniform(1.5, 0.06 * width))
+    cast = cv2.GaussianBlur(cast, (0, 0), rng.uniform(1.5, (0.02 if contact else 0.06) * width + 1.5))
     return (1 - rng.uniform(0.15, 0.75) * cast).astype(np.float32)
 
 
@@ -93,7 +99,7 @@ def tuned(layer: Layer, rng: np.random.Generator) -> Layer:
     colour, alpha = colour_jitter(layer.colour, rng, 0.5), layer.alpha
     if happens(rng, 0.06):
         colour = cv2.addWeighted(colour, 0.35, np.full_like(colour, 250), 0.65, 0).astype(np.uint8)
-    if happens(rng, 0.22):
+    if happens(rng, 0.3):
         colour, alpha = with_strands(colour, alpha, rng)
     return Layer(colour, alpha)
 

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mattingd.engine.cv_unet import Encoder, Unit
+from mattingd.engine.cv_unet import CvUnet, Encoder, Unit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def units_of(encoder: Encoder) -> list[Unit]:
-    """The encoder's units in network order (layers 0 to 50)."""
-    return [module for module in encoder.modules() if isinstance(module, Unit)]
+def units_of(net: nn.Module) -> list[Unit]:
+    """The units of a network or a part of it; the encoder's are layers 0 to 50, in order."""
+    return [module for module in net.modules() if isinstance(module, Unit)]
 
 
 def norm_of(unit: Unit) -> tuple[nn.BatchNorm2d, Tensor, Tensor]:
@@ -68,17 +68,17 @@ def spread(unit: Unit, x: Tensor) -> None:
     norm.weight.copy_(deviation)
 
 
-def calibrate(encoder: Encoder, x: Tensor) -> None:
+def calibrate(net: nn.Module, x: Tensor) -> None:
     """Spread every unit, in order, over one batch `x` [N,3,H,W] in [-1, 1]; the function stays the same."""
 
     def before(unit: nn.Module, args: tuple[Tensor]) -> None:
         if isinstance(unit, Unit):
             spread(unit, args[0])
 
-    hooks = [unit.register_forward_pre_hook(before) for unit in units_of(encoder)]
+    hooks = [unit.register_forward_pre_hook(before) for unit in units_of(net)]
     try:
         with torch.no_grad():
-            encoder(x)
+            net(x)
     finally:
         for hook in hooks:
             hook.remove()
@@ -93,9 +93,27 @@ def freeze_statistics(encoder: Encoder) -> None:
 
 def start_from(encoder: Encoder, path: Path, x: Tensor) -> None:
     """Load the pretrained weights and calibrate them on `x`."""
-    encoder.eval()
-    for unit in units_of(encoder):
-        norm, _, running_var = norm_of(unit)
-        running_var.fill_(1 - norm.eps)
+    without_effect(encoder)
     load_folded(encoder, path)
     calibrate(encoder, x)
+
+
+def without_effect(net: nn.Module) -> None:
+    """Freeze every norm of `net` at statistics that leave only the adding of its bias."""
+    net.eval()
+    for unit in units_of(net):
+        norm, _, running_var = norm_of(unit)
+        running_var.fill_(1 - norm.eps)
+
+
+def unfolded(weights: dict[str, Tensor], x: Tensor) -> CvUnet:
+    """A network that says what exported `weights` say, with norms again, calibrated on `x` [N,3,H,W].
+
+    Folded convolutions differ in size by orders of magnitude, and steps of one size suit none of them.
+    """
+    net = CvUnet()
+    without_effect(net)
+    back = {name.replace(".conv.bias", ".norm.bias"): value.float() for name, value in weights.items()}
+    net.load_state_dict(net.state_dict() | back)
+    calibrate(net, x)
+    return net

@@ -17,6 +17,9 @@ UNDECIDED = 128
 
 OPAQUE = 0.98
 CLOSE = 0.02
+HEAD = 0.2
+"""Share of a standing person's height, from the top, in which the outline is taken for hair."""
+FADE = 0.05
 
 
 def fused(image: Plane, fore: Plane, back: Plane, alpha: Plane, radius: int) -> tuple[Plane, Plane]:
@@ -79,3 +82,14 @@ def soft_from_trimap(image: Array, trimap: Array, radius: int = 14) -> Plane:
     alpha = np.clip(trust * by_colour + (1 - trust) * ramp, 0, 1)
     alpha = np.clip((alpha - 0.2) / 0.6, 0, 1)
     return np.where(trimap == UNDECIDED, alpha, inside).astype(np.float32)
+
+
+def head(mask: Array) -> Plane:
+    """Where a person's hair may be, float32 [H,W] in [0,1]: 1 at the top of the subject, fading out below."""
+    rows = np.nonzero((mask >= UNDECIDED).any(1))[0]
+    if not len(rows):
+        return np.zeros(mask.shape, np.float32)
+    tall = float(rows[-1] - rows[0] + 1)
+    depth = (np.arange(mask.shape[0]) - rows[0]) / tall
+    fading = np.clip((HEAD + FADE - depth) / FADE, 0, 1).astype(np.float32)
+    return np.repeat(fading[:, None], mask.shape[1], 1)

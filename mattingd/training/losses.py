@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mattingd.engine.cv_unet import Output
 
 LEVELS = 4
+EDGE = 0.02
+"""Alpha between this and one minus this is soft: hair, fur, glass, every edge."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -43,7 +45,7 @@ def soft_iou(alpha: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
-    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU, and 0.4 BCE of the coarse head at 1/16.
+    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU + 0.5 L1 of soft pixels + 0.4 BCE of the coarse head at 1/16.
 
     Args:
         output: logits at full and 1/16 size.
@@ -55,8 +57,11 @@ def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
     bce = weighted_mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
     difference = (alpha - target) * weight
     l1 = difference.abs().sum() / weight.sum().clamp(min=1.0)
+    soft = weight * ((target > EDGE) & (target < 1 - EDGE))
+    softness = difference.abs().mul(soft).sum() / soft.sum().clamp(min=1.0)
     small_weight = F.avg_pool2d(weight, 16)
     small = F.avg_pool2d(target * weight, 16) / small_weight.clamp(min=1e-3)
     rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.clamp(0, 1), reduction="none")
     coarse = weighted_mean(rough, small_weight)
-    return bce + 2 * l1 + 2 * laplacian(difference) + 0.5 * soft_iou(alpha, target, weight) + 0.4 * coarse
+    whole = bce + 2 * l1 + 2 * laplacian(difference) + 0.5 * soft_iou(alpha, target, weight)
+    return whole + 0.5 * softness + 0.4 * coarse

@@ -12,6 +12,7 @@ from mattingd.training.backgrounds import background
 from mattingd.training.chance import happens
 from mattingd.training.compose import HALF, Layer, composite, mean_colour, over, place, tuned, unit
 from mattingd.training.degrade import degrade
+from mattingd.training.drawn import draw
 from mattingd.training.geometry import Array, Plane, bucket, random_window
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int]
 
-PHOTO_WEIGHTS = {"people": 0.34, "pets": 0.26, "davis": 0.28, "cats": 0.12}
+PHOTO_WEIGHTS = {"people": 0.36, "pets": 0.32, "davis": 0.24, "cats": 0.08}
 CUTOUT_WEIGHTS = {
     "stamps": 0.42, "trellis": 0.16, "grocery": 0.14, "wonder3d": 0.1, "objects3d": 0.08, "people": 0.1,
 }  # fmt: skip
-DOUBT = {"people": (3, 0.5), "cats": (9, 0.2)}
+DOUBT = {"people": (3, 0.8), "cats": (9, 0.2)}
 """Groups whose outlines are imprecise: width in pixels of the band that weighs less, and its weight."""
 
 
@@ -60,8 +61,8 @@ class Sampler:
 
     library: Library
     rng: np.random.Generator
-    photo_share: float = 0.5
-    empty_share: float = 0.06
+    photo_share: float = 0.54
+    empty_share: float = 0.07
 
     def photo(self, aspect: float | None = None, tries: int = 6) -> Photo:
         """A random photograph, preferably of about the given aspect."""
@@ -94,8 +95,8 @@ class Sampler:
         """A window of a real photograph; unknown pixels weigh nothing, doubtful outlines little."""
         photo = self.photo(shape[1] / shape[0])
         window = random_window(photo.mask.shape[:2], shape[1] / shape[0], self.rng)
-        known, alpha = unit(window.cut(photo.known, shape)), unit(window.cut(photo.mask, shape))
-        weight = (known == 1).astype(np.float32)
+        known, alpha = unit(window.cut(photo.known, shape)), unit(window.cut(photo.matte, shape))
+        weight = np.where((known == 1) | (photo.solved is not None), known, np.float32(0))
         if photo.group in DOUBT:
             width, trust = DOUBT[photo.group]
             kernel = np.ones((width, width), np.uint8)
@@ -117,15 +118,18 @@ class Sampler:
         group = self.library.cutouts[choose(self.library.cutouts, CUTOUT_WEIGHTS, self.rng)]
         return group[int(self.rng.integers(len(group)))].cutout
 
+    def foreign(self) -> Cutout:
+        """A subject that comes with its own alpha: a cut-out file, or one drawn now."""
+        return draw(self.rng) if not self.library.cutouts or happens(self.rng, 0.35) else self.cutout()
+
     def composed(self, shape: Shape) -> Sample:
         """A subject (sometimes two) on another background; alpha is known everywhere."""
-        use_cutout = bool(self.library.cutouts) and happens(self.rng, 0.55)
-        layer = place(self.cutout(), shape, self.rng) if use_cutout else self.lifted(shape)
+        layer = place(self.foreign(), shape, self.rng) if happens(self.rng, 0.6) else self.lifted(shape)
         layer = tuned(layer, self.rng)
         behind, bare = background(self.library, shape, mean_colour(layer), self.rng)
         image, alpha = composite(layer, behind, self.rng, bare=bare), layer.alpha
-        if self.library.cutouts and happens(self.rng, 0.12):
-            second = tuned(place(self.cutout(), shape, self.rng), self.rng)
+        if happens(self.rng, 0.15):
+            second = tuned(place(self.foreign(), shape, self.rng), self.rng)
             image, alpha = over(second, image), alpha + second.alpha * (1 - alpha)
         return Sample(image, alpha.astype(np.float32), np.ones(shape, np.float32))
 

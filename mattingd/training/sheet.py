@@ -36,21 +36,28 @@ def boxed(image: Array) -> Array:
     return cell
 
 
-def row(image: Array, alpha: Plane) -> Array:
-    """Picture, matte and cut-out [CELL,3*CELL,3] of a picture [H,W,3] and its matte [H,W]."""
+def grey(alpha: Plane) -> Array:
+    """A matte [H,W] in [0,1] as a picture [H,W,3]."""
+    return np.repeat((alpha[..., None] * 255).astype(np.uint8), 3, 2)
+
+
+def row(image: Array, alpha: Plane, truth: Plane | None = None) -> Array:
+    """Picture, matte, cut-out and perhaps true matte side by side, of [H,W,3] and mattes [H,W]."""
     a = alpha[..., None]
     cut = estimate_foreground(image, alpha) * a + checkerboard(*alpha.shape) * (1 - a)
-    matte = np.repeat((a * 255).astype(np.uint8), 3, 2)
-    return np.concatenate([boxed(image), boxed(matte), boxed(cut.astype(np.uint8))], 1)
+    cells = [boxed(image), boxed(grey(alpha)), boxed(cut.astype(np.uint8))]
+    return np.concatenate(cells if truth is None else [*cells, boxed(grey(truth))], 1)
 
 
-def write_sheet(path: Path, items: Iterable[tuple[Array, Plane]], columns: int = 3) -> None:
-    """Write the rows of all items (picture, matte), `columns` side by side, as a PNG or JPEG.
+def write_sheet(
+    path: Path, items: Iterable[tuple[Array, Plane] | tuple[Array, Plane, Plane]], columns: int = 3
+) -> None:
+    """Write rows of (picture, matte, perhaps true matte), `columns` side by side, as a PNG or JPEG.
 
     Raises:
         ValueError: there is nothing to show.
     """
-    rows = [row(image, alpha) for image, alpha in items]
+    rows = [row(*item) for item in items]
     if not rows:
         raise ValueError("a contact sheet of nothing")
     rows += [np.zeros_like(rows[0])] * (-len(rows) % columns)

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from mattingd.clock import monotonic_ns
-from mattingd.engine.cv_unet import CvUnet, channels_last, fuse
+from mattingd.engine.cv_unet import CvUnet, channels_last
 from mattingd.training.assets import open_library
 from mattingd.training.checkpoints import Average, Run, restore, save, with_state
-from mattingd.training.encoder import freeze_statistics, start_from
+from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, evaluate, predict, table_line, to_tensor
 from mattingd.training.losses import matting_loss
 from mattingd.training.sampler import Batch, Sampler
@@ -35,6 +35,8 @@ class Recipe:
     """The folded MobileNetV2 (npz) to start from; None starts from random weights."""
     out: Path
     """Folder of `checkpoint.pt`."""
+    solved: Path | None = None
+    """Folder of mattes solved from the pack's masks (`solving`)."""
     minutes: float = 110.0
     """Wall-clock minutes of training, summed over resumed runs."""
     steps: int = 6000
@@ -51,9 +53,11 @@ class Recipe:
     decoder_rate: float = 2e-3
     warm_up: int = 100
     weights: Path | None = None
-    """Exported weights (safetensors) to go on from instead, with every norm folded."""
+    """Exported weights (safetensors) to go on from instead."""
     rate: float = 1.0
     """Scales both rates; a run that goes on from weights wants about a tenth."""
+    steady: bool = False
+    """Whether the decoder's norms, too, keep the statistics they have: for the end of a training."""
     decay: float = 0.998
     save_seconds: float = 180.0
     report_steps: int = 20
@@ -70,6 +74,12 @@ def say(line: str) -> None:
 def progress(recipe: Recipe, run: Run) -> float:
     """How far the schedule is, in [0,1]."""
     return min(1.0, max(run.step / recipe.steps, run.seconds / (60 * recipe.minutes)))
+
+
+def minutes_left(recipe: Recipe, run: Run) -> float:
+    """Until the schedule's end, at the speed so far."""
+    done = progress(recipe, run)
+    return run.seconds / 60 * (1 - done) / max(done, 1e-9)
 
 
 def rate_factor(recipe: Recipe, run: Run) -> float:
@@ -121,20 +131,18 @@ def step(run: Run, batch: Batch, factor: float) -> float:
     return float(loss.detach())
 
 
-def fused_with(weights: Path) -> CvUnet:
-    """A network with exported weights, trainable as it is: its norms are folded for good."""
-    net = fuse(CvUnet())
-    net.load_state_dict({name: value.float() for name, value in load_file(weights).items()})
-    return net
+def going_on(weights: Path, sampler: Sampler) -> CvUnet:
+    """The network of exported weights (safetensors), made ready for training."""
+    return unfolded(load_file(weights), to_tensor(sampler.batch(6, SIDE).images))
 
 
 def prepare(recipe: Recipe) -> tuple[Run, Sampler]:
     """A run at its start, or where its checkpoint left it."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
-    net = channels_last(CvUnet() if recipe.weights is None else fused_with(recipe.weights))
     rng = np.random.default_rng(recipe.seed)
-    sampler = Sampler(open_library(recipe.data), rng)
+    sampler = Sampler(open_library(recipe.data, recipe.solved), rng)
+    net = channels_last(CvUnet() if recipe.weights is None else going_on(recipe.weights, sampler))
     run = Run(net, optimiser_for(net, recipe), Average(recipe.decay), rng)
     recipe.out.mkdir(parents=True, exist_ok=True)
     if restore(run, recipe.out / "checkpoint.pt"):
@@ -209,13 +217,13 @@ class Ticker:
         text = f"step {run.step}  loss {np.mean(self.losses):.4f}  {speed:.1f} images/s"
         text += f"  {self.skipped} skipped" if self.skipped else ""
         self.start_again(run.seconds)
-        return f"{text}  {progress(recipe, run):.1%}"
+        return f"{text}  {progress(recipe, run):.1%}, {minutes_left(recipe, run):.0f} min left"
 
 
 def train(recipe: Recipe) -> Run:
     """Train until the schedule's end; resumes from `recipe.out` and leaves the final checkpoint there."""
     run, sampler = prepare(recipe)
-    run.net.train()
+    run.net.train(not recipe.steady)
     path, clock = recipe.out / "checkpoint.pt", Stopwatch(run.seconds)
     saving, judging = Every(recipe.save_seconds, run.seconds), Every(recipe.evaluate_seconds, run.seconds)
     ticker = Ticker(run.seconds)

@@ -8,7 +8,20 @@ from typer.testing import CliRunner
 from mattingd.cli import app
 
 STORED = Path(__file__).parent / "help"
-VERBS = ("", "init", "check", "run", "process", "status", "history", "audit", "clean", "doctor", "demo")
+VERBS = (
+    "",
+    "init",
+    "check",
+    "run",
+    "process",
+    "status",
+    "history",
+    "audit",
+    "clean",
+    "doctor",
+    "demo",
+    "evaluate",
+)
 
 
 def text_of(verb: str) -> str:

@@ -166,6 +166,23 @@ def test_a_checkpoint_of_another_format_is_refused(pack: Path, tmp_path: Path) -
         restore(run, tmp_path / "other.pt")
 
 
+def test_the_last_few_checkpoints_are_kept_and_broken_weights_are_not_saved(
+    pack: Path, tmp_path: Path
+) -> None:
+    run, _ = prepare(recipe(pack, tmp_path, steps=1))
+    for run.step in range(1, 9):
+        save(run, tmp_path / "checkpoint.pt")
+    kept = sorted(path.name for path in tmp_path.glob("checkpoint-*.pt"))
+    assert kept == [f"checkpoint-{step:06}.pt" for step in range(3, 9)]
+    with torch.no_grad():
+        next(run.net.parameters()).fill_(torch.nan)
+    run.step = 9
+    with pytest.raises(ArithmeticError, match="no longer finite"):
+        save(run, tmp_path / "checkpoint.pt")
+    sound, _ = prepare(recipe(pack, tmp_path, steps=1))
+    assert sound.step == 8
+
+
 def start(pack: Path, out: Path, steps: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "mattingd.training", "--data", str(pack), "--out", str(out)]
     command += ["--side", "64", "--pixels", "8192", "--save-seconds", "0.5", "--steps", str(steps)]
@@ -244,6 +261,8 @@ def test_a_run_goes_on_from_exported_weights(tmp_path: Path, pack: Path) -> None
         safetensors.torch.save(exporting.stored(exporting.averaged(tmp_path / "first" / "checkpoint.pt")))
     )
     on, sampler = prepare(Recipe(pack, None, tmp_path / "second", weights=weights, rate=0.1))
+    spreads = [float(norm_of(unit)[0].weight.detach().std()) for unit in units_of(on.net)]
+    assert spreads[0] > 0.01, "norms have gains of their own again"
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         torch.testing.assert_close(on.net.eval()(x).logits, run.net.eval()(x).logits, atol=0.02, rtol=0.02)

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mattingd.training import drawn
 from mattingd.training.assets import held_out, open_library
 from mattingd.training.compose import Layer, over, shadow
 from mattingd.training.degrade import degrade
 from mattingd.training.foreground import estimate_foreground, soft_from_binary, soft_from_trimap
 from mattingd.training.geometry import bucket, random_window
 from mattingd.training.sampler import Sampler
+from mattingd.training.solving import solve_all
 from mattingd.training.strands import with_strands
 
 if TYPE_CHECKING:
@@ -165,3 +167,52 @@ def test_some_pictures_have_no_subject(pack: Path) -> None:
     sampler.empty_share = 0.5
     empties = sum(sampler.sample((64, 64)).alpha.max() == 0 for _ in range(40))
     assert empties >= 10
+
+
+@pytest.mark.parametrize("kind", drawn.KINDS, ids=lambda kind: kind.__name__)
+def test_what_is_drawn_has_colours_and_a_subject(kind: Any) -> None:
+    for seed in range(3):
+        made = kind(np.random.default_rng(seed))
+        assert made.colour.shape == (drawn.SIDE, drawn.SIDE, 3)
+        assert made.colour.dtype == made.alpha.dtype == np.uint8
+        assert 0.005 < (made.alpha > 25).mean() < 0.9
+        again = kind(np.random.default_rng(seed))
+        np.testing.assert_array_equal(made.alpha, again.alpha)
+
+
+def test_glass_lets_light_through_and_a_box_does_not() -> None:
+    glass, box = (kind(np.random.default_rng(5)).alpha for kind in (drawn.glass, drawn.box))
+    assert ((glass > 20) & (glass < 235)).sum() / (glass > 20).sum() > 0.5
+    assert ((box > 20) & (box < 235)).sum() / (box > 20).sum() < 0.1
+
+
+def test_coverage_is_the_area_that_a_pixel_shares_with_the_drawing() -> None:
+    grid = drawn.blank()
+    grid[: 10 * drawn.FINE + 1, : 20 * drawn.FINE] = 255
+    alpha = drawn.coverage(grid)
+    assert alpha[:10, :20].min() == 1
+    assert alpha[10, 5] == pytest.approx(1 / drawn.FINE, abs=0.01)
+    assert alpha[11:].max() == alpha[:, 20:].max() == 0
+
+
+def test_masks_are_solved_once_and_believed_less_than_labels(pack: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pymatting", reason="solving needs the extra `train`")
+    plain = open_library(pack)
+    chosen = [plain.photos["pets"][0], plain.photos["people"][0]]
+    made = list(solve_all(chosen, tmp_path))
+    stamps = [path.stat().st_mtime_ns for path in made]
+    assert list(solve_all(chosen, tmp_path)) == made
+    assert [path.stat().st_mtime_ns for path in made] == stamps
+    library = open_library(pack, tmp_path)
+    pet, person = library.photos["pets"][0], library.photos["people"][0]
+    assert library.photos["pets"][1].solved is None
+    band = pet.mask == 128
+    subject = chosen[0].image.astype(int).sum(2) < 330  # as the pack draws it: dark on light
+    assert np.abs(pet.matte[band] / 255 - subject[band]).mean() < 0.1
+    assert set(np.unique(pet.known[band])) == {153}
+    assert pet.known[~band].min() == 255
+    feet = np.nonzero((person.mask > 127).any(1))[0][-1]
+    np.testing.assert_array_equal(person.matte[feet - 5 :], person.mask[feet - 5 :])
+    sampler = Sampler(type(library)({"pets": (pet,)}, {}, ()), np.random.default_rng(2))
+    weight = sampler.photograph((96, 128)).weight
+    assert 0.5 < weight.min() < 0.7

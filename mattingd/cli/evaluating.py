@@ -1,0 +1,144 @@
+"""`mattingd evaluate`: how good the model is on pictures whose mattes are known."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import track
+from rich.table import Table
+
+from mattingd.cli.ending import CommandError
+from mattingd.cli.wording import console_for
+from mattingd.engine import catalog
+from mattingd.engine.contract import EngineError
+from mattingd.values import ExitCode
+
+if TYPE_CHECKING:
+    from mattingd.engine.contract import Engine
+    from mattingd.training.judging import Pair, Verdict
+    from mattingd.training.metrics import Measures
+
+HEADS: dict[str, Callable[[float], str]] = {
+    "iou": "{:.4f}".format, "mad": "{:.4f}".format, "mse": "{:.4f}".format, "sad": "{:.3f}".format,
+    "grad_mat": "{:.3f}".format, "grad_scipy": "{:.2f}".format, "conn": "{:.3f}".format,
+}  # fmt: skip
+TITLES = {"iou": "IoU", "mad": "MAE, MAD", "mse": "MSE", "sad": "SAD", "conn": "Conn"}
+SHOWN = 12
+"""Pictures on the sheet of the worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the command line asks."""
+
+    folder: Path
+    model: str
+    trimaps: tuple[str, ...]
+    sheet: Path | None
+    json: bool
+
+
+def evaluate(question: Question) -> ExitCode:
+    """Judge one model, print its table, and show where it is worst."""
+    pairs = _pairs(question.folder)
+    engine = engine_of(question.model)
+    verdicts = _verdicts(engine, pairs, question.trimaps, question.model, quiet=question.json)
+    from mattingd.training import judging  # noqa: PLC0415 - cv2 only for who needs it
+
+    rows = judging.table(verdicts)
+    if question.json:
+        _print_json(question.model, rows, verdicts)
+    else:
+        console = console_for()
+        console.print(_table(rows))
+        missed = [verdict.pair for verdict in verdicts if not verdict.found]
+        for pair in missed:
+            console.print(f"no subject found: {pair.group}/{pair.picture.name}", markup=False, soft_wrap=True)
+    if question.sheet is not None:
+        from mattingd.training.sheet import write_sheet  # noqa: PLC0415
+
+        shown = judging.worst(verdicts, SHOWN)
+        write_sheet(question.sheet, ((v.image, v.said, v.truth) for v in shown), columns=1)
+        if not question.json:
+            console.print(
+                f"The {len(shown)} worst, each as picture, matte, cut-out and true matte: {question.sheet}",
+                markup=False,
+                soft_wrap=True,
+            )
+    return ExitCode.OK
+
+
+def engine_of(model: str) -> "Engine":
+    """A model by its id, or by a file of weights of the same network.
+
+    Raises:
+        CommandError: there is none, or it cannot be used.
+    """
+    path = Path(model)
+    try:
+        if model in catalog.models():
+            return catalog.load(model)
+        if path.suffix == ".safetensors" and path.is_file():
+            from mattingd.engine.torch_engine import TorchEngine  # noqa: PLC0415 - torch is heavy
+
+            return TorchEngine(catalog.entry(), path.read_bytes())
+    except EngineError as error:
+        raise CommandError(f"{model}: {error}") from error
+    raise CommandError(
+        f"{model}: neither a model ({', '.join(catalog.models())}) nor a file of weights (.safetensors)"
+    )
+
+
+def _pairs(folder: Path) -> "tuple[Pair, ...]":
+    from mattingd.training.judging import pairs_in  # noqa: PLC0415
+
+    if not folder.is_dir():
+        raise CommandError(f"{folder}: no such folder")
+    pairs = pairs_in(folder)
+    if not pairs:
+        raise CommandError(
+            f"{folder}: no picture with a mask beside it."
+            " Name the mask of shoe.jpg shoe.png, or shoe.mask.png."
+        )
+    return pairs
+
+
+def _verdicts(
+    engine: "Engine", pairs: "Iterable[Pair]", trimaps: tuple[str, ...], name: str, *, quiet: bool
+) -> "list[Verdict]":
+    from mattingd.training.judging import judge  # noqa: PLC0415
+
+    waiting = list(pairs)
+    unknown = set(trimaps) - {pair.group for pair in waiting}
+    if unknown:
+        raise CommandError(f"--trimaps {min(unknown)}: no folder of that name holds pictures with masks")
+    console = console_for(error=True)
+    shown = track(waiting, name, console=console, disable=quiet or not console.is_terminal, transient=True)
+    try:
+        return list(judge(engine, shown, trimaps))
+    except (ValueError, EngineError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _table(rows: "dict[str, tuple[int, Measures]]") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("set")
+    table.add_column("pictures", justify="right")
+    for name in HEADS:
+        table.add_column(TITLES.get(name, name), justify="right")
+    for group, (count, measures) in rows.items():
+        values = measures._asdict()
+        style = "bold" if group == "overall" else ""
+        table.add_row(group, str(count), *(form(values[name]) for name, form in HEADS.items()), style=style)
+    return table
+
+
+def _print_json(model: str, rows: "dict[str, tuple[int, Measures]]", verdicts: "Iterable[Verdict]") -> None:
+    sets = {group: {"pictures": count, **measures._asdict()} for group, (count, measures) in rows.items()}
+    each = [
+        {"picture": str(v.pair.picture), "set": v.pair.group, "found": v.found, **v.measures._asdict()}
+        for v in verdicts
+    ]
+    print(json.dumps({"model": model, "sets": sets, "pictures": each}))  # noqa: T201
