@@ -71,7 +71,8 @@ def material(rng: np.random.Generator) -> Array:
     else:
         mix = noise(rng, int(rng.integers(8, 80)), 2)
     surface = one + (two - one) * mix[..., None] * rng.uniform(0.3, 1)
-    return np.clip(surface, 0, 255).astype(np.uint8)
+    bounded: Array = np.clip(surface, 0, 255).astype(np.uint8)
+    return bounded
 
 
 def lit(surface: Array, light: Plane) -> Array:

@@ -17,7 +17,7 @@ from mattingd.training.judging import matte_of, pairs_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 pytestmark = pytest.mark.model
 
