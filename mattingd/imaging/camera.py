@@ -24,7 +24,7 @@ _DNG, _SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
 _PIECES = ((273, 279), (324, 325))  # tags of offsets and lengths: strips, tiles
 _NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4)}  # TIFF's types of whole numbers
 _MOST_DIRECTORIES = 64
-_SIDEWAYS = frozenset({5, 6})  # LibRaw's flips by a quarter turn
+_SIDEWAYS = 4  # the bit of LibRaw's flips that says that width and height change places
 _SRGB_GAMMA = (2.4, 12.92)
 _PAGE = 4096
 _RAF = b"FUJIFILMCCD-RAW"
@@ -75,7 +75,7 @@ def opened(data: bytes) -> Iterator[Raw]:
         try:
             file.open_buffer(io.BytesIO(data))
             size = file.sizes.width, file.sizes.height
-            yield Raw(size[::-1] if file.sizes.flip in _SIDEWAYS else size, file, data)
+            yield Raw(size[::-1] if file.sizes.flip & _SIDEWAYS else size, file, data)
         except rawpy.LibRawFileUnsupportedError as error:
             check(data)
             raise unsupported("this is a camera raw file of a kind that is not read") from error

@@ -15,6 +15,8 @@ from mattingd.imaging.sampling import Levels, UInt8
 _STRIP = 1 << 18  # pixels converted at a time: Pillow's copies stay small
 _CLOSE = 2  # levels by which a profile may differ from sRGB and still be called sRGB
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+_EXACT = 0x100
+"""LittleCMS's NOOPTIMIZE: its tables for 16-bit RGB are up to 20 of 255 levels off where it clips."""
 _SPACES = {"RGB": "rgb", "L": "gray", "CMYK": "cmyk", "LAB": "lab"}
 
 
@@ -76,7 +78,7 @@ def to_srgb_at_depth(pixels: Levels, icc: bytes, mode: str) -> Levels:
             colorspace=_SPACES[mode],
             outcolorspace="rgb",
             intent=int(_INTENT),
-            flags=int(_FLAGS),
+            flags=int(_FLAGS) | (_EXACT if mode == "RGB" else 0),
         )
     except imagecodecs.CmsError as error:
         raise ImageCms.PyCMSError(str(error)) from error

@@ -13,7 +13,7 @@ from PIL import Image
 ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _RESOLUTIONS, _UNIT = (0x011A, 0x011B), 0x0128
-_CENTIMETRES, _INCH = 3, 2.54
+_INCHES, _CENTIMETRES, _INCH = 2, 3, 2.54
 DIRECTORIES = frozenset({_EXIF_IFD, _GPS_IFD})
 """Tags that hold further tags."""
 _KEPT = frozenset({0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298})
@@ -91,6 +91,14 @@ def resolution(dpi: object) -> tuple[float, float] | None:
         return None
     sensible = all(math.isfinite(value) and _DPI[0] <= value <= _DPI[1] for value in (x, y))
     return (x, y) if sensible else None
+
+
+def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """``exif`` with dots per inch in it, for formats that have no other place for them."""
+    kept = load_exif(exif or b"")
+    kept.update(zip(_RESOLUTIONS, dpi, strict=True))
+    kept[_UNIT] = _INCHES
+    return kept.tobytes().removeprefix(b"Exif\x00\x00")
 
 
 def resolution_of(exif: Image.Exif) -> tuple[float, float] | None:

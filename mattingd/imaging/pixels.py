@@ -54,35 +54,33 @@ def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
     return Decoded(np.ascontiguousarray(colours), mode, np.ascontiguousarray(rgba[:, :, 3]))
 
 
-def decode_deep(raw: bytes, photometric: int = 2, extra: int = 2) -> Decoded:
-    """A PNG or TIFF of 16 bits a channel, which Pillow would clip or cut down.
-
-    Args:
-        raw: the file.
-        photometric: TIFF's tag: 0 white is zero, 1 black is zero, 2 RGB; others are not read.
-        extra: TIFF's ExtraSamples: 1 means that colours were multiplied by alpha.
+def decode_deep_png(raw: bytes) -> Decoded:
+    """A PNG of 16 bits a channel, which Pillow would clip or cut down.
 
     Raises:
-        PictureError: ``unsupported`` for what is no 16-bit grey or RGB, ``corrupt`` when decoding fails.
+        PictureError: ``corrupt`` when decoding fails.
     """
-    flags = cv2.IMREAD_UNCHANGED
-    deep = cv2.imdecode(np.frombuffer(raw, np.uint8), flags) if photometric in (0, 1, 2) else None
-    if deep is None and photometric in (0, 1, 2):
+    deep = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16:
         raise corrupt("the decoder gave up")
-    if deep is None or deep.dtype != np.uint16 or deep.shape[2:] not in ((), (3,), (4,)):
-        raise unsupported("this is a picture of 16 bits a channel that is neither grey nor RGB")
     if deep.shape[2:] == ():
-        return Decoded(as_levels(cv2.bitwise_not(deep) if photometric == 0 else deep), "L")
+        return Decoded(as_levels(deep), "L")
     if deep.shape[2:] == (3,):
         return Decoded(as_levels(cv2.cvtColor(deep, cv2.COLOR_BGR2RGB)), "RGB")
     rgb = as_levels(cv2.cvtColor(deep, cv2.COLOR_BGRA2RGB))
-    alpha = as_levels(np.ascontiguousarray(deep[:, :, 3]))
-    return Decoded(unmultiplied(rgb, alpha) if extra == 1 else rgb, "RGB", alpha)
+    return Decoded(rgb, "RGB", as_levels(np.ascontiguousarray(deep[:, :, 3])))
+
+
+def inverted(levels: Levels) -> Levels:
+    """White for black and black for white."""
+    return as_levels(cv2.bitwise_not(levels))
 
 
 def unmultiplied(rgb: Levels, alpha: Levels) -> Levels:
-    """Straight colours of premultiplied ones."""
-    weight = cv2.cvtColor(np.maximum(alpha, 1), cv2.COLOR_GRAY2RGB)
+    """Straight colours ([H,W] or [H,W,3]) of premultiplied ones."""
+    weight = np.maximum(alpha, 1)
+    if rgb.ndim > alpha.ndim:
+        weight = as_levels(cv2.cvtColor(weight, cv2.COLOR_GRAY2RGB))
     return as_levels(cv2.divide(rgb, weight, scale=whole_of(alpha)))
 
 

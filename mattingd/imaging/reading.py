@@ -15,7 +15,18 @@ from typing import Any
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from mattingd.imaging import boxes, camera, containers, heif, jpeg, metadata, photoshop, pixels, png
+from mattingd.imaging import (
+    boxes,
+    camera,
+    containers,
+    deep_tiff,
+    heif,
+    jpeg,
+    metadata,
+    photoshop,
+    pixels,
+    png,
+)
 from mattingd.imaging.errors import Kind, PictureError, corrupt, is_out_of_memory, truncated, unsupported
 from mattingd.imaging.pixels import Decoded
 from mattingd.imaging.sampling import Levels, UInt8
@@ -28,7 +39,7 @@ _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end 
 _BYTES_A_PIXEL = 32  # of a file; more are not pixels but layers, or film: they take memory all the same
 _DEEP = 16  # bits a channel
 _SIDEWAYS = 5  # from this orientation on width and height change places
-_BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA = 258, 259, 262, 338  # TIFF tags
+_COMPRESSION = 259  # a tag of TIFF
 _TURNED = frozenset({"tiff", "heic"})  # their decoders turn by themselves
 _TIFF_STARTS = (b"II\x2a\x00", b"MM\x00\x2a")
 _PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO"), "heic": ("HEIF",)}
@@ -222,7 +233,21 @@ def _with_camera(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
         yield _Opened(header, found.develop, exif, notes=("developed from a camera raw file",))
 
 
-_OPENERS = {"psd": _with_photoshop, "raw": _with_camera}
+@contextmanager
+def _with_tiff(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
+    found = deep_tiff.DeepTiff(raw)
+    if not found.is_deep:
+        with _with_pillow(raw, format) as opened:
+            yield opened
+        return
+    exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
+    turn, size = metadata.orientation(exif), found.size
+    upright = size[::-1] if turn >= _SIDEWAYS else size
+    header = Header(format, *size, *upright, found.frames, found.mode, _DEEP, len(raw))
+    yield _Opened(header, found.decode, exif, turn, found.icc, found.xmp, notes=_of_frames(header))
+
+
+_OPENERS = {"tiff": _with_tiff, "psd": _with_photoshop, "raw": _with_camera}
 
 
 def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes | None) -> Decoded:
@@ -231,20 +256,17 @@ def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes |
         fast = None if stream.components == 1 and icc else jpeg.decode(raw, stream)
         if fast is not None:
             return Decoded(fast, "RGB")
-    deep = header.bits > 8  # noqa: PLR2004
     if isinstance(image, TiffImageFile):
         tags = image.tag_v2
         containers.refuse_short(raw, _pieces(tags), coded=tags.get(_COMPRESSION, 1) != 1)
-        if deep:
-            return pixels.decode_deep(
-                raw, photometric=tags.get(_PHOTOMETRIC, 0), extra=tags.get(_EXTRA, (0,))[0]
-            )
-    elif deep and header.format == "avif":
-        return heif.decode_avif(raw, header.bits)
-    elif deep and header.format == "heic":
-        return heif.decode_heic(raw)
-    elif deep:
-        return pixels.decode_deep(raw)
+    elif header.bits > 8:  # noqa: PLR2004
+        match header.format:
+            case "avif":
+                return heif.decode_avif(raw, header.bits)
+            case "heic":
+                return heif.decode_heic(raw)
+            case _:
+                return pixels.decode_deep_png(raw)
     return pixels.decode_with_pillow(image)
 
 
@@ -326,8 +348,6 @@ def _numbers(value: Any) -> tuple[int, ...]:
 
 def _bits(image: ImageFile.ImageFile, raw: bytes, format: str) -> int:  # noqa: A002
     """Bits a channel; 8 for everything that Pillow decodes without a loss."""
-    if isinstance(image, TiffImageFile):
-        return _DEEP if max(_numbers(image.tag_v2.get(_BITS, 1))) == _DEEP else 8
     if format == "png":
         return _DEEP if raw[24] == _DEEP else 8
     if format == "avif":

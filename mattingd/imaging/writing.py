@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from mattingd.imaging import containers, jpeg, png, tiff
+from mattingd.imaging import containers, jpeg, metadata, png, tiff
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
 from mattingd.imaging.sampling import DEEP, Levels, UInt8, as_levels, eight_bits
@@ -79,10 +79,13 @@ def _at_depth(pixels: Levels, preset: Preset) -> Levels:
 
 def _encode_with_pillow(pixels: UInt8, composed: Composed, preset: Preset) -> bytes:
     options = _options(preset)
+    exif = composed.exif
     if composed.dpi and preset.format == "jpeg":
         options["dpi"] = composed.dpi
-    if composed.exif:
-        options["exif"] = b"Exif\x00\x00" + composed.exif
+    elif composed.dpi:
+        exif = metadata.with_resolution(exif, composed.dpi)
+    if exif:
+        options["exif"] = b"Exif\x00\x00" + exif
     if composed.icc:
         options["icc_profile"] = composed.icc
     if composed.xmp:
