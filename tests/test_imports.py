@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": WORDS,
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
+    "units": {"config", "mounts"},
     "reports": WORDS | {"clock"},
     "metrics": WORDS | {"clock", "checkpoint", "reports"},
     # Pure decisions: each knows the vocabulary only; these six put them together.

@@ -178,6 +178,73 @@ def audit(
     run_verb(lambda: accounting.audit(config, deep=deep, as_json=json))
 
 
+service = typer.Typer(
+    help="Print, install or remove the systemd service.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(service, name="service")
+
+Whose = Annotated[bool, typer.Option("--user/--system", help="A service of your own, or one of the machine.")]
+RunAs = Annotated[str, typer.Option(metavar="NAME", help="The user that a service of the machine runs as.")]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The group of cut-outs. Default: the user's own.", show_default=False),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Put the files below this folder, as packagers do.", show_default=False
+    ),
+]
+
+
+@service.command("print")
+def service_print(
+    config: Config = None,
+    user: Whose = False,
+    run_as: RunAs = "mattingd",
+    group: Group = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All files, each with its place, not only the unit.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print the unit for this configuration, every line explained."""
+    from mattingd.cli import serving  # noqa: PLC0415
+
+    order = serving.Order(config, user, run_as, group, None)
+    run_verb(lambda: serving.show(order, every=every, as_json=json))
+
+
+@service.command("install")
+def service_install(
+    config: Config = None,
+    user: Whose = False,
+    run_as: RunAs = "mattingd",
+    group: Group = None,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Start it, too.")] = True,
+    root: Root = None,
+) -> None:
+    """Install the service for this configuration and start it.
+
+    Again, after a folder of the configuration was changed: what the service may write stands in the unit.
+    """
+    from mattingd.cli import serving  # noqa: PLC0415
+
+    order = serving.Order(config, user, run_as, group, root)
+    run_verb(lambda: serving.install(order, start=start))
+
+
+@service.command("uninstall")
+def service_uninstall(user: Whose = False, root: Root = None) -> None:
+    """Stop the service and remove its files.
+
+    Pictures, cut-outs, the journal and the service's user stay.
+    """
+    from mattingd.cli import serving  # noqa: PLC0415
+
+    run_verb(lambda: serving.uninstall(serving.Order(None, user, "mattingd", None, root)))
+
+
 @app.command()
 def clean(
     config: Config = None,

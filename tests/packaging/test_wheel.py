@@ -82,6 +82,8 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
     assert "mattingd/engine/weights/cv-unet.safetensors" in weights
     assert sum(weights.values()) <= MOST_WEIGHTS
     assert "mattingd/py.typed" in sizes
+    units = {f"mattingd/systemd/{path.name}" for path in (ROOT / "systemd").iterdir()}
+    assert "mattingd/systemd/mattingd.service" in units <= sizes.keys()
     assert any(name.endswith("/licenses/LICENSE") for name in sizes)
     assert {name.partition("/")[0].partition("-")[0] for name in sizes} == {"mattingd"}
 
@@ -97,6 +99,14 @@ print(mattingd.__file__)
     where = run(programs / "python", "-c", code, cwd=photo.parent)
     assert where.startswith(str(programs.parent))
     assert_person(np.load(photo.parent / "alpha.npy"))
+
+
+def test_the_installed_command_knows_its_unit(programs: Path, photo: Path) -> None:
+    run(programs / "mattingd", "init", cwd=photo.parent)
+    unit = run(programs / "mattingd", "service", "print", cwd=photo.parent)
+    assert (
+        f"\nExecStart={programs / 'python'} -P -m mattingd run --config {photo.parent}/config.yaml\n" in unit
+    )
 
 
 def test_the_installed_command_cuts_out_a_file(programs: Path, photo: Path) -> None:

@@ -27,6 +27,7 @@ paint at least the top left fifth of the picture. The colours, as RGB:
 - `self_test`: `fail` for a GPU that calculates wrongly; a number for one that does so the first so many times
 - `tests`: a file that gets a line per self-test
 - `load_ms`: how long loading takes
+- `entry`: `hang` for a main process that freezes as soon as it starts another picture worker
 
 **Weights.** A file `NAME.safetensors` with any content and, beside it, `NAME.json` like
 `{"spec": {"id": "counting", "sha256": ...}, "strength": 0.5}`: mattes are multiplied by `strength`, so that
@@ -204,6 +205,9 @@ class Entry:
 
 def entry(model_id: str = "counting") -> Entry:
     """The same door as `mattingd.engine.catalog.entry`: there is only one model here."""
+    hangs = plan().get("entry") == "hang"
+    while hangs:
+        time.sleep(60)  # noqa: TID251  (hanging on purpose)
     return Entry(SPEC)
 
 

@@ -1,0 +1,239 @@
+"""The service on a machine of its own, from `mattingd service install` to `uninstall`, under a real systemd.
+
+The tests go on from one another, in this order: they are one year in the life of a workstation.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mattingd import clock
+from tests.daemon.harness import pictures
+from tests.daemon.harness.pictures import Label
+from tests.daemon.harness.site import wait_until
+from tests.service.machine import PATHS, PYTHON, Machine, booted, seconds_since
+
+CONFIG = "/etc/mattingd/config.yaml"
+HOT, OUT, STATE = "/srv/matting/in", "/srv/matting/out", "/var/lib/mattingd"
+PLAN = "/etc/mattingd/plan.json"
+NEW = "/srv/new.png"
+STOP_SECONDS = 10
+SETTINGS = f"""\
+output_dir: {OUT}
+state_dir: {STATE}
+hot_folders:
+  - path: {HOT}
+watch: {{settle_seconds: 0.1, rescan_seconds: 2}}
+limits: {{workers: 2}}
+stop_seconds: {STOP_SECONDS}
+"""
+FOR_THE_TEST = f"""\
+[Service]
+Environment=MATTINGD_TEST_ENGINE=1 MATTINGD_TEST_PLAN={PLAN} PYTHONPATH={PATHS["PYTHONPATH"]}
+Environment=PYTHONPYCACHEPREFIX=/var/cache/mattingd
+WatchdogSec=4s
+RestartSec=300ms
+"""
+"""The engine of the tests, and times that nobody has to wait for. All else is as it was rendered."""
+
+
+def missing() -> str:
+    """Why there can be no machine here; empty when there can."""
+    if os.geteuid() != 0:
+        return "only root can boot a container"
+    absent = [name for name in ("systemd-nspawn", "nsenter", "setpriv") if shutil.which(name) is None]
+    return f"{', '.join(absent)} not installed" if absent else ""
+
+
+pytestmark = [
+    pytest.mark.skipif(bool(missing()) and not os.environ.get("CI"), reason=missing()),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with booted(tmp_path_factory.mktemp("machine") / "console.log") as machine:
+        for folder in {Path.home(), *Path(os.path.realpath(PYTHON.name)).parents}:
+            machine("chmod", "o+x", folder, check=False)
+        machine.write(CONFIG, SETTINGS)
+        machine.write(PLAN, "{}")
+        machine.write("/etc/systemd/system/mattingd.service.d/test.conf", FOR_THE_TEST)
+        machine.write("/etc/systemd/system/mattingd-process@.service.d/test.conf", FOR_THE_TEST)
+        machine("useradd", "designer")
+        machine("install", "-d", "-o", "designer", "-m", "2775", HOT)
+        yield machine
+
+
+def status(machine: Machine) -> dict[str, str]:
+    return machine.show(
+        "mattingd",
+        "ActiveState",
+        "SubState",
+        "Result",
+        "NRestarts",
+        "StatusText",
+        "ExecMainStatus",
+        "MainPID",
+    )
+
+
+def drop(machine: Machine, number: int) -> str:
+    """A picture comes into the hot folder as programs put it there, by somebody else than us."""
+    machine.write(NEW, pictures.picture(number))
+    machine("cp", NEW, f"{HOT}/{number}.png", by="designer")
+    return f"{number}.png"
+
+
+def results(machine: Machine, name: str) -> list[Path]:
+    return list((machine.root / OUT.lstrip("/")).glob(f"*/in/{name}"))
+
+
+def wait_done(machine: Machine, name: str) -> Path:
+    try:
+        wait_until(lambda: bool(results(machine, name)), f"{name} was cut out", 60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{status(machine)}\n{journal(machine)[-12:]}") from None
+    return results(machine, name)[0]
+
+
+def journal(machine: Machine) -> list[dict[str, str]]:
+    said = machine("journalctl", "-u", "mattingd", "-o", "json", "--no-pager")
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_installed_by_one_command_it_is_ready(machine: Machine) -> None:
+    said = machine(*machine.mattingd("service", "install", "--config", CONFIG))
+    assert "wrote    /etc/systemd/system/mattingd.service" in said
+    assert said.splitlines()[-1].startswith("running  mattingd; how it is: `systemctl status mattingd`")
+    now = status(machine)
+    assert (now["ActiveState"], now["SubState"], now["NRestarts"]) == ("active", "running", "0")
+    assert now["StatusText"].startswith("0 in work, 0 waiting; 0 done, 0 failed since the start; counting on")
+    assert machine("systemctl", "is-enabled", "mattingd") == "enabled\n"
+    assert machine("stat", "-c", "%U:%G %a", STATE, OUT) == "mattingd:mattingd 750\nmattingd:mattingd 2775\n"
+
+
+def test_a_picture_of_somebody_else_is_cut_out(machine: Machine) -> None:
+    cut_out = wait_done(machine, drop(machine, 1))
+    assert pictures.read(cut_out.read_bytes()) == Label(1)
+    place = Path("/") / cut_out.relative_to(machine.root)
+    assert machine("stat", "-c", "%U:%G %a", place) == "mattingd:mattingd 664\n"
+
+
+def test_the_journal_has_the_line_with_its_fields(machine: Machine) -> None:
+    (done,) = [entry for entry in journal(machine) if entry.get("MATTINGD_EVENT") == "done"]
+    assert done["MESSAGE"] == "done in/1.png"
+    assert (done["PRIORITY"], done["MATTINGD_JOB"], done["MATTINGD_FILE"]) == ("6", "1", "in/1.png")
+    assert done["_SYSTEMD_UNIT"] == "mattingd.service"
+
+
+def test_the_sandbox_keeps_what_it_says(machine: Machine) -> None:
+    """Even root, in there, can write nowhere else; and homes and devices are out of sight."""
+    inside = ["nsenter", "-t", status(machine)["MainPID"], "-m", "--"]
+    for place in (HOT, "/etc", "/usr", "/var/lib"):
+        assert "Read-only file system" in machine(*inside, "touch", f"{place}/x", check=False)
+    for place in (OUT, STATE):
+        assert machine(*inside, "touch", f"{place}/x") == ""
+        machine("rm", f"{place}/x")
+    capabilities = machine("grep", "^Cap", f"/proc/{status(machine)['MainPID']}/status")
+    assert {line.split()[1] for line in capabilities.splitlines()} == {f"{1 << 28:016x}"}, "CAP_LEASE alone"
+
+
+def test_a_file_that_somebody_has_open_waits(machine: Machine) -> None:
+    """Whole to look at and quiet, but not closed: only the right to ask the kernel tells."""
+    machine.write(NEW, pictures.picture(2))
+    holding = f"f = open('{HOT}/2.png', 'wb'); f.write(open('{NEW}', 'rb').read()); f.flush(); input()"
+    command = machine.words(PYTHON, "-c", holding, by="designer")
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as writer:
+        asked = machine.mattingd("status", f"{HOT}/2.png", "--config", CONFIG)
+        wait_until(lambda: "has it open" in machine(*asked, check=False), "it was seen to be held", 20)
+        assert results(machine, "2.png") == []
+        writer.communicate(b"\n")
+    wait_done(machine, "2.png")
+
+
+def test_a_conductor_that_freezes_is_started_anew_and_loses_nothing(machine: Machine) -> None:
+    before = status(machine)
+    machine.write(PLAN, json.dumps({"entry": "hang", "delay_ms": 2000}))
+    names = [drop(machine, 3), drop(machine, 4)]
+    worker = machine("pgrep", "-P", before["MainPID"], "-f", "mattingd.child worker").split()[0]
+    machine("kill", "-KILL", worker)
+    names.append(drop(machine, 5))
+    wait_until(lambda: status(machine)["SubState"] != "running", "the watchdog saw it", 20)
+    machine.write(PLAN, "{}")
+    for number, name in enumerate(names, 3):
+        assert pictures.read(wait_done(machine, name).read_bytes()) == Label(number)
+    now = status(machine)
+    assert int(now["NRestarts"]) == 1
+    assert now["MainPID"] != before["MainPID"]
+    said = [str(entry["MESSAGE"]) for entry in journal(machine)]
+    assert any("Watchdog timeout" in line for line in said)
+    assert any("mattingd_test_engine.py" in line and "in entry" in line for line in said), "where it hung"
+    audit = json.loads(machine(*machine.mattingd("audit", "--json", "--deep", "--config", CONFIG)))
+    assert (audit["gaps"], audit["counts"]["done"], audit["present"]) == ([], 5, 5)
+
+
+def test_it_stops_cleanly_within_the_limit(machine: Machine) -> None:
+    machine.write(PLAN, json.dumps({"delay_ms": 1000}))
+    names = [drop(machine, 6), drop(machine, 7)]
+    wait_until(lambda: "0 in work" not in status(machine)["StatusText"], "something was in work", 30)
+    begun = clock.monotonic_ns()
+    machine("systemctl", "stop", "mattingd")
+    assert seconds_since(begun) < STOP_SECONDS
+    now = status(machine)
+    assert (now["ActiveState"], now["Result"], now["ExecMainStatus"]) == ("inactive", "success", "0")
+    machine.write(PLAN, "{}")
+    machine("systemctl", "start", "mattingd")
+    for name in names:
+        wait_done(machine, name)
+
+
+def test_a_wrong_configuration_is_not_tried_twice_and_says_why(machine: Machine) -> None:
+    machine.write(CONFIG, SETTINGS + "colour: blue\n")
+    machine("systemctl", "restart", "mattingd", check=False)
+    machine.write(CONFIG, SETTINGS)
+    now = status(machine)
+    assert (now["ActiveState"], now["Result"], now["ExecMainStatus"]) == ("failed", "exit-code", "78")
+    assert f"{CONFIG}:8: colour: there is no such setting" in now["StatusText"]
+
+
+def test_a_loop_of_failures_ends_and_says_why(machine: Machine) -> None:
+    """A missing folder may come back, as a share does: it is tried again, but not for ever."""
+    machine("mv", HOT, f"{HOT}.away")
+    machine.write("/etc/systemd/system/mattingd.service.d/limit.conf", "[Unit]\nStartLimitBurst=2\n")
+    machine("systemctl", "daemon-reload")
+    machine("systemctl", "reset-failed", "mattingd")
+    machine("systemctl", "start", "mattingd", check=False)
+    wait_until(lambda: status(machine)["ActiveState"] == "failed", "it was given up", 60)
+    now = status(machine)
+    assert (now["ExecMainStatus"], now["NRestarts"]) == ("66", "2")
+    assert now["StatusText"].startswith(f"cannot go on: hot_folders[0].path: '{HOT}' does not exist; make it")
+    machine("mv", f"{HOT}.away", HOT)
+
+
+def test_a_run_by_itself_does_what_its_settings_say(machine: Machine) -> None:
+    machine("install", "-d", "-o", "mattingd", "/srv/night", "/srv/night/with space")
+    machine.write("/srv/night/with space/1.png", pictures.picture(1))
+    options = "FOLDER=/srv/night/with space\nOUTPUT=/srv/night/out\nOPTIONS=--preset product --format webp\n"
+    machine.write("/etc/mattingd/process/night.conf", options)
+    done = machine.run("systemctl", "start", "mattingd-process@night.service")
+    assert done.returncode == 0, machine("journalctl", "-u", "mattingd-process@night", "--no-pager")
+    (made,) = (machine.root / "srv/night/out").rglob("1.webp")
+    assert made.stat().st_size > 0
+    machine("systemctl", "enable", "--now", "mattingd-process@night.timer")
+    assert "02:0" in machine("systemctl", "list-timers", "--no-pager", "mattingd-process@night.timer")
+
+
+def test_uninstalled_it_leaves_what_is_not_its_own(machine: Machine) -> None:
+    said = machine(*machine.mattingd("service", "uninstall"))
+    assert said.count("removed  ") == 5
+    assert "Pictures, cut-outs, the journal and the service's user are as they were." in said
+    assert machine("systemctl", "is-enabled", "mattingd", check=False).strip() != "enabled"
+    assert "test.conf" in machine("ls", "/etc/systemd/system/mattingd.service.d")
+    assert results(machine, "1.png")
+    assert "nothing to remove" in machine(*machine.mattingd("service", "uninstall"))
