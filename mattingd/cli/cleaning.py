@@ -19,6 +19,7 @@ from mattingd.rules import placing, retaining
 from mattingd.service import Lock
 from mattingd.values import ExitCode, readable
 
+OFF = "nothing is ever removed: set `retention.days` in the configuration to change that"
 BEAT_SECONDS = 0.2
 """So often a running daemon is asked whether it is done."""
 
@@ -27,7 +28,9 @@ def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -
     """Remove what is due, or only say what would be; `PARTIAL` when cut-outs may not be removed."""
     settings = load(find_config(config))
     if not retaining.removes(settings.retention):
-        return _nothing_to_do(as_json=as_json)
+        return _nothing_to_do(OFF, as_json=as_json)
+    if not (settings.state_dir / JOURNAL).exists():
+        return _nothing_to_do("nothing was due: nothing was made yet", as_json=as_json)
     if dry_run:
         return _plan(settings, confirmed=yes_all, as_json=as_json)
     try:
@@ -41,11 +44,8 @@ def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -
     return ExitCode.PARTIAL if report["refused"] else ExitCode.OK
 
 
-def _nothing_to_do(*, as_json: bool) -> ExitCode:
-    if as_json:
-        print(json.dumps(asdict(Report()) | {"lines": []}))  # noqa: T201
-    else:
-        print("Nothing is ever removed: set `retention.days` in the configuration to change that.")  # noqa: T201
+def _nothing_to_do(why: str, *, as_json: bool) -> ExitCode:
+    print(json.dumps({"lines": []} | asdict(Report())) if as_json else why)  # noqa: T201
     return ExitCode.OK
 
 
@@ -64,8 +64,6 @@ def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
 
 def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
     path = settings.state_dir / JOURNAL
-    if not path.exists():
-        return Report()
     lock = Lock(settings.state_dir)
     try:
         rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
@@ -88,13 +86,14 @@ def _tell(report: dict[str, Any]) -> None:
     done = [f"{files(report['removed'])} removed ({weight(report['freed'])})"] if report["removed"] else []
     done += [f"{files(report['trashed'])} put into the trash"] if report["trashed"] else []
     done += [f"{files(report['left'])} left alone"] if report["left"] else []
-    print(", ".join(done) or "nothing was due")  # noqa: T201
+    if done or not report["refused"]:
+        print(", ".join(done) or "nothing was due")  # noqa: T201
     for place, why in report["shown"]:
         print(f"  left alone: {place}: {why}")  # noqa: T201
     if report["left"] > len(report["shown"]):
         print(f"  ... and {report['left'] - len(report['shown'])} more")  # noqa: T201
     if report["refused"]:
-        print(f"refused: {report['refused']}")  # noqa: T201
+        print(f"held back: {report['refused']}")  # noqa: T201
 
 
 # --- the plan ---
@@ -116,18 +115,21 @@ def _print_lines(sweep: Sweep) -> None:
         print(f"{line.verdict.deed:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
     report = sweep.report
     sums = [f"remove {files(report.removed)} ({weight(report.freed)})"]
+    sums = sums if report.removed or not report.trashed else []
     sums += [f"put {files(report.trashed)} into the trash"] if report.trashed else []
     sums += [f"leave {files(report.left)} alone"] if report.left else []
     print(f"would {', '.join(sums)}; nothing was touched")  # noqa: T201
     if report.refused:
-        print(f"refused: {report.refused}")  # noqa: T201
+        print(f"held back: {report.refused}")  # noqa: T201
 
 
 def _print_json(sweep: Sweep) -> None:
-    """One document, although its lines are written as they come."""
-    print('{"lines": [', end="")  # noqa: T201
-    for number, line in enumerate(sweep.lines()):
-        print(", " if number else "", json.dumps(_as_json(line)), sep="", end="")  # noqa: T201
+    """One document, although its lines are written as they come; none of it if they cannot come."""
+    lines = sweep.lines()
+    first = next(lines, None)
+    print('{"lines": [', "" if first is None else json.dumps(_as_json(first)), sep="", end="")  # noqa: T201
+    for line in lines:
+        print(", ", json.dumps(_as_json(line)), sep="", end="")  # noqa: T201
     print("],", json.dumps(asdict(sweep.report)).removeprefix("{"))  # noqa: T201
 
 

@@ -37,6 +37,10 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
         code = _say((str(error),), ExitCode.JOURNAL)
     except NoAnswerError as error:
         code = _say((str(error),), ExitCode.PARTIAL)
+    except PermissionError as error:
+        code = _say(
+            (f"{error.filename}: you have no right to it; ask as the daemon's user",), ExitCode.PARTIAL
+        )
     except KeyboardInterrupt:
         code = ExitCode.PARTIAL
     raise typer.Exit(int(code))

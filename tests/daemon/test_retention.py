@@ -86,7 +86,7 @@ def test_cut_outs_go_when_their_time_is_over_and_are_not_made_again(make_site: M
 
 def test_without_retention_nothing_is_ever_removed(site: Site) -> None:
     for option in ("--dry-run", "--yes-all"):
-        assert said(site, option).startswith("Nothing is ever removed: set `retention.days`")
+        assert said(site, option).startswith("nothing is ever removed: set `retention.days`")
     assert not site.has_journal()
 
 
@@ -101,7 +101,7 @@ def test_an_unmounted_output_is_told_and_left_alone(make_site: MakeSite) -> None
     site.out.rename(site.root / "unmounted")
     site.out.mkdir()
     told = said(site, code=1)
-    assert told.startswith(f"nothing was due\nrefused: the output folder {site.out} is not the one")
+    assert told.startswith(f"held back: the output folder {site.out} is not the one")
     status = said(site, verb="status")
     assert "is its disk or share mounted?" in status
     site.out.rmdir()

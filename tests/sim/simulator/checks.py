@@ -44,6 +44,8 @@ class Checks:
     """Times that another model took over."""
     innocents: int = 0
     """Pictures set aside that nobody meant to be poison."""
+    _low: str | None = None
+    """What it was told of the output disk's free space, up to the turn before."""
     _second: int = 0
     _idle: int = 0
 
@@ -70,6 +72,7 @@ class Checks:
             elif isinstance(command, EndEngine) and shell.conductor.engines.asleep:
                 self.weather.count("engine unloaded")
         self._nothing_begun_where_held(todo)
+        self._writes_only_with_space(shell, todo)
         self._one_alone(shell)
         self._within_budget(shell)
         for engine in shell.engines.alive:
@@ -103,6 +106,13 @@ class Checks:
             assert crashes >= STRIKES, f"job {move.job} was set aside after {crashes} crashes while alone"
             kinds = {content.kind for content in self.hot.versions[self.paths[move.job]]}
             self.innocents += not kinds & POISON
+
+    def _writes_only_with_space(self, shell: Shell, todo: list[Command]) -> None:
+        low = shell.conductor.dispatcher.no_space
+        if low and self._low:
+            begun = [command for command in todo if isinstance(command, Read | Finish)]
+            assert not begun, f"{begun} although there is {low}"
+        self._low = low
 
     def _one_alone(self, shell: Shell) -> None:
         busy = in_work(shell)

@@ -62,6 +62,7 @@ FAULTS = (
     "engine without memory for one",
     "batch fails over a culprit",
     "output refused",
+    "space low",
     "foreign file at the target",
     "temp file removed",
     "note cannot be written",

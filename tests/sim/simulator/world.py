@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from mattingd.checkpoint import JournalError
-from mattingd.facts import Admitted, Fact, PauseAsked, Scanned
+from mattingd.facts import Admitted, Fact, PauseAsked, Scanned, SpaceLow
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
@@ -86,6 +86,8 @@ class World:
         self.left = [*["crash"] * self.weather.crashes, *["stop"] * self.weather.stops]
         self.rng.shuffle(self.left)
         self.runs = self.turns = 0
+        self.low: str | None = None
+        """Why the output disk has too little free space at present."""
 
     def _drawn_policy(self) -> Policy:
         rng = self.rng
@@ -140,6 +142,8 @@ class World:
             after(rng.uniform(0, storm), self._next_day)
         if rng.random() < 0.4:
             after(rng.uniform(0, storm * 0.8), self._refuse)
+        if rng.random() < 0.3:
+            after(rng.uniform(0, storm * 0.8), self._short_of_space)
         for _ in range(rng.choice((0, 0, 1, 2))):
             after(rng.uniform(0, storm), self._idle_death)
         if rng.random() < 0.6:
@@ -255,6 +259,8 @@ class World:
             if self.checks.held:
                 self.weather.count("paused over a restart")
             self.shell.begin(self.today)
+            if self.low:
+                self._ask(SpaceLow(self.low))
         except CrashError as crash:
             self._crashed(str(crash))
 
@@ -342,6 +348,16 @@ class World:
 
     def _take_again(self) -> None:
         self.outputs.refuses = False
+
+    def _short_of_space(self) -> None:
+        self.weather.count("space low")
+        self.low = "too little free space"
+        self._ask(SpaceLow(self.low))
+        self.clock.after(self.rng.uniform(2.0, 40.0), self._space_again)
+
+    def _space_again(self) -> None:
+        self.low = None
+        self._ask(SpaceLow(None))
 
     def _ask(self, fact: Fact) -> None:
         if self.shell is not None:
