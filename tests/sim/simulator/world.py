@@ -360,6 +360,7 @@ class World:
         self._ask(SpaceLow(None))
 
     def _ask(self, fact: Fact) -> None:
+        self.hot.changed_at = self.clock.now  # what follows from it is waited for, too
         if self.shell is not None:
             self.shell.put(fact)
 
