@@ -1,11 +1,14 @@
-"""What a running daemon answers on its control socket: on the conductor's thread, so quick and read-only."""
+"""What a running daemon answers on its control socket: on the conductor's thread, so quick.
+
+The answers here only tell; what somebody wants done stands in `orders`.
+"""
 
 import os
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mattingd import __version__, clock
+from mattingd import __version__, clock, orders
 from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
 from mattingd.reports import Tally, told_of_engine
@@ -31,9 +34,12 @@ class Answers:
             "status": self._status,
             "settling": self._settling,
             "where": self._where,
-            "rescan": self._rescan,
             "clean": _clean,
             "cleaned": _cleaned,
+            "rescan": orders.rescan,
+            "retry": orders.retry,
+            "forget": orders.forget,
+            "pause": orders.pause,
             "use model": self._use_model,
             "model outcome": self._model_outcome,
         }
@@ -57,6 +63,8 @@ class Answers:
             "pid": os.getpid(),
             "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
             "stopping": daemon.conductor.stopping,
+            "stops": _stops(daemon),
+            "config": {"mistakes": daemon.reloads.mistakes, "restart": daemon.reloads.restart},
             "last_end": last_end,
             "test_engine": os.environ.get(TEST_ENGINE) == "1",
             "engine": _engine(daemon),
@@ -95,10 +103,6 @@ class Answers:
         number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), 0)
         return _where_is(daemon, Key(number, path))
 
-    def _rescan(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-        daemon.lookouts.rescan(daemon.folders)
-        return {"folders": len(daemon.folders)}
-
     def _use_model(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         model = request.get("model")
         if not isinstance(model, str):
@@ -111,6 +115,16 @@ class Answers:
         if outcome is None or outcome.asked.ticket != request.get("ticket"):
             return {"settled": False}
         return {"settled": True, "refused": outcome.refused}
+
+
+def _stops(daemon: "Daemon") -> dict[str, Any] | None:
+    """What is waited for before the daemon ends, and for how long at most."""
+    if not daemon.conductor.stopping:
+        return None
+    return {
+        "pictures": len(daemon.conductor.waited_for()),
+        "seconds": _seconds_until(daemon.conductor.stop_at),
+    }
 
 
 def _engine(daemon: "Daemon") -> dict[str, Any]:
@@ -168,6 +182,8 @@ def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
 
 def _why(daemon: "Daemon", job: Job) -> str:
     """Why it is not further."""
+    if job.state is State.QUEUED and daemon.conductor.work.paused(job.folder):
+        return "its hot folder is paused; `mattingd resume` lets it go on"
     no_space = daemon.conductor.dispatcher.no_space
     if no_space and job.state in {State.QUEUED, State.MATTED}:
         return no_space
@@ -201,7 +217,7 @@ def _held_files(daemon: "Daemon") -> list[dict[str, Any]]:
 
 
 def _name(daemon: "Daemon", key: Key) -> str:
-    return f"{daemon.folders[key.folder].name}/{readable(key.path)}"
+    return f"{daemon.names[key.folder]}/{readable(key.path)}"
 
 
 def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
@@ -233,5 +249,7 @@ def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
         "preset": folder.preset,
         "watched": daemon.lookouts.how.get(number, "scans"),
         "trouble": tally.troubles.get(number),
+        "paused": daemon.conductor.work.paused(number),
+        "queued": daemon.conductor.work.lanes.queued(number),
         "first_scan": "running" if number in daemon.conductor.unscanned else "done",
     }

@@ -287,6 +287,14 @@ class SweepOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """The end was asked for: say that these jobs are finished first, for so many seconds at most."""
+
+    jobs: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the daemon: all children, then the process, with this exit code."""
 
@@ -311,12 +319,13 @@ Deed = (
     | SweepOn
     | EndEngine
     | KeepModel
+    | Drain
     | Stop
 )
 Command = Write | Deed
 
 
-# --- the first thing a child is sent ---
+# --- the first thing a child is sent; workers, once more when the settings change ---
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ and only then do it. Pixels travel beside the facts and are kept here between th
 """
 
 import os
-import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 
 from mattingd import clock, commands, facts, values
 from mattingd.checkpoint import Checkpoint, PlacingRules
-from mattingd.children import Message
 from mattingd.cleaning import Cleaner
 from mattingd.config import HotFolder, Settings
 from mattingd.control import ControlServer
 from mattingd.disk import Disk
+from mattingd.inbox import Defect, HungUp, Inbox, Note, Question, Reread
 from mattingd.lookouts import Lookouts, is_remote
+from mattingd.reloading import Changes, Reloads, Source, reconciled
 from mattingd.reports import Reporter
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
@@ -30,30 +30,11 @@ from mattingd.staff import Programs, Staff
 from mattingd.stages.sweeping import RoomWatch
 from mattingd.standing import Standing
 
-TURN = 256
-"""Facts in one turn, and so in one transaction, at most."""
 HEARTBEAT_NS = clock.SECOND
 """The loop turns at least this often."""
-CROWD = 5_000
-"""Facts that may wait; scanners pause above it."""
 LAST_PAGE_SECONDS = 2.0
 """At the end, the cleaner is given so long to finish the file it is at."""
 JOURNAL = "checkpoint.db"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something the control socket wants to know; answered on the conductor's thread."""
-
-    request: dict[str, Any]
-    reply: "queue.SimpleQueue[dict[str, Any]]"
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """A thread of ours ended by an error that must not be: the daemon ends with it."""
-
-    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +61,7 @@ class Daemon:
         *,
         mode: Mode = Mode(),
         answer: Answerer | None = None,
+        source: Source | None = None,
         disk: Disk | None = None,
     ) -> None:
         """Take the lock and open the journal.
@@ -89,6 +71,7 @@ class Daemon:
             reporters: whom to tell what happens.
             mode: what kind of run this is.
             answer: answers requests of the control socket; None opens no socket.
+            source: where the settings can be read anew; None for settings that never change.
             disk: file operations of the scanners.
 
         Raises:
@@ -99,8 +82,9 @@ class Daemon:
         self.mode = mode
         self.started = clock.monotonic_ns()
         self._answer = answer
-        self._inbox: queue.SimpleQueue[Message | Question | Defect] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._notifier = Notifier()
+        self.reloads = Reloads(source, lambda: self.settings, self._inbox, self._notifier)
         self._standing = Standing(self._notifier, len(settings.hot_folders))
         self._reporters: tuple[Reporter, ...] = (*reporters, self._standing)
         self._remote_output = is_remote(settings.output_dir)
@@ -109,12 +93,15 @@ class Daemon:
         self._lock = Lock(settings.state_dir)
         rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
         self.journal = Checkpoint(settings.state_dir / JOURNAL, rules, self._wall)
-        self.folders = self._number_folders()
+        self.folders: dict[int, HotFolder] = {}
+        self.names: dict[int, str] = {}
+        """What hot folders are called, those included that are none any more."""
+        self._number_folders()
         policy, models = policy_of(settings, once=mode.once), self.journal.models()
-        self.conductor = Conductor(policy, self._rules_folders(), models=models)
+        self.conductor = Conductor(policy, self._rules_folders(), self.journal.held(), models=models)
         self._staff = Staff(
             settings,
-            {number: os.fsencode(folder.path) for number, folder in self.folders.items()},
+            self.journal.roots(),
             instance=self.journal.instance,
             keep=(self._lock.descriptor,),
             programs=mode.programs,
@@ -124,17 +111,17 @@ class Daemon:
             settings.watch,
             once=mode.once,
             only=mode.only or {},
-            tell=self._tell_patiently,
+            tell=self._inbox.tell_patiently,
             failed=self._defect,
             disk=disk or Disk(),
         )
         self.cleaner = Cleaner(
-            lambda: self.settings, self.journal.path, self._zone, self._tell_patiently, self._defect
+            lambda: self.settings, self.journal.path, self._zone, self._inbox.tell_patiently, self._defect
         )
         self._room = RoomWatch(
             str(settings.output_dir),
             lambda free, low: low_space(free, self.settings.retention, low=low),
-            self._tell_patiently,
+            self._inbox.tell_patiently,
             disk or Disk(),
             self._defect,
         )
@@ -167,20 +154,31 @@ class Daemon:
 
     def stop(self, reason: str) -> None:
         """Ask for the end; a second time, for the immediate end. May be called from a signal handler."""
-        self._inbox.put((facts.StopAsked(reason), None))
+        self._inbox.tell(facts.StopAsked(reason))
+
+    def reload(self) -> None:
+        """Read the configuration anew, soon. May be called from a signal handler."""
+        self._inbox.put(HungUp())
+
+    def tell(self, fact: facts.Fact) -> None:
+        """On the conductor's thread, between two turns: let something happen, and all that follows."""
+        self._obey(self._hear(fact, None))
 
     def use_model(self, model: str) -> int:
         """Ask for other weights (see `values.Models`); returns the ticket by which the outcome is known."""
         self._tickets += 1
-        self._inbox.put((facts.ModelAsked(model, self._tickets), None))
+        self._inbox.tell(facts.ModelAsked(model, self._tickets))
         return self._tickets
 
     # --- start and end ---
 
-    def _number_folders(self) -> dict[int, HotFolder]:
-        return {
+    def _number_folders(self) -> None:
+        self.folders = {
             self.journal.folder_id(os.fsencode(folder.path)): folder for folder in self.settings.hot_folders
         }
+        self.names |= {number: folder.name for number, folder in self.folders.items()}
+        for number, root in self.journal.roots().items():
+            self.names.setdefault(number, values.readable(root.rpartition(b"/")[2]))
 
     def _rules_folders(self) -> dict[int, values.Folder]:
         return {
@@ -198,7 +196,7 @@ class Daemon:
     def _begin(self) -> None:
         clean = self.journal.begin_run()
         self._new_day()
-        rows = [row for row in self.journal.live() if row.folder in self.folders or row.chores]
+        rows = [row for row in self.journal.live() if self._goes_on(row)]
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(facts.Admitted(row))
@@ -209,6 +207,13 @@ class Daemon:
             self._room.start()
             self.cleaner.start()
 
+    def _goes_on(self, row: values.Row) -> bool:
+        """Whether to finish what was taken from a folder, be it a hot folder still or not.
+
+        A single run does only what it was asked for.
+        """
+        return row.folder in self.folders or not self.mode.once or bool(row.chores)
+
     def _open_control(self) -> ControlServer | None:
         if self._answer is None:
             return None
@@ -217,6 +222,7 @@ class Daemon:
         return server
 
     def _end(self) -> None:
+        self._inbox.closed = True
         self.lookouts.stop()
         self._room.stop()
         self.cleaner.stop()
@@ -229,35 +235,39 @@ class Daemon:
     # --- a turn ---
 
     def _turn(self) -> None:
-        messages = self._take()
+        messages = self._inbox.take(self._seconds())
         self._new_day()
         self._stand()
         todo: list[commands.Command] = []
         self.conductor.foresee(message[0] for message in messages if isinstance(message, tuple))
         for message in messages:
-            if isinstance(message, Defect):
-                raise message.error
-            if isinstance(message, Question):
-                message.reply.put(self._answer(self, message.request) if self._answer else {})
-            else:
+            if isinstance(message, tuple):
                 todo += self._hear(*message)
         if not messages:
             todo += self._hear(facts.Tick(), None)
         self._obey(todo)
+        for message in messages:
+            if not isinstance(message, tuple):
+                self._attend(message)
 
-    def _take(self) -> list[Message | Question | Defect]:
-        """What came in, after waiting for it until something is due."""
+    def _attend(self, note: Note) -> None:
+        """Between two turns: whoever is answered here finds everything that was said before him done."""
+        match note:
+            case Defect(error):
+                raise error
+            case Question(request, reply):
+                reply.put(self._answer(self, request) if self._answer else {})
+            case Reread():
+                note.reply.put(self._take_settings(note))
+            case HungUp():
+                self.reloads.begin()
+
+    def _seconds(self) -> float:
+        """How long nothing needs to be done."""
         now = clock.monotonic_ns()
         wakeup = self.conductor.next_wakeup()
         until = now + HEARTBEAT_NS if wakeup is None else min(wakeup, now + HEARTBEAT_NS)
-        messages: list[Message | Question | Defect] = []
-        try:
-            messages.append(self._inbox.get(timeout=max(0, until - now) / clock.SECOND))
-            while len(messages) < TURN:
-                messages.append(self._inbox.get_nowait())
-        except queue.Empty:
-            pass
-        return messages
+        return max(0, until - now) / clock.SECOND
 
     def _hear(self, fact: facts.Fact, payload: bytes | None) -> list[commands.Command]:
         if payload is not None:
@@ -292,7 +302,7 @@ class Daemon:
                 deeds.append(command)
         if writes:
             for answer in self.journal.apply(writes):
-                self._inbox.put((answer, None))
+                self._inbox.tell(answer)
         for deed in deeds:
             self._perform(deed)
 
@@ -326,30 +336,55 @@ class Daemon:
                 self.cleaner.go_on()
             case commands.StartEngine() | commands.KillEngine() | commands.EndEngine():
                 self._staff.look_after_engine(deed)
-            case commands.KeepModel():
-                pass  # whoever asked for the model asks again, and sees
+            case commands.KeepModel() | commands.Drain():
+                pass  # told by reporters; whoever asked for the model asks again, and sees
             case commands.Stop():
                 self._ended = deed
 
+    # --- other settings ---
+
+    def _take_settings(self, read: Reread) -> dict[str, Any]:
+        """Go on with other settings, or with the old ones where those make no sense."""
+        self.reloads.mistakes = read.mistakes
+        changed: tuple[str, ...] = ()
+        if read.settings is None:
+            self.tell(facts.ReloadRefused(read.mistakes))
+        else:
+            changes = self._change(read.settings)
+            changed, self.reloads.restart = changes.taken, changes.restart
+            self.tell(facts.Reloaded(changes.taken, changes.restart))
+        self._notifier.reloaded()
+        return {"mistakes": read.mistakes, "changed": changed, "restart": self.reloads.restart}
+
+    def _change(self, wanted: Settings) -> Changes:
+        before, folders = self.settings, self.folders
+        self.settings, changes = reconciled(before, wanted)
+        self._number_folders()
+        self._standing.folders = len(self.folders)
+        for number in folders.keys() - self.folders.keys():
+            self.lookouts.withdraw(number)
+            self.tell(facts.FolderLeft(number))
+        self._staff.change(self.settings, self.journal.roots())
+        policy = policy_of(self.settings, once=self.mode.once)
+        now = clock.monotonic_ns()
+        self._obey(self.conductor.reconfigure(policy, self._rules_folders(), self.journal.held(), now))
+        if self.settings.watch != before.watch:
+            self.lookouts.change(self.settings.watch)
+        for number in self.folders.keys() - folders.keys():
+            self._seed_drops(number)
+            self.lookouts.post(number, self.folders[number], self.journal)
+        return changes
+
     # --- small ---
 
-    def _tell_patiently(self, fact: facts.Fact) -> None:
-        """For scanners: they wait when the conductor has much to do; it never waits for them."""
-        while self._inbox.qsize() > CROWD and self._ended is None:
-            clock.sleep(0.05)
-        self._inbox.put((fact, None))
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """On the control thread: have a request answered, on ours unless it takes long."""
+        if isinstance(request, dict) and request.get("verb") == "reload":
+            return self.reloads.read()
+        return self._inbox.ask(lambda reply: Question(request, reply))
 
     def _defect(self, error: BaseException) -> None:
         self._inbox.put(Defect(error))
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """On the control thread: have a request answered on ours."""
-        reply: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._inbox.put(Question(request, reply))
-        try:
-            return reply.get(timeout=30)
-        except queue.Empty:
-            return {"error": "the daemon is busy; try again"}
 
     def _wall(self) -> str:
         return clock.wall(self._zone).isoformat(timespec="seconds")
@@ -361,18 +396,22 @@ class Daemon:
         self._today = today
         self.journal.back_up(today)
         for number in self.folders:
-            self.conductor.intake.drops.seed(number, today, self.journal.drops_of(number, today))
+            self._seed_drops(number)
         self._obey(self.conductor.handle(facts.Today(today), clock.monotonic_ns()))
         self.cleaner.sweep()
+
+    def _seed_drops(self, number: int) -> None:
+        drops = self.journal.drops_of(number, self._today)
+        self.conductor.intake.drops.seed(number, self._today, drops)
 
     def _stand(self) -> None:
         """Tell the service manager how we are, and everybody who is stuck."""
         for stuck in self._standing.turn(self.conductor, self._pulses(), clock.monotonic_ns()):
-            self._inbox.put((stuck, None))
+            self._inbox.tell(stuck)
 
     def _pulses(self) -> Iterator[Pulse]:
         """Whoever must show life."""
-        yield from self.lookouts.pulses({number: folder.name for number, folder in self.folders.items()})
+        yield from self.lookouts.pulses(self.names)
         slow = self.folders.keys() if self._remote_output else self.lookouts.remote()
         conductor = self.conductor
         yield from pulses_of_children(conductor.crew, conductor.inference, conductor.work.jobs, slow)

@@ -59,6 +59,13 @@ class FolderTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderLeft:
+    """A folder is no hot folder any more."""
+
+    folder: int
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
     """The calendar date in the configured time zone, as it goes into output paths."""
 
@@ -292,6 +299,21 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Another configuration was read and is in use; in words, what changed and what needs a restart."""
+
+    taken: tuple[str, ...]
+    restart: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused:
+    """Another configuration was read and cannot be used, for these mistakes: the old one stays."""
+
+    mistakes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RetryAsked:
     """Somebody wants a picture tried again, whatever became of it."""
 
@@ -325,6 +347,7 @@ Fact = (
     | Scanned
     | Overflowed
     | FolderTrouble
+    | FolderLeft
     | Today
     | Admitted
     | Known
@@ -349,6 +372,8 @@ Fact = (
     | ModelAsked
     | StopAsked
     | Stuck
+    | Reloaded
+    | ReloadRefused
     | RetryAsked
     | ForgetAsked
     | PauseAsked

@@ -12,6 +12,7 @@ from mattingd import clock, facts, values
 from mattingd.commands import (
     Command,
     DoChore,
+    Drain,
     EndEngine,
     Finish,
     KeepModel,
@@ -30,6 +31,8 @@ IDLE_NS = 5 * clock.SECOND
 """Without anything to do for so long, the measurement begins anew."""
 SAME_TROUBLE_EVERY_NS = 60 * clock.SECOND
 """Equal lines are gathered for so long, and then told as one with their number."""
+NAMED = 3
+"""Pictures named one by one in a line."""
 OF_ONE_KIND = 20
 """So many pictures that failed, or were ignored, for the same reason are told one by one before."""
 
@@ -160,6 +163,7 @@ class LogReporter:
         self._log = log
         self._floods = Floods()
         self._output_fails = False
+        self._stop_reason = ""
         self._beside = 0
         """The engine that comes up with another model: its end is no restart."""
         self._in_hand: dict[int, int] = {}
@@ -199,7 +203,14 @@ class LogReporter:
             case facts.Stuck(who=who):
                 self._log.error("stuck", who=who, why="it shows no life; the daemon should be started anew")
             case facts.StopAsked(reason=reason):
-                self._log.info("stopping", why=f"{reason}: pictures in work are finished first")
+                self._stop_reason = reason
+            case facts.Reloaded(taken=taken, restart=restart):
+                self._tell_of_settings(taken, restart)
+            case facts.ReloadRefused(mistakes=mistakes):
+                for mistake in mistakes:
+                    self._log.error("settings", why=f"{mistake}; the ones in use stay")
+            case facts.PauseAsked(folder=folder, paused=paused):
+                self._tell_of_pause(self._names.folders.get(folder, "?"), paused=paused)
             case _:
                 pass
 
@@ -213,6 +224,8 @@ class LogReporter:
             self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
         elif isinstance(command, StartEngine | EndEngine | UseModel | KeepModel):
             self._tell_of_engine(command)
+        elif isinstance(command, Drain):
+            self._log.info("stopping", why=f"{self._stop_reason}: {self._drains(command)}")
         elif isinstance(command, Stop):
             self._tell_gathered(None)
             self._log.info("ended", why=command.reason, code=int(command.code))
@@ -240,6 +253,30 @@ class LogReporter:
             case KeepModel(model=model, why=why):
                 name = values.model_name(model)
                 self._log.warning("model", why=f"{name} are not used: {why}", sha256=model)
+
+    def _drains(self, drain: Drain) -> str:
+        """What is waited for before the end."""
+        if not drain.jobs:
+            return "nothing is in work"
+        files = [line["file"] for job in drain.jobs if (line := self._names.line_of(job))]
+        named, more = ", ".join(files[:NAMED]), len(drain.jobs) - len(files[:NAMED])
+        told = " and ".join(part for part in (named, f"{more} more" if more else "") if part)
+        what = "1 picture in work is" if len(drain.jobs) == 1 else f"{len(drain.jobs)} pictures in work are"
+        return f"{what} finished first, for {drain.seconds:g} s at most: {told}"
+
+    def _tell_of_settings(self, taken: tuple[str, ...], restart: tuple[str, ...]) -> None:
+        for change in taken:
+            self._log.info("settings", why=change)
+        for name in restart:
+            self._log.warning("settings", why=f"{name} needs a restart; until then it stays as it was")
+        if not (taken or restart):
+            self._log.info("settings", why="they were read again, and nothing has changed")
+
+    def _tell_of_pause(self, folder: str, *, paused: bool) -> None:
+        if paused:
+            self._log.info("paused", folder=folder, why="what is in work is finished, nothing more is begun")
+        else:
+            self._log.info("resumed", folder=folder, why="it goes on")
 
     def _waits(self, move: Move) -> bool:
         return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
@@ -317,7 +354,7 @@ class Tally:
     def fact(self, fact: facts.Fact) -> None:
         """Take a fact into account."""
         match fact:
-            case facts.FolderTrouble(folder=folder, reason=None):
+            case facts.FolderTrouble(folder=folder, reason=None) | facts.FolderLeft(folder=folder):
                 self.troubles.pop(folder, None)
             case facts.FolderTrouble(folder=folder, reason=str(reason)):
                 self.troubles[folder] = reason

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mattingd import clock
 
+STDERR = 2
 LOCK = "lock"
 """Name of the lock file in the state directory."""
 PATIENCE_NS = 3 * clock.SECOND
@@ -91,8 +92,10 @@ class Notifier:
             self.tell(READY=1)
 
 
-def on_signals(stop: Callable[[str], None]) -> None:
-    """Call `stop` with the signal's name at each SIGTERM and SIGINT.
+def on_signals(stop: Callable[[str], None], reload: Callable[[], None] | None = None) -> None:
+    """Call `stop` with the signal's name at each SIGTERM and SIGINT, and `reload` at SIGHUP.
+
+    The kernel also sends SIGHUP when the terminal that a program was started on is closed: that is an end.
 
     SIGIO is ignored: the kernel sends it when somebody opens a file for writing on which we just asked for a
     lease, and its default is to end the process.
@@ -100,3 +103,13 @@ def on_signals(stop: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stop(signal.Signals(received).name))
     signal.signal(signal.SIGIO, signal.SIG_IGN)
+    if reload is not None:
+        on_terminal = os.isatty(STDERR)
+
+        def hung_up(_number: int, _frame: object) -> None:
+            if on_terminal and not os.isatty(STDERR):
+                stop("SIGHUP, its terminal is gone")
+            else:
+                reload()
+
+        signal.signal(signal.SIGHUP, hung_up)

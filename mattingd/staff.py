@@ -77,6 +77,12 @@ class Staff:
         """Send a command to a worker."""
         self._workers[number].tell((deed, payload))
 
+    def change(self, settings: Settings, roots: Mapping[int, bytes]) -> None:
+        """Other limits and folders, also for the workers there are; the engine stays as it is."""
+        self._settings, self._roots = settings, dict(roots)
+        for number, worker in self._workers.items():
+            worker.tell((self._bench(number), None))
+
     def kill_worker(self, number: int, why: str) -> None:
         """End a worker at once."""
         self._workers[number].kill(why)

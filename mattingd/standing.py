@@ -12,6 +12,7 @@ from mattingd.reports import Tally
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.engines import Engines
 from mattingd.rules.liveness import Pulse, late
+from mattingd.rules.work import SECOND
 from mattingd.service import Notifier
 from mattingd.values import ExitCode
 
@@ -24,17 +25,21 @@ class Standing:
 
     def __init__(self, notifier: Notifier, folders: int) -> None:
         self._notifier = notifier
-        self._folders = folders
+        self.folders = folders
         self._tally = Tally()
         self._told = ""
         self._next = 0
         self._late: list[str] = []
+        self._mistaken = False
+        """The configuration that was read last could not be used."""
 
     # --- a reporter ---
 
     def fact(self, fact: facts.Fact) -> None:
         """Something happened."""
         self._tally.fact(fact)
+        if isinstance(fact, facts.Reloaded | facts.ReloadRefused):
+            self._mistaken = isinstance(fact, facts.ReloadRefused)
 
     def command(self, command: Command) -> None:
         """Something is going to be done."""
@@ -54,7 +59,7 @@ class Standing:
         before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
         if not self._late:
             self._notifier.tell(WATCHDOG=1)
-        self._say(sentence(conductor, self._tally, self._folders, self._late))
+        self._say(sentence(conductor, self._tally, self.folders, self._late, mistaken=self._mistaken))
         return [facts.Stuck(who) for who in self._late if who not in before]
 
     def ends(self, reason: str, code: ExitCode) -> None:
@@ -67,15 +72,21 @@ class Standing:
             self._notifier.tell(STATUS=words)
 
 
-def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str]) -> str:
+def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str], *, mistaken: bool) -> str:
     """How the daemon is, on one line: what is wrong first."""
-    working = len(conductor.work.in_flight)
     if conductor.stopping:
-        return f"stopping: {_pictures(working)} in work {'is' if working == 1 else 'are'} finished first"
+        left = len(conductor.waited_for())
+        seconds = conductor.policy.stop_ns / SECOND
+        are = "is" if left == 1 else "are"
+        return f"stopping: {_pictures(left)} in work {are} finished first, for {seconds:g} s at most"
+    working = len(conductor.work.in_flight)
     waiting = conductor.work.counts.get("waiting", 0) - working + len(conductor.intake.settler)
+    paused = len(conductor.work.lanes.held)
     parts = [
         *(f"{who} is stuck" for who in stuck),
         *_troubles(conductor, tally, folders),
+        *(["the configuration has mistakes; the settings from before stay"] if mistaken else []),
+        *([f"{paused} of {folders} hot folders are paused"] if paused else []),
         f"{working} in work, {waiting} waiting",
         f"{tally.finished} done, {tally.failed} failed since the start",
         _engine(conductor.engines),

@@ -32,6 +32,9 @@ JOINERS = {
     "cleaning",
     "standing",
     "lookouts",
+    "reloading",
+    "orders",
+    "inbox",
 }
 """They put the rooms together, and so may import anything. The first is the package's own face."""
 

@@ -14,6 +14,7 @@ from mattingd.cli.log_lines import configure_log
 from mattingd.config import load, problems_on_disk
 from mattingd.daemon import JOURNAL, Daemon
 from mattingd.metrics import LOOPBACK, Metrics, MetricsError
+from mattingd.reloading import Source
 from mattingd.reports import LogReporter, Names, Tally
 from mattingd.service import Notifier, on_signals
 from mattingd.values import ExitCode
@@ -30,7 +31,8 @@ def run(config: Path | None) -> ExitCode:
 
 
 def _run(config: Path | None) -> ExitCode:
-    settings = load(find_config(config))
+    path = find_config(config).absolute()
+    settings = load(path)
     problems = problems_on_disk(settings)
     if problems:
         raise CommandError(*problems, code=ExitCode.FOLDER)
@@ -44,9 +46,9 @@ def _run(config: Path | None) -> ExitCode:
     )
     port = settings.metrics.port
     reporters = (LogReporter(names, log), tally, *((metrics,) if port else ()))
-    daemon = Daemon(settings, reporters, answer=Answers(tally))
-    names.folders = {number: folder.name for number, folder in daemon.folders.items()}
-    on_signals(daemon.stop)
+    daemon = Daemon(settings, reporters, answer=Answers(tally), source=Source(path))
+    names.folders = daemon.names
+    on_signals(daemon.stop, daemon.reload)
     log.info(
         "starting",
         version=__version__,

@@ -78,6 +78,7 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         console.print("THE TEST ENGINE IS IN USE: mattes are no real mattes", style="bold reverse red")
     for label, text in (
         ("state", _state(answer)),
+        ("config", _config(answer)),
         ("last end", _last_end(answer)),
         ("engine", _engine(answer["engine"])),
         ("pictures", _counts(answer["counts"])),
@@ -96,6 +97,10 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
 def _state(answer: dict[str, Any]) -> str:
     if "pid" in answer:
         state = "[yellow]stopping[/]" if answer["stopping"] else "[bold green]running[/]"
+        if answer.get("stops"):
+            left, seconds = answer["stops"]["pictures"], answer["stops"]["seconds"]
+            pictures = "1 picture is" if left == 1 else f"{left} pictures are"
+            state += f", {pictures} finished first (for {seconds:.0f} s at most)"
         for_long = duration(answer["uptime_seconds"])
         return f"{state} for {for_long}, process {answer['pid']}, version {answer['version']}"
     if not answer["clean"]:
@@ -103,6 +108,18 @@ def _state(answer: dict[str, Any]) -> str:
         return f"[bold yellow]not running[/]; {how}"
     since = f" since {answer['last_end']['at'].replace('T', ' ')}" if answer["last_end"] else ""
     return f"[bold yellow]not running[/]{since}"
+
+
+def _config(answer: dict[str, Any]) -> str:
+    """What is to be said of the configuration that was read last."""
+    config = answer.get("config", {})
+    if config.get("mistakes"):
+        first, *more = config["mistakes"]
+        others = f" (and {len(more)} more)" if more else ""
+        return f"[red]cannot be used, the settings from before stay:[/] {escape(first)}{others}"
+    if config.get("restart"):
+        return f"[yellow]needs a restart for[/] {escape(', '.join(config['restart']))}"
+    return ""
 
 
 def _last_end(answer: dict[str, Any]) -> str:
@@ -160,6 +177,7 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
     columns = {
         "hot folder": [folder["path"] for folder in folders],
         "preset": [folder["preset"] for folder in folders],
+        "state": [_paused(folder) for folder in folders],
         "watched by": [folder.get("watched", "") for folder in folders],
         "trouble": [folder.get("trouble") or "" for folder in folders],
     }
@@ -170,6 +188,12 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
     for row in zip(*told.values(), strict=True):
         table.add_row(*map(escape, row))
     console.print(table)
+
+
+def _paused(folder: dict[str, Any]) -> str:
+    if not folder.get("paused"):
+        return ""
+    return f"paused, {folder['queued']} waiting" if folder.get("queued") else "paused"
 
 
 def _show_pictures(console: Console, pictures: list[dict[str, Any]]) -> None:

@@ -5,24 +5,26 @@ Leaves nothing behind. Answers for this moment and this user only; a share may s
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from mattingd.config.shapes import Settings
 from mattingd.config.wording import Loc, place
 
 
-def problems_on_disk(settings: Settings) -> tuple[str, ...]:
+def problems_on_disk(settings: Settings, known: Container[Path] = ()) -> tuple[str, ...]:
     """One line for each configured folder that is missing or cannot be used; none when the program can start.
 
-    A hot folder must be there and readable. ``output_dir`` and ``state_dir`` may be missing, if only they can
-    be made.
+    A hot folder must be there and readable, unless it is `known` to have been. ``output_dir`` and
+    ``state_dir`` may be missing, if only they can be made.
     """
-    return tuple(_problems(settings))
+    return tuple(_problems(settings, known))
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: Settings, known: Container[Path]) -> Iterator[str]:
     for index, folder in enumerate(settings.hot_folders):
+        if folder.path in known:
+            continue
         yield from _said(("hot_folders", index, "path"), folder.path, unreadable(folder.path))
     for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir)):
         yield from _said((name,), path, unwritable(path))

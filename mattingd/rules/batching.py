@@ -160,6 +160,10 @@ class Lanes:
             self._turn.append(folder)
         return job
 
+    def queued(self, folder: int) -> int:
+        """Jobs of a folder, held back or not."""
+        return len(self._lanes.get(folder, ()))
+
     def place(self, folder: int, job: int) -> int:
         """How many jobs of its folder stand before this one; ValueError when it is not queued."""
         return self._lanes[folder].index(job)

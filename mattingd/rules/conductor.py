@@ -11,6 +11,7 @@ from typing import Any
 from mattingd import facts
 from mattingd.commands import (
     Command,
+    Drain,
     KillWorker,
     LookAt,
     NextVersion,
@@ -67,6 +68,8 @@ class Conductor:
         self._hold(paused)
         self.unscanned = set(folders)
         self.stopping = False
+        self.stop_at = 0
+        """When an ordinary end is given up, once it was asked for."""
         self.stopped = False
         self._dying: set[int] = set()
         """Workers whose death is among the facts of this turn, ..."""
@@ -79,6 +82,7 @@ class Conductor:
             facts.Scanned: lambda fact: self.unscanned.discard(fact.folder),
             facts.Overflowed: lambda _: None,
             facts.FolderTrouble: self._folder_trouble,
+            facts.FolderLeft: lambda _: None,
             facts.Today: self._new_day,
             facts.Admitted: self.intake.admitted,
             facts.Known: self.intake.known,
@@ -103,6 +107,8 @@ class Conductor:
             facts.ModelAsked: lambda fact: self.engines.asked(fact, stopping=self.stopping),
             facts.StopAsked: self._stop_asked,
             facts.Stuck: lambda _: None,
+            facts.Reloaded: lambda _: None,
+            facts.ReloadRefused: lambda _: None,
             facts.RetryAsked: self.requests.retry,
             facts.ForgetAsked: self.requests.forget,
             facts.PauseAsked: self.requests.pause,
@@ -119,7 +125,7 @@ class Conductor:
             "start engine": lambda *_: self.engines.restart(),
             "idle": lambda *_: self.engines.idle(),
             "window": lambda *_: None,
-            "stop": lambda *_: self._stop_now("stopped; the rest is done after the next start"),
+            "stop": lambda *_: self._stop_is_due(),
             "wake": lambda *_: None,
         }
 
@@ -238,7 +244,23 @@ class Conductor:
             self._stop_now("stopped at once; interrupted pictures are done again after the next start")
             return
         self.stopping, self.intake.open = True, False
-        self.work.wake(self.work.now + self.policy.stop_ns, "stop", None)
+        self.stop_at = self.work.now + self.policy.stop_ns
+        self.work.wake(self.stop_at, "stop", None)
+        self._do(Drain(tuple(sorted(self.waited_for())), self.policy.stop_ns / SECOND))
+
+    def waited_for(self) -> set[int]:
+        """The jobs that are finished before an ordinary end."""
+        busy = {hand.job for hand in self.crew.hands if hand.job is not None}
+        return busy | self.work.in_flight | self.work.publishable.keys()
+
+    def _stop_is_due(self) -> None:
+        """The time for ending cleanly is over."""
+        left, seconds = len(self.waited_for()), self.policy.stop_ns / SECOND
+        pictures = "1 picture in work was" if left == 1 else f"{left} pictures in work were"
+        self._stop_now(
+            f"{pictures} not finished within the {seconds:g} s that `stop_seconds` allows;"
+            " that is done after the next start"
+        )
 
     def _stop_now(self, reason: str, code: ExitCode = ExitCode.OK) -> None:
         """End without waiting; what was in flight is marked as interrupted, which blames no picture."""

@@ -75,10 +75,13 @@ class Worker:
         """Do one command; None for those that are not answered.
 
         Args:
-            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard` or `Unburden`.
+            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard`, `Unburden`, or another `Bench`.
             payload: for `Finish` the matte, float32[net_h,net_w] as bytes.
         """
         match command:
+            case Bench():
+                self.bench = command
+                return None
             case Discard(job=job):
                 self._held.pop(job, None)
                 return None

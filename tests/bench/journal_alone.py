@@ -13,8 +13,8 @@ from pathlib import Path
 from mattingd import clock, commands, facts
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.commands import Deed, Write
-from mattingd.daemon import TURN
 from mattingd.facts import Fact, Look
+from mattingd.inbox import TURN
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.settling import SettlePolicy

@@ -255,7 +255,7 @@ class Shell:
                 self.engines.end(engine)
             case commands.Unburden(worker):
                 assert self.workers[worker].order is None
-            case commands.KeepModel():
+            case commands.KeepModel() | commands.Drain():
                 pass
             case _:
                 raise AssertionError(deed)
