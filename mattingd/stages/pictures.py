@@ -299,14 +299,21 @@ def _since(started: int) -> float:
     return (clock.monotonic_ns() - started) / clock.SECOND
 
 
-def _limit_memory(more: int) -> None:
-    """From now on this process may take so many bytes more: beyond them a picture fails, and nothing else."""
+def _memory() -> int:
+    """Bytes that this process takes."""
     with open("/proc/self/statm") as statistics:
-        taken = int(statistics.read().split()[0]) * resource.getpagesize()
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = taken + more
+        return int(statistics.read().split()[0]) * resource.getpagesize()
+
+
+def _limit_memory(wanted: int) -> None:
+    """This process may take so many bytes in all: beyond them a picture fails, and nothing else.
+
+    A limit is never lowered: a picture in work may have been promised more.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_AS)
     limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    if now == resource.RLIM_INFINITY or now < limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
 
 def serve(
@@ -321,12 +328,15 @@ def serve(
     """
     cv2.setNumThreads(1)
     bench, _ = receive()
+    before = _memory()
     if bench.memory is not None:
-        _limit_memory(bench.memory)
+        _limit_memory(before + bench.memory)
     worker = Worker(bench, disk)
     send((WorkerUp(bench.worker, os.getpid()), None))
     while True:
         command, payload = receive()
+        if isinstance(command, Bench) and command.memory is not None:
+            _limit_memory(before + command.memory)
         answer = worker.perform(command, payload)
         if answer is not None:
             send(answer)

@@ -1,7 +1,7 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
 from mattingd import facts, values
-from mattingd.commands import DoChore, NextVersion, Publish, Read, Stop
+from mattingd.commands import DoChore, Drain, NextVersion, Publish, Read, Stop
 from mattingd.rules.work import Policy
 from mattingd.values import Chore, ExitCode, Fault, Stamp
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
@@ -85,7 +85,7 @@ def test_a_stop_ends_what_is_in_flight_and_begins_nothing() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     desk.admit(2)
-    assert not desk.say(facts.StopAsked("SIGTERM"))
+    assert desk.say(facts.StopAsked("SIGTERM")) == [Drain((1,), 60.0)]
     done = desk.work_off([read])
     assert only(done, Stop).code is ExitCode.OK
     assert desk.states == {1: "done", 2: "queued"}
@@ -107,7 +107,10 @@ def test_a_stop_that_takes_too_long_is_the_end() -> None:
     desk.admit(1)
     desk.say(facts.StopAsked("SIGTERM"))
     assert not desk.later(59)
-    assert only(desk.later(1), Stop)
+    assert only(desk.later(1), Stop).reason == (
+        "1 picture in work was not finished within the 60 s that `stop_seconds` allows;"
+        " that is done after the next start"
+    )
     assert desk.states == {1: "queued"}
 
 
