@@ -7,6 +7,7 @@ from typing import Annotated, TextIO
 import typer
 
 from mattingd import __version__
+from mattingd.cli.completing import devices, formats, hot_folders, presets
 from mattingd.cli.ending import run_verb
 
 app = typer.Typer(
@@ -96,18 +97,24 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where cut-outs go.", show_default=False)
     ],
     preset: Annotated[
-        str, typer.Option("--preset", "-p", metavar="NAME", help="How cut-outs are finished.")
+        str,
+        typer.Option(
+            "--preset", "-p", metavar="NAME", autocompletion=presets, help="How cut-outs are finished."
+        ),
     ] = "transparent",
     background: Annotated[
         str | None, typer.Option(metavar="COLOUR", help="#rrggbb behind the subject.")
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="png, webp, tiff or jpeg.")
+        str | None,
+        typer.Option("--format", metavar="NAME", autocompletion=formats, help="png, webp, tiff or jpeg."),
     ] = None,
     quality: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="1 to 100, for jpeg and webp.")
     ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", autocompletion=devices, help="auto, cpu, cuda or cuda:N.")
+    ] = "auto",
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="NUMBER", help="Picture workers. Default: one a core.")
     ] = None,
@@ -150,7 +157,10 @@ def history(
         str | None, typer.Option(metavar="TIME", help="Only what ended since: 2h, 7d, today, 2026-11-20.")
     ] = None,
     folder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only of this hot folder, by its name or path.")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=hot_folders, help="Only of this hot folder, by its name or path."
+        ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed, and why.")] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, the newest.")] = 20,
@@ -256,7 +266,7 @@ def clean(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Remove cut-outs whose time is over, as the daemon does by itself.
+    """Remove cut-outs whose time is over, as the daemon does.
 
     How long they are kept stands in the configuration, under retention. Only what the journal says was made
     here, and nobody changed since, is ever removed.
@@ -318,6 +328,18 @@ def evaluate(
 
     question = evaluating.Question(folder, model, tuple(trimaps or ()), sheet, json)
     run_verb(lambda: evaluating.evaluate(question))
+
+
+@app.command()
+def man() -> None:
+    """Show the manual page.
+
+    Where the output is no terminal, it is printed as man wants it. To install it:
+    mattingd man > /usr/local/share/man/man1/mattingd.1
+    """
+    from mattingd.cli import manual  # noqa: PLC0415
+
+    run_verb(manual.show)
 
 
 def main() -> None:

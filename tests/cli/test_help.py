@@ -21,6 +21,7 @@ VERBS = (
     "doctor",
     "demo",
     "evaluate",
+    "man",
 )
 GROUPS = {"service": ("print", "install", "uninstall")}
 """Verbs that have verbs of their own."""

@@ -1,0 +1,34 @@
+"""What the shell offers when somebody presses Tab after an option; never an error, at worst nothing."""
+
+from contextlib import suppress
+
+import typer
+
+
+def presets() -> list[str]:
+    """Presets that come with the program."""
+    from mattingd.presets import BUILT_IN  # noqa: PLC0415 - the shell waits for us
+
+    return list(BUILT_IN)
+
+
+def formats() -> list[str]:
+    """Formats of cut-outs."""
+    from mattingd.values import EXTENSIONS  # noqa: PLC0415
+
+    return list(EXTENSIONS)
+
+
+def devices() -> list[str]:
+    """Devices that a model can run on."""
+    return ["auto", "cpu", "cuda", "cuda:0", "cuda:1"]
+
+
+def hot_folders(ctx: typer.Context) -> list[str]:
+    """Names of the hot folders in the configuration that the command will use."""
+    from mattingd.cli.ending import find_config  # noqa: PLC0415
+    from mattingd.config import load  # noqa: PLC0415
+
+    with suppress(Exception):
+        return [folder.name for folder in load(find_config(ctx.params.get("config"))).hot_folders]
+    return []
