@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 
-from mattingd import clock
 from tests.daemon.harness.site import REPOSITORY, wait_until
 
 SOURCE, ENVIRONMENT = Path("/opt/mattingd/source"), Path("/opt/mattingd/environment")
@@ -150,11 +149,6 @@ def run(*command: object) -> None:
     """A command on this side that must succeed."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
-
-
-def seconds_since(then: int) -> float:
-    """Seconds since a monotonic time."""
-    return (clock.monotonic_ns() - then) / clock.SECOND
 
 
 def _text(log: Path) -> str:
