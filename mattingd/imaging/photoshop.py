@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mattingd.imaging.containers import refuse_short
-from mattingd.imaging.errors import corrupt, truncated, unsupported
+from mattingd.imaging.errors import PictureError, corrupt, truncated, unsupported
 from mattingd.imaging.pixels import Decoded
 from mattingd.imaging.sampling import Levels, UInt8, as_levels, as_uint8, whole_of
 from mattingd.imaging.structure import trailing_zeros
@@ -27,6 +27,7 @@ _SAME_LEVELS, _PACKBITS = 0, 1
 _LARGE = 2  # the version of a PSB
 _HEADER = 26
 _HOLE = bytes(128)  # equal bytes are packed: nowhere in packed rows do so many stand
+_SLACK = 2 / 255  # of rounding
 _LAB_MIDDLE = 128  # what stands for 0 in a and b
 _RESOLUTION, _ICC, _TRANSPARENT_INDEX, _VERSION, _EXIF, _XMP = 1005, 1039, 1047, 1057, 1058, 1060
 Piece = TypeVar("Piece", bytes, memoryview)
@@ -105,7 +106,8 @@ def walk(data: bytes) -> Document:
     if mode not in _MODES or depth not in (1, 8, 16) or (depth == 1) != (mode == _BITMAP):
         raise unsupported("this Photoshop document holds an unusual kind of pixels, such as 32 bits")
     if resources.get(_VERSION, b"\0\0\0\0\1")[4:5] == b"\0":
-        raise unsupported("this Photoshop document was saved without 'Maximize Compatibility'")
+        what = "this Photoshop document has no merged picture in it: save it with 'Maximize Compatibility' on"
+        raise PictureError("unsupported", what)
     if channels < _PLANES[mode]:
         raise corrupt("a channel is missing")
     return document
@@ -240,11 +242,17 @@ def _from_palette(indices: UInt8, document: Document) -> Decoded:
 
 
 def _without_white(colours: Levels, alpha: Levels) -> Levels:
-    """Straight colours: Photoshop puts the merged picture on white where it is transparent."""
+    """Straight colours: Photoshop puts the merged picture on white where it is transparent.
+
+    Some other programs do not; their pixels are darker somewhere than any colour on white could be.
+    """
     whole = whole_of(colours)
     cover = np.maximum(alpha, 1).astype(np.float32)
     cover /= whole
     if colours.ndim > 2:  # noqa: PLR2004 - rows, columns, channels
         cover = cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB).astype(np.float32)
-    straight = whole - (whole - colours.astype(np.float32)) / cover
+    missing = whole - colours.astype(np.float32)
+    if (missing > whole * (cover + _SLACK)).any():
+        return colours
+    straight = whole - missing / cover
     return as_levels(np.rint(np.clip(straight, 0, whole)).astype(colours.dtype))

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
+import imagecodecs
+import numpy as np
 from PIL import Image
 
 from tests.imaging import documents
-from tests.imaging.pictures import ENCODERS, encode, photo
+from tests.imaging.pictures import ENCODERS, encode, heic, photo
 
 WIDTH, HEIGHT = 96, 64
 HEADER = 512
@@ -37,6 +40,13 @@ def seeds() -> dict[str, bytes]:
         frames = {"save_all": True, "append_images": [image.rotate(90, expand=False)]}
         found[f"{kind.lower()} of frames"] = encode(image, kind, **frames)
     found["dng"] = documents.dng(WIDTH, HEIGHT)
+    deep = picture.astype(np.uint16) * 257
+    found["tiff 16 bits"] = bytes(cv2.imencode(".tiff", deep)[1])
+    found["heic 10 bits"] = heic(deep)
+    found["avif 10 bits"] = bytes(imagecodecs.avif_encode(deep >> 6, bitspersample=10))
+    found["psd 16 bits"] = documents.psd(
+        deep.transpose(2, 0, 1), packed=True, resources={1058: exif.tobytes()}
+    )
     return found
 
 

@@ -173,6 +173,8 @@ def test_photoshop_documents(bits: int, kind: str) -> None:
     clear = read(documents.psd(on_white.astype(pixels.dtype).transpose(2, 0, 1), layers=-1, **shape), LIMITS)
     assert clear.alpha is not None
     same(clear.alpha, pixels[:, :, 3])
+    straight = read(documents.psd(pixels.transpose(2, 0, 1), layers=-1, **shape), LIMITS)
+    same(straight.rgb, pixels[:, :, :3])
     solid = pixels[:, :, 3] > whole // 2
     same(clear.rgb[solid], pixels[:, :, :3][solid], within=1)
 
