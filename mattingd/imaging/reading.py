@@ -83,7 +83,7 @@ class Picture:
         icc: the profile that ``rgb`` is in, or None for sRGB.
         dpi: dots per inch across and down, when told.
         exif: EXIF data worth keeping (no orientation), from its TIFF header on.
-        xmp: an XMP packet worth keeping (no orientation).
+        xmp: its XMP packet as it is.
         notes: what a person should know, such as ``first of 12 frames``.
     """
 
@@ -139,8 +139,8 @@ def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
             raise corrupt("its size is not what its header says")
         rgb, alpha, srgb, icc, notes = pixels.finish(decoded, opened.icc, opened.turn)
     dpi = metadata.resolution(opened.dpi) or metadata.resolution_of(opened.exif)
-    exif, xmp = metadata.kept_exif(opened.exif, place=True), metadata.kept_xmp(opened.xmp, place=True)
-    return Picture(rgb, alpha, srgb, icc, dpi, exif, xmp, (*opened.notes, *notes))
+    exif = metadata.kept_exif(opened.exif, place=True)
+    return Picture(rgb, alpha, srgb, icc, dpi, exif, opened.xmp, (*opened.notes, *notes))
 
 
 @contextmanager
