@@ -1,8 +1,8 @@
 """Named finishing recipes, and the fingerprint by which a job remembers its own.
 
-The four presets beside ``transparent`` start from the sliders people know from cv_unet's web page: threshold
-on the 0 to 255 scale, erosion in pixels, feather on or off. "On" is one pixel here. Knows no file, no model
-and no pixel.
+Avatar, complex, id-photo and product start from the sliders people know from cv_unet's web page: threshold on
+the 0 to 255 scale, erosion in pixels, feather on or off. "On" is one pixel here. Knows no file, no model and
+no pixel.
 """
 
 import hashlib
@@ -18,18 +18,37 @@ DEFAULT = "transparent"
 
 BUILT_IN: Mapping[str, Preset] = MappingProxyType(
     {
-        "avatar": Preset(threshold=6, feather=1.0),
-        "complex": Preset(threshold=26, erode=3.0, feather=1.0),
-        "id-photo": Preset(threshold=22, erode=2.0, feather=1.0, background="#ffffff", format="jpeg"),
-        "product": Preset(threshold=8, feather=1.0),
+        "avatar": Preset(threshold=6, feather=1.0, specks=0.01, trim=True),
+        "complex": Preset(threshold=26, erode=3.0, feather=1.0, specks=0.02),
+        "hair": Preset(specks=0.005),
+        "id-photo": Preset(
+            threshold=22, erode=2.0, feather=1.0, specks=0.05, holes=0.01, background="#ffffff",
+            format="jpeg", canvas="25x35mm", dpi=300, anchor="head", fill=0.62,
+        ),
+        "marketplace": Preset(
+            threshold=8, feather=1.0, specks=0.01, holes=0.001, background="#ffffff",
+            format="jpeg", canvas="1:1", fill=0.85, min_side=1000, colour="srgb",
+        ),
+        "mask-only": Preset(content="matte"),
+        "product": Preset(threshold=8, feather=1.0, specks=0.005, holes=0.0005),
         DEFAULT: Preset(),
     }
-)
-"""All presets that come with the package, in alphabetical order.
+)  # fmt: skip
+"""All presets that come with the package, in alphabetical order."""
 
-``avatar`` and ``product`` keep soft detail on a transparent ground; ``complex`` bites deeper into the edge,
-for busy backgrounds; ``id-photo`` puts the person on white and writes a JPEG.
-"""
+PURPOSE: Mapping[str, str] = MappingProxyType(
+    {
+        "avatar": "a head or figure for a profile: soft edge, trimmed, transparent",
+        "complex": "busy backgrounds: bites deeper into the edge, leaves no specks",
+        "hair": "hair and fur: every wisp is kept",
+        "id-photo": "head and shoulders on white, 25 x 35 mm at 300 dpi (295 x 413 px), JPEG",
+        "marketplace": "pure white square, the article fills 85 %, at least 1000 px, sRGB, JPEG",
+        "mask-only": "the matte alone, as a grey picture",
+        "product": "articles: clean edge, no specks or pinholes, transparent",
+        DEFAULT: "the matte just as the model made it, transparent",
+    }
+)
+"""What each of them is for."""
 
 
 def named(name: str) -> Preset:

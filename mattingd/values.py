@@ -4,6 +4,7 @@ Everything here is frozen data. Paths of source files are bytes relative to thei
 name on Linux is bytes; paths of outputs are text relative to the output root, made safe already.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -69,6 +70,13 @@ MATTE_ENDING = "_matte.png"
 """What the name of a matte's own file ends in, in place of the extension."""
 
 
+SIZED_FORMATS: frozenset[OutputFormat] = frozenset({"jpeg", "webp", "avif"})
+"""Formats whose files get smaller with less quality."""
+
+REFERENCE_SIDE = 1024
+"""Pixels in presets (erosion, feather, shadow) are those of a picture whose long side is this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
@@ -81,8 +89,38 @@ class Preset:
     """Take this many pixels off the edge, for a picture with a long side of 1024; scaled with the picture."""
     feather: Annotated[float, Ge(0), Le(50)] = 0
     """Soften the edge by this many pixels, scaled like `erode`."""
+    specks: Annotated[float, Ge(0), Le(0.5)] = 0
+    """Parts apart from the subject that are smaller than this share of it are taken away."""
+    holes: Annotated[float, Ge(0), Le(0.5)] = 0
+    """Holes in the subject that are smaller than this share of it are filled."""
+    despill: Literal["none", "green", "blue"] = "none"
+    """Take the glow of a green or blue screen off the subject."""
+    content: Literal["cut-out", "matte"] = "cut-out"
+    """Publish the cut-out, or only its matte as a grey picture."""
     background: str | None = None
     """`#rrggbb` to stand behind the subject; nothing for transparent."""
+    shadow: Annotated[float, Ge(0), Le(1)] = 0
+    """A soft shadow behind the subject, from 0 (none) to 1 (black)."""
+    shadow_blur: Annotated[float, Ge(0), Le(200)] = 24
+    """How soft it is, in pixels like those of `erode`."""
+    shadow_x: Annotated[float, Ge(-400), Le(400)] = 0
+    """How far to the right it falls, in such pixels."""
+    shadow_y: Annotated[float, Ge(-400), Le(400)] = 12
+    """How far down it falls."""
+    trim: bool = False
+    """Cut the picture down to the subject."""
+    canvas: str | None = None
+    """Put the subject on a canvas: `1000x1000` pixels, `35x45mm` (at `dpi`), or a shape such as `1:1`."""
+    fill: Annotated[float, Ge(0.05), Le(1)] = 0.85
+    """How much of the canvas the subject takes in width or height; with `anchor: head`, its head."""
+    anchor: Literal["centre", "bottom", "head"] = "centre"
+    """Where the subject stands on the canvas; `head` is for ID photos: head and shoulders."""
+    min_side: Annotated[int, Ge(0), Le(20000)] = 0
+    """A canvas that is a mere shape has a long side of so many pixels at least; the subject is enlarged."""
+    dpi: Annotated[int, Ge(10), Le(2400)] | None = None
+    """Dots per inch to write into the file, and for a canvas in millimetres."""
+    max_kb: Annotated[int, Ge(5)] | None = None
+    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be."""
     format: OutputFormat = "png"
     """`jpeg` needs a background, `jxl` (JPEG XL) the package `pillow-jxl-plugin`."""
     quality: Annotated[int, Ge(1), Le(100)] = 92
@@ -99,6 +137,34 @@ class Preset:
     """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
+
+
+_PIXELS = re.compile(r"(\d{1,5})x(\d{1,5})")
+_MILLIMETRES = re.compile(r"(\d{1,4}(?:\.\d+)?)x(\d{1,4}(?:\.\d+)?)mm")
+_SHAPE = re.compile(r"(\d{1,3}(?:\.\d+)?):(\d{1,3}(?:\.\d+)?)")
+_PER_INCH = 25.4
+
+LONGEST_CANVAS = 30_000
+"""Pixels of a canvas's longer side at most."""
+
+
+def canvas_of(text: str, dpi: int | None) -> tuple[float, float, bool] | None:
+    """(width, height, whether these are pixels rather than a mere shape) of a preset's ``canvas``.
+
+    None when the text is neither `WxH`, `WxHmm` (with dots per inch) nor `W:H`, or a side is nothing.
+    """
+    for pattern, factor, exact in (
+        (_PIXELS, 1.0, True),
+        (_MILLIMETRES, dpi / _PER_INCH if dpi else 0.0, True),
+        (_SHAPE, 1.0, False),
+    ):
+        found = pattern.fullmatch(text)
+        if found:
+            width, height = (float(side) * factor for side in found.groups())
+            if exact:
+                width, height = round(width), round(height)
+            return (width, height, exact) if width > 0 and height > 0 else None
+    return None
 
 
 def endings_of(preset: Preset) -> tuple[str, ...]:

@@ -9,23 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.presets import BUILT_IN, DEFAULT, named, recipe_hash
-from mattingd.values import Preset
+from mattingd.presets import BUILT_IN, DEFAULT, PURPOSE, named, recipe_hash
+from mattingd.values import Preset, canvas_of
 
 
-def test_the_five_presets_are_what_their_sources_say() -> None:
-    assert list(BUILT_IN) == ["avatar", "complex", "id-photo", "product", "transparent"]
+def test_the_presets_are_what_their_sources_say() -> None:
+    assert list(BUILT_IN) == sorted(BUILT_IN) == sorted(PURPOSE)
     portrait = named("id-photo")
-    assert (portrait.background, portrait.format, portrait.threshold, portrait.erode) == (
-        "#ffffff",
-        "jpeg",
-        22,
-        2,
-    )
-    assert (named("product").format, named("product").threshold, named("product").erode) == ("png", 8, 0)
-    assert (named("avatar").format, named("avatar").threshold, named("avatar").erode) == ("png", 6, 0)
-    assert (named("complex").threshold, named("complex").erode) == (26, 3)
-    assert all(preset.feather > 0 for name, preset in BUILT_IN.items() if name != DEFAULT)
+    assert (portrait.background, portrait.format) == ("#ffffff", "jpeg")
+    sliders = {name: (named(name).threshold, named(name).erode) for name in BUILT_IN}
+    assert [sliders[name] for name in ("id-photo", "product", "avatar", "complex")] == [
+        (22, 2), (8, 0), (6, 0), (26, 3),
+    ]  # fmt: skip
+    assert all(named(name).feather > 0 for name in ("id-photo", "product", "avatar", "complex"))
+
+
+def test_an_id_photo_has_its_25_by_35_millimetres() -> None:
+    portrait = named("id-photo")
+    assert canvas_of(portrait.canvas or "", portrait.dpi) == (295, 413, True)
 
 
 def test_the_default_leaves_the_matte_as_it_is() -> None:
@@ -40,7 +41,7 @@ def test_presets_cannot_be_changed_from_elsewhere() -> None:
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     with pytest.raises(
-        LookupError, match="no preset is called 'prodct'; known: avatar, complex, id-photo, product"
+        LookupError, match="no preset is called 'prodct'; known: avatar, complex, hair, id-photo"
     ):
         named("prodct")
 
@@ -60,6 +61,21 @@ OTHER_VALUES: dict[str, Any] = {
     "bits": 16,
     "compression": "zstd",
     "matte_file": True,
+    "specks": 0.1,
+    "holes": 0.1,
+    "despill": "green",
+    "content": "matte",
+    "shadow": 0.5,
+    "shadow_blur": 3,
+    "shadow_x": 2,
+    "shadow_y": 1,
+    "trim": True,
+    "canvas": "1:1",
+    "fill": 0.5,
+    "anchor": "head",
+    "min_side": 500,
+    "dpi": 300,
+    "max_kb": 100,
     "on_empty": "publish",
     "colour": "srgb",
     "metadata": "strip",

@@ -15,7 +15,7 @@ from mattingd.config.checking import STRICT, Shape
 from mattingd.config.shapes import FolderEntry
 from mattingd.config.wording import Loc, Problem, known, shown
 from mattingd.presets import BUILT_IN, DEFAULT
-from mattingd.values import DEEP_FORMATS, Preset
+from mattingd.values import DEEP_FORMATS, LONGEST_CANVAS, SIZED_FORMATS, Preset, canvas_of
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
@@ -94,11 +94,17 @@ def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
     return [Problem((*loc, "background"), text)]
 
 
+def _is_canvas(preset: Preset) -> bool:
+    """Whether the preset's canvas has a size that a picture can have."""
+    size = canvas_of(preset.canvas or "", preset.dpi)
+    return size is not None and max(size[:2]) <= LONGEST_CANVAS
+
+
 def _unfit(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
     """What the format cannot do, or this installation cannot write."""
     for applies, text, keys in (
         (
-            preset.format == "jpeg" and preset.background is None,
+            preset.format == "jpeg" and preset.background is None and preset.content == "cut-out",
             'jpeg needs a background, such as background: "#ffffff"',
             ("format", "background"),
         ),
@@ -106,6 +112,16 @@ def _unfit(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
             preset.bits == 16 and preset.format not in DEEP_FORMATS,  # noqa: PLR2004 - bits
             f"{preset.format} holds 8 bits a channel; {' and '.join(sorted(DEEP_FORMATS))} hold 16",
             ("bits", "format"),
+        ),
+        (
+            preset.canvas is not None and not _is_canvas(preset),
+            "must be pixels like 1000x1000, millimetres like 35x45mm (with dpi), or a shape like 1:1",
+            ("canvas", "dpi"),
+        ),
+        (
+            preset.max_kb is not None and preset.format not in SIZED_FORMATS,
+            f"{preset.format} has one size only; {', '.join(sorted(SIZED_FORMATS))} can be made smaller",
+            ("max_kb", "format"),
         ),
         (
             preset.format == "jxl" and importlib.util.find_spec("pillow_jxl") is None,

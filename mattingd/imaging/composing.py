@@ -4,12 +4,13 @@ Knows straight alpha, backgrounds and what goes along with the pixels. Must not 
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
 from PIL import ImageCms, ImageColor
 
-from mattingd.imaging import colour, foreground, metadata
+from mattingd.imaging import colour, foreground, framing, metadata, shadow
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import (
     DEEP,
@@ -29,8 +30,8 @@ class Composed:
     """A cut-out ready to be written.
 
     Attributes:
-        pixels: [H,W,4] with straight alpha, or [H,W,3] on a background; uint8, or uint16 when the picture had
-            more than 8 bits a channel.
+        pixels: [H,W,4] with straight alpha, [H,W,3] on a background, or [H,W] when only the matte is wanted;
+            uint8, or uint16 when the picture had more than 8 bits a channel.
         matte: [H,W], how much of each pixel is subject.
         icc: the profile the colours are in, None for sRGB.
         dpi: dots per inch across and down, when known.
@@ -50,7 +51,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
     """Cut ``picture`` out by the finished matte ``alpha`` (uint8[H,W]), on the preset's background if any.
 
     With ``colour: srgb`` its colours are converted first. What was transparent stays so: the final alpha is
-    the lesser of both. Opaque pixels keep their bytes.
+    the lesser of both. Opaque pixels keep their bytes, as long as nothing asks for another scale or colour.
     """
     if preset.colour == "srgb" and picture.icc is not None:
         picture = _in_srgb(picture, picture.icc)
@@ -60,12 +61,35 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
     if picture.alpha is not None:  # where the file's own alpha decides, its colours are straight already
         decides = cv2.compare(picture.alpha, matte, cv2.CMP_LE)
         cv2.copyTo(picture.rgb, cv2.bitwise_and(decides, eight_bits(final)), colours)
-    if preset.background is None:
-        pixels = as_levels(cv2.merge([*cv2.split(colours), final]))
-    else:
-        pixels = over(colours, final, _background(preset.background, picture.icc))
+    if preset.despill != "none":
+        colours = despilled(colours, preset.despill)
+    frame = framing.frame_of(final, preset)
+    if frame is not None:
+        colours, final = framing.framed(colours, final, frame)
+    dpi = picture.dpi if preset.dpi is None else (float(preset.dpi), float(preset.dpi))
     exif, xmp = metadata.chosen(picture.exif, picture.xmp, preset.metadata)
-    return Composed(pixels, final, picture.icc, picture.dpi, exif, xmp)
+    icc = None if preset.content == "matte" else picture.icc  # it would be one of colours
+    return Composed(_pixels(colours, final, preset, picture.icc), final, icc, dpi, exif, xmp)
+
+
+def _pixels(colours: Levels, matte: Levels, preset: Preset, icc: bytes | None) -> Levels:
+    """What is to be written: the matte alone, the subject on its ground, or with straight alpha."""
+    if preset.content == "matte":
+        return matte
+    dark = shadow.cast(eight_bits(matte), preset) if preset.shadow else None
+    if preset.background is not None:
+        return over(colours, matte, _background(preset.background, icc), dark)
+    if dark is not None:
+        colours, matte = shadow.under(colours, matte, dark)
+    return as_levels(cv2.merge([*cv2.split(colours), matte]))
+
+
+def despilled(colours: Levels, screen: Literal["green", "blue"]) -> Levels:
+    """``colours`` ([H,W,3]) with the screen's channel held down to the greater of the other two."""
+    red, green, blue = cv2.split(colours)
+    if screen == "green":
+        return as_levels(cv2.merge([red, cv2.min(green, cv2.max(red, blue)), blue]))
+    return as_levels(cv2.merge([red, green, cv2.min(blue, cv2.max(red, green))]))
 
 
 def _in_srgb(picture: Picture, icc: bytes) -> Picture:
@@ -93,19 +117,29 @@ def _colours(rgb: Levels, alpha: UInt8) -> Levels:
     return as_levels(result)
 
 
-def over(colours: Levels, alpha: Levels, background: tuple[int, int, int]) -> Levels:
-    """``colours`` ([H,W,3]) seen through ``alpha`` ([H,W]) on one colour, all of one depth: [H,W,3]."""
+def over(
+    colours: Levels, alpha: Levels, background: tuple[int, int, int], dark: UInt8 | None = None
+) -> Levels:
+    """``colours`` ([H,W,3]) seen through ``alpha`` ([H,W]) on one colour, all of one depth: [H,W,3].
+
+    ``dark`` (uint8[H,W]) is the shadow that lies on the ground.
+    """
     whole = whole_of(colours)
-    behind = np.array(background) * (whole // 255)
+    ground = np.array(background) * (whole // 255)
     result = np.empty_like(colours)
-    result[0] = behind
+    result[0] = ground
     result[1:] = result[0]
+    if dark is not None:
+        for tile in tiles_of(dark):
+            light = 1 - cv2.cvtColor(dark[tile], cv2.COLOR_GRAY2RGB).astype(np.float32) / 255
+            result[tile] = (result[tile] * light + np.float32(0.5)).astype(colours.dtype)
     cv2.copyTo(colours, cv2.inRange(alpha, np.array([whole]), np.array([whole])), result)
     soft = as_uint8(cv2.inRange(alpha, np.array([1]), np.array([whole - 1])))
     for tile in tiles_of(soft):
         cover = cv2.cvtColor(alpha[tile], cv2.COLOR_GRAY2RGB).astype(np.float32) / whole
-        mixed = colours[tile] * cover + (1 - cover) * behind.astype(np.float32) + np.float32(0.5)
-        result[tile] = mixed.astype(colours.dtype)
+        mixed = colours[tile] * cover + (1 - cover) * result[tile] + np.float32(0.5)
+        behind = result[tile]
+        cv2.copyTo(mixed.astype(colours.dtype), soft[tile], behind)
     return result
 
 

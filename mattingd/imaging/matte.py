@@ -7,11 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mattingd.imaging.cleaning import clean
 from mattingd.imaging.sampling import as_uint8
-from mattingd.values import Preset
-
-_REFERENCE_SIDE = 1024
-"""Erosion and feather are told in pixels of a picture whose long side is this."""
+from mattingd.values import REFERENCE_SIDE, Preset
 
 _SEEN = 0.5
 """Network alpha from which a pixel counts as subject."""
@@ -36,9 +34,10 @@ def is_empty(alpha_net: npt.NDArray[np.float32]) -> bool:
 
 
 def finish(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.uint8]:
-    """``alpha`` (uint8[H,W]) after the preset's threshold, erosion and feather, in this order."""
-    scale = max(alpha.shape) / _REFERENCE_SIDE
-    return feather(erode(threshold(alpha, preset), preset.erode * scale), preset.feather * scale)
+    """``alpha`` (uint8[H,W]) after the preset's clean-up, threshold, erosion and feather, in this order."""
+    scale = max(alpha.shape) / REFERENCE_SIDE
+    kept = threshold(clean(alpha, preset), preset)
+    return feather(erode(kept, preset.erode * scale), preset.feather * scale)
 
 
 def threshold(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.uint8]:

@@ -104,6 +104,11 @@ def box(plane: Float32, radius: int) -> Float32:
     )
 
 
+def at_least(plane: Levels, level: int) -> UInt8:
+    """255 where ``plane`` ([H,W]) reaches ``level``, else 0."""
+    return as_uint8(cv2.inRange(plane, np.array([level]), np.array([whole_of(plane)])))
+
+
 def whole_of(levels: Levels) -> int:
     """The highest level there is: 255 or 65535."""
     return int(np.iinfo(levels.dtype).max)

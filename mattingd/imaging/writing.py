@@ -6,9 +6,9 @@ Knows output formats and their limits. Must not know disks: publishing is the st
 import importlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -67,7 +67,30 @@ def encode(composed: Composed, preset: Preset) -> bytes:
         return png.encode(pixels, *carried)
     if preset.format == "tiff":
         return tiff.encode(pixels, preset.compression, *carried)
-    return _encode_with_pillow(eight_bits(pixels), composed, preset)
+    return _small_enough(lambda quality: _encode_with_pillow(eight_bits(pixels), composed, quality), preset)
+
+
+def _small_enough(encode: Callable[[Preset], bytes], preset: Preset) -> bytes:
+    """The best quality, up to the preset's, whose file is no larger than it allows.
+
+    Raises:
+        PictureError: ``too_large`` even at the lowest quality.
+    """
+    data = encode(preset)
+    if preset.max_kb is None or len(data) <= preset.max_kb * 1000:
+        return data
+    fits, low, high = None, 1, preset.quality - 1
+    while low <= high:
+        middle = (low + high) // 2
+        data = encode(replace(preset, quality=middle))
+        if len(data) <= preset.max_kb * 1000:
+            fits, low = data, middle + 1
+        else:
+            high = middle - 1
+    if fits is None:
+        what = f"it is larger than {preset.max_kb} kB at any quality"
+        raise PictureError("too_large", f"{what}: raise `max_kb`, or give the preset a smaller canvas")
+    return fits
 
 
 def _at_depth(pixels: Levels, preset: Preset) -> Levels:
