@@ -293,6 +293,49 @@ def doctor(
     run_verb(lambda: examining.doctor(config, quick=quick, as_json=json))
 
 
+presets = typer.Typer(
+    help="What presets there are, and how they look on a picture.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(presets, name="presets")
+
+
+@presets.command("list")
+def list_presets(config: Config = None, json: Json = False) -> None:
+    """Name every preset, and what it is for."""
+    from mattingd.cli import choosing  # noqa: PLC0415
+
+    run_verb(lambda: choosing.list_presets(config, as_json=json))
+
+
+@presets.command("show")
+def show_preset(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", hidden=True)],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Print the settings of a preset; what it leaves alone is dimmed."""
+    from mattingd.cli import choosing  # noqa: PLC0415
+
+    run_verb(lambda: choosing.show(preset, config, as_json=json))
+
+
+@presets.command("try")
+def try_preset(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", hidden=True)],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", hidden=True)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet, a PNG.")] = Path(
+        "presets.png"
+    ),
+    config: Config = None,
+) -> None:
+    """Write a sheet: a picture cut out with a preset, and with its settings a little changed."""
+    from mattingd.cli import choosing  # noqa: PLC0415
+
+    run_verb(lambda: choosing.try_out(preset, picture, output, config))
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)] = Path("mattingd-demo"),
