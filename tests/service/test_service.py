@@ -88,16 +88,17 @@ def drop(machine: Machine, number: int) -> str:
     return f"{number}.png"
 
 
-def results(machine: Machine, name: str) -> list[Path]:
-    return list((machine.root / OUT.lstrip("/")).glob(f"*/in/{name}"))
+def results(machine: Machine, name: str, folder: str = "in") -> list[Path]:
+    return list((machine.root / OUT.lstrip("/")).glob(f"*/{folder}/{name}"))
 
 
-def wait_done(machine: Machine, name: str) -> Path:
+def wait_done(machine: Machine, name: str, folder: str = "in") -> Path:
     try:
-        wait_until(lambda: bool(results(machine, name)), f"{name} was cut out", 60)
+        wait_until(lambda: bool(results(machine, name, folder)), f"{name} was cut out", 60)
     except AssertionError as error:
-        raise AssertionError(f"{error}\n{status(machine)}\n{journal(machine)[-12:]}") from None
-    return results(machine, name)[0]
+        said = "\n".join(str(entry["MESSAGE"]) for entry in journal(machine)[-12:])
+        raise AssertionError(f"{error}\n{status(machine)}\n{said}") from None
+    return results(machine, name, folder)[0]
 
 
 def journal(machine: Machine) -> list[dict[str, str]]:
@@ -174,6 +175,27 @@ def test_a_conductor_that_freezes_is_started_anew_and_loses_nothing(machine: Mac
     assert any("mattingd_test_engine.py" in line and "in entry" in line for line in said), "where it hung"
     audit = json.loads(machine(*machine.mattingd("audit", "--json", "--deep", "--config", CONFIG)))
     assert (audit["gaps"], audit["counts"]["done"], audit["present"]) == ([], 5, 5)
+
+
+def test_a_reload_takes_new_settings_and_refuses_wrong_ones(machine: Machine) -> None:
+    """systemd sees the reload begin and end; the process stays the same."""
+    before = status(machine)["MainPID"]
+    machine("install", "-d", "-o", "designer", "-m", "2775", f"{HOT}2")
+    machine.write(CONFIG, SETTINGS.replace(f"- path: {HOT}\n", f"- path: {HOT}\n  - path: {HOT}2\n"))
+    machine("systemctl", "reload", "mattingd")
+    machine.write(NEW, pictures.picture(9))
+    machine("cp", NEW, f"{HOT}2/9.png", by="designer")
+    wait_done(machine, "9.png", folder="in2")
+    machine.write(CONFIG, SETTINGS + "colour: blue\n")
+    machine("systemctl", "reload", "mattingd")
+    wait_until(lambda: any("colour" in str(entry["MESSAGE"]) for entry in journal(machine)), "it was refused")
+    machine.write(NEW, pictures.picture(10))
+    machine("cp", NEW, f"{HOT}2/10.png", by="designer")
+    wait_done(machine, "10.png", folder="in2")
+    now = status(machine)
+    assert (now["MainPID"], now["ActiveState"], now["SubState"]) == (before, "active", "running")
+    machine.write(CONFIG, SETTINGS)
+    machine("systemctl", "reload", "mattingd")
 
 
 def test_it_stops_cleanly_within_the_limit(machine: Machine) -> None:
