@@ -27,6 +27,7 @@ class Standing:
         self._notifier = notifier
         self.folders = folders
         self._tally = Tally()
+        self._up = False
         self._told = ""
         self._next = 0
         self._late: list[str] = []
@@ -51,15 +52,17 @@ class Standing:
 
     def turn(self, conductor: Conductor, pulses: Iterable[Pulse], now: int) -> list[facts.Stuck]:
         """Say how we are, if it is time; returns who has just come to be late."""
-        if conductor.ready():
-            self._notifier.ready()
-        if now < self._next:
+        comes_up = conductor.ready() and not self._up
+        if now < self._next and not comes_up:
             return []
         self._next = now + BEAT_NS
         before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
         if not self._late:
             self._notifier.tell(WATCHDOG=1)
         self._say(sentence(conductor, self._tally, self.folders, self._late, mistaken=self._mistaken))
+        if comes_up:
+            self._up = True
+            self._notifier.ready()
         return [facts.Stuck(who) for who in self._late if who not in before]
 
     def ends(self, reason: str, code: ExitCode) -> None:

@@ -27,6 +27,7 @@ Config = Annotated[
         "-c",
         envvar="MATTINGD_CONFIG",
         metavar="FILE",
+        readable=False,  # whether it can be read is told in our own words
         help="The configuration. Default: $MATTINGD_CONFIG, or the first there is of ./config.yaml,"
         " ~/.config/mattingd/config.yaml and /etc/mattingd/config.yaml.",
         show_default=False,

@@ -40,6 +40,9 @@ RestartSec=300ms
 """The engine of the tests, and times that nobody has to wait for. All else is as it was rendered."""
 
 
+LATER = "The service is installed and was not started; mend that, then `systemctl start mattingd`"
+
+
 def missing() -> str:
     """Why there can be no machine here; empty when there can."""
     if os.geteuid() != 0:
@@ -104,6 +107,21 @@ def wait_done(machine: Machine, name: str, folder: str = "in") -> Path:
 def journal(machine: Machine) -> list[dict[str, str]]:
     said = machine("journalctl", "-u", "mattingd", "-o", "json", "--no-pager")
     return [json.loads(line) for line in said.splitlines()]
+
+
+def test_what_its_user_may_not_read_is_said_and_nothing_is_started(machine: Machine) -> None:
+    machine("chmod", "600", CONFIG)
+    done = machine.run(*machine.mattingd("service", "install", "--config", CONFIG))
+    assert (done.returncode, done.stderr.splitlines()) == (
+        78,
+        [
+            "mattingd: tried out as user mattingd:",
+            f"mattingd: {CONFIG}: cannot be read: Permission denied",
+            f"mattingd: {LATER}",
+        ],
+    )
+    assert status(machine)["ActiveState"] == "inactive"
+    machine("chmod", "644", CONFIG)
 
 
 def test_installed_by_one_command_it_is_ready(machine: Machine) -> None:
