@@ -13,7 +13,7 @@ from tests.bench import worker_memory
 SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folders=(), presets=BUILT_IN)
 
 
-@pytest.mark.parametrize(("kind", "output"), [("jpeg", "png"), ("transparent", "webp")])
+@pytest.mark.parametrize(("kind", "output"), [("jpeg", "png"), ("transparent", "webp"), ("deep", "tiff")])
 def test_a_picture_takes_no_more_memory_than_is_reckoned_with(kind: str, output: str) -> None:
     found = worker_memory.measure(kind, 12, output)  # type: ignore[arg-type]
     assert 10 < found <= sizing.BYTES_A_PIXEL

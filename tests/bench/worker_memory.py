@@ -2,7 +2,8 @@
 
     python -m tests.bench.worker_memory
 
-Each measurement is a process of its own, started with a worker's memory settings.
+Pixels of more than 8 bits a channel count twice, as in the memory budget. Each measurement is a process of
+its own, started with a worker's memory settings.
 """
 
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
@@ -22,11 +24,16 @@ from mattingd.values import OutputFormat
 from tests.bench import photographs
 from tests.bench.hand import Hand, as_a_child
 from tests.bench.photographs import UInt8
+from tests.imaging import documents
+from tests.imaging.pictures import heic
 
 CASES: tuple[tuple[str, float, OutputFormat], ...] = (
     *(("jpeg", megapixels, "png") for megapixels in (12, 24, 48)),
     *((kind, 24, "png") for kind in ("transparent", "deep")),
     *((kind, 24, "webp") for kind in ("jpeg", "transparent", "deep")),
+    *((kind, 24, "tiff") for kind in ("deep", "deep tiff")),
+    *((kind, 12, "png") for kind in ("heic", "deep heic", "avif", "deep avif", "psd", "deep psd", "raw")),
+    ("transparent", 12, "avif"),
 )
 PASSES = 2
 """The first one leaves the allocator as it is in a worker that has been at work."""
@@ -37,14 +44,12 @@ def measure(kind: str, megapixels: float, output: OutputFormat) -> float:
     width, height = round(sqrt(megapixels * 4e6 / 3)), round(sqrt(megapixels * 3e6 / 4))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
-        path.write_bytes(_file(kind, photographs.scene("astronaut", width, height)))
-        grown = int(as_a_child("tests.bench.worker_memory", path, output))
-    return grown / (width * height)
+        path.write_bytes(_KINDS[kind](photographs.scene("astronaut", width, height)))
+        return float(as_a_child("tests.bench.worker_memory", path, output))
 
 
-def _file(kind: str, rgb: UInt8) -> bytes:
-    suffix, pixels = _KINDS[kind]
-    return bytes(cv2.imencode(suffix, pixels(rgb))[1])
+def _by_opencv(suffix: str, pixels: npt.NDArray[Any]) -> bytes:
+    return bytes(cv2.imencode(suffix, pixels)[1])
 
 
 def _transparent(rgb: UInt8) -> UInt8:
@@ -52,22 +57,36 @@ def _transparent(rgb: UInt8) -> UInt8:
     return np.dstack([rgb[:, :, ::-1], np.maximum(rgb[:, :, 0], 1)])
 
 
-_KINDS: dict[str, tuple[str, Callable[[UInt8], npt.NDArray[Any]]]] = {
-    "jpeg": (".jpg", lambda rgb: rgb[:, :, ::-1]),
-    "transparent": (".png", _transparent),
-    "deep": (".png", lambda rgb: _transparent(rgb).astype(np.uint16) * 257),
+def _deep(pixels: UInt8) -> npt.NDArray[np.uint16]:
+    return pixels.astype(np.uint16) * 257
+
+
+_KINDS: dict[str, Callable[[UInt8], bytes]] = {
+    "jpeg": lambda rgb: _by_opencv(".jpg", rgb[:, :, ::-1]),
+    "transparent": lambda rgb: _by_opencv(".png", _transparent(rgb)),
+    "deep": lambda rgb: _by_opencv(".png", _deep(_transparent(rgb))),
+    "deep tiff": lambda rgb: _by_opencv(".tiff", _deep(_transparent(rgb))),
+    "heic": heic,
+    "deep heic": lambda rgb: heic(_deep(rgb)),
+    "avif": lambda rgb: bytes(imagecodecs.avif_encode(rgb, speed=10)),
+    "deep avif": lambda rgb: bytes(imagecodecs.avif_encode(_deep(rgb) >> 6, bitspersample=10, speed=10)),
+    "psd": lambda rgb: documents.psd(rgb.transpose(2, 0, 1)),
+    "deep psd": lambda rgb: documents.psd(_deep(rgb).transpose(2, 0, 1)),
+    "raw": lambda rgb: documents.dng(rgb.shape[1], rgb.shape[0]),
 }
-"""What is read: 8 bits, 8 bits with alpha, 16 bits with alpha."""
+"""What is read: 8 bits, 8 bits with alpha, more bits with alpha and without."""
 
 
-def _growth(path: Path, output: OutputFormat) -> int:
-    """Bytes by which this process grew while it cut out a picture."""
+def _growth(path: Path, output: OutputFormat) -> float:
+    """Bytes a pixel of the memory budget by which this process grew while it cut out a picture."""
     hand = Hand(path.parent, path.parent)
     before = _memory("VmRSS")
+    room = 0
     for number in range(PASSES):
         fact, _ = hand.read(number, path)
+        room = fact.room
         hand.finish(number, _oval(fact.fit.shape).tobytes(), output)
-    return _memory("VmHWM") - before
+    return (_memory("VmHWM") - before) / room
 
 
 def _oval(shape: tuple[int, int]) -> npt.NDArray[np.float32]:
