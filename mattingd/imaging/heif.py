@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
+from PIL import AvifImagePlugin
 
 from mattingd.imaging import boxes, icc
 from mattingd.imaging.errors import unsupported
@@ -20,7 +21,7 @@ _SIXTEEN = 16
 _P3_PRIMARIES, _SRGB_PRIMARIES = 12, 1
 _HDR = {16: "PQ", 18: "HLG"}
 
-pillow_heif.options.DECODE_THREADS = 1  # one core a worker
+pillow_heif.options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one core a worker
 pillow_heif.register_heif_opener()
 
 

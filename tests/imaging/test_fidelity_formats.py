@@ -61,6 +61,17 @@ def test_cmyk_comes_out_as_srgb_by_its_profile(kind: str) -> None:
         assert any("CMYK" in note for note in picture.notes)
 
 
+def test_the_ycck_of_photoshops_jpegs_is_not_inverted() -> None:
+    rgb = photo(WIDTH, HEIGHT)
+    ink = np.asarray(Image.fromarray(rgb).convert("CMYK"))
+    data = imagecodecs.jpeg8_encode(
+        255 - ink, level=100, colorspace="CMYK", outcolorspace="YCCK", subsampling="444"
+    )
+    assert b"Adobe\0d\0\0\0\0\2" in data
+    _, matte, composed = cut(bytes(data))
+    same(pixels_in(written(composed))[matte == 255][:, :3], rgb[matte == 255], within=12)
+
+
 def test_cmyk_of_16_bits_comes_out_with_16() -> None:
     ink = np.asarray(Image.fromarray(photo(WIDTH, HEIGHT)).convert("CMYK"))
     press = documents.cmyk_profile()
