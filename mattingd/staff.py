@@ -129,7 +129,7 @@ class Staff:
             if number in self._needed and not said_goodbye:
                 self._heard((facts.EngineDied(number, how), None))
 
-        order = self._order(wanted)
+        order = engine_order(self._settings, wanted)
         engine = Child(
             self._programs.engine,
             heard=heard,
@@ -139,20 +139,6 @@ class Staff:
         )
         self._engines[number] = engine
         engine.tell((order, None))
-
-    def _order(self, wanted: StartEngine) -> EngineOrder:
-        engine = self._settings.engine
-        return EngineOrder(
-            engine=wanted.engine,
-            model=engine.model,
-            device="cpu" if wanted.cpu else engine.device,
-            precision=engine.precision,
-            threads=engine_threads(self._settings),
-            require_gpu=engine.require_gpu,
-            memory_gb=engine.gpu_memory_gb,
-            weights=str(weights_file(self._settings.state_dir, wanted.model)) if wanted.model else None,
-            fall_back=not wanted.beside,
-        )
 
     def tell_engine(self, deed: Infer, payload: bytes) -> None:
         """Send a batch to its engine."""
@@ -169,3 +155,19 @@ class Staff:
             child.kill("the daemon ended")
         for child in children:
             child.process.wait()
+
+
+def engine_order(settings: Settings, wanted: StartEngine) -> EngineOrder:
+    """What an engine child is told first."""
+    engine = settings.engine
+    return EngineOrder(
+        engine=wanted.engine,
+        model=engine.model,
+        device="cpu" if wanted.cpu else engine.device,
+        precision=engine.precision,
+        threads=engine_threads(settings),
+        require_gpu=engine.require_gpu,
+        memory_gb=engine.gpu_memory_gb,
+        weights=str(weights_file(settings.state_dir, wanted.model)) if wanted.model else None,
+        fall_back=not wanted.beside,
+    )

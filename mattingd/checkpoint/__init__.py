@@ -3,7 +3,7 @@
 from mattingd.checkpoint.admission import PlacingRules
 from mattingd.checkpoint.journal import Checkpoint
 from mattingd.checkpoint.reading import Ending, Ledger, Made, Note, Record, Standing, reading
-from mattingd.checkpoint.schema import JournalError
+from mattingd.checkpoint.schema import JournalError, NoJournalError
 
 __all__ = [
     "Checkpoint",
@@ -11,6 +11,7 @@ __all__ = [
     "JournalError",
     "Ledger",
     "Made",
+    "NoJournalError",
     "Note",
     "PlacingRules",
     "Record",

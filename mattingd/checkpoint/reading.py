@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd.checkpoint.rows import models
-from mattingd.checkpoint.schema import VERSION, JournalError, explained, newer, older
+from mattingd.checkpoint.schema import VERSION, JournalError, NoJournalError, explained, newer, older
 from mattingd.values import UNSPENT, Kept, Models, Remains, Spent, Thing
 
 _RECORD = (
@@ -83,6 +83,8 @@ class Standing:
     """None while it should lie there; else what became of it: see the column `remains` ..."""
     remains_on: str | None
     """... and since which date."""
+    model: str | None
+    """SHA-256 of the weights that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Ledger:
             if version != VERSION:
                 self._db.close()
         if version == 0:
-            raise JournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
+            raise NoJournalError(f"{path}: there is no journal yet; `mattingd run` makes one")
         if version != VERSION:
             raise JournalError((newer if version > VERSION else older)(path, version))
 
@@ -224,11 +226,20 @@ class Ledger:
     def standing(self, job: int) -> tuple[Standing, ...]:
         """The published outputs of a job, and what became of them since."""
         rows = self._db.execute(
-            "SELECT path, size, sha256, remains, remains_on FROM outputs WHERE job = ? AND published"
+            "SELECT path, size, sha256, remains, remains_on, model FROM outputs WHERE job = ? AND published"
             " ORDER BY ordinal",
             (job,),
         )
         return tuple(Standing(*row) for row in rows)
+
+    def source_of(self, output: str) -> tuple[bytes, bytes] | None:
+        """Hot folder and path of the picture that an output was made from; None when we did not make it."""
+        row = self._db.execute(
+            "SELECT f.root, j.path FROM outputs o JOIN jobs j ON j.id = o.job"
+            " JOIN folders f ON f.id = j.folder WHERE o.path = ? AND o.published ORDER BY j.id DESC LIMIT 1",
+            (output,),
+        ).fetchone()
+        return (row[0], row[1]) if row else None
 
     def newest(self, state: str, limit: int) -> list[Record]:
         """The newest jobs in a state."""

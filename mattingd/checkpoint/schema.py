@@ -115,6 +115,10 @@ class JournalError(Exception):
     """The journal cannot be opened, read or written; the message says which file and what to do."""
 
 
+class NoJournalError(JournalError):
+    """There is no journal yet."""
+
+
 JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",

@@ -19,7 +19,7 @@ from rich.table import Table
 from mattingd import clock
 from mattingd.checkpoint import JournalError, Record, reading
 from mattingd.cli.ending import CommandError
-from mattingd.cli.telling import WORDS
+from mattingd.cli.one_file import WORDS
 from mattingd.cli.wording import console_for
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
@@ -37,7 +37,10 @@ BEAT_SECONDS = 0.2
 def demo(folder: Path) -> ExitCode:
     """Do the main job once, visibly; success only if every cut-out is there."""
     photographs = bundled_photographs()
-    hot_folder, config = lay_out(folder)
+    try:
+        hot_folder, config = lay_out(folder)
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be made: {error.strerror}; name another folder") from None
     console = console_for()
     console.print(f"[dim]hot folder[/]      {escape(str(hot_folder))}", soft_wrap=True)
     console.print(f"[dim]daemon[/]          mattingd run --config {escape(str(config))}", soft_wrap=True)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from rich.markup import escape
 
 from mattingd import clock
-from mattingd.checkpoint import Ending, Standing, reading
+from mattingd.checkpoint import Ending, NoJournalError, Standing, reading
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.wording import console_for
 from mattingd.config import Settings, load
@@ -34,7 +35,9 @@ def history(
     zone = clock.zone(settings.timezone)
     after = None if since is None else moment(since, clock.wall(zone)).timestamp()
     root = None if folder is None else root_of(settings, folder)
-    with reading(settings.state_dir / JOURNAL) as ledger:
+    endings: list[Ending] = []
+    number = 0
+    with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
         state = "failed" if failed else None
         endings, number = ledger.endings(limit, since=after, root=root, state=state)
     if as_json:
@@ -105,6 +108,7 @@ def place_as_json(output: Standing, settings: Settings) -> dict[str, Any]:
         "path": str(settings.output_dir / output.path),
         "size": output.size,
         "sha256": output.sha256.hex(),
+        "model": output.model,
         "whereabouts": whereabouts(output, settings) or "there",
     }
 

@@ -1,6 +1,9 @@
 """`mattingd init` and `mattingd check`."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -52,9 +55,17 @@ def check(config: Path | None, *, as_json: bool) -> ExitCode:
         return _check_as_json(path)
     settings = load(path)
     if problems := problems_on_disk(settings):
-        raise CommandError(*problems, code=ExitCode.FOLDER)
+        raise CommandError(*problems, *_whose_rights(settings), code=ExitCode.FOLDER)
     _show(console_for(), path, settings)
     return ExitCode.OK
+
+
+def _whose_rights(settings: Settings) -> Iterator[str]:
+    """A word for whoever asks and is not the one that the daemon runs as."""
+    with suppress(OSError, KeyError):
+        if settings.state_dir.stat().st_uid != os.geteuid():
+            owner = settings.state_dir.owner()
+            yield f"these are your rights; the daemon's are told by: sudo -u {owner} mattingd check"
 
 
 def _check_as_json(path: Path) -> ExitCode:

@@ -1,8 +1,7 @@
 """`mattingd status`: what the daemon is doing, or where one picture is; without a daemon, by its journal."""
 
 import json
-import os
-from dataclasses import asdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from mattingd.answers import count
-from mattingd.checkpoint import Ledger, Record, Standing, reading
-from mattingd.cli.ending import CommandError, find_config
-from mattingd.cli.remembering import place_as_json, places
+from mattingd.checkpoint import NoJournalError, reading
+from mattingd.cli.ending import find_config
+from mattingd.cli.one_file import WORDS, story
 from mattingd.cli.wording import console_for, duration
 from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
-from mattingd.imaging.structure import junk
 from mattingd.values import ExitCode, model_name
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
-WORDS = {
-    "queued": "queued",
-    "held": "waiting",
-    "settling": "settling",
-    "reading": "being read",
-    "ready": "before the model",
-    "inferring": "at the model",
-    "matted": "before finishing",
-    "finishing": "being finished",
-    "prepared": "being published",
-}
-"""What people read for the states of a picture on its way."""
-Outputs = tuple[Standing, ...]
 ALWAYS = ("done", "failed", "waiting")
 """Counts that are told even when they are zero."""
 
@@ -43,12 +28,11 @@ def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode
     """What the daemon is doing, or where one file is."""
     settings = load(find_config(config))
     if file is not None:
-        return _status_of(settings, file, as_json=as_json)
+        return story(settings, file, as_json=as_json)
     try:
         answer = ask(settings.state_dir, {"verb": "status"})
     except NoDaemonError:
-        with reading(settings.state_dir / JOURNAL) as ledger:
-            answer = _from_journal(settings, ledger)
+        answer = _from_journal(settings)
     if as_json:
         print(json.dumps(answer))  # noqa: T201
     else:
@@ -56,12 +40,18 @@ def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode
     return ExitCode.OK
 
 
-def _from_journal(settings: Settings, ledger: Ledger) -> dict[str, Any]:
-    return {
+def _from_journal(settings: Settings) -> dict[str, Any]:
+    """What can be told without a daemon, and even before its first start."""
+    told: dict[str, Any] = {"counts": count({}), "clean": True, "last_end": None, "never": True}
+    with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
+        told = {
+            "counts": count(ledger.states()),
+            "clean": ledger.clean(),
+            "last_end": ledger.last_end(),
+            "never": False,
+        }
+    return told | {
         "engine": {"state": "not running"},
-        "counts": count(ledger.states()),
-        "clean": ledger.clean(),
-        "last_end": ledger.last_end(),
         "output_dir": str(settings.output_dir),
         "folders": [
             {"name": folder.name, "path": str(folder.path), "preset": folder.preset}
@@ -103,6 +93,8 @@ def _state(answer: dict[str, Any]) -> str:
             state += f", {pictures} finished first (for {seconds:.0f} s at most)"
         for_long = duration(answer["uptime_seconds"])
         return f"{state} for {for_long}, process {answer['pid']}, version {answer['version']}"
+    if answer["never"]:
+        return "[bold yellow]not running[/], and never did here: `mattingd run` starts it"
     if not answer["clean"]:
         how = "it did not end by itself, and takes up its work at the next start"
         return f"[bold yellow]not running[/]; {how}"
@@ -203,106 +195,3 @@ def _show_pictures(console: Console, pictures: list[dict[str, Any]]) -> None:
         why = f": {picture['why']}" if picture["why"] else ""
         line = f"[cyan]{WORDS[picture['state']]:<17}[/]{escape(picture['file'])}[yellow]{escape(why)}[/]"
         console.print(line, soft_wrap=True)
-
-
-# --- one file ---
-
-
-def _status_of(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:
-    root, path = _place_of(settings, file)
-    try:
-        live = ask(settings.state_dir, {"verb": "where", "root": root.hex(), "path": path.hex()})
-        running = True
-    except NoDaemonError:
-        live, running = {}, False
-    with reading(settings.state_dir / JOURNAL) as ledger:
-        records = [(record, ledger.standing(record.job)) for record in ledger.records_of(root, path)]
-    if as_json:
-        rows = [_as_json(record, outputs, settings) for record, outputs in records]
-        print(json.dumps({"file": str(file), "running": running, "now": live, "history": rows}))  # noqa: T201
-        return ExitCode.OK
-    for line in _story(live, records, settings, running=running) or [_unknown(file, path, running=running)]:
-        print(line)  # noqa: T201
-    return ExitCode.OK
-
-
-def _place_of(settings: Settings, file: Path) -> tuple[bytes, bytes]:
-    """Hot folder and path in it.
-
-    Raises:
-        CommandError: the file lies in no hot folder.
-    """
-    real = Path(os.path.realpath(file.parent)) / file.name
-    for folder in settings.hot_folders:
-        if real.is_relative_to(folder.path):
-            return os.fsencode(folder.path), os.fsencode(real.relative_to(folder.path))
-    raise CommandError(f"{file} lies in no hot folder of this configuration")
-
-
-def _unknown(file: Path, path: bytes, *, running: bool) -> str:
-    """Why nobody knows of a file."""
-    if file.is_dir():
-        return "it is a folder: name a picture in it"
-    *folders, name = path.split(b"/")
-    if junk(name, is_dir=False) or any(junk(folder, is_dir=True) for folder in folders):
-        return "never taken: hidden files, and what other programs leave about, are passed over"
-    if not os.path.lexists(file):
-        return "there is no such file, and the journal does not know it"
-    return "not seen yet" if running else "not seen yet, and the daemon is not running"
-
-
-def _story(
-    live: dict[str, Any], records: list[tuple[Record, Outputs]], settings: Settings, *, running: bool
-) -> list[str]:
-    """One file's story in plain words, newest first."""
-    lines = [_now(live)] if live else []
-    for record, outputs in records:
-        if record.job != live.get("job"):
-            lines += _told(record, outputs, settings, running=running)
-    return lines
-
-
-def _now(live: dict[str, Any]) -> str:
-    """What is being done with it, why not more, and until when."""
-    state = WORDS[live["state"]]
-    if "before_it" in live:
-        state += f", {live['before_it']} pictures of its folder before it"
-    why = f": {live['why']}" if live.get("why") else ""
-    for name, what in (("next_look_seconds", "next look"), ("next_try_seconds", "next try")):
-        if name in live:
-            why += f" ({what} in {live[name]} s)"
-    return state + why + (f"  #{live['job']}" if "job" in live else "")
-
-
-def _told(record: Record, outputs: Outputs, settings: Settings, *, running: bool) -> list[str]:
-    """A job as the journal has it: of one that has not ended, when it is taken up again."""
-    why = f": {record.reason}" if record.reason else ""
-    since, ended = (when.replace("T", " ") for when in (record.admitted_at, record.ended_at or ""))
-    if not ended:
-        return [f"waiting since {since}{why}" + ("" if running else "; the daemon is not running")]
-    lines = [f"{record.state} at {ended}{why}  #{record.job}"]
-    lines += [f"  {line}" for line in places(outputs, settings)]
-    if record.state == "done" and (took := _took(record)):
-        lines.append(f"  {took}")
-    if record.state == "failed":
-        lines.append(f"  note: {settings.output_dir / record.note}")
-    return lines
-
-
-def _took(record: Record) -> str:
-    """What each stage took; nothing of jobs from before that was kept."""
-    spent = [(stage, seconds) for stage, seconds in asdict(record.spent).items() if seconds is not None]
-    return ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in spent)
-
-
-def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, Any]:
-    return {
-        "job": record.job,
-        "state": record.state,
-        "reason": record.reason,
-        "admitted_at": record.admitted_at,
-        "ended_at": record.ended_at,
-        "seconds": {stage: spent and round(spent, 3) for stage, spent in asdict(record.spent).items()},
-        "outputs": [place_as_json(output, settings) for output in outputs],
-        "note": str(settings.output_dir / record.note) if record.state == "failed" else None,
-    }

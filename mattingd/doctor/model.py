@@ -1,15 +1,17 @@
 """The model and its device: loaded, warmed up and tested in a child of its own, as the daemon does it."""
 
 import queue
+from contextlib import suppress
 from pathlib import Path
 
 from mattingd import facts
+from mattingd.checkpoint import JournalError, reading
 from mattingd.children import Child, Message
-from mattingd.commands import EngineOrder
+from mattingd.commands import StartEngine
 from mattingd.config import Settings
+from mattingd.daemon import JOURNAL
 from mattingd.doctor.findings import Finding, Findings, Level
-from mattingd.sizing import engine_threads
-from mattingd.staff import Programs
+from mattingd.staff import Programs, engine_order
 
 ABOUT = "model"
 PATIENCE_SECONDS = 300.0
@@ -28,9 +30,9 @@ def examine(settings: Settings) -> Findings:
     def ended(how: str) -> None:
         answers.put(facts.EngineDied(0, how))
 
-    threads, engine = engine_threads(settings), settings.engine
-    child = Child(Programs().engine, heard=heard, ended=ended, environment={"OMP_NUM_THREADS": str(threads)})
-    order = EngineOrder(0, engine.model, engine.device, engine.precision, threads, engine.require_gpu)
+    order = engine_order(settings, StartEngine(0, _weights_in_use(settings)))
+    threads = {"OMP_NUM_THREADS": str(order.threads)}
+    child = Child(Programs().engine, heard=heard, ended=ended, environment=threads)
     child.tell((order, None))
     try:
         yield from _told(answers.get(timeout=PATIENCE_SECONDS), settings)
@@ -39,6 +41,12 @@ def examine(settings: Settings) -> Findings:
     finally:
         child.kill("it was examined")
         child.process.wait()
+
+
+def _weights_in_use(settings: Settings) -> str:
+    with suppress(JournalError), reading(settings.state_dir / JOURNAL) as ledger:
+        return ledger.models().current
+    return ""
 
 
 def _told(fact: facts.Fact, settings: Settings) -> Findings:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd import __version__, clock
-from mattingd.checkpoint import JournalError, reading
+from mattingd.checkpoint import JournalError, NoJournalError, reading
 from mattingd.config import Settings
 from mattingd.control import NoAnswerError, NoDaemonError, ask
 from mattingd.daemon import JOURNAL
@@ -60,7 +60,8 @@ def _without(settings: Settings) -> Finding:
 
 def _as_user(settings: Settings) -> str:
     with suppress(OSError, KeyError):
-        return f"ask as its user: sudo -u {settings.state_dir.owner()} mattingd doctor"
+        owner = settings.state_dir.owner()
+        return f"ask as its user: sudo{'' if owner == 'root' else f' -u {owner}'} mattingd doctor"
     return "ask as its user, or as root"
 
 
@@ -82,12 +83,15 @@ def lock_holder(state_dir: Path) -> str:
 def examine_journal(settings: Settings) -> Findings:
     """Whether the journal can be read, and how the last run ended."""
     about, path = "journal", settings.state_dir / JOURNAL
-    if not path.exists():
-        yield Finding(about, Level.NOTE, "there is none yet; `mattingd run` makes one")
-        return
     try:
         with reading(path) as ledger:
             counts = ledger.states()
+    except NoJournalError:
+        yield Finding(about, Level.NOTE, "there is none yet; `mattingd run` makes one")
+        return
+    except PermissionError:
+        yield Finding(about, Level.WARNING, f"{path} may not be read by you", _as_user(settings))
+        return
     except JournalError as error:
         yield Finding(about, Level.PROBLEM, str(error))
         return

@@ -117,12 +117,17 @@ def test_the_configuration_may_come_from_the_environment(
     assert say("check").code == 0
 
 
-def test_before_the_first_run_there_is_nothing_to_tell(say: Say) -> None:
+def test_before_the_first_run_there_is_little_to_tell(say: Say, tmp_path: Path) -> None:
     say("init")
-    for verb in ("status", "audit"):
-        answer = say(verb)
-        assert answer.code == 74
-        assert answer.err.endswith("there is no journal yet; `mattingd run` makes one\n")
+    answer = say("status")
+    assert answer.code == 0
+    assert answer.out.startswith("state     not running, and never did here: `mattingd run` starts it\n")
+    (tmp_path / "in" / "a.jpg").touch()
+    assert say("status", "in/a.jpg").out == "not seen yet, and the daemon is not running\n"
+    assert say("status", "out/a.png").code == 2
+    audit = say("audit")
+    assert audit.code == 74
+    assert audit.err.endswith("there is no journal yet; `mattingd run` makes one\n")
 
 
 def test_the_version_and_an_unknown_verb(say: Say) -> None:

@@ -75,9 +75,15 @@ def test_where_a_picture_is_on_its_way(slow: Site) -> None:
     wait_for_line(slow, queue[0], "done")
     done = status(slow, queue[0]).out.splitlines()
     assert done[1] == f"  {slow.out}/{slow.records(queue[0])[0].outputs[0]}"
-    assert re.fullmatch(r"  (read|infer|finish|write|publish) [\d.]+ s(, .*)?", done[2])
-    assert done[2].count(" s") == 5
-    assert slow.result_of(queue[0]).exists()
+    assert re.fullmatch(r"  (read|infer|finish|write|publish) [\d.]+ s(, .*)?", done[3])
+    assert done[3].count(" s") == 5
+    cut_out = slow.result_of(queue[0])
+    assert cut_out.exists()
+    made = status(slow, cut_out).out.splitlines()
+    assert made[:2] == [f"made from {queue[0]}", done[0]]
+    assert re.fullmatch(r"  made by weights [0-9a-f]{12}", made[3])
+    (slow.out / "foreign.png").touch()
+    assert status(slow, slow.out / "foreign.png").err.endswith("is no cut-out that the journal knows of\n")
 
 
 def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
