@@ -375,6 +375,35 @@ def evaluate(
 
 
 @app.command()
+def train(
+    data: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Your cut-outs, or pictures with masks.", show_default=False),
+    ],
+    start: Annotated[
+        str, typer.Option("--from", metavar="MODEL", help="shipped, or a file of weights.")
+    ] = "shipped",
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the new weights go.")] = Path("tuned"),
+    minutes: Annotated[
+        float, typer.Option(min=0.1, metavar="NUMBER", help="Train no longer than this.")
+    ] = 30.0,
+    steps: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Train no more steps than this.")] = 400,
+    side: Annotated[list[int] | None, typer.Option(hidden=True)] = None,
+    pixels: Annotated[int | None, typer.Option(hidden=True)] = None,
+    json: Json = False,
+) -> None:
+    """Train the model further on your own pictures.
+
+    A quarter of them is held out. The new weights are offered only if they are better there, and not worse
+    on a fixed set of other pictures.
+    """
+    from mattingd.cli import tuning  # noqa: PLC0415
+
+    order = tuning.Order(data, start, out, minutes, steps, tuple(side or ()), pixels, json)
+    run_verb(lambda: tuning.train(order))
+
+
+@app.command()
 def man() -> None:
     """Show the manual page.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mattingd.training.judging import Pair, Verdict
     from mattingd.training.metrics import Measures
 
+    Rows = dict[str, tuple[int, Measures]]
+
 HEADS: dict[str, Callable[[float], str]] = {
     "iou": "{:.4f}".format, "mad": "{:.4f}".format, "mse": "{:.4f}".format, "sad": "{:.3f}".format,
     "grad_mat": "{:.3f}".format, "grad_scipy": "{:.2f}".format, "conn": "{:.3f}".format,
@@ -67,6 +69,50 @@ def evaluate(question: Question) -> ExitCode:
                 markup=False,
                 soft_wrap=True,
             )
+    return ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two models, and the pictures that decide between them."""
+
+    first: str
+    second: str
+    folder: Path
+    trimaps: tuple[str, ...]
+    json: bool
+
+
+def compare(contest: Contest) -> ExitCode:
+    """Judge two models on the same pictures, and print them side by side."""
+    from mattingd.training import judging  # noqa: PLC0415
+
+    pairs = _pairs(contest.folder)
+    names = (contest.first, contest.second)
+    engines = [engine_of(name) for name in names]
+    found = [
+        _verdicts(engine, pairs, contest.trimaps, name, quiet=contest.json)
+        for engine, name in zip(engines, names, strict=True)
+    ]
+    tables = [judging.table(verdicts) for verdicts in found]
+    better = sum(two.measures.mad < one.measures.mad for one, two in zip(*found, strict=True))
+    worse = sum(two.measures.mad > one.measures.mad for one, two in zip(*found, strict=True))
+    if contest.json:
+        sets = [
+            {group: {"pictures": count, **measures._asdict()} for group, (count, measures) in rows.items()}
+            for rows in tables
+        ]
+        told = {"first": names[0], "second": names[1], "sets": sets, "better": better, "worse": worse}
+        print(json.dumps(told))  # noqa: T201
+        return ExitCode.OK
+    console = console_for()
+    console.print(_side_by_side(*tables))
+    console.print(
+        f"{names[1]} is nearer to the truth than {names[0]} in {better} of {len(pairs)} pictures,"
+        f" farther in {worse} (by MAD).",
+        markup=False,
+        soft_wrap=True,
+    )
     return ExitCode.OK
 
 
@@ -122,7 +168,7 @@ def _verdicts(
         raise CommandError(str(error)) from error
 
 
-def _table(rows: "dict[str, tuple[int, Measures]]") -> Table:
+def _table(rows: "Rows") -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("set")
     table.add_column("pictures", justify="right")
@@ -135,7 +181,21 @@ def _table(rows: "dict[str, tuple[int, Measures]]") -> Table:
     return table
 
 
-def _print_json(model: str, rows: "dict[str, tuple[int, Measures]]", verdicts: "Iterable[Verdict]") -> None:
+def _side_by_side(first: "Rows", second: "Rows") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("set")
+    table.add_column("pictures", justify="right")
+    for name in HEADS:
+        table.add_column(TITLES.get(name, name), justify="right")
+        table.add_column("", justify="right")
+    for group, (count, measures) in first.items():
+        ours, theirs = measures._asdict(), second[group][1]._asdict()
+        cells = [form(side[name]) for name, form in HEADS.items() for side in (ours, theirs)]
+        table.add_row(group, str(count), *cells, style="bold" if group == "overall" else "")
+    return table
+
+
+def _print_json(model: str, rows: "Rows", verdicts: "Iterable[Verdict]") -> None:
     sets = {group: {"pictures": count, **measures._asdict()} for group, (count, measures) in rows.items()}
     each = [
         {"picture": str(v.pair.picture), "set": v.pair.group, "found": v.found, **v.measures._asdict()}

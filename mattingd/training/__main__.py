@@ -10,6 +10,7 @@ import torch
 
 from mattingd.training import softset
 from mattingd.training.assets import open_library, photos_in
+from mattingd.training.curve import write_curve
 from mattingd.training.end_to_end import score_cut_outs
 from mattingd.training.evaluate import evaluate, predict, table_line
 from mattingd.training.export import averaged, export
@@ -18,7 +19,7 @@ from mattingd.training.solving import solve_all
 from mattingd.training.train import Recipe, say, train
 
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
-VERBS = ("train", "export", "evaluate", "score", "solve", "softset")
+VERBS = ("train", "export", "evaluate", "score", "solve", "softset", "curve")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,7 +56,10 @@ def parser() -> argparse.ArgumentParser:
     for verb in (solves, composites):
         verb.add_argument("--data", type=Path, required=True)
         verb.add_argument("--to", type=Path, required=True, help="folder to write into")
-    for verb in (trains, exports, scores, ends, solves, composites):
+    curves = verbs.add_parser("curve", help="draw a training's log")
+    curves.add_argument("--log", type=Path, required=True)
+    curves.add_argument("--to", type=Path, required=True, help="the PNG")
+    for verb in (trains, exports, scores, ends, solves, composites, curves):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
     return top
@@ -107,6 +111,8 @@ def main(arguments: list[str]) -> None:
         photos = open_library(given.data).photos
         chosen = [photo for group in ("pets", "people") for photo in photos.get(group, ())]
         say(f"{sum(1 for _ in solve_all(chosen, given.to))} mattes in {given.to}")
+    elif given.verb == "curve":
+        write_curve(given.log, given.to)
     elif given.verb == "softset":
         lands = open_library(given.data).backgrounds
         say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")

@@ -49,14 +49,19 @@ def read_rgb(path: Path) -> Array:
 
 
 def read_plane(path: Path) -> Array:
-    """Decode a mask to uint8 [H,W].
+    """Decode a mask or matte to uint8 [H,W]: a cut-out's alpha, else the grey values.
 
     Raises:
         ValueError: the file is no picture.
     """
-    plane = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if plane is None:
         raise ValueError(f"{path}: not a readable mask")
+    if plane.dtype == np.uint16:
+        plane = plane / 257 + 0.5
+    plane = plane.astype(np.uint8)
+    if plane.ndim == 3:  # noqa: PLR2004
+        plane = plane[..., 3] if plane.shape[2] == 4 else cv2.cvtColor(plane, cv2.COLOR_BGR2GRAY)  # noqa: PLR2004
     return plane.astype(np.uint8)
 
 
@@ -70,6 +75,8 @@ class Photo:
     path: Path
     group: str
     solved: Path | None = None
+    truth: Path | None = None
+    """The mask's own file; None: the same name ending in `.png`."""
 
     @cached_property
     def image(self) -> Array:
@@ -79,7 +86,7 @@ class Photo:
     @cached_property
     def mask(self) -> Array:
         """Mask uint8 [H,W]."""
-        return read_plane(self.path.with_suffix(".png"))
+        return read_plane(self.truth or self.path.with_suffix(".png"))
 
     @property
     def trimap(self) -> bool:

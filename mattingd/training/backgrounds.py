@@ -74,7 +74,7 @@ def beside_the_subject(photo: Photo, shape: Shape, rng: np.random.Generator, tri
 def real(library: Library, shape: Shape, rng: np.random.Generator, avoid: str = "") -> Array:
     """Scenery, or what stands beside the subject of a photograph (not of group `avoid`); often blurred."""
     picture: Array | None = None
-    if not library.backgrounds or happens(rng, 0.6):
+    if library.photos and (not library.backgrounds or happens(rng, 0.6)):
         groups = sorted(name for name in library.photos if name != avoid) or sorted(library.photos)
         group = library.photos[groups[int(rng.integers(len(groups)))]]
         picture = beside_the_subject(group[int(rng.integers(len(group)))], shape, rng)

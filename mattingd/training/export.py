@@ -71,6 +71,18 @@ def blend(net: CvUnet, weights: Path) -> CvUnet:
     return net
 
 
+def packed(net: CvUnet) -> bytes:
+    """A fused network as the content of a file of weights.
+
+    Raises:
+        ValueError: the file would be larger than the package allows.
+    """
+    content = safetensors.torch.save(stored(net), {"model": MODEL})
+    if len(content) > LARGEST:
+        raise ValueError(f"{len(content)} bytes of weights; {LARGEST} are allowed")
+    return bytes(content)
+
+
 def export(checkpoint: Path, folder: Path, with_weights: Path | None = None) -> ModelSpec:
     """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`; blended `with_weights` if there are any.
 
@@ -81,19 +93,25 @@ def export(checkpoint: Path, folder: Path, with_weights: Path | None = None) -> 
     net = averaged(checkpoint)
     if with_weights is not None:
         net = blend(net, with_weights)
-    content = safetensors.torch.save(stored(net), {"model": MODEL})
-    if len(content) > LARGEST:
-        raise ValueError(f"{len(content)} bytes of weights; {LARGEST} are allowed")
+    return publish(packed(net), folder)
+
+
+def publish(content: bytes, folder: Path, name: str = MODEL) -> ModelSpec:
+    """Write weights into `folder` as `NAME.safetensors`, with their description `NAME.json` beside them.
+
+    Raises:
+        EngineFault: the weights cannot tell subject from background.
+    """
     spec = spec_for(content)
     data: dict[str, object] = {
         "title": "U-Net with a MobileNetV2 encoder, ASPP and attention gates",
         "licence": "Apache-2.0",
-        "file": f"{MODEL}.safetensors",
+        "file": f"{name}.safetensors",
         "spec": asdict(spec),
         "golden": [],
     }
     data["golden"] = expected(data, content)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{MODEL}.safetensors").write_bytes(content)
-    (folder / f"{MODEL}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.safetensors").write_bytes(content)
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     return spec

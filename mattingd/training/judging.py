@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from mattingd.imaging import fitting, reading, refining
 from mattingd.imaging.matte import is_empty
+from mattingd.training.assets import read_plane
 from mattingd.training.metrics import Measures, mean, measure
 from mattingd.values import PictureLimits
 
@@ -75,22 +75,6 @@ def truth_of(picture: Path) -> Path | None:
     return next((place for place in places if place != picture and place.exists()), None)
 
 
-def matte_of(path: Path) -> Array:
-    """A mask's or matte's values uint8 [H,W]: a cut-out's alpha, else its grey values.
-
-    Raises:
-        ValueError: the file is no picture.
-    """
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError(f"{path}: not a readable mask")
-    if pixels.dtype == np.uint16:
-        pixels = (pixels / 257 + 0.5).astype(np.uint8)
-    if pixels.ndim == 3:  # noqa: PLR2004
-        pixels = pixels[..., 3] if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # noqa: PLR2004
-    return pixels.astype(np.uint8)
-
-
 def opened(path: Path) -> Picture:
     """A picture as the daemon reads it.
 
@@ -120,7 +104,7 @@ def judge(engine: Engine, pairs: Iterable[Pair], trimaps: Sequence[str] = ()) ->
         ValueError: a file cannot be read, or a matte is of another size than its picture.
     """
     for pair in pairs:
-        image, values = opened(pair.picture).srgb, matte_of(pair.truth)
+        image, values = opened(pair.picture).srgb, read_plane(pair.truth)
         if image.shape[:2] != values.shape:
             raise ValueError(
                 f"{pair.truth}: {values.shape[1]} x {values.shape[0]} pixels, but {pair.picture.name} has"

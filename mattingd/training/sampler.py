@@ -13,7 +13,7 @@ from mattingd.training.chance import happens
 from mattingd.training.compose import HALF, Layer, composite, mean_colour, over, place, tuned, unit
 from mattingd.training.degrade import degrade
 from mattingd.training.drawn import draw
-from mattingd.training.geometry import Array, Plane, bucket, random_window
+from mattingd.training.geometry import ASPECTS, Array, Plane, bucket, random_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ class Sampler:
 
     def batch(self, count: int, side: int) -> Batch:
         """`count` samples of one shape: about `side` squared pixels, the aspect of a random photograph."""
-        shape = bucket(self.photo().aspect, side)
+        shape = bucket(self.photo().aspect if self.library.photos else self.rng.choice(ASPECTS), side)
         samples = [self.sample(shape) for _ in range(count)]
         images, alphas, weights = (np.stack(part) for part in zip(*samples, strict=True))
         return Batch(images, alphas, weights)
@@ -83,7 +83,7 @@ class Sampler:
     def sample(self, shape: Shape) -> Sample:
         """One finished sample of the given shape."""
         draw = self.rng.random()
-        if draw < self.photo_share:
+        if self.library.photos and draw < self.photo_share:
             made = self.photograph(shape)
         elif draw < 1 - self.empty_share:
             made = self.composed(shape)
@@ -124,7 +124,8 @@ class Sampler:
 
     def composed(self, shape: Shape) -> Sample:
         """A subject (sometimes two) on another background; alpha is known everywhere."""
-        layer = place(self.foreign(), shape, self.rng) if happens(self.rng, 0.6) else self.lifted(shape)
+        foreign = not self.library.photos or happens(self.rng, 0.6)
+        layer = place(self.foreign(), shape, self.rng) if foreign else self.lifted(shape)
         layer = tuned(layer, self.rng)
         behind, bare = background(self.library, shape, mean_colour(layer), self.rng)
         image, alpha = composite(layer, behind, self.rng, bare=bare), layer.alpha

@@ -24,6 +24,8 @@ from mattingd.training.sampler import Batch, Sampler
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mattingd.training.assets import Library
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -136,12 +138,12 @@ def going_on(weights: Path, sampler: Sampler) -> CvUnet:
     return unfolded(load_file(weights), to_tensor(sampler.batch(6, SIDE).images))
 
 
-def prepare(recipe: Recipe) -> tuple[Run, Sampler]:
-    """A run at its start, or where its checkpoint left it."""
+def prepare(recipe: Recipe, library: Library | None = None) -> tuple[Run, Sampler]:
+    """A run at its start, or where its checkpoint left it; without a `library`, on the pack's."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    sampler = Sampler(open_library(recipe.data, recipe.solved), rng)
+    sampler = Sampler(library or open_library(recipe.data, recipe.solved), rng)
     net = channels_last(CvUnet() if recipe.weights is None else going_on(recipe.weights, sampler))
     run = Run(net, optimiser_for(net, recipe), Average(recipe.decay), rng)
     recipe.out.mkdir(parents=True, exist_ok=True)
@@ -220,9 +222,9 @@ class Ticker:
         return f"{text}  {progress(recipe, run):.1%}, {minutes_left(recipe, run):.0f} min left"
 
 
-def train(recipe: Recipe) -> Run:
+def train(recipe: Recipe, library: Library | None = None) -> Run:
     """Train until the schedule's end; resumes from `recipe.out` and leaves the final checkpoint there."""
-    run, sampler = prepare(recipe)
+    run, sampler = prepare(recipe, library)
     run.net.train(not recipe.steady)
     path, clock = recipe.out / "checkpoint.pt", Stopwatch(run.seconds)
     saving, judging = Every(recipe.save_seconds, run.seconds), Every(recipe.evaluate_seconds, run.seconds)

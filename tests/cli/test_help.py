@@ -21,6 +21,7 @@ VERBS = (
     "doctor",
     "demo",
     "evaluate",
+    "train",
     "man",
 )
 GROUPS = {"service": ("print", "install", "uninstall")}

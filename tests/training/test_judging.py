@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from mattingd.cli import app
 from mattingd.engine import catalog
-from mattingd.training.judging import matte_of, pairs_in
+from mattingd.training.assets import read_plane
+from mattingd.training.judging import pairs_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("judged")
     ball(root / "shoes" / "right.jpg", root / "shoes" / "right.png")
     ball(root / "shoes" / "wrong.png", root / "shoes" / "wrong.mask.png", height=320, width=240)
-    opposite = cv2.bitwise_not(matte_of(root / "shoes" / "wrong.mask.png"))
+    opposite = cv2.bitwise_not(read_plane(root / "shoes" / "wrong.mask.png"))
     cv2.imwrite(str(root / "shoes" / "wrong.mask.png"), opposite)
     ball(root / "pets" / "cat.webp", root / "pets" / "cat.png", band=12)
     cv2.imwrite(str(root / "shoes" / "alone.jpg"), np.zeros((9, 9, 3), np.uint8))
@@ -69,7 +70,7 @@ def test_a_matte_is_grey_or_the_alpha_of_a_cut_out(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "cut.png"), np.dstack([ramp * 0 + 9] * 3 + [ramp]))
     cv2.imwrite(str(tmp_path / "deep.png"), ramp.astype(np.uint16) * 257)
     for name in ("grey", "cut", "deep"):
-        np.testing.assert_array_equal(matte_of(tmp_path / f"{name}.png"), ramp)
+        np.testing.assert_array_equal(read_plane(tmp_path / f"{name}.png"), ramp)
 
 
 def test_the_table_has_every_set_and_the_sheet_the_worst_first(folder: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mattingd.engine.catalog import parse
 from mattingd.engine.contract import EngineFault
 from mattingd.engine.cv_unet import CvUnet, Encoder, Output
 from mattingd.engine.torch_engine import TorchEngine
+from mattingd.training import curve
 from mattingd.training import export as exporting
 from mattingd.training.checkpoints import restore, save
 from mattingd.training.encoder import norm_of, start_from, units_of
@@ -181,6 +182,18 @@ def test_the_last_few_checkpoints_are_kept_and_broken_weights_are_not_saved(
         save(run, tmp_path / "checkpoint.pt")
     sound, _ = prepare(recipe(pack, tmp_path, steps=1))
     assert sound.step == 8
+
+
+def test_a_log_becomes_a_curve_that_falls_as_the_loss_does() -> None:
+    lines = ["goes on from x"] + [f"step {n}  loss {1 / n:.4f}  3.1 images/s  2.0%" for n in range(1, 31)]
+    points = curve.points_of(lines)
+    assert points.tolist()[1] == [2, 0.5]
+    picture = curve.drawn(points)
+    strong = np.abs(picture.astype(int) - curve.MEAN).max(2) < 20
+    left, right = (np.nonzero(half.any(1))[0] for half in (strong[:, :300], strong[:, 450:]))
+    assert left.min() < right.min(), "high on the left, low on the right"
+    with pytest.raises(ValueError, match="two lines"):
+        curve.points_of(lines[:2])
 
 
 def start(pack: Path, out: Path, steps: int) -> subprocess.Popen[str]:
