@@ -107,7 +107,7 @@ class Answers:
         model = request.get("model")
         if not isinstance(model, str):
             return {"error": "it was not told which model"}
-        return {"ticket": daemon.use_model(model)}
+        return {"ticket": daemon.use_model(model, anew=request.get("anew") is True)}
 
     def _model_outcome(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         """Whether that request is settled, and why its model is not used if it is not."""

@@ -164,10 +164,10 @@ class Daemon:
         """On the conductor's thread, between two turns: let something happen, and all that follows."""
         self._obey(self._hear(fact, None))
 
-    def use_model(self, model: str) -> int:
-        """Ask for other weights (see `values.Models`); returns the ticket by which the outcome is known."""
+    def use_model(self, model: str, *, anew: bool = False) -> int:
+        """Ask for weights (see `facts.ModelAsked`); returns the ticket by which the outcome is known."""
         self._tickets += 1
-        self._inbox.tell(facts.ModelAsked(model, self._tickets))
+        self._inbox.tell(facts.ModelAsked(model, self._tickets, anew))
         return self._tickets
 
     # --- start and end ---

@@ -282,6 +282,8 @@ class ModelAsked:
     model: str
     ticket: int = 0
     """By which the outcome is known."""
+    anew: bool = False
+    """In a new process, even if they are in use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ they can be used, the engine that loads them finds out.
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,20 @@ def adopt(state_dir: Path, file: Path, shipped: str, now: str) -> Adopted:
             f"{target.parent} cannot be written: {error.strerror}; ask as the daemon's user"
         ) from error
     return model
+
+
+def discard(state_dir: Path, sha256: str) -> None:
+    """Remove a model from the state directory."""
+    weights = weights_file(state_dir, sha256)
+    for path in (weights, weights.with_suffix(".json")):
+        with suppress(OSError):
+            path.unlink()
+
+
+def shipped_size(name: str) -> int | None:
+    """Bytes of the weights that the package carries for a model."""
+    file = resources.files("mattingd.engine") / "weights" / f"{name}.safetensors"
+    return file.stat().st_size if isinstance(file, Path) and file.exists() else None
 
 
 def find(asked: str, state_dir: Path, shipped: str, shipped_sha256: str) -> str:

@@ -21,6 +21,22 @@ class Programs:
     engine: tuple[str, ...] = (sys.executable, "-m", "mattingd.child", "engine")
 
 
+def engine_order(settings: Settings, wanted: StartEngine) -> EngineOrder:
+    """What an engine child, or whoever else loads a model, needs to know."""
+    engine = settings.engine
+    return EngineOrder(
+        engine=wanted.engine,
+        model=engine.model,
+        device="cpu" if wanted.cpu else engine.device,
+        precision=engine.precision,
+        threads=engine_threads(settings),
+        require_gpu=engine.require_gpu,
+        memory_gb=engine.gpu_memory_gb,
+        weights=str(weights_file(settings.state_dir, wanted.model)) if wanted.model else None,
+        fall_back=not wanted.beside,
+    )
+
+
 class Staff:
     """All children. Does what the daemon says; what they say, and that they ended, goes to `heard`."""
 

@@ -248,7 +248,8 @@ class Checkpoint:
                 self._remember(write)
             case UseModel(models):
                 self._put_meta("model", models.current)
-                self._put_meta("model before", models.before or "")
+                if models.before is not None:
+                    self._put_meta("model before", models.before)
         return None
 
     def _move(self, move: Move) -> None:

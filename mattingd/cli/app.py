@@ -415,6 +415,60 @@ def man() -> None:
     run_verb(manual.show)
 
 
+models = typer.Typer(
+    help="Which weights make the mattes: list, verify, exchange them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models, name="models")
+
+Wanted = Annotated[list[str] | None, typer.Argument(metavar="MODEL", show_default=False, hidden=True)]
+
+
+@models.command("list")
+def models_list(config: Config = None, json: Json = False) -> None:
+    """Say which models there are, and which one is in use."""
+    from mattingd.cli import exchanging  # noqa: PLC0415
+
+    run_verb(lambda: exchanging.show(config, as_json=json))
+
+
+@models.command("verify")
+def models_verify(model: Wanted = None, config: Config = None, json: Json = False) -> None:
+    """Test models: the file by its hash, the matte of a known picture.
+
+    MODEL is a model's name or the beginning of its hash; all of them unless named.
+    """
+    from mattingd.cli import exchanging  # noqa: PLC0415
+
+    run_verb(lambda: exchanging.verify(config, model or [], as_json=json))
+
+
+@models.command("reload")
+def models_reload(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", show_default=False, hidden=True)] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Use another model from now on, without a stop.
+
+    MODEL is a file of weights (with its description in a .json file beside it), a model's name, or the
+    beginning of its hash; the model in use, in a new process, unless named. It comes up and is tested
+    beside the one in use, which finishes its batch. A model that fails is refused, and nothing changes.
+    """
+    from mattingd.cli import exchanging  # noqa: PLC0415
+
+    run_verb(lambda: exchanging.reload(config, model, as_json=json))
+
+
+@models.command("rollback")
+def models_rollback(config: Config = None, json: Json = False) -> None:
+    """Go back to the model that was in use before."""
+    from mattingd.cli import exchanging  # noqa: PLC0415
+
+    run_verb(lambda: exchanging.rollback(config, as_json=json))
+
+
 def main() -> None:
     """The program `mattingd`."""
     for stream in (sys.stdout, sys.stderr):

@@ -114,12 +114,10 @@ def other_weights(model_id: str, file: Path) -> tuple[Entry, bytes]:
         raise EngineFault(f"{file} is damaged: SHA-256 {found[:12]}..., not {model.spec.sha256[:12]}...")
     if replace(model.spec, sha256="") != replace(shipped.spec, sha256=""):
         raise EngineFault(
-            f"{file} are no weights for {model_id}: their input or output is described otherwise"
+            f"these are no weights for {model_id}: their input or output is described otherwise"
         )
     if not _plausible(model, shipped):
-        raise EngineFault(
-            f"{file} cannot be right: it sees the self-test's ball quite otherwise than {model_id} does"
-        )
+        raise EngineFault(f"these weights see the self-test's ball quite otherwise than {model_id} does")
     return model, content
 
 

@@ -184,7 +184,7 @@ class Engines:
             self._keep(fact, "the daemon is stopping")
         elif self.candidate is not None or self.queue.leaving:
             self._keep(fact, "another model is just being brought into use")
-        elif fact.model == self.models.current:
+        elif fact.model == self.models.current and not fact.anew:
             self.outcome = Outcome(fact)
         else:
             self.candidate = Candidate(self._launch(fact.model, beside=True), fact)
@@ -217,7 +217,8 @@ class Engines:
         """New batches go to the candidate; the one before finishes those it has, and ends."""
         if self.current is not None and not self.queue.leave(self.current):
             self.retire(self.current)
-        self.models = Models(candidate.asked.model, self.models.current)
+        if candidate.asked.model != self.models.current:
+            self.models = Models(candidate.asked.model, self.models.current)
         self.work.out.append(UseModel(self.models))
         self.current, self.asleep, self.queue.deaths = candidate.engine, False, 0
         self.candidate, self.outcome = None, Outcome(candidate.asked)

@@ -24,7 +24,10 @@ VERBS = (
     "train",
     "man",
 )
-GROUPS = {"service": ("print", "install", "uninstall")}
+GROUPS = {
+    "service": ("print", "install", "uninstall"),
+    "models": ("list", "verify", "reload", "rollback"),
+}
 """Verbs that have verbs of their own."""
 ALL = (*VERBS, *GROUPS, *(f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs))
 
