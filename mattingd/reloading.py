@@ -24,6 +24,7 @@ LIVE = frozenset(
         "stop_seconds",
         "log",
         "engine.batch_wait_ms",
+        "engine.idle_unload_seconds",
         "limits.max_megapixels",
         "limits.max_megabytes",
         "limits.picture_seconds",

@@ -192,6 +192,8 @@ class Conductor:
         """
         self.policy = self.work.policy = policy
         self.engine.wait_ns = policy.batch_wait_ns
+        self.work.now = now
+        self.engines.rest()
         self.unscanned = (self.unscanned & folders.keys()) | (folders.keys() - self.intake.folders.keys())
         self.intake.reconfigure(policy.settle, folders)
         self._hold(paused)

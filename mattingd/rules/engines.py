@@ -156,8 +156,8 @@ class Engines:
 
     def rest(self) -> None:
         """It may sleep when it gets nothing to do from now on."""
-        if self.work.policy.idle_ns is not None:
-            self.work.alarm("idle", None, self.work.now + self.work.policy.idle_ns)
+        idle = self.work.policy.idle_ns
+        self.work.alarm("idle", None, None if idle is None else self.work.now + idle)
 
     def idle(self) -> None:
         """It has had nothing to do for long. Only its end gives back all the memory it has."""

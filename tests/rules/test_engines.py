@@ -20,7 +20,7 @@ from mattingd.facts import InferFault, ModelAsked
 from mattingd.rules.engines import START_NS, Outcome
 from mattingd.rules.work import SECOND, Policy
 from mattingd.values import ExitCode, Last, Models
-from tests.rules.desk import ONE, TWO, Desk, all_of, only
+from tests.rules.desk import FOLDERS, ONE, TWO, Desk, all_of, only
 
 SLEEPY = Policy(workers=1, idle_ns=60 * SECOND)
 NEW = "ab" * 32
@@ -89,6 +89,18 @@ def test_it_never_sleeps_unless_it_was_told_to() -> None:
     desk = Desk(ONE)
     desk.start()
     assert not desk.later(1_000_000)
+
+
+def test_it_is_told_so_while_it_runs() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    for policy, sleeps in ((SLEEPY, True), (ONE, False)):
+        desk.conductor.reconfigure(policy, FOLDERS, (), desk.now)
+        assert bool(all_of(desk.later(100), EndEngine)) == sleeps
+        desk.work_off(desk.admit(1 + sleeps))
+        desk.work_off(desk.engine_up())
+        if sleeps:
+            desk.later(30)
 
 
 # --- another model ---
