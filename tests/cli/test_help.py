@@ -26,6 +26,7 @@ VERBS = (
 )
 GROUPS = {
     "service": ("print", "install", "uninstall"),
+    "presets": ("list", "show", "try"),
     "models": ("list", "verify", "reload", "rollback"),
 }
 """Verbs that have verbs of their own."""

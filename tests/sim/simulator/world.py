@@ -373,7 +373,7 @@ class World:
 
     def _resume(self) -> None:
         """Let all folders go on; again and again, should the daemon be down or go down over it."""
-        if self.shell is None or self.shell.journal.held():
+        if self.shell is None or self.shell.inbox or self.shell.journal.held():
             for folder in self.folders:
                 self._ask(PauseAsked(folder, paused=False))
             self.clock.after(5.0, self._resume)
