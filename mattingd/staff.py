@@ -171,19 +171,3 @@ class Staff:
             child.kill("the daemon ended")
         for child in children:
             child.process.wait()
-
-
-def engine_order(settings: Settings, wanted: StartEngine) -> EngineOrder:
-    """What an engine child is told first."""
-    engine = settings.engine
-    return EngineOrder(
-        engine=wanted.engine,
-        model=engine.model,
-        device="cpu" if wanted.cpu else engine.device,
-        precision=engine.precision,
-        threads=engine_threads(settings),
-        require_gpu=engine.require_gpu,
-        memory_gb=engine.gpu_memory_gb,
-        weights=str(weights_file(settings.state_dir, wanted.model)) if wanted.model else None,
-        fall_back=not wanted.beside,
-    )

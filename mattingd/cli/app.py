@@ -331,7 +331,7 @@ def try_preset(
     ),
     config: Config = None,
 ) -> None:
-    """Write a sheet: a picture cut out with a preset, and with its settings a little changed."""
+    """Show a picture cut out with a preset, and with small changes of it."""
     from mattingd.cli import choosing  # noqa: PLC0415
 
     run_verb(lambda: choosing.try_out(preset, picture, output, config))
