@@ -1,5 +1,7 @@
 """A half copied picture never comes out as a picture, wherever the copy stands."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from mattingd.imaging.reading import PictureError, read
 from mattingd.values import PictureLimits
+from tests.imaging import documents
 from tests.imaging.pictures import ENCODERS, encode, photo
 
 LIMITS = PictureLimits()
@@ -124,3 +127,23 @@ def test_no_bytes_make_reading_fail_otherwise(noise: bytes, name: str, kept: int
     kind_of(FILES[name][:kept] + noise)
     at = len(FILES[name]) * kept // 401
     kind_of(FILES[name][:at] + noise + FILES[name][at + len(noise) :])
+
+
+def test_a_camera_raw_file_that_is_cut_off_is_no_picture() -> None:
+    data = documents.dng(240, 160)
+    assert kind_of(data) == "picture"
+    ends = {*range(8, 600, 23), *range(600, len(data) - 1, len(data) // 40), len(data) - 1}
+    assert {kind_of(data[:end]) for end in ends} == {"truncated"}
+    for end in range(4096, len(data) - 4096, 4 * 4096):
+        assert kind_of(data[:end] + bytes(len(data) - end)) == "truncated"
+
+
+def test_camera_raw_files_without_their_extra_are_told_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    with pytest.raises(
+        PictureError, match=r"camera raw file, and the extra .* \(mattingd\[raw\]\)"
+    ) as refused:
+        read(documents.dng(240, 160), LIMITS)
+    assert refused.value.kind == "unsupported"
