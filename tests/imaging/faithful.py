@@ -17,7 +17,7 @@ from mattingd.imaging.composing import Composed, compose
 from mattingd.imaging.reading import Picture, read
 from mattingd.values import PictureLimits, Preset
 from tests.imaging import documents
-from tests.imaging.pictures import encode, photo
+from tests.imaging.pictures import encode, heic, photo
 
 Pixels = npt.NDArray[Any]
 
@@ -173,4 +173,20 @@ def same(ours: Pixels, expected: Pixels, within: float = 0) -> None:
     assert np.abs(ours.astype(np.int64) - expected).max(initial=0) <= within
 
 
-MAKERS: dict[str, Callable[..., bytes]] = {"png": png, "tiff": tiff, "webp": webp, "jpeg": jpeg}
+def avif(pixels: Pixels, turn: int = 1, profile: bytes | None = None) -> bytes:
+    options: dict[str, Any] = {"quality": 100, "subsampling": "4:4:4", "speed": 9, "exif": exif_of(turn)}
+    return encode(Image.fromarray(pixels), "AVIF", icc_profile=profile or b"", **options)
+
+
+def heif(pixels: Pixels, turn: int = 1, profile: bytes | None = None) -> bytes:
+    image = Image.fromarray(pixels)
+    if profile:
+        image.info["icc_profile"] = profile
+    return heic(image, quality=-1, chroma=444, exif=exif_of(turn))
+
+
+MAKERS: dict[str, Callable[..., bytes]] = {
+    "png": png, "tiff": tiff, "webp": webp, "jpeg": jpeg, "avif": avif, "heic": heif
+}  # fmt: skip
+LOSS = {"jpeg": 1, "avif": 6, "heic": 3}
+"""Levels by which a decoder may differ from what went into the encoder (JPEG: from what libjpeg gives)."""

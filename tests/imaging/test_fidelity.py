@@ -9,6 +9,7 @@ import pytest
 from tests.imaging import documents
 from tests.imaging.faithful import (
     HEIGHT,
+    LOSS,
     MAKERS,
     OWN_SRGB,
     PROFILES,
@@ -17,6 +18,7 @@ from tests.imaging.faithful import (
     cut,
     in_srgb,
     in_srgb_deep,
+    jpeg,
     opened,
     pixels_in,
     same,
@@ -26,18 +28,20 @@ from tests.imaging.faithful import (
 
 
 def cases(*kinds: str) -> Iterator[tuple[str, str, int]]:
+    lossy = {"jpeg": ("L", "RGB")}
     for kind, mode, bits in itertools.product(kinds, ("L", "LA", "RGB", "RGBA"), (8, 16)):
-        if kind != "webp" or (bits == 8 and mode.startswith("RGB")):
+        if kind in ("png", "tiff") or (bits == 8 and mode in lossy.get(kind, ("RGB", "RGBA"))):
             yield kind, mode, bits
 
 
-@pytest.mark.parametrize(("kind", "mode", "bits"), list(cases("png", "tiff", "webp")))
+@pytest.mark.parametrize(("kind", "mode", "bits"), list(cases(*MAKERS)))
 def test_pixels_stay_what_they_are_in_every_mode_turn_and_profile(kind: str, mode: str, bits: int) -> None:
-    pixels = stored(mode, bits)
+    pixels, loss = stored(mode, bits), LOSS.get(kind, 0)
+    known = np.asarray(opened(jpeg(pixels))) if kind == "jpeg" else pixels
     for turn, (name, profile) in itertools.product(UPRIGHT, PROFILES.items()):
         if mode.startswith("L") and profile is not None:
             continue  # these profiles are for RGB
-        upright = UPRIGHT[turn](pixels.reshape(HEIGHT, WIDTH, -1))
+        upright = UPRIGHT[turn](known.reshape(HEIGHT, WIDTH, -1))
         picture, matte, composed = cut(MAKERS[kind](pixels, turn, profile))
         out = pixels_in(written(composed))
         whole = np.iinfo(pixels.dtype).max
@@ -46,9 +50,10 @@ def test_pixels_stay_what_they_are_in_every_mode_turn_and_profile(kind: str, mod
         if mode.endswith("A"):
             alpha = np.minimum(alpha, upright[:, :, -1])
         assert out.dtype == pixels.dtype
-        same(out[:, :, 3], alpha)
-        same(out[:, :, :3][alpha == whole], colours[alpha == whole])
-        assert (alpha == whole).any(), "something must be compared"
+        opaque = np.minimum(alpha, out[:, :, 3]) == whole
+        same(out[:, :, 3], alpha, within=loss)
+        same(out[:, :, :3][opaque], colours[opaque], within=loss)
+        assert opaque.any(), "something must be compared"
         assert picture.icc == profile, name
         assert opened(written(composed)).info.get("icc_profile") == profile
 
