@@ -36,13 +36,13 @@ class Match:
     wanted: float
 
 
-MATCHES = (Match(40, 2000, 1500, 5), Match(12, 5656, 4242, 8))
+MATCHES = (Match(40, 2000, 1500, 5), Match(24, 5656, 4242, 8))
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure mattingd beside rembg on this machine.")
-    parser.add_argument("--pictures", type=int, help="of each size, instead of 40 and 12")
+    parser.add_argument("--pictures", type=int, help="of each size, instead of 40 and 24")
     count = parser.parse_args().pictures
     prepare()
     for match in MATCHES:
