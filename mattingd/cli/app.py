@@ -108,10 +108,12 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
     ] = None,
     file_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", autocompletion=formats, help="png, webp, tiff or jpeg."),
+        typer.Option(
+            "--format", metavar="NAME", autocompletion=formats, help="png, webp, tiff, jpeg, avif or jxl."
+        ),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="1 to 100, for jpeg and webp.")
+        int | None, typer.Option(metavar="NUMBER", help="1 to 100, where a format has it.")
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", autocompletion=devices, help="auto, cpu, cuda or cuda:N.")

@@ -1,0 +1,116 @@
+"""What comes out: every format, its depth, and the matte beside the cut-out, through one real daemon."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hostile
+import numpy as np
+import pillow_jxl  # noqa: F401 - for Pillow to know JPEG XL
+import pytest
+from PIL import Image
+from tifffile import imread
+
+from mattingd.commands import Bench, Publish
+from mattingd.disk import Disk
+from mattingd.facts import Published
+from mattingd.rules.placing import place
+from mattingd.stages.pictures import Worker
+from mattingd.values import MATTE_ENDING, Output, PictureLimits
+from tests.daemon.harness.site import Site
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "deep": {"format": "tiff", "bits": 16, "compression": "zstd", "matte_file": True},
+    "webp": {"format": "webp", "matte_file": True},
+    "avif": {"format": "avif"},
+    "jxl": {"format": "jxl", "quality": 100},
+}
+ENDINGS = {"deep": ".tif", "webp": ".webp", "avif": ".avif", "jxl": ".jxl"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A running daemon with a hot folder for each format."""
+    root = tmp_path_factory.mktemp("outputs") / "site"
+    entries = [{"path": str(root / name), "settings": each} for name, each in SETTINGS.items()]
+    site = Site(root, tuple(SETTINGS), hot_folders=entries)
+    site.start()
+    yield site
+    site.close()
+    site.remove()
+
+
+def dropped(site: Site, folder: str, name: str, picture: bytes | None = None) -> list[Path]:
+    """The outputs of a new picture in a hot folder."""
+    path = site.root / folder / name
+    path.write_bytes(hostile.encoded("PNG") if picture is None else picture)
+    site.wait_ended([path])
+    newest = site.records(path)[0]
+    assert (newest.state, newest.reason) == ("done", "")
+    return [site.out / output for output in newest.outputs]
+
+
+@pytest.mark.parametrize("folder", SETTINGS)
+def test_each_format_comes_out(site: Site, folder: str) -> None:
+    made, *rest = dropped(site, folder, "shoe.png")
+    assert made.name == "shoe" + ENDINGS[folder]
+    assert [path.name for path in rest] == ["shoe_matte.png"] * ("matte_file" in SETTINGS[folder])
+    pixels = imread(made) if folder == "deep" else np.asarray(Image.open(made))
+    assert pixels.dtype == (np.uint16 if folder == "deep" else np.uint8)
+    assert (pixels.shape, pixels[75, 100, 3]) == ((150, 200, 4), np.iinfo(pixels.dtype).max)
+    for path in rest:
+        with Image.open(path) as matte:
+            assert (matte.mode, matte.size, matte.getpixel((100, 75)), matte.getpixel((0, 0))) == (
+                "L",
+                (200, 150),
+                255,
+                0,
+            )
+
+
+def test_cut_out_and_matte_go_through_versions_together(site: Site) -> None:
+    dropped(site, "webp", "hat.png")
+    again = dropped(site, "webp", "hat.png", hostile.encoded("JPEG"))
+    assert [path.name for path in again] == ["hat_v2.webp", "hat_v2_matte.png"]
+    others = dropped(site, "webp", "hat.jpg")
+    assert [path.name for path in others] == ["hat.jpg.webp", "hat.jpg_matte.png"]
+
+
+def test_a_foreign_file_in_the_way_of_the_matte_stays_and_both_come_out(site: Site) -> None:
+    first = dropped(site, "webp", "first.png")
+    foreign = first[0].with_name("coat_matte.png")
+    foreign.write_bytes(b"somebody's own")
+    made = dropped(site, "webp", "coat.png")
+    assert [path.name for path in made] == ["coat.webp", "coat_v2_matte.png"]
+    assert foreign.read_bytes() == b"somebody's own"
+    foreign.unlink()
+
+
+def test_nothing_is_left_over_and_every_output_is_accounted_for(site: Site) -> None:
+    assert site.temps() == []
+    assert site.audit()["gaps"] == []
+
+
+@pytest.mark.parametrize("there_already", [(), (0,), (1,), (0, 1)])
+def test_publishing_goes_on_wherever_it_was_interrupted(
+    tmp_path: Path, there_already: tuple[int, ...]
+) -> None:
+    worker = Worker(
+        Bench(0, {1: os.fsencode(tmp_path)}, str(tmp_path), "x", PictureLimits(), 416, 32), Disk()
+    )
+    prepared = []
+    for ordinal, ending in enumerate((".png", MATTE_ENDING)):
+        wanted = Output(ordinal, place("shoe", 1, ending))
+        content = f"content {ordinal}".encode()
+        temp = Path(worker._temp(7, wanted))
+        (tmp_path / wanted.place.path if ordinal in there_already else temp).write_bytes(content)
+        digest = hashlib.sha256(content).digest()
+        prepared.append(Output(ordinal, wanted.place, temp.name, digest, len(content)))
+    fact, _ = worker.perform(Publish(0, 7, tuple(prepared)), None) or (None, None)
+    assert isinstance(fact, Published)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "shoe.png": b"content 0",
+        "shoe_matte.png": b"content 1",
+    }
