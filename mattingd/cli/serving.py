@@ -20,6 +20,8 @@ from mattingd.mounts import mount_table
 from mattingd.values import ExitCode
 
 UNIT = units.SERVICE.removesuffix(".service")
+LINGERING = Path("/var/lib/systemd/linger")
+"""Holds a file for each user whose services run while he is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def uninstall(order: Order) -> ExitCode:
         _say(f"removed  {path}")
     if order.root is None:
         _systemctl(order, "daemon-reload")
-    _say("Pictures, cut-outs, the journal and the service's user are as they were.")
+    kept = "cut-outs and the journal" if order.user else "cut-outs, the journal and the service's user"
+    _say(f"Pictures, {kept} are as they were.")
     return ExitCode.OK
 
 
@@ -233,6 +236,8 @@ def _start(order: Order) -> ExitCode:
     done = subprocess.run(_with_scope(order, "restart", UNIT), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         _say(f"running  {UNIT}; how it is: {_shell(order, 'status', UNIT)}, or `mattingd status`")
+        if order.user and not (LINGERING / pwd.getpwuid(os.getuid()).pw_name).exists():
+            _say("It runs while you are logged in; `loginctl enable-linger` has it run always.")
         return ExitCode.OK
     show = _with_scope(order, "show", "--property=StatusText", "--value", UNIT)
     why = subprocess.run(show, capture_output=True, text=True, check=False).stdout.strip()

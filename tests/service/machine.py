@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -19,6 +20,8 @@ SOURCE, ENVIRONMENT = Path("/opt/mattingd/source"), Path("/opt/mattingd/environm
 """Where the repository and the Python environment of the tests lie in there: /tmp is another one."""
 PYTHON = ENVIRONMENT / "bin" / Path(sys.executable).name
 PATHS = {"PYTHONPATH": f"{SOURCE}:{SOURCE / 'tests' / 'testkit'}"}
+Env = Mapping[str, str]
+NOTHING: Env = MappingProxyType({})
 ORDERLY_END = "RTMIN+4"
 """systemd takes this signal as a request to power off."""
 
@@ -30,13 +33,13 @@ class Machine:
         self.root = root
         self._leader = leader
 
-    def __call__(self, *command: object, check: bool = True, by: str = "", **more: str) -> str:
+    def __call__(self, *command: object, check: bool = True, by: str = "", more: Env = NOTHING) -> str:
         """Run a command in there; what it said."""
-        done = self.run(*command, by=by, **more)
+        done = self.run(*command, by=by, more=more)
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def run(self, *command: object, by: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: object, by: str = "", more: Env = NOTHING) -> "subprocess.CompletedProcess[str]":
         """The same, with its exit code."""
         return subprocess.run(
             self.words(*command, by=by), capture_output=True, text=True, check=False, timeout=120,

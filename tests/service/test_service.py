@@ -40,6 +40,13 @@ RestartSec=300ms
 """The engine of the tests, and times that nobody has to wait for. All else is as it was rendered."""
 
 
+OWN = """\
+output_dir: out
+state_dir: state
+hot_folders: [{path: in}]
+watch: {settle_seconds: 0.1}
+limits: {workers: 1}
+"""
 LATER = "The service is installed and was not started; mend that, then `systemctl start mattingd`"
 
 
@@ -264,6 +271,31 @@ def test_a_run_by_itself_does_what_its_settings_say(machine: Machine) -> None:
     assert made.stat().st_size > 0
     machine("systemctl", "enable", "--now", "mattingd-process@night.timer")
     assert "02:0" in machine("systemctl", "list-timers", "--no-pager", "mattingd-process@night.timer")
+
+
+def test_a_service_of_ones_own_needs_no_root(machine: Machine) -> None:
+    home, number = "/home/designer", machine("id", "-u", "designer").strip()
+    for folder in ("in", "out", "state", ".config/systemd/user/mattingd.service.d"):
+        machine("install", "-d", f"{home}/{folder}")
+    machine.write(f"{home}/config.yaml", OWN)
+    machine.write(f"{home}/.config/systemd/user/mattingd.service.d/test.conf", FOR_THE_TEST)
+    machine("chown", "-R", "designer:", home)
+    machine("systemctl", "start", f"user@{number}.service")
+    at_home = {"XDG_RUNTIME_DIR": f"/run/user/{number}", "HOME": home}
+
+    def service(*words: str) -> str:
+        return machine(*machine.mattingd("service", *words, "--user"), by="designer", more=at_home)
+
+    said = service("install", "--config", f"{home}/config.yaml")
+    assert said.count(f"wrote    {home}/.config/systemd/user/") == 3
+    assert "It runs while you are logged in; `loginctl enable-linger` has it run always." in said
+    machine.write(NEW, pictures.picture(11))
+    machine("cp", NEW, f"{home}/in/11.png", by="designer")
+    made = machine.root / home[1:] / "out"
+    wait_until(lambda: bool(list(made.glob("*/in/11.png"))), "it was cut out", 60)
+    said = service("uninstall")
+    assert said.endswith("Pictures, cut-outs and the journal are as they were.\n")
+    machine("systemctl", "stop", f"user@{number}.service")
 
 
 def test_uninstalled_it_leaves_what_is_not_its_own(machine: Machine) -> None:
