@@ -45,11 +45,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Where things lie in a JPEG: how many components it has, its scans, its end marker."""
+    """Where things lie in a JPEG: how many components it has, its scans, its end marker; bits a component."""
 
     components: int
     scans: tuple[Scan, ...]
     end: int
+    bits: int = 8
 
 
 def walk(data: bytes) -> Stream:
@@ -58,19 +59,19 @@ def walk(data: bytes) -> Stream:
     Raises:
         PictureError: ``truncated`` when the data ends before the end marker.
     """
-    position, components, header = 2, 0, b""
+    position, components, bits, header = 2, 0, 8, b""
     scans: list[Scan] = []
     while (found := _MARKER.search(data, position)) is not None:
         if header:
             scans.append(Scan(header, position, _without_fill(data, position, found.start())))
         code, position, header = found[1][0], found.end(), b""
         if code == _EOI:
-            return Stream(components, tuple(scans), found.start())
+            return Stream(components, tuple(scans), found.start(), bits)
         if code in (_SOI, _TEM) or position + 2 > len(data):
             continue
         content = data[position + 2 : position + struct.unpack_from(">H", data, position)[0]]
         if code in _START_OF_FRAME:
-            components = content[5] if len(content) > 5 else 0  # noqa: PLR2004 - where it stands
+            bits, components = (content[0], content[5]) if len(content) > 5 else (8, 0)  # noqa: PLR2004
         if code == _SOS and len(content) >= _LEAST_SOS:
             header = content
         position += 2 + len(content)

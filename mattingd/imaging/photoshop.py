@@ -17,7 +17,7 @@ from PIL import Image
 from mattingd.imaging.containers import refuse_short
 from mattingd.imaging.errors import PictureError, corrupt, truncated, unsupported
 from mattingd.imaging.pixels import Decoded
-from mattingd.imaging.sampling import Levels, UInt8, as_levels, as_uint8, whole_of
+from mattingd.imaging.sampling import Float32, Levels, UInt8, as_float32, as_levels, as_uint8, whole_of
 from mattingd.imaging.structure import trailing_zeros
 
 _BITMAP, _GREY, _INDEXED, _RGB, _CMYK, _DUOTONE, _LAB = 0, 1, 2, 3, 4, 8, 9
@@ -28,6 +28,7 @@ _LARGE = 2  # the version of a PSB
 _HEADER = 26
 _HOLE = bytes(128)  # equal bytes are packed: nowhere in packed rows do so many stand
 _SLACK = 2 / 255  # of rounding
+_STRIP = 1 << 18  # pixels at a time: floats take much room
 _LAB_MIDDLE = 128  # what stands for 0 in a and b
 _RESOLUTION, _ICC, _TRANSPARENT_INDEX, _VERSION, _EXIF, _XMP = 1005, 1039, 1047, 1057, 1058, 1060
 Piece = TypeVar("Piece", bytes, memoryview)
@@ -246,13 +247,30 @@ def _without_white(colours: Levels, alpha: Levels) -> Levels:
 
     Some other programs do not; their pixels are darker somewhere than any colour on white could be.
     """
-    whole = whole_of(colours)
-    cover = np.maximum(alpha, 1).astype(np.float32)
-    cover /= whole
-    if colours.ndim > 2:  # noqa: PLR2004 - rows, columns, channels
-        cover = cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB).astype(np.float32)
-    missing = whole - colours.astype(np.float32)
-    if (missing > whole * (cover + _SLACK)).any():
+    step = max(1, _STRIP // alpha.shape[1])
+    strips = [slice(top, top + step) for top in range(0, len(alpha), step)]
+    if any(_is_darker_than_on_white(colours[strip], alpha[strip]) for strip in strips):
         return colours
-    straight = whole - missing / cover
-    return as_levels(np.rint(np.clip(straight, 0, whole)).astype(colours.dtype))
+    result = np.empty_like(colours)
+    for strip in strips:
+        whole = whole_of(colours)
+        straight = whole - _missing(colours[strip]) / _cover(colours[strip], alpha[strip])
+        result[strip] = np.rint(np.clip(straight, 0, whole)).astype(colours.dtype)
+    return result
+
+
+def _is_darker_than_on_white(colours: Levels, alpha: Levels) -> bool:
+    limit = whole_of(colours) * (_cover(colours, alpha) + _SLACK)
+    return bool((_missing(colours) > limit).any())
+
+
+def _missing(colours: Levels) -> Float32:
+    """To white."""
+    missing: Float32 = np.float32(whole_of(colours)) - colours
+    return missing
+
+
+def _cover(colours: Levels, alpha: Levels) -> Float32:
+    """``alpha`` as a share above 0, in the shape of ``colours``."""
+    cover = np.maximum(alpha, 1).astype(np.float32) / np.float32(whole_of(alpha))
+    return as_float32(cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)) if colours.ndim > alpha.ndim else cover

@@ -302,8 +302,8 @@ def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa
     """Whose fault a decoder's complaint is: of a copy that is not whole, or of damage inside."""
     try:
         containers.check(format, raw)
-        if format == "jpeg":
-            jpeg.walk(raw)
+        if format == "jpeg" and (bits := jpeg.walk(raw).bits) != 8:  # noqa: PLR2004
+            return unsupported(f"this is a JPEG of {bits} bits a channel")
     except PictureError as better:
         return better
     except (struct.error, IndexError):

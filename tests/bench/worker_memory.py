@@ -32,7 +32,10 @@ CASES: tuple[tuple[str, float, OutputFormat], ...] = (
     *((kind, 24, "png") for kind in ("transparent", "deep")),
     *((kind, 24, "webp") for kind in ("jpeg", "transparent", "deep")),
     *((kind, 24, "tiff") for kind in ("deep", "deep tiff")),
-    *((kind, 12, "png") for kind in ("heic", "deep heic", "avif", "deep avif", "psd", "deep psd", "raw")),
+    *(
+        (kind, 12, "png")
+        for kind in ("heic", "deep heic", "avif", "deep avif", "psd", "deep psd", "clear psd", "raw")
+    ),
     ("transparent", 12, "avif"),
 )
 PASSES = 2
@@ -57,6 +60,14 @@ def _transparent(rgb: UInt8) -> UInt8:
     return np.dstack([rgb[:, :, ::-1], np.maximum(rgb[:, :, 0], 1)])
 
 
+def _on_white(rgb: UInt8) -> UInt8:
+    """Planes of a picture that is transparent at the left, as Photoshop merges it."""
+    alpha = np.full(rgb.shape[:2], 255, np.uint8)
+    alpha[:, : rgb.shape[1] // 4] = 0
+    planes = np.dstack([np.where(alpha[:, :, None] == 0, np.uint8(255), rgb), alpha])
+    return np.ascontiguousarray(planes.transpose(2, 0, 1))
+
+
 def _deep(pixels: UInt8) -> npt.NDArray[np.uint16]:
     return pixels.astype(np.uint16) * 257
 
@@ -72,6 +83,7 @@ _KINDS: dict[str, Callable[[UInt8], bytes]] = {
     "deep avif": lambda rgb: bytes(imagecodecs.avif_encode(_deep(rgb) >> 6, bitspersample=10, speed=10)),
     "psd": lambda rgb: documents.psd(rgb.transpose(2, 0, 1)),
     "deep psd": lambda rgb: documents.psd(_deep(rgb).transpose(2, 0, 1)),
+    "clear psd": lambda rgb: documents.psd(_on_white(rgb), layers=-1),
     "raw": lambda rgb: documents.dng(rgb.shape[1], rgb.shape[0]),
 }
 """What is read: 8 bits, 8 bits with alpha, more bits with alpha and without."""

@@ -5,6 +5,7 @@ import warnings
 import zlib
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,6 +96,13 @@ def test_32_bit_pictures_are_refused_by_name(mode: str) -> None:
     image = Image.fromarray(SMALL).convert("L").convert(mode)
     with pytest.raises(PictureError, match="32 bits") as refused:
         read(encode(image, "TIFF"), LIMITS)
+    assert refused.value.kind == "unsupported"
+
+
+def test_a_jpeg_of_12_bits_is_refused_by_name() -> None:
+    data = bytes(imagecodecs.jpeg8_encode(SMALL.astype(np.uint16) * 16, bitspersample=12))
+    with pytest.raises(PictureError, match="this is a JPEG of 12 bits a channel") as refused:
+        read(data, LIMITS)
     assert refused.value.kind == "unsupported"
 
 
