@@ -13,6 +13,7 @@ from mattingd.values import (
     Mark,
     Models,
     Naming,
+    Original,
     Output,
     PictureLimits,
     Preset,
@@ -116,6 +117,16 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """The original of a job lies in the archive."""
+
+    job: int
+    where: str
+    """Relative to the archive."""
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """What retention is about to do, or did. Followed by `SweepOn`."""
 
@@ -124,7 +135,9 @@ class Remember:
     """The output folder bears its mark."""
 
 
-Write = Admit | Move | Prepare | UseModel | NextVersion | Vanished | AskAgain | Forget | Hold | Remember
+Write = (
+    Admit | Move | Prepare | UseModel | NextVersion | Vanished | AskAgain | Forget | Hold | Stored | Remember
+)
 
 # --- commands to the shell ---
 
@@ -180,6 +193,7 @@ class DoChore:
     folder: int
     source: bytes
     reason: str
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +358,8 @@ class Bench:
     multiple: int
     memory: int | None = None
     """Bytes that pictures may take in it; without a limit when None."""
+    archive_root: str | None = None
+    """Where originals go, if any do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ class Daemon:
                 layout=self.settings.layout,
                 preset_name=folder.preset,
                 endings=values.endings_of(folder.recipe),
+                originals=folder.originals,
             )
             for number, folder in self.folders.items()
         }

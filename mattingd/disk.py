@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -230,13 +231,16 @@ class Disk:
     # --- the output tree, by open folders: no link on the way is followed, no other disk entered ---
 
     @contextmanager
-    def folder(self, path: str, within: int | None = None, *, make: bool = False) -> Iterator[int]:
+    def folder(
+        self, path: str, within: int | None = None, *, make: bool = False, one_disk: bool = True
+    ) -> Iterator[int]:
         """Open a folder; below an open one, component by component. Yields a descriptor.
 
         Args:
             path: the folder; relative (empty for itself) below `within`.
             within: an open folder.
             make: make what is missing, and make that durable.
+            one_disk: whether everything must lie on the disk that `within` lies on.
 
         Raises:
             NotADirectoryError: something on the way is a link or no folder.
@@ -251,7 +255,7 @@ class Disk:
                 inner = os.open(name, flags, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
-                if within is not None and os.fstat(inner).st_dev != os.fstat(within).st_dev:
+                if one_disk and within is not None and os.fstat(inner).st_dev != os.fstat(within).st_dev:
                     raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
             yield descriptor
         finally:
@@ -271,6 +275,24 @@ class Disk:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as file:
             return os.fstat(file.fileno()), hashlib.file_digest(file, "sha256").digest()
+
+    def in_use(self, folder: int, name: str) -> bool:
+        """Whether another program has a file open for writing; see `has_writer`."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as file:
+            return self.has_writer(file.fileno())
+
+    def copy(self, folder: int, name: str, target: int, temp: str, mtime_ns: int) -> None:
+        """Copy a file to a (temp) name in another open folder, durably and with this time."""
+        reading = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with (
+            open(os.open(name, reading, dir_fd=folder), "rb", buffering=0) as source,
+            open(os.open(temp, writing, 0o666, dir_fd=target), "wb", buffering=0) as copy,
+        ):
+            shutil.copyfileobj(source, copy, 1 << 20)
+            os.utime(copy.fileno(), ns=(mtime_ns, mtime_ns))
+            os.fsync(copy.fileno())
 
     def remove_in(self, folder: int, name: str) -> None:
         """Remove one of our own files."""

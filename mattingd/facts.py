@@ -190,6 +190,8 @@ class ChoreDone:
     job: int
     chore: Chore
     failed: str | None = None
+    where: str = ""
+    """Where in the archive an original lies now."""
 
 
 @dataclass(frozen=True, slots=True)

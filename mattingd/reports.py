@@ -194,6 +194,8 @@ class LogReporter:
             case facts.Finished() if self._output_fails:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
+            case facts.ChoreDone(chore=values.Chore.ORIGINAL, failed=str(failed), job=job):
+                self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", job=job)
             case facts.SpaceLow(reason=str(reason)):
                 self._log.warning("paused", why=reason)
             case facts.SpaceLow():

@@ -110,6 +110,7 @@ class Staff:
             worker=number,
             roots=self._roots,
             output_root=str(self._settings.output_dir),
+            archive_root=None if self._settings.archive_dir is None else str(self._settings.archive_dir),
             instance=self._instance,
             limits=values.PictureLimits(limits.max_megapixels, limits.max_megabytes),
             side=spec.side,

@@ -135,7 +135,7 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         "state_dir": word(str(state)),
         "output_dir": "" if remote_output else word(str(output)),
         "state_directory": _below(state, Path("/var/lib")),
-        "read_write_paths": " ".join(word(f"-{path}") for path in (output, state)),
+        "read_write_paths": " ".join(word(f"-{path}") for path in settings.written.values()),
         "wants_mounts_for": " ".join(word(str(path)) for path in folders) if knows_wants else "",
         "wants_mounts": "" if knows_wants else " ".join(_mount_units(folders, machine)),
         "protect_home": "read-only" if at_home else "yes",

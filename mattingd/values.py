@@ -205,6 +205,10 @@ def model_name(model: str) -> str:
     return f"weights {model[:12]}" if model else "the weights of the package"
 
 
+Originals = Literal["keep", "archive", "delete"]
+"""What becomes of an original once all its outputs stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A hot folder as the rules see it; where it lies on disk is the shell's business."""
@@ -218,6 +222,7 @@ class Folder:
     """What `{preset}` becomes."""
     endings: tuple[str, ...] = (".png",)
     """What the names of a picture's outputs end in, the cut-out's first."""
+    originals: Originals = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +361,17 @@ class Last:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The file that a job was made from, and what becomes of it."""
+
+    deed: Originals
+    place: str
+    """Where it would like to lie in the archive, relative to that."""
+    stamp: Stamp
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A job as the journal holds it; the conductor rebuilds its live jobs from these after any start."""
 
@@ -381,6 +397,10 @@ class Row:
     """Asked for by a person: made again even if nothing changed."""
     stale_notes: tuple[str, ...] = ()
     """The error notes that earlier failures of this source left."""
+    date: str = ""
+    """That of its drop."""
+    sha256: bytes | None = None
+    """Of its content, once it was read."""
 
 
 class ExitCode(IntEnum):
@@ -414,6 +434,8 @@ class Chore(StrEnum):
     """Write the error note."""
     UNNOTE = "unnote"
     """Remove the error notes that earlier failures of this source left."""
+    ORIGINAL = "original"
+    """Put the original into the archive, or delete it."""
     SWEEP = "sweep"
     """Remove the temp file of an attempt that will not be published."""
 

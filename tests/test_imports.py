@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mounts": set(),
     "presets": {"values"},
     "notes": {"values"},
+    "originals": {"values", "disk"},
     "disk": WORDS,
     "models": {"disk"},
     "children": WORDS | {"clock"},
@@ -68,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules.work": WORDS | {"rules"},
     "rules.liveness": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.
-    "stages": WORDS | {"imaging", "clock", "mounts", "disk", "notes"},
+    "stages": WORDS | {"imaging", "clock", "mounts", "disk", "notes", "originals"},
     "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
     "imaging": {"values"},
     "engine": {"values", "clock"},

@@ -141,4 +141,5 @@ def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: Past) -> Row
         last=past.last,
         reason=admit.ignored or "",
         stale_notes=past.notes,
+        date=admit.drop[:10],
     )

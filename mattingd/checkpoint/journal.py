@@ -38,6 +38,7 @@ from mattingd.commands import (
     NextVersion,
     Prepare,
     Remember,
+    Stored,
     UseModel,
     Vanished,
     Write,
@@ -244,6 +245,10 @@ class Checkpoint:
                 self._forget(write)
             case Hold(folder, paused):
                 self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
+            case Stored(job, where, day):
+                self._db.execute(
+                    "UPDATE jobs SET original = ?, original_on = ? WHERE id = ?", (where, day, job)
+                )
             case Remember():
                 self._remember(write)
             case UseModel(models):

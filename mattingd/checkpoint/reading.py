@@ -14,7 +14,7 @@ from mattingd.values import UNSPENT, Kept, Models, Remains, Spent, Thing
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
-    " j.admitted_batches, j.note, j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
+    " j.admitted_batches, j.note, j.original, j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
     " FROM jobs j JOIN folders f ON f.id = j.folder"
 )
 _STAGES = 5
@@ -48,6 +48,8 @@ class Record:
     """How many had been sent when it was admitted."""
     note: str
     """Where its error note lies, if it failed."""
+    original: str | None = None
+    """Where its original lies in the archive, relative to that."""
     spent: Spent = UNSPENT
     """On each stage."""
     outputs: tuple[str, ...] = ()

@@ -110,6 +110,8 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
         reason=value["reason"],
         forced=bool(value["forced"]),
         stale_notes=past.notes,
+        date=value["drop_name"][:10],
+        sha256=value["sha256"],
     )
 
 

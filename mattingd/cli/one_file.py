@@ -124,6 +124,8 @@ def _told(record: Record, outputs: Outputs, settings: Settings, *, running: bool
     lines = [f"{record.state} at {ended}{why}  #{record.job}"]
     lines += [f"  {line}" for line in places(outputs, settings)]
     lines += [f"  made by {model_name(output.model)}" for output in outputs[:1] if output.model]
+    if record.original is not None and settings.archive_dir is not None:
+        lines.append(f"  original: {settings.archive_dir / record.original}")
     if record.state == "done" and (took := _took(record)):
         lines.append(f"  {took}")
     if record.state == "failed":
@@ -146,5 +148,6 @@ def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, 
         "ended_at": record.ended_at,
         "seconds": {stage: spent and round(spent, 3) for stage, spent in asdict(record.spent).items()},
         "outputs": [place_as_json(output, settings) for output in outputs],
+        "original": record.original,
         "note": str(settings.output_dir / record.note) if record.state == "failed" else None,
     }

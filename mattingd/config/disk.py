@@ -26,7 +26,11 @@ def _problems(settings: Settings, known: Container[Path]) -> Iterator[str]:
         if folder.path in known:
             continue
         yield from _said(("hot_folders", index, "path"), folder.path, unreadable(folder.path))
-    for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir)):
+        if folder.originals != "keep" and (fault := unwritable(folder.path)):
+            why = f"{fault}; `originals: {folder.originals}` takes files out of it"
+            yield from _said(("hot_folders", index, "path"), folder.path, why)
+    archive = () if settings.archive_dir is None else (("archive_dir", settings.archive_dir),)
+    for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir), *archive):
         yield from _said((name,), path, unwritable(path))
 
 

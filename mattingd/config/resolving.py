@@ -38,12 +38,14 @@ def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, l
                 recipe=recipe,
                 recipe_hash=recipe_hash(recipe, document.engine.model),
                 existing=entry.existing,
+                originals=entry.originals,
             )
         )
     settings = Settings(
         **{item.name: getattr(document, item.name) for item in fields(Common)},
         output_dir=_real(base, document.output_dir),
         state_dir=_real(base, document.state_dir),
+        archive_dir=None if document.archive_dir is None else _real(base, document.archive_dir),
         hot_folders=tuple(folders),
         presets=presets,
     )
@@ -108,8 +110,18 @@ def _overlaps(settings: Settings) -> Iterator[Problem]:
         yield from _inside(state, folder, "the journal would be taken for pictures")
         if folder[1] != output[1]:
             yield from _inside(folder, output, "cut-outs would be taken for new pictures")
+    if settings.archive_dir is not None:
+        yield from _archive_overlaps(settings.archive_dir, [*inputs, output, state])
     if settings.state_dir == settings.output_dir:
         yield Problem(state[0], "is output_dir too; the journal needs a folder of its own")
+
+
+def _archive_overlaps(path: Path, others: list[tuple[Loc, Path]]) -> Iterator[Problem]:
+    archive: tuple[Loc, Path] = (("archive_dir",), path)
+    for other in others:
+        yield from _inside(archive, other, "originals need a folder of their own")
+        if path != other[1]:
+            yield from _inside(other, archive, "originals need a folder of their own")
 
 
 def _inside(inner: tuple[Loc, Path], outer: tuple[Loc, Path], why: str) -> Iterator[Problem]:
@@ -128,6 +140,11 @@ def _contradictions(settings: Settings, mountinfo: str) -> Iterator[Problem]:
         yield Problem(
             ("state_dir",), f"lies on a network file system ({kind}); the journal needs a local disk"
         )
+    for index, folder in enumerate(settings.hot_folders):
+        if folder.originals == "archive" and settings.archive_dir is None:
+            yield Problem(
+                ("hot_folders", index, "originals"), "needs archive_dir: say there where originals go"
+            )
     limits, engine, retry = settings.limits, settings.engine, settings.retry
     if limits.memory_megapixels != "auto" and limits.memory_megapixels < limits.max_megapixels:
         text = f"must be at least max_megapixels ({limits.max_megapixels:g}), or some pictures never start"

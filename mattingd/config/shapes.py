@@ -23,7 +23,7 @@ from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.placing import TOKENS
 from mattingd.rules.retaining import RetentionPolicy
 from mattingd.rules.settling import SettlePolicy
-from mattingd.values import PictureLimits, Preset
+from mattingd.values import Originals, PictureLimits, Preset
 
 _LONGEST_NAME = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -113,6 +113,8 @@ class FolderEntry:
     """What differs from the preset, such as `{background: "#438edb"}`; any of its settings can stand here."""
     existing: Literal["process", "ignore"] = "process"
     """What happens at the first start to files that lie there already."""
+    originals: Originals = "keep"
+    """What becomes of an original once all its cut-outs stand; `archive` puts it below `archive_dir`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ class Document(Common):
     """Cut-outs appear below this folder. It is made when missing, and must not lie in a hot folder."""
     state_dir: PathText
     """The journal, lock and socket. Must be on a local disk."""
+    archive_dir: PathText | None = None
+    """Where originals go from hot folders that say `originals: archive`: below {date}/{folder}."""
     hot_folders: Annotated[tuple[FolderEntry, ...], MinLen(1), doc("a list with at least one hot folder")]
     """The folders that pictures are dropped into. They must not overlap."""
     presets: dict[Name, dict[str, Any]] = field(default_factory=dict)
@@ -237,6 +241,8 @@ class HotFolder:
     """Fingerprint of recipe and model; see ``mattingd.presets.recipe_hash``."""
     existing: Literal["process", "ignore"]
     """What happens at the first start to files that lie there already."""
+    originals: Originals = "keep"
+    """What becomes of an original once all its cut-outs stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +253,16 @@ class Settings(Common):
     """Absolute, with symbolic links resolved."""
     state_dir: Path
     """Absolute, with symbolic links resolved."""
+    archive_dir: Path | None = None
+    """The same, if there is one."""
     hot_folders: tuple[HotFolder, ...]
     """In the order of the file."""
     presets: Mapping[str, Preset]
     """Every preset by name: those that come with the program, and the team's own."""
+
+    @property
+    def written(self) -> dict[str, Path]:
+        """The folders that the program writes to, by what people call them."""
+        archive = {} if self.archive_dir is None else {"archive_dir": self.archive_dir}
+        emptied = {f"hot folder {hot.name}": hot.path for hot in self.hot_folders if hot.originals != "keep"}
+        return {"output_dir": self.output_dir, "state_dir": self.state_dir, **archive, **emptied}

@@ -105,9 +105,9 @@ def examine_sandbox(settings: Settings, pid: int) -> Findings:
     except OSError:
         return
     ours, found = mount_table(), False
-    writes = {"output_dir": settings.output_dir, "state_dir": settings.state_dir}
+    writes = settings.written
     reads = {f"hot folder {folder.name}": folder.path for folder in settings.hot_folders}
-    for about, path in (writes | reads).items():
+    for about, path in (reads | writes).items():
         seen, there = mount_of(path, theirs), mount_of(path, ours)
         if seen.root.startswith(SEALED) or (seen.kind == "tmpfs" and there.kind != "tmpfs"):
             found = True

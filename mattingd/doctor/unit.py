@@ -66,7 +66,7 @@ def _read_only(unit: Mapping[str, str], settings: Settings) -> Findings:
     state = [Path("/var/lib") / name for name in unit.get("StateDirectory", "").split()]
     writable = [*_paths(unit.get("ReadWritePaths", "")), *_paths(unit.get("BindPaths", "")), *state]
     homes = unit.get("ProtectHome") == "read-only"
-    for about, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir)):
+    for about, path in settings.written.items():
         strict = unit.get("ProtectSystem") == "strict" or (homes and any(map(path.is_relative_to, HOMES)))
         if strict and not any(map(path.is_relative_to, writable)):
             yield Finding(

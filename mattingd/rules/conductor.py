@@ -19,6 +19,7 @@ from mattingd.commands import (
     Remember,
     StartWorker,
     Stop,
+    Stored,
     SweepOn,
 )
 from mattingd.facts import Fact
@@ -59,7 +60,7 @@ class Conductor:
         self.policy = policy
         self.crew = Crew(policy.workers)
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
-        self.work = Work(policy, self.crew)
+        self.work = Work(policy, self.crew, folders)
         self.intake = Intake(self.work, folders)
         self.engines = Engines(self.work, self.crew, self.engine, models, self._stop_now)
         self.inference = Inference(self.work, self.crew, self.engine, self.engines)
@@ -195,6 +196,7 @@ class Conductor:
         self.work.now = now
         self.engines.rest()
         self.unscanned = (self.unscanned & folders.keys()) | (folders.keys() - self.intake.folders.keys())
+        self.work.folders = folders
         self.intake.reconfigure(policy.settle, folders)
         self._hold(paused)
         return self.handle(facts.Tick(), now)
@@ -321,6 +323,7 @@ class Conductor:
 
     def _read_ok(self, fact: facts.ReadOk) -> None:
         job = self._answered(fact.worker, fact.job)
+        job.sha256 = fact.sha256
         if not job.forced and job.last is not None and self._same(job, job.last, fact.sha256):
             self.work.move(
                 job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256
@@ -375,6 +378,8 @@ class Conductor:
 
     def _chore_done(self, fact: facts.ChoreDone) -> None:
         job = self._answered(fact.worker, fact.job)
+        if fact.where:
+            self._do(Stored(job.id, fact.where, self.intake.today))
         if fact.failed is None or fact.chore not in job.chores:
             self.work.chore_done(job, fact.chore)
             return

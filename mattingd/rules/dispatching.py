@@ -9,8 +9,9 @@ from mattingd.commands import DoChore, Finish, Publish, Read
 from mattingd.rules.batching import EngineQueue
 from mattingd.rules.crew import Crew, Hand
 from mattingd.rules.lifecycle import Event, Job, State
+from mattingd.rules.placing import archive_place
 from mattingd.rules.work import MEGAPIXEL, Work
-from mattingd.values import Chore
+from mattingd.values import Chore, Original
 
 
 class Dispatcher:
@@ -87,12 +88,24 @@ class Dispatcher:
             return False
         job = self.work.chores.pop(next(iter(self.work.chores)))
         self._begin(hand, job)
-        chore = Chore(min(job.chores))
+        chore = Chore(min(job.chores, key=lambda chore: (chore == Chore.ORIGINAL, chore)))
         notes = job.stale_notes if chore is Chore.UNNOTE else (job.note,)
+        outputs = () if job.state is State.UNCHANGED and chore is Chore.ORIGINAL else job.outputs
+        original = self._original(job) if chore is Chore.ORIGINAL else None
         self.work.out.append(
-            DoChore(hand.id, job.id, chore, job.outputs, notes, job.folder, job.path, job.reason)
+            DoChore(hand.id, job.id, chore, outputs, notes, job.folder, job.path, job.reason, original)
         )
         return True
+
+    def _original(self, job: Job) -> Original | None:
+        """What becomes of an original by the settings as they are now; None when it stays after all."""
+        folder = self.work.folders.get(job.folder)
+        if folder is None or folder.originals == "keep" or job.sha256 is None:
+            return None
+        if folder.originals == "delete" and job.state is not State.DONE:
+            return None
+        place = archive_place(folder, job.path, job.date)
+        return Original(folder.originals, place, job.stamp, job.sha256)
 
     def _read(self, hand: Hand) -> bool:
         job = self._next_to_read()

@@ -186,6 +186,8 @@ class Job:
     stale_notes: tuple[str, ...] = ()
     chores: frozenset[str] = field(default_factory=frozenset)
     reason: str = ""
+    date: str = ""
+    sha256: bytes | None = None
 
     worker: int | None = None
     """Who holds the picture."""
@@ -234,6 +236,8 @@ class Job:
             stale_notes=row.stale_notes,
             chores=row.chores,
             reason=row.reason,
+            date=row.date,
+            sha256=row.sha256,
             wrote=row.attempts > 0,
         )
 

@@ -88,6 +88,11 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
     return Naming(plain, full, folder.endings, note)
 
 
+def archive_place(folder: Folder, path: bytes, date: str) -> str:
+    """Where an original would like to lie in the archive: its own path, below its day and its hot folder."""
+    return "/".join((date, safe_component(folder.name), safe_path(path)))
+
+
 def _bounded(path: str) -> str:
     """A filled-in layout, relative, with safe components: tokens side by side may make one too long."""
     return "/".join(safe_component(part) for part in path.split("/") if part)

@@ -4,6 +4,7 @@ Every change of a job's state goes through `move`, which walks the table and wri
 """
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mattingd.commands import Command, Discard, Move, Vanished
@@ -20,7 +21,7 @@ from mattingd.rules.lifecycle import (
     backoff_seconds,
 )
 from mattingd.rules.settling import Key, SettlePolicy
-from mattingd.values import UNSPENT, Chore, Spent
+from mattingd.values import UNSPENT, Chore, Folder, Spent
 
 SECOND = 1_000_000_000
 STRIKES = 2
@@ -59,8 +60,9 @@ class Policy:
 class Work:
     """All live jobs. One owner: the conductor."""
 
-    def __init__(self, policy: Policy, crew: Crew) -> None:
+    def __init__(self, policy: Policy, crew: Crew, folders: Mapping[int, Folder]) -> None:
         self.policy = policy
+        self.folders = folders
         self.crew = crew
         self.now = 0
         self.out: list[Command] = []
@@ -201,11 +203,24 @@ class Work:
             chores.add(Chore.NOTE)
         elif job.stale_notes and job.state in {State.DONE, State.UNCHANGED}:
             chores.add(Chore.UNNOTE)
+        if self._original_goes(job):
+            chores.add(Chore.ORIGINAL)
         job.chores = frozenset(chores)
         self.release(job)
         if self.by_path.get(key := Key(job.folder, job.path)) is job:
             del self.by_path[key]
         self.owe(job)
+
+    def _original_goes(self, job: Job) -> bool:
+        """Whether the original of an ended job is not needed in its hot folder any more.
+
+        What is the same as before has cut-outs already: it is put away, too, but never deleted for that.
+        """
+        folder = self.folders.get(job.folder)
+        if folder is None:
+            return False
+        same = job.state is State.UNCHANGED and folder.originals == "archive"
+        return same or (job.state is State.DONE and folder.originals != "keep")
 
     def chore_done(self, job: Job, chore: Chore) -> None:
         """One duty less."""

@@ -36,6 +36,7 @@ from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
 from mattingd.notes import note_text
+from mattingd.originals import OriginalsStore, Source
 from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp
 
 MEGABYTE = 1_000_000
@@ -69,6 +70,7 @@ class Worker:
     def __init__(self, bench: Bench, disk: Disk) -> None:
         self.bench = bench
         self.disk = disk
+        self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
         self._held: dict[int, tuple[Picture, Fit]] = {}
 
     def perform(self, command: Any, payload: bytes | None) -> Answer | None:
@@ -211,8 +213,11 @@ class Worker:
     # --- chores ---
 
     def _chore(self, command: DoChore) -> Fact:
+        where = ""
         try:
             match command.chore:
+                case Chore.ORIGINAL:
+                    where = self._put_away(command)
                 case Chore.NOTE:
                     self._write_note(command)
                 case Chore.UNNOTE:
@@ -223,7 +228,16 @@ class Worker:
                         self.disk.remove(temp)
         except OSError as error:
             return ChoreDone(self.bench.worker, command.job, command.chore, error.strerror or str(error))
-        return ChoreDone(self.bench.worker, command.job, command.chore)
+        return ChoreDone(self.bench.worker, command.job, command.chore, where=where)
+
+    def _put_away(self, command: DoChore) -> str:
+        """Move or delete the original of a job whose outputs all stand as they were made; else it stays."""
+        root, original = self.bench.roots.get(command.folder), command.original
+        if root is None or original is None:
+            return ""
+        if not all(self._is_ours(self._path(output.place.path), output) for output in command.outputs):
+            return ""
+        return self._originals.put_away(Source(root, command.source, command.job), original)
 
     def _write_note(self, command: DoChore) -> None:
         for note in command.notes:
