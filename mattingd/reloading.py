@@ -180,7 +180,7 @@ def _differing(old: HotFolder, new: HotFolder) -> list[str]:
     """What is said of a folder that stays: names with their values, recipes by their settings."""
     told = [
         f"{name} {_shown(getattr(old, name))} -> {_shown(getattr(new, name))}"
-        for name in ("name", "preset", "existing")
+        for name in ("name", "preset", "existing", "originals")
         if getattr(old, name) != getattr(new, name)
     ]
     return told + [

@@ -168,6 +168,7 @@ def test_a_job_comes_back_as_it_was_left(
         suspect=suspect,
         strikes=strikes,
         chores=chores,
+        sha256=b"content",
         outputs=outputs,
     )
 
