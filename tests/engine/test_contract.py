@@ -34,16 +34,6 @@ ENGINES = [
 ]
 
 
-@pytest.fixture
-def no_gpu_no_test(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("gpu"):
-        import torch  # noqa: PLC0415
-
-        if not torch.cuda.is_available():
-            pytest.skip("no CUDA device")
-
-
-@pytest.mark.usefixtures("no_gpu_no_test")
 @pytest.mark.parametrize("make", ENGINES)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_contract(check: Callable[[Factory], None], make: Factory) -> None:

@@ -146,31 +146,6 @@ def test_asking_for_a_gpu_that_is_not_there() -> None:
             choose_device("cuda")
 
 
-@pytest.mark.gpu
-def test_on_a_gpu_every_precision_says_the_same() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    reference = catalog.load(device="cpu", precision="fp32").matte(golden.picture())
-    for precision in ("fp32", "fp16", "bf16"):
-        engine = catalog.load(device="cuda", precision=precision)
-        engine.self_test()
-        assert np.abs(engine.matte(golden.picture()) - reference).mean() < 0.004
-
-
-@pytest.mark.gpu
-def test_a_full_gpu_is_out_of_memory_and_recovers() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    engine = catalog.load(device="cuda", precision="fp32")
-    torch.cuda.set_per_process_memory_fraction(0.01)
-    try:
-        with pytest.raises(OutOfMemory):
-            engine.matte(np.zeros((256, 512, 512, 3), np.uint8))
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
-    engine.self_test()
-
-
 def randomised(net: CvUnet) -> CvUnet:
     with torch.no_grad():
         for name, value in net.state_dict().items():

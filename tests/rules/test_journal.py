@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules, reading
-from mattingd.commands import Move, NextVersion, Prepare, Vanished, Write
+from mattingd.commands import Move, NextVersion, Prepare, UseModel, Vanished, Write
 from mattingd.facts import Admitted, Known, Placed
 from mattingd.rules import placing
-from mattingd.values import Chore, Last, Spent, Stamp
+from mattingd.values import Chore, Last, Models, Spent, Stamp
 from tests.rules.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
 
@@ -118,6 +118,30 @@ def test_the_last_result_counts_even_behind_failures_and_their_notes_stand(journ
     journal.apply([Move(row.job, "unchanged", sha256=b"one", chores=frozenset())])
     after = admitted(journal, b"shoe.jpg", 5)
     assert (after.last, after.stale_notes) == (Last(b"one", "as ever"), ())
+
+
+def test_it_is_known_who_made_the_last_result(journal: Checkpoint) -> None:
+    """An unchanged file was made by whoever made its last cut-out; a journal of old does not say."""
+    first = admitted(journal, b"shoe.jpg", 1)
+    publish(journal, first, b"one")
+    assert first.last is None
+    for stamp, model in ((2, "aa"), (3, "bb")):
+        row = admitted(journal, b"shoe.jpg", stamp)
+        outputs = tuple(replace(o, temp=".t", sha256=b"hash", size=4) for o in row.outputs)
+        journal.apply([Move(row.job, "prepared", sha256=b"one"), Prepare(row.job, outputs, model)])
+        journal.apply([Move(row.job, "done", chores=frozenset())])
+    touched = admitted(journal, b"shoe.jpg", 4)
+    journal.apply([Move(touched.job, "unchanged", sha256=b"one", chores=frozenset())])
+    assert admitted(journal, b"shoe.jpg", 5).last == Last(b"one", "as ever", "bb")
+
+
+def test_which_weights_are_in_use_is_kept(journal: Checkpoint) -> None:
+    assert journal.models() == Models()
+    journal.apply([UseModel(Models("aa", ""))])
+    assert journal.models() == Models("aa", "")
+    journal.apply([UseModel(Models("", "aa"))])
+    with reading(journal.path) as ledger:
+        assert ledger.models() == Models("", "aa")
 
 
 def test_what_failed_or_was_made_otherwise_can_be_asked_for_again(journal: Checkpoint) -> None:

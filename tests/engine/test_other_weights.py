@@ -1,0 +1,75 @@
+"""Other weights for the shipped model: read, refused, or loaded and tested like the package's own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import weights
+
+from mattingd.engine import catalog, golden
+from mattingd.engine.contract import EngineFault, SelfTestFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def fuller(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped weights with another bias, and their description."""
+    file = tmp_path_factory.mktemp("weights") / "fuller.safetensors"
+    weights.cv_unet(file, 0.5)
+    return file
+
+
+def described(fuller: Path, folder: Path, **changes: object) -> Path:
+    """A copy whose description differs."""
+    data = json.loads(fuller.with_suffix(".json").read_text())
+    for key, value in changes.items():
+        (data["spec"] if key in data["spec"] else data)[key] = value
+    (folder / "copy.safetensors").write_bytes(fuller.read_bytes())
+    (folder / "copy.json").write_text(json.dumps(data))
+    return folder / "copy.safetensors"
+
+
+def test_they_are_loaded_tested_and_make_other_mattes(fuller: Path) -> None:
+    engine = catalog.load(device="cpu", precision="fp32", threads=1, file=str(fuller))
+    engine.self_test()
+    shipped = catalog.load(device="cpu", precision="fp32", threads=1)
+    assert engine.spec.sha256 != shipped.spec.sha256
+    assert (engine.matte(golden.picture()) - shipped.matte(golden.picture())).mean() > 0
+
+
+def test_a_wrong_expectation_fails_the_self_test(fuller: Path, tmp_path: Path) -> None:
+    golden_cells = np.asarray(catalog.entry().golden)
+    file = described(fuller, tmp_path, golden=np.clip(golden_cells - 0.1, 0, 1).tolist())
+    with pytest.raises(SelfTestFailed, match="the matte is off by"):
+        catalog.load(device="cpu", precision="fp32", threads=1, file=str(file)).self_test()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"sha256": "00" * 32}, "is damaged: SHA-256"),
+        ({"side": 512}, "are no weights for cv-unet: their input or output is described otherwise"),
+        ({"id": "u3net"}, "are no weights for cv-unet"),
+        ({"golden": [[0.0] * 8] * 8}, "see the self-test's ball quite otherwise"),
+        ({"golden": [[0.0]]}, "see the self-test's ball quite otherwise"),
+        ({"golden": [["high"]]}, "does not describe a model"),
+        ({"mean": 7}, "does not describe a model"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_it_is_loaded(
+    fuller: Path, tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(EngineFault, match=complaint):
+        catalog.other_weights("cv-unet", described(fuller, tmp_path, **changes))
+
+
+def test_missing_weights_say_the_way_back(tmp_path: Path) -> None:
+    with pytest.raises(EngineFault, match="`mattingd models reload cv-unet` goes back"):
+        catalog.other_weights("cv-unet", tmp_path / "gone.safetensors")
