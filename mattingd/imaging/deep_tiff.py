@@ -28,7 +28,6 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _EXTRA, _XMP, _ICC = (
     34675,
 )
 _STRIPS, _TILES = (273, 279), (324, 325)
-_DEEP = 16
 _UNPACKED = 1
 _MODES = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
 _CHANNELS = {"L": 1, "RGB": 3, "CMYK": 4}
@@ -56,9 +55,9 @@ class DeepTiff:
             self._tags.load(file)
 
     @property
-    def is_deep(self) -> bool:
-        """Whether it has 16 bits a channel."""
-        return max(_numbers(self._tags.get(_BITS, 1)), default=1) == _DEEP
+    def bits(self) -> int:
+        """Bits a channel."""
+        return int(max(_numbers(self._tags.get(_BITS, 1)), default=1))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -236,7 +236,9 @@ def _with_camera(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
 @contextmanager
 def _with_tiff(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
     found = deep_tiff.DeepTiff(raw)
-    if not found.is_deep:
+    if found.bits > _DEEP:
+        raise unsupported(f"this is a TIFF of {found.bits} bits a channel")
+    if found.bits < _DEEP:
         with _with_pillow(raw, format) as opened:
             yield opened
         return
