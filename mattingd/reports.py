@@ -264,7 +264,7 @@ class LogReporter:
         named, more = ", ".join(files[:NAMED]), len(drain.jobs) - len(files[:NAMED])
         told = " and ".join(part for part in (named, f"{more} more" if more else "") if part)
         what = "1 picture in work is" if len(drain.jobs) == 1 else f"{len(drain.jobs)} pictures in work are"
-        return f"{what} finished first, for {drain.seconds:g} s at most: {told}"
+        return f"{what} finished first, for {drain.seconds:g} s at most" + (f": {told}" if named else "")
 
     def _tell_of_settings(self, taken: tuple[str, ...], restart: tuple[str, ...]) -> None:
         for change in taken:

@@ -42,8 +42,9 @@ class Lock:
                     " stop it first, or use another state_dir"
                 )
             clock.sleep(0.02)
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk it is held without our name
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def _taken(self) -> bool:
         try:

@@ -1,5 +1,6 @@
 """How a verb ends: an exit code, one clear line for what was to be expected, a traceback only for defects."""
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import typer
 
 from mattingd.values import ExitCode
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV})
+"""What is never a defect of ours."""
 
 
 class CommandError(Exception):
@@ -41,6 +45,11 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
         code = _say(
             (f"{error.filename}: you have no right to it; ask as the daemon's user",), ExitCode.PARTIAL
         )
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        where = f"{error.filename}: " if error.filename else "a disk is of no use: "
+        code = _say((f"{where}{error.strerror}; `mattingd doctor` says more",), ExitCode.FOLDER)
     except KeyboardInterrupt:
         code = ExitCode.PARTIAL
     raise typer.Exit(int(code))

@@ -107,7 +107,9 @@ def _now(live: dict[str, Any]) -> str:
     """What is being done with it, why not more, and until when."""
     state = WORDS[live["state"]]
     if "before_it" in live:
-        state += f", {live['before_it']} pictures of its folder before it"
+        number = live["before_it"]
+        pictures = "1 picture" if number == 1 else f"{number} pictures"
+        state += f", {pictures} of its folder before it" if number else ", the next of its folder"
     why = f": {live['why']}" if live.get("why") else ""
     for name, what in (("next_look_seconds", "next look"), ("next_try_seconds", "next try")):
         if name in live:

@@ -59,6 +59,11 @@ def install(order: Order, *, start: bool) -> ExitCode:
             "a service of the machine is for root to install: try it with sudo,"
             " or `mattingd service install --user` for a service of your own"
         )
+    if order.root is None and not _systemd_runs():
+        raise CommandError(
+            "systemd does not run this machine: nothing was written. `mattingd service print` shows the unit,"
+            " `--root FOLDER` writes the files for another machine"
+        )
     _refuse_foreign(texts)
     for path, text in texts.items():
         _write(path, text)
@@ -86,7 +91,8 @@ def uninstall(order: Order) -> ExitCode:
         return ExitCode.OK
     if order.root is None and not order.user and os.geteuid() != 0:
         raise CommandError("a service of the machine is for root to remove: try it with sudo")
-    if order.root is None:
+    systemd = order.root is None and _systemd_runs()
+    if systemd:
         _systemctl(order, "disable", "--quiet", "--now", units.SERVICE)
         _systemctl(order, "stop", f"{UNIT}-process@*.timer", f"{UNIT}-process@*.service")
     for path in there:
@@ -95,7 +101,7 @@ def uninstall(order: Order) -> ExitCode:
             continue
         _remove(path)
         _say(f"removed  {path}")
-    if order.root is None:
+    if systemd:
         _systemctl(order, "daemon-reload")
     kept = "cut-outs and the journal" if order.user else "cut-outs, the journal and the service's user"
     _say(f"Pictures, {kept} are as they were.")
@@ -247,6 +253,11 @@ def _start(order: Order) -> ExitCode:
         f"`{more} {UNIT} -n 30` shows what it said",
         code=ExitCode.FAILED,
     )
+
+
+def _systemd_runs() -> bool:
+    """Whether systemd is what this machine was booted with: sd_booted(3)."""
+    return Path("/run/systemd/system").is_dir()
 
 
 def _systemctl(order: Order, *words: str) -> None:

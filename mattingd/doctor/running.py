@@ -9,7 +9,7 @@ from typing import Any
 from mattingd import __version__, clock
 from mattingd.checkpoint import JournalError, NoJournalError, reading
 from mattingd.config import Settings
-from mattingd.control import NoAnswerError, NoDaemonError, ask
+from mattingd.control import PATIENCE_SECONDS, SILENT, NoAnswerError, NoDaemonError, ask
 from mattingd.daemon import JOURNAL
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.mounts import mount_of, mount_table
@@ -27,6 +27,8 @@ def status_of(settings: Settings) -> tuple[dict[str, Any], Finding]:
     try:
         status = ask(settings.state_dir, {"verb": "status"})
     except NoAnswerError as error:
+        if str(error) == SILENT:
+            return {}, _silent(settings)
         return {}, Finding(about, Level.WARNING, str(error), _as_user(settings))
     except NoDaemonError:
         return {}, _without(settings)
@@ -44,6 +46,16 @@ def status_of(settings: Settings) -> tuple[dict[str, Any], Finding]:
             about, Level.WARNING, f"{told}, with the test engine: mattes are no real mattes"
         )
     return status, Finding(about, Level.OK, told)
+
+
+def _silent(settings: Settings) -> Finding:
+    holder = lock_holder(settings.state_dir)
+    return Finding(
+        "daemon",
+        Level.WARNING,
+        f"process {holder or '?'} runs, and has not answered within {PATIENCE_SECONDS:g} s",
+        "ask again in a minute; if it stays so, systemctl restart mattingd: no picture is lost",
+    )
 
 
 def _without(settings: Settings) -> Finding:

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import hostile
@@ -213,3 +215,21 @@ def test_with_the_real_model(tmp_path: Path) -> None:
         alpha = np.asarray(image.getchannel("A"))
     assert alpha[120, 220] > 250, "her face"
     assert 0.2 < (alpha > 128).mean() < 0.8
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a disk that is full")
+def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    (picture,) = pictures(tmp_path / "in", 1)
+    full = tmp_path / "full"
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full], check=True)
+    try:
+        (full / "fills").write_bytes(bytes(60 << 10))
+        with suppress(OSError):
+            (full / "more").write_bytes(bytes(60 << 10))
+        answer = run("process", picture, "-o", full, cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", full], check=True)
+    assert answer.code == 74
+    assert answer.err.startswith(f"mattingd: {full}/.mattingd/checkpoint.db: the disk that holds the journal")
+    assert answer.err.count("\n") == 1
