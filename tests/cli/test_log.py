@@ -184,7 +184,7 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
         facts.FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
         facts.FolderTrouble(1, None),
         facts.StopAsked("SIGTERM"),
-        admitted(13, b"hat.jpg"),
+        admitted(13, b"a.jpg"),
         commands.Drain((13, 14), 60.0),
         commands.Stop(ExitCode.OK, "stopped"),
         style="console",
@@ -198,8 +198,7 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
         "  failed     in/shoe.jpg: the file is empty; copy it again  #12",
         "  offline    in: the hot folder cannot be read: Stale file handle",
         "  online     in: the hot folder can be read again",
-        "  stopping   SIGTERM: 2 pictures in work are finished first, for 60 s at most:"
-        + " in/hat.jpg and 1 more",
+        "  stopping   SIGTERM: 2 pictures in work are finished first, for 60 s at most: in/a.jpg and 1 more",
         "  ended      stopped, code 0",
     ]
     assert "\x1b[31mfailed" in lines[1]
