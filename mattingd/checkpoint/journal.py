@@ -154,6 +154,11 @@ class Checkpoint:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def owes(self, folder: int, path: bytes) -> bool:
+        """Whether a job of this file still moves, or leaves something to be done."""
+        row = self._db.execute("SELECT 1 FROM jobs WHERE folder = ? AND path = ? AND live", (folder, path))
+        return row.fetchone() is not None
+
     def roots(self) -> dict[int, bytes]:
         """Where every hot folder lies that ever was one."""
         return dict(self._db.execute("SELECT id, root FROM folders"))
@@ -318,7 +323,7 @@ class Checkpoint:
         """The rows stay, so that the books balance; they speak for nothing any more."""
         source = (forget.folder, forget.path)
         self._db.execute(
-            "UPDATE outputs SET folded = NULL, published = 0"
+            "UPDATE outputs SET folded = NULL, published = published AND remains IS NOT NULL"
             " WHERE job IN (SELECT id FROM jobs WHERE folder = ? AND path = ? AND ended_at IS NOT NULL)",
             source,
         )

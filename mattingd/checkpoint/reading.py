@@ -261,6 +261,19 @@ class Ledger:
         )
         return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
+    def newest_states(self, root: bytes) -> dict[bytes, str]:
+        """The state of the newest job of every file that ever was in a hot folder and is not forgotten."""
+        rows = self._db.execute(
+            "SELECT path, state, max(id) FROM jobs WHERE folder = (SELECT id FROM folders WHERE root = ?)"
+            " AND NOT forgotten GROUP BY path",
+            (root,),
+        )
+        return {path: state for path, state, _ in rows}
+
+    def held(self) -> set[bytes]:
+        """The hot folders that a person holds back."""
+        return {root for (root,) in self._db.execute("SELECT root FROM folders WHERE paused")}
+
     def ends_of(self, root: bytes) -> dict[bytes, str]:
         """The state, by path, of every file of a hot folder whose job has ended."""
         rows = self._db.execute(

@@ -191,6 +191,96 @@ def audit(
     run_verb(lambda: accounting.audit(config, deep=deep, as_json=json))
 
 
+Pictures = Annotated[list[str] | None, typer.Argument(metavar="PICTURES", show_default=False, hidden=True)]
+Folders = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FOLDERS", autocompletion=hot_folders, show_default=False, hidden=True),
+]
+
+
+@app.command()
+def retry(
+    pictures: Pictures = None,
+    done_too: Annotated[
+        bool, typer.Option("--all", help="Of folders and patterns, not only what failed.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Try pictures again: what failed, or any picture by its name.
+
+    PICTURES are files in hot folders, whatever became of them: what waits is tried now, what has a cut-out
+    gets its next version. Or folders and quoted patterns ('in/shoes/*.jpg'): of those, what failed. Without
+    any, all that failed.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.retry(config, pictures or (), done_too=done_too, as_json=json))
+
+
+@app.command()
+def forget(
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURES", show_default=False, hidden=True)],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Forget pictures that have come to their end: they count as new.
+
+    PICTURES are files in hot folders, folders or quoted patterns. Their cut-outs stay and are yours from now
+    on: no cleaning removes them. What still lies in a hot folder is done anew, under its plain name if that
+    is free.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.forget(config, pictures, as_json=json))
+
+
+@app.command()
+def rescan(folders: Folders = None, config: Config = None, json: Json = False) -> None:
+    """Have hot folders looked through at once.
+
+    FOLDERS are hot folders by name or path; all of them unless named.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.rescan(config, folders or (), as_json=json))
+
+
+@app.command()
+def pause(folders: Folders = None, config: Config = None, json: Json = False) -> None:
+    """Hold hot folders back: pictures are taken, and none is begun.
+
+    FOLDERS are hot folders by name or path; all of them unless named. What is in work is finished. It is
+    kept over restarts, until `mattingd resume`.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.pause(config, folders or (), paused=True, as_json=json))
+
+
+@app.command()
+def resume(folders: Folders = None, config: Config = None, json: Json = False) -> None:
+    """Let paused hot folders go on.
+
+    FOLDERS are hot folders by name or path; all of them unless named.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.pause(config, folders or (), paused=False, as_json=json))
+
+
+@app.command()
+def reload(config: Config = None, json: Json = False) -> None:
+    """Have the daemon read its configuration anew; say what changes.
+
+    Later files get the new settings; pictures that are taken already keep theirs. Mistakes are told, and
+    the settings in use stay. SIGHUP does the same.
+    """
+    from mattingd.cli import asking  # noqa: PLC0415
+
+    run_verb(lambda: asking.reload(config, as_json=json))
+
+
 service = typer.Typer(
     help="Print, install or remove the systemd service.", no_args_is_help=True, rich_markup_mode=None
 )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mattingd import clock
-from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.cleaning import Line, Report, Sweep
+from mattingd.cli.alone import journal_of
 from mattingd.cli.ending import find_config
 from mattingd.cli.wording import files, weight
 from mattingd.commands import Remember
@@ -15,8 +15,7 @@ from mattingd.config import Settings, load
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
 from mattingd.facts import Swept
-from mattingd.rules import placing, retaining
-from mattingd.service import Lock
+from mattingd.rules import retaining
 from mattingd.values import ExitCode, readable
 
 OFF = "nothing is ever removed: set `retention.days` in the configuration to change that"
@@ -63,18 +62,12 @@ def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
 
 
 def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
-    path = settings.state_dir / JOURNAL
-    lock = Lock(settings.state_dir)
-    try:
-        rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
-        with Checkpoint(path, rules, lambda: clock.wall().isoformat(timespec="seconds")) as journal:
+    with journal_of(settings) as journal:
 
-            def commit(swept: Swept) -> None:
-                journal.apply([Remember(swept.marks, swept.founded)])
+        def commit(swept: Swept) -> None:
+            journal.apply([Remember(swept.marks, swept.founded)])
 
-            return _sweep(settings, confirmed=confirmed).run(commit)
-    finally:
-        lock.release()
+        return _sweep(settings, confirmed=confirmed).run(commit)
 
 
 def _sweep(settings: Settings, *, confirmed: bool) -> Sweep:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from mattingd import clock
 from mattingd.checkpoint import Ending, NoJournalError, Standing, reading
 from mattingd.cli.ending import CommandError, find_config
+from mattingd.cli.naming import folders_named
 from mattingd.cli.wording import console_for
 from mattingd.config import Settings, load
 from mattingd.daemon import JOURNAL
@@ -34,7 +35,7 @@ def history(
     settings = load(find_config(config))
     zone = clock.zone(settings.timezone)
     after = None if since is None else moment(since, clock.wall(zone)).timestamp()
-    root = None if folder is None else root_of(settings, folder)
+    root = None if folder is None else bytes(folders_named(settings, [folder])[0].path)
     endings: list[Ending] = []
     number = 0
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
@@ -67,19 +68,6 @@ def moment(text: str, now: datetime) -> datetime:
     except ValueError:
         raise CommandError(f"--since {text!r} is no time: {WHEN}") from None
     return given if given.tzinfo else given.replace(tzinfo=now.tzinfo)
-
-
-def root_of(settings: Settings, folder: str) -> bytes:
-    """The hot folder that a person names, by its name or its path.
-
-    Raises:
-        CommandError: there is none of that name.
-    """
-    for hot in settings.hot_folders:
-        if folder == hot.name or Path(folder).absolute() == hot.path or Path(folder).resolve() == hot.path:
-            return bytes(hot.path)
-    names = ", ".join(hot.name for hot in settings.hot_folders)
-    raise CommandError(f"there is no hot folder {folder!r}; there is: {names}")
 
 
 def whereabouts(output: Standing, settings: Settings) -> str:

@@ -42,6 +42,7 @@ def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode
 
 def _from_journal(settings: Settings) -> dict[str, Any]:
     """What can be told without a daemon, and even before its first start."""
+    held: set[bytes] = set()
     told: dict[str, Any] = {"counts": count({}), "clean": True, "last_end": None, "never": True}
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
         told = {
@@ -50,11 +51,17 @@ def _from_journal(settings: Settings) -> dict[str, Any]:
             "last_end": ledger.last_end(),
             "never": False,
         }
+        held = ledger.held()
     return told | {
         "engine": {"state": "not running"},
         "output_dir": str(settings.output_dir),
         "folders": [
-            {"name": folder.name, "path": str(folder.path), "preset": folder.preset}
+            {
+                "name": folder.name,
+                "path": str(folder.path),
+                "preset": folder.preset,
+                "paused": bytes(folder.path) in held,
+            }
             for folder in settings.hot_folders
         ],
     }

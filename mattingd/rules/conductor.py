@@ -31,6 +31,7 @@ from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.rules.requests import Requests
+from mattingd.rules.settling import Key
 from mattingd.rules.work import SECOND, Policy, Work
 from mattingd.values import ExitCode, Fault, Folder, Last, Models, Row, Spent
 
@@ -110,7 +111,7 @@ class Conductor:
             facts.Stuck: lambda _: None,
             facts.Reloaded: lambda _: None,
             facts.ReloadRefused: lambda _: None,
-            facts.RetryAsked: self.requests.retry,
+            facts.RetryAsked: self._retry_asked,
             facts.ForgetAsked: self.requests.forget,
             facts.PauseAsked: self.requests.pause,
             facts.Tick: lambda _: None,
@@ -302,6 +303,14 @@ class Conductor:
         """What is in work waits in memory, and no more is begun: to wait is not to fail."""
         self.dispatcher.no_space = fact.reason
 
+    def _retry_asked(self, fact: facts.RetryAsked) -> None:
+        """Whatever a picture waits for, it is tried now: the output folder, too."""
+        self.dispatcher.try_output_now()
+        self.requests.retry(fact)
+        job = self.work.by_path.get(Key(fact.folder, fact.path))
+        if job is not None:
+            self._publish_again(job.id)
+
     def _new_day(self, fact: facts.Today) -> None:
         self.intake.today = fact.date
 
@@ -458,7 +467,10 @@ class Conductor:
             self.work.enqueue(job)
 
     def _publish_again(self, number: int) -> None:
-        self.work.publishable[number] = self.work.jobs[number]
+        job = self.work.jobs.get(number)
+        busy = any(hand.job == number for hand in self.crew.hands)
+        if job is not None and job.state is State.PREPARED and not busy:
+            self.work.publishable[number] = job
 
     def _start_worker(self, worker: int) -> None:
         self._do(StartWorker(worker))

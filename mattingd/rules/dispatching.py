@@ -59,6 +59,10 @@ class Dispatcher:
         self._output_pause = self.work.now + self.work.backoff_ns(self.output_failures)
         self.work.wake(self._output_pause, "wake", None)
 
+    def try_output_now(self) -> None:
+        """Somebody says that the output can be written again: the next picture will tell."""
+        self._output_pause = min(self._output_pause, self.work.now)
+
     # --- hands ---
 
     def _begin(self, hand: Hand, job: Job) -> None:
