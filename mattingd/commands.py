@@ -57,6 +57,8 @@ class Move:
     chores: frozenset[str] | None = None
     spent: Spent = UNSPENT
     """The stages that have just been gone through."""
+    confidence: float | None = None
+    """In the matte that has just been made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,8 @@ class Inferred:
     batch: int
     empty: tuple[bool, ...]
     seconds: float = 0.0
+    confidence: tuple[float, ...] = ()
+    """Of each, from 0 to 1; an engine that has no picture of it says nothing."""
 
 
 class InferFault(StrEnum):

@@ -346,6 +346,9 @@ class Spent:
     publish: float | None = None
 
 
+NEEDS_A_LOOK = 0.3
+"""A cut-out whose matte has less confidence than this is listed as one to look at."""
+
 UNSPENT = Spent()
 """On no stage."""
 

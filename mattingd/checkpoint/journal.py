@@ -51,7 +51,7 @@ _MOVE = (
     " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
     " batch = coalesce(?, batch), chores = coalesce(?, chores), read_s = coalesce(?, read_s),"
     " infer_s = coalesce(?, infer_s), finish_s = coalesce(?, finish_s), write_s = coalesce(?, write_s),"
-    " publish_s = coalesce(?, publish_s) WHERE id = ?"
+    " publish_s = coalesce(?, publish_s), confidence = coalesce(?, confidence) WHERE id = ?"
 )
 """What a command does not say stays as it was."""
 
@@ -281,6 +281,7 @@ class Checkpoint:
                 move.spent.finish,
                 move.spent.write,
                 move.spent.publish,
+                move.confidence,
                 move.job,
             ),
         )

@@ -14,7 +14,8 @@ from mattingd.values import UNSPENT, Kept, Models, Remains, Spent, Thing
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
-    " j.admitted_batches, j.note, j.original, j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
+    " j.admitted_batches, j.note, j.original, j.confidence,"
+    " j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
     " FROM jobs j JOIN folders f ON f.id = j.folder"
 )
 _STAGES = 5
@@ -50,6 +51,8 @@ class Record:
     """Where its error note lies, if it failed."""
     original: str | None = None
     """Where its original lies in the archive, relative to that."""
+    confidence: float | None = None
+    """In its matte, from 0 to 1; None if it got none."""
     spent: Spent = UNSPENT
     """On each stage."""
     outputs: tuple[str, ...] = ()
@@ -106,6 +109,8 @@ class Ending:
     attempts: int
     note: str
     """Where the error note lies, if it failed; relative to the output root."""
+    confidence: float | None = None
+    """In its matte, from 0 to 1; None if it got none."""
     outputs: tuple[Standing, ...] = ()
 
 
@@ -202,7 +207,13 @@ class Ledger:
         return [self._with_outputs(_record(row)) for row in rows.fetchall()]
 
     def endings(
-        self, limit: int, *, since: float | None = None, root: bytes | None = None, state: str | None = None
+        self,
+        limit: int,
+        *,
+        since: float | None = None,
+        root: bytes | None = None,
+        state: str | None = None,
+        below: float | None = None,
     ) -> tuple[list[Ending], int]:
         """The jobs that ended last, the newest last, and how many there are of the kind.
 
@@ -211,16 +222,17 @@ class Ledger:
             since: only what ended at this time (seconds since 1970) or later.
             root: only of this hot folder.
             state: only with this end.
+            below: only with less confidence than this.
         """
         ended = "CAST(strftime('%s', j.ended_at) AS INTEGER)"
-        wanted = {f"{ended} >= ?": since, "f.root = ?": root, "j.state = ?": state}
+        wanted = {f"{ended} >= ?": since, "f.root = ?": root, "j.state = ?": state, "j.confidence < ?": below}
         given = {clause: value for clause, value in wanted.items() if value is not None}
         where = " AND ".join(("j.ended_at IS NOT NULL", *given))
         table = f"FROM jobs j JOIN folders f ON f.id = j.folder WHERE {where}"
         (number,) = self._db.execute(f"SELECT count(*) {table}", (*given.values(),)).fetchone()
         rows = self._db.execute(
             "SELECT j.id, f.root, j.path, j.state, j.reason, j.admitted_at, j.ended_at, j.size, j.sha256,"
-            f" j.attempts, j.note {table} ORDER BY {ended} DESC, j.id DESC LIMIT ?",
+            f" j.attempts, j.note, j.confidence {table} ORDER BY {ended} DESC, j.id DESC LIMIT ?",
             (*given.values(), limit),
         ).fetchall()
         return [replace(Ending(*row), outputs=self.standing(row[0])) for row in reversed(rows)], number

@@ -55,7 +55,8 @@ CREATE TABLE jobs (
     write_s REAL,
     publish_s REAL,
     original TEXT,                     -- where in the archive its original lies ...
-    original_on TEXT                   -- ... and since which date
+    original_on TEXT,                  -- ... and since which date
+    confidence REAL                    -- in its matte, 0 to 1
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -94,6 +95,7 @@ ALTER TABLE jobs ADD COLUMN write_s REAL;
 ALTER TABLE jobs ADD COLUMN publish_s REAL;
 ALTER TABLE jobs ADD COLUMN original TEXT;
 ALTER TABLE jobs ADD COLUMN original_on TEXT;
+ALTER TABLE jobs ADD COLUMN confidence REAL;
 ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
 ALTER TABLE outputs ADD COLUMN remains_on TEXT;
@@ -127,7 +129,7 @@ JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
-    "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original", "original_on",
+    "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original", "original_on", "confidence",
 )  # fmt: skip
 
 

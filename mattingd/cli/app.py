@@ -166,6 +166,9 @@ def history(
         ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed, and why.")] = False,
+    look: Annotated[
+        bool, typer.Option("--needs-look", help="Only cut-outs the model was not sure of.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, the newest.")] = 20,
     json: Json = False,
 ) -> None:
@@ -174,7 +177,7 @@ def history(
 
     run_verb(
         lambda: remembering.history(
-            config, since=since, folder=folder, failed=failed, limit=limit, as_json=json
+            config, since=since, folder=folder, failed=failed, look=look, limit=limit, as_json=json
         )
     )
 

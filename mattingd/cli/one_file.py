@@ -9,7 +9,7 @@ from typing import Any
 
 from mattingd.checkpoint import NoJournalError, Record, Standing, reading
 from mattingd.cli.ending import CommandError
-from mattingd.cli.remembering import place_as_json, places
+from mattingd.cli.remembering import doubtful, place_as_json, places
 from mattingd.config import Settings
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
@@ -128,6 +128,8 @@ def _told(record: Record, outputs: Outputs, settings: Settings, *, running: bool
     lines += [f"  made by {model_name(output.model)}" for output in outputs[:1] if output.model]
     if record.original is not None and settings.archive_dir is not None:
         lines.append(f"  original: {settings.archive_dir / record.original}")
+    if doubt := doubtful(record.state, record.confidence):
+        lines.append(f"  {doubt}")
     if record.state == "done" and (took := _took(record)):
         lines.append(f"  {took}")
     if record.state == "failed":
@@ -148,6 +150,7 @@ def _as_json(record: Record, outputs: Outputs, settings: Settings) -> dict[str, 
         "reason": record.reason,
         "admitted_at": record.admitted_at,
         "ended_at": record.ended_at,
+        "confidence": record.confidence,
         "seconds": {stage: spent and round(spent, 3) for stage, spent in asdict(record.spent).items()},
         "outputs": [place_as_json(output, settings) for output in outputs],
         "original": record.original,

@@ -18,7 +18,7 @@ from mattingd.cli.naming import folders_named
 from mattingd.cli.wording import console_for
 from mattingd.config import Settings, load
 from mattingd.daemon import JOURNAL
-from mattingd.values import ExitCode, readable
+from mattingd.values import NEEDS_A_LOOK, ExitCode, readable
 
 AGO = re.compile(r"(\d+)\s*(min|h|d|w)")
 UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -29,7 +29,14 @@ STYLES = {"done": "green", "failed": "red"}
 
 
 def history(
-    config: Path | None, *, since: str | None, folder: str | None, failed: bool, limit: int, as_json: bool
+    config: Path | None,
+    *,
+    since: str | None,
+    folder: str | None,
+    failed: bool,
+    look: bool,
+    limit: int,
+    as_json: bool,
 ) -> ExitCode:
     """Print the jobs that ended last, the newest last."""
     settings = load(find_config(config))
@@ -39,8 +46,9 @@ def history(
     endings: list[Ending] = []
     number = 0
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
-        state = "failed" if failed else None
-        endings, number = ledger.endings(limit, since=after, root=root, state=state)
+        state = "failed" if failed else "done" if look else None
+        below = NEEDS_A_LOOK if look else None
+        endings, number = ledger.endings(limit, since=after, root=root, state=state, below=below)
     if as_json:
         print(json.dumps([_as_json(ending, settings) for ending in endings]))  # noqa: T201
     else:
@@ -83,6 +91,12 @@ def whereabouts(output: Standing, settings: Settings) -> str:
     return "" if size == output.size else "changed since"
 
 
+def doubtful(state: str, confidence: float | None) -> str:
+    """What to say of a cut-out that should be looked at; empty for others."""
+    low = state == "done" and confidence is not None and confidence < NEEDS_A_LOOK
+    return f"needs a look: confidence {confidence:.2f}" if low else ""
+
+
 def places(outputs: Iterable[Standing], settings: Settings) -> Iterable[str]:
     """Where cut-outs lie, or what became of them; a line for each."""
     for output in outputs:
@@ -114,6 +128,7 @@ def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo |
             time = datetime.fromisoformat(ending.ended_at).astimezone(zone).strftime("%H:%M:%S")
             name = f"{names.get(ending.root, readable(ending.root))}/{readable(ending.path)}"
             why = f": {ending.reason}" if ending.reason else ""
+            why += f" ({doubt})" if (doubt := doubtful(ending.state, ending.confidence)) else ""
             style = STYLES.get(ending.state, "dim")
             head = f"[dim]{time}[/]  [{style}]{ending.state:<11}[/]"
             console.print(f"{head}{escape(name + why)}  [dim]#{ending.job}[/]", soft_wrap=True)
@@ -135,6 +150,7 @@ def _as_json(ending: Ending, settings: Settings) -> dict[str, Any]:
         "file": readable(ending.path),
         "state": ending.state,
         "reason": ending.reason,
+        "confidence": ending.confidence,
         "admitted_at": ending.admitted_at,
         "ended_at": ending.ended_at,
         "attempts": ending.attempts,

@@ -75,6 +75,7 @@ class Inference:
         """A batch gave its mattes: whoever holds the pictures can finish them."""
         self.engine.deaths = 0
         batch = self._end(fact.batch)
+        confidence = dict(zip(batch.jobs, fact.confidence, strict=False))
         for number, empty in zip(batch.jobs, fact.empty, strict=True):
             job = self._still_there(batch, number)
             if job is not None:
@@ -84,7 +85,8 @@ class Inference:
             elif empty and job.recipe.preset.on_empty == "fail":
                 self.work.move(job, Event.BROKE, "no subject was found in the picture")
             elif job.worker is not None:
-                self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=fact.seconds / len(batch.jobs)))
+                spent = Spent(infer=fact.seconds / len(batch.jobs))
+                self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=confidence.get(number))
                 self.crew.hands[job.worker].todo.append(job.id)
 
     def failed(self, fact: facts.InferFailed) -> None:

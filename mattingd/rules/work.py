@@ -149,6 +149,7 @@ class Work:
         batch: int | None = None,
         sha256: bytes | None = None,
         spent: Spent = UNSPENT,
+        confidence: float | None = None,
     ) -> State:
         """Let `event` happen to a job: table, journal line, and what the job holds."""
         before = job.state
@@ -160,7 +161,7 @@ class Work:
             self._fly(job, begins=state in WORKING)
         if state not in LIVE:
             self._settle_account(job)
-        self.write(job, batch=batch, sha256=sha256, spent=spent)
+        self.write(job, batch=batch, sha256=sha256, spent=spent, confidence=confidence)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
         return state
@@ -175,7 +176,13 @@ class Work:
             del self.busy_folders[job.folder]
 
     def write(
-        self, job: Job, *, sha256: bytes | None = None, batch: int | None = None, spent: Spent = UNSPENT
+        self,
+        job: Job,
+        *,
+        sha256: bytes | None = None,
+        batch: int | None = None,
+        spent: Spent = UNSPENT,
+        confidence: float | None = None,
     ) -> None:
         """Bring the journal's row up to the job."""
         self.out.append(
@@ -191,6 +198,7 @@ class Work:
                 batch=batch,
                 chores=job.chores,
                 spent=spent,
+                confidence=confidence,
             )
         )
 

@@ -21,6 +21,7 @@ from mattingd.engine.contract import (
     SelfTestFailed,
 )
 from mattingd.facts import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
+from mattingd.imaging.confidence import confidence
 from mattingd.imaging.fitting import buckets
 from mattingd.imaging.matte import is_empty
 from mattingd.values import ExitCode
@@ -96,8 +97,9 @@ def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
     if mattes.shape != batch.shape[:3] or not np.isfinite(mattes).all():
         return _culprits(engine, command, "the model's answer is no matte")
     empty = tuple(is_empty(matte) for matte in mattes)
+    sure = tuple(confidence(matte, net) for matte, net in zip(mattes, batch, strict=True))
     seconds = (clock.monotonic_ns() - started) / clock.SECOND
-    return Inferred(command.batch, empty, seconds), mattes.astype(np.float32).tobytes()
+    return Inferred(command.batch, empty, seconds, sure), mattes.astype(np.float32).tobytes()
 
 
 def _culprits(engine: Engine, command: Infer, reason: str) -> Answer:

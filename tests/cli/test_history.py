@@ -102,6 +102,24 @@ def test_only_what_was_asked_for(site: Site, tell: Callable[..., Answer]) -> Non
     assert (nothing.code, nothing.out) == (0, "nothing of the kind has ended\n")
 
 
+def test_cut_outs_that_need_a_look_are_listed(site: Site, tell: Callable[..., Answer]) -> None:
+    told = {job["file"]: job["confidence"] for job in tell("--json").json}
+    assert told.pop("blank.png") is None, "nothing was cut out of it"
+    assert all(0 <= confidence <= 1 for confidence in told.values())
+    with closing(sqlite3.connect(site.state / "checkpoint.db")) as journal:
+        journal.execute("UPDATE jobs SET confidence = 0.9 WHERE confidence NOT NULL")
+        journal.commit()
+        assert tell("--needs-look").out == "nothing of the kind has ended\n"
+        journal.execute("UPDATE jobs SET confidence = 0.124 WHERE CAST(path AS TEXT) = 'p00.png'")
+        journal.commit()
+    assert "shoes/p00.png (needs a look: confidence 0.12)" in tell("--needs-look").out
+    assert [job["file"] for job in tell("--needs-look", "--json").json] == ["p00.png"]
+    assert (
+        "needs a look: confidence 0.12"
+        in here("status", site.hot[0] / "p00.png", "--config", site.config).out
+    )
+
+
 def test_what_became_of_a_cut_out_since(site: Site, tell: Callable[..., Answer]) -> None:
     def whereabouts() -> str:
         (job,) = tell("--folder", "hats", "--json").json

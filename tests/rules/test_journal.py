@@ -207,6 +207,19 @@ def test_what_each_stage_took_is_kept(path: Path) -> None:
         assert [record.spent for record in ledger.all()] == [Spent(read=0.5, infer=2.0, publish=0.25)]
 
 
+def test_the_confidence_in_a_matte_is_kept_and_can_be_asked_for(path: Path) -> None:
+    with opened(path) as journal:
+        journal.folder_id(b"/in")
+        for name, confidence in ((b"clear.jpg", 0.8), (b"hazy.jpg", 0.2), (b"none.jpg", None)):
+            row = admitted(journal, name)
+            journal.apply([Move(row.job, "matted", confidence=confidence), Move(row.job, "done")])
+    with reading(path) as ledger:
+        assert [record.confidence for record in ledger.all()] == [0.8, 0.2, None]
+        endings, number = ledger.endings(9, below=0.3)
+        assert ([ending.path for ending in endings], number) == ([b"hazy.jpg"], 1)
+        assert [ending.confidence for ending in ledger.endings(9)[0]] == [0.8, 0.2, None]
+
+
 def test_what_a_move_does_not_say_stays_as_it_was(journal: Checkpoint) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, "reading", "why", 4, True, True, 1, b"x", 2, frozenset({Chore.NOTE}))])  # noqa: FBT003

@@ -33,6 +33,15 @@ def test_what_each_stage_took_is_told_to_the_journal() -> None:
     assert told == [Spent(read=0.25), Spent(infer=0.5), Spent(finish=3.0, write=1.0), Spent(publish=0.125)]
 
 
+def test_the_confidence_of_each_matte_goes_to_its_own_picture() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    infer = only(desk.answer(only(desk.admit(1), Read)), Infer)
+    desk.say(facts.Inferred(infer.batch, (False,), 0.5, (0.25,)))
+    moves = [write for write in desk.writes if isinstance(write, commands.Move)]
+    assert [move.confidence for move in moves if move.confidence is not None] == [0.25]
+
+
 def test_prepared_is_written_before_anything_is_published() -> None:
     desk = Desk(ONE)
     desk.start()
