@@ -129,7 +129,8 @@ JOB_COLUMNS: Final = (
     "id", "folder", "path", "size", "mtime_ns", "current", "live", "state", "reason", "recipe", "drop_name",
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
-    "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original", "original_on", "confidence",
+    "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original",
+    "original_on", "confidence",
 )  # fmt: skip
 
 
