@@ -1,5 +1,6 @@
 """`mattingd service`: print, install and remove what makes a service of the program."""
 
+import contextlib
 import functools
 import grp
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from mattingd import units
 from mattingd.cli.ending import CommandError, find_config
-from mattingd.config import load
+from mattingd.config import Settings, load
 from mattingd.mounts import mount_table
 from mattingd.values import ExitCode
 
@@ -53,7 +54,7 @@ def show(order: Order, *, every: bool, as_json: bool) -> ExitCode:
 
 def install(order: Order, *, start: bool) -> ExitCode:
     """Put the files in their place; unless it is the place of somebody else, have the service started."""
-    texts, config = _rendered(order)
+    texts, config, settings = _rendered(order)
     if order.root is None and not order.user and os.geteuid() != 0:
         raise CommandError(
             "a service of the machine is for root to install: try it with sudo,"
@@ -72,6 +73,7 @@ def install(order: Order, *, start: bool) -> ExitCode:
         return ExitCode.OK
     if not order.user:
         _prepare(texts)
+        _hand_over(order, settings)
     _systemctl(order, "daemon-reload")
     _systemctl(order, "enable", "--quiet", units.SERVICE)
     _try_out(order, config)
@@ -111,12 +113,12 @@ def uninstall(order: Order) -> ExitCode:
 # --- what is rendered ---
 
 
-def _rendered(order: Order) -> tuple[dict[Path, str], Path]:
+def _rendered(order: Order) -> tuple[dict[Path, str], Path, Settings]:
     """Text by path, and the configuration it was rendered for."""
     config = Path(os.path.abspath(find_config(order.config)))  # noqa: PTH100 - links stay as people made them
     settings = load(config)
     texts = units.rendered(settings, config, _machine(order))
-    return {_root(order) / place: text for place, text in texts.items()}, config
+    return {_root(order) / place: text for place, text in texts.items()}, config, settings
 
 
 def _root(order: Order) -> Path:
@@ -211,6 +213,18 @@ def _prepare(texts: Mapping[Path, str]) -> None:
             _run(["systemd-sysusers", str(path)])
         elif path.parent.name == "tmpfiles.d":
             _run(["systemd-tmpfiles", "--create", str(path)])
+
+
+def _hand_over(order: Order, settings: Settings) -> None:
+    """Give the service's user what `mattingd init` made for it as root; only what is empty and root's."""
+    group = order.group or _group_of(order.run_as)
+    for folder, mode in ((settings.output_dir, 0o2775), (settings.state_dir, 0o750)):
+        if not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
+            continue
+        with contextlib.suppress(OSError):  # a share may refuse; the next step tells what that means
+            shutil.chown(folder, order.run_as, group)
+            folder.chmod(mode)
+            _say(f"gave     {folder} to user {order.run_as}")
 
 
 def _try_out(order: Order, config: Path) -> None:

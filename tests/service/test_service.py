@@ -69,6 +69,9 @@ pytestmark = [
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with booted(tmp_path_factory.mktemp("machine") / "console.log") as machine:
         machine("chmod", "o+x", *Path(sys.base_prefix).resolve().parents)  # Python may lie in root's home
+        folders = ("--hot-folder", HOT, "--output-dir", OUT, "--state-dir", STATE)
+        machine("mkdir", "-p", Path(CONFIG).parent)
+        machine(*machine.mattingd("init", CONFIG, *folders))
         machine.write(CONFIG, SETTINGS)
         machine.write(PLAN, "{}")
         machine.write("/etc/systemd/system/mattingd.service.d/test.conf", FOR_THE_TEST)
@@ -127,6 +130,7 @@ def test_what_its_user_may_not_read_is_said_and_nothing_is_started(machine: Mach
             f"mattingd: {LATER}",
         ],
     )
+    assert f"gave     {OUT} to user mattingd\ngave     {STATE} to user mattingd\n" in done.stdout
     assert status(machine)["ActiveState"] == "inactive"
     machine("chmod", "644", CONFIG)
 
