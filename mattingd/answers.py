@@ -134,7 +134,11 @@ def _engine(daemon: "Daemon") -> dict[str, Any]:
     if engines.why:
         told["why"] = engines.why
     if engines.up is not None:
-        more = {"sha256": engines.up.model_sha256, "batch_seconds": engines.up.batch_seconds}
+        more = {
+            "sha256": engines.up.model_sha256,
+            "batch_seconds": engines.up.batch_seconds,
+            "load_seconds": round(engines.up.load_seconds, 1),
+        }
         told |= {**told_of_engine(engines.up), **more, "batch": queue.max_pictures}
     if engines.candidate is not None:
         told["coming"] = engines.candidate.asked.model

@@ -135,7 +135,8 @@ def _engine(engine: dict[str, Any]) -> str:
         case "ready":
             return escape(_device(engine)) + _coming(engine)
         case "asleep":
-            return f"[dim]asleep until the next picture[/] ({escape(_device(engine))}){_coming(engine)}"
+            asleep = f"asleep; the next picture wakes it in about {engine['load_seconds']:g} s"
+            return f"[dim]{asleep}[/] ({escape(_device(engine))}){_coming(engine)}"
         case "not running":
             return ""
         case state:
