@@ -445,16 +445,19 @@ def demo(
     run_verb(lambda: demonstrating.demo(folder))
 
 
+Trimaps = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SET", help="A set whose masks have an undecided band of 128; left out."),
+]
+
+
 @app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, hidden=True)],
     model: Annotated[
         str, typer.Option(metavar="MODEL", help="A model's name, or a file of weights.")
     ] = "cv-unet",
-    trimaps: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SET", help="A set whose masks have an undecided band of 128; left out."),
-    ] = None,
+    trimaps: Trimaps = None,
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Also show the worst, as a PNG.")] = None,
     json: Json = False,
 ) -> None:
@@ -562,6 +565,24 @@ def models_rollback(config: Config = None, json: Json = False) -> None:
     from mattingd.cli import exchanging  # noqa: PLC0415
 
     run_verb(lambda: exchanging.rollback(config, as_json=json))
+
+
+@models.command("compare")
+def models_compare(
+    first: Annotated[str, typer.Argument(metavar="FIRST", show_default=False, hidden=True)],
+    second: Annotated[str, typer.Argument(metavar="SECOND", show_default=False, hidden=True)],
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Pictures with masks.", show_default=False)],
+    trimaps: Trimaps = None,
+    json: Json = False,
+) -> None:
+    """Measure two models on the same pictures, side by side.
+
+    FIRST and SECOND are models' names or files of weights. FOLDER is laid out as for evaluate.
+    """
+    from mattingd.cli import evaluating  # noqa: PLC0415
+
+    contest = evaluating.Contest(first, second, data, tuple(trimaps or ()), json)
+    run_verb(lambda: evaluating.compare(contest))
 
 
 def main() -> None:

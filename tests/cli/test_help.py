@@ -33,7 +33,7 @@ VERBS = (
 GROUPS = {
     "service": ("print", "install", "uninstall"),
     "presets": ("list", "show", "try"),
-    "models": ("list", "verify", "reload", "rollback"),
+    "models": ("list", "verify", "reload", "rollback", "compare"),
 }
 """Verbs that have verbs of their own."""
 ALL = (*VERBS, *GROUPS, *(f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs))

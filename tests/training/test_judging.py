@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+import safetensors.torch
 from typer.testing import CliRunner
 
 from mattingd.cli import app
@@ -139,6 +140,24 @@ def test_what_cannot_be_judged_is_said_in_one_line(
     assert answer.exit_code == 2
     assert answer.stderr.startswith("mattingd: " + said.format(**places))
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_two_models_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "duller.safetensors"
+    shipped = safetensors.torch.load(catalog.weights(catalog.entry()))
+    shipped["last.bias"] -= 0.8
+    weights.write_bytes(safetensors.torch.save(shipped))
+    command = ["models", "compare", "cv-unet", str(weights), "--data", str(folder / "shoes")]
+    answer = CliRunner().invoke(app, [*command, "--json"], prog_name="mattingd")
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    ours, theirs = (sets["shoes"] for sets in told["sets"])
+    assert ours["pictures"] == theirs["pictures"] == 2
+    assert ours["mad"] != theirs["mad"]
+    assert told["better"] + told["worse"] == 2
+    text = CliRunner().invoke(app, command, prog_name="mattingd").stdout.splitlines()
+    assert [line.split()[0] for line in text[1:3]] == ["shoes", "overall"]
+    assert f"is nearer to the truth than cv-unet in {told['better']} of 2 pictures" in text[3]
 
 
 def test_a_file_of_weights_is_judged_like_a_model(folder: Path, tmp_path: Path) -> None:
