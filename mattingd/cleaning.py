@@ -48,7 +48,9 @@ class Line:
 
     kept: Kept
     place: str
-    """Below the output root."""
+    """Below the output root, or the archive's."""
+    shown: str
+    """The same for people: below the output root; of an original the whole path."""
     verdict: Verdict
     failed: str = ""
     """Why it could not be done after all."""
@@ -68,7 +70,7 @@ class Report:
     shown: list[tuple[str, str]] = field(default_factory=list)
     """Some of what is left alone, with the reason."""
     refused: str | None = None
-    """Why cut-outs were not removed at all."""
+    """Why cut-outs, or originals, were not removed at all."""
 
     def count(self, line: Line) -> None:
         """Take a line into account."""
@@ -84,7 +86,7 @@ class Report:
             case Deed.KEEP:
                 self.left += 1
                 if len(self.shown) < SHOWN:
-                    self.shown.append((line.place, line.failed or line.verdict.reason))
+                    self.shown.append((line.shown, line.failed or line.verdict.reason))
 
     def fact(self) -> Cleaned:
         """The same for those who listen."""
@@ -129,20 +131,57 @@ class Sweep:
         Raises:
             JournalError: the journal cannot be read.
         """
-        with reading(self._journal) as ledger, contextlib.ExitStack() as stack:
+        with reading(self._journal) as ledger:
+            yield from self._below_output(ledger, commit)
+            if self.settings.archive_dir is not None:
+                yield from self._below_archive(ledger, self.settings.archive_dir, commit)
+
+    def _below_output(self, ledger: Ledger, commit: Commit | None) -> Iterator[Line]:
+        root = self.settings.output_dir
+        files = ((made.path, made.size) for made in ledger.newest_made(PROOF))
+        founding = Founding(
+            expected=ledger.founded,
+            proof=lambda: self._some_are_there(root, files),
+            make=commit is not None,
+        )
+        with contextlib.ExitStack() as stack:
             try:
-                home = stack.enter_context(self._home(ledger, make=commit is not None))
+                place = stack.enter_context(home(str(root), ledger.instance, self._disk, founding))
             except OfflineError as error:
-                self.report.refused = str(error)
+                self._refuse(str(error))
                 return
             if commit is not None and not ledger.founded:
                 commit(Swept((), founded=True))
-            for page in self._pages(ledger, shown=commit is None):
-                if self._stopped():
-                    return
-                for line in self._page(home, page, commit):
-                    self.report.count(line)
-                    yield line
+            yield from self._walk(place, self._pages(ledger, shown=commit is None), commit)
+
+    def _below_archive(self, ledger: Ledger, root: Path, commit: Commit | None) -> Iterator[Line]:
+        """The archive bears no mark: something of ours must lie there each time."""
+        until = retaining.last_due(self.today, self.policy.archived_days)
+        if not (due := ledger.count_archived(until)):
+            return
+        founding = Founding(
+            expected=False,
+            proof=lambda: self._some_are_there(root, ledger.newest_archived(PROOF)),
+            make=False,
+        )
+        why = None if self._confirmed else self._brake(Thing.ORIGINAL, due, ledger.count_archived())
+        with contextlib.ExitStack() as stack:
+            try:
+                place = stack.enter_context(home(str(root), ledger.instance, self._disk, founding))
+            except OfflineError as error:
+                self._refuse(str(error))
+                return
+            if commit is None or why is None:
+                pages = _turned(lambda after: ledger.page_of_archived(until, after, PAGE))
+                yield from self._walk(place, pages, commit)
+
+    def _walk(self, place: Home, pages: Iterable[list[Kept]], commit: Commit | None) -> Iterator[Line]:
+        for page in pages:
+            if self._stopped():
+                return
+            for line in self._page(place, page, commit):
+                self.report.count(line)
+                yield line
 
     def run(self, commit: Commit) -> Report:
         """Do it."""
@@ -153,15 +192,19 @@ class Sweep:
 
     # --- what to look at ---
 
-    def _home(self, ledger: Ledger, *, make: bool) -> contextlib.AbstractContextManager[Home]:
-        root = self.settings.output_dir
+    def _some_are_there(self, root: Path, files: Iterable[tuple[str, int]]) -> bool:
+        """Whether one of these lies there; or whether there are none at all."""
+        sizes = [(self._disk.size(str(root / path)), size) for path, size in files]
+        return not sizes or any(found == size for found, size in sizes)
 
-        def proof() -> bool:
-            newest = ledger.newest_made(PROOF)
-            return not newest or any(self._disk.size(str(root / made.path)) == made.size for made in newest)
+    def _brake(self, thing: Thing, due: int, standing: int) -> str | None:
+        why = retaining.brake(thing, due, standing, self.policy)
+        if why is not None:
+            self._refuse(why)
+        return why
 
-        mark = Founding(expected=ledger.founded, proof=proof, make=make)
-        return home(str(root), ledger.instance, self._disk, mark)
+    def _refuse(self, why: str) -> None:
+        self.report.refused = why if self.report.refused is None else f"{self.report.refused}; {why}"
 
     def _pages(self, ledger: Ledger, *, shown: bool) -> Iterator[list[Kept]]:
         """Everything whose time has come; cut-outs of which too many would go are only shown."""
@@ -170,9 +213,9 @@ class Sweep:
         notes = retaining.last_due(self.today, self.policy.failed_days)
         yield from _turned(lambda after: [*map(_as_kept, ledger.page_of_notes(notes, after[0], PAGE))])
         until = retaining.last_due(self.today, self.policy.days)
-        if not self._confirmed:
-            self.report.refused = retaining.brake(ledger.due(until), ledger.count_standing(), self.policy)
-        if shown or not self.report.refused:
+        due, standing = ledger.due(until), ledger.count_standing()
+        why = None if self._confirmed else self._brake(Thing.CUT_OUT, due, standing)
+        if shown or why is None:
             yield from _turned(lambda after: ledger.page_of_due(until, after, PAGE))
 
     # --- a page ---
@@ -193,7 +236,9 @@ class Sweep:
         return done
 
     def _line(self, home: Home, kept: Kept, seen: Seen) -> Line:
-        return Line(kept, home.place(kept), retaining.judge(kept, seen, self.policy, self.today))
+        place = home.place(kept)
+        shown = f"{home.root}/{place}" if kept.thing is Thing.ORIGINAL else place
+        return Line(kept, place, shown, retaining.judge(kept, seen, self.policy, self.today))
 
     def _look(self, home: Home, kept: Kept) -> Seen:
         seen = home.look(kept, home.place(kept))

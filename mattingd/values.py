@@ -262,11 +262,13 @@ class Output:
 
 
 class Thing(StrEnum):
-    """What of ours lies below the output root."""
+    """What we put somewhere: below the output root or, originals, below the archive's."""
 
     CUT_OUT = "cut-out"
     NOTE = "note"
     """An error note."""
+    ORIGINAL = "original"
+    """An original in the archive."""
 
 
 class Remains(StrEnum):
@@ -284,12 +286,12 @@ class Remains(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something of ours below the output root, as the journal knows it."""
+    """Something that we put somewhere, as the journal knows it."""
 
     thing: Thing
     job: int
     ordinal: int
-    """Of the output; 0 for a note."""
+    """Of the output; 0 for anything else."""
     path: str
     day: str
     """The calendar day its age counts from, as text; in the trash, the day it came there."""

@@ -339,6 +339,10 @@ class Checkpoint:
             if mark.thing is Thing.NOTE:
                 gone = mark.remains is not None
                 self._db.execute("UPDATE jobs SET note_gone = ? WHERE id = ?", (gone, mark.job))
+            elif mark.thing is Thing.ORIGINAL:
+                self._db.execute(
+                    "UPDATE jobs SET original_remains = ? WHERE id = ?", (mark.remains, mark.job)
+                )
             else:
                 self._db.execute(
                     "UPDATE outputs SET remains = ?, remains_on = ?"

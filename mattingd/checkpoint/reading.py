@@ -23,6 +23,8 @@ _STAGES = 5
 
 _STANDING = "FROM outputs o WHERE o.published AND (o.remains IS NULL OR o.remains = 'going')"
 """Outputs that retention has not seen to."""
+_ARCHIVED = "FROM jobs WHERE original > '' AND (original_remains IS NULL OR original_remains = 'going')"
+"""Jobs whose originals lie in the archive."""
 _DAY = "max(substr(j.drop_name, 1, 10), substr(j.ended_at, 1, 10))"
 """The day that an output's age counts from: that of its drop, or of its publication if that was later."""
 _DUE = _STANDING.replace("outputs o", "outputs o JOIN jobs j ON j.id = o.job") + (
@@ -361,6 +363,27 @@ class Ledger:
             (until, after, limit),
         )
         return [(Note(*row[:5]), row[5]) for row in rows]
+
+    def newest_archived(self, limit: int) -> list[tuple[str, int]]:
+        """(path, size) of the newest originals in the archive."""
+        rows = self._db.execute(f"SELECT original, size {_ARCHIVED} ORDER BY id DESC LIMIT ?", (limit,))
+        return rows.fetchall()
+
+    def count_archived(self, until: str | None = None) -> int:
+        """How many originals the archive holds: all, or those that came on this day or an earlier one."""
+        (number,) = self._db.execute(
+            f"SELECT count(*) {_ARCHIVED} AND original_on <= ?", ("9" if until is None else until,)
+        ).fetchone()
+        return int(number)
+
+    def page_of_archived(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+        """Those that came on this day or an earlier one, or were about to be removed."""
+        rows = self._db.execute(
+            f"SELECT id, 0, original, original_on, size, sha256, original_remains {_ARCHIVED}"
+            " AND (original_on <= ? OR original_remains = 'going') AND id > ? ORDER BY id LIMIT ?",
+            (until, after[0], limit),
+        )
+        return [replace(_kept(row), thing=Thing.ORIGINAL) for row in rows]
 
     def unpublished_done(self) -> list[int]:
         """Jobs that say done and have an output that does not: there must be none."""

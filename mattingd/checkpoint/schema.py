@@ -56,6 +56,7 @@ CREATE TABLE jobs (
     publish_s REAL,
     original TEXT,                     -- where in the archive its original lies ...
     original_on TEXT,                  -- ... and since which date
+    original_remains TEXT,             -- once retention has looked at it, see `Remains`
     confidence REAL                    -- in its matte, 0 to 1
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
@@ -95,6 +96,7 @@ ALTER TABLE jobs ADD COLUMN write_s REAL;
 ALTER TABLE jobs ADD COLUMN publish_s REAL;
 ALTER TABLE jobs ADD COLUMN original TEXT;
 ALTER TABLE jobs ADD COLUMN original_on TEXT;
+ALTER TABLE jobs ADD COLUMN original_remains TEXT;
 ALTER TABLE jobs ADD COLUMN confidence REAL;
 ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
@@ -130,7 +132,7 @@ JOB_COLUMNS: Final = (
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
     "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original",
-    "original_on", "confidence",
+    "original_on", "original_remains", "confidence",
 )  # fmt: skip
 
 

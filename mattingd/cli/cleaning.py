@@ -104,7 +104,7 @@ def _plan(settings: Settings, *, confirmed: bool, as_json: bool) -> ExitCode:
 def _print_lines(sweep: Sweep) -> None:
     """Line by line as they come: of 100,000 none is kept."""
     for line in sweep.lines():
-        place = readable(line.place.encode("utf-8", "surrogateescape"))
+        place = readable(line.shown.encode("utf-8", "surrogateescape"))
         print(f"{line.verdict.deed:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
     report = sweep.report
     sums = [f"remove {files(report.removed)} ({weight(report.freed)})"]
@@ -129,7 +129,7 @@ def _print_json(sweep: Sweep) -> None:
 def _as_json(line: Line) -> dict[str, Any]:
     return {
         "deed": line.verdict.deed,
-        "path": line.place,
+        "path": line.shown,
         "thing": line.kept.thing,
         "day": line.kept.day,
         "bytes": line.kept.size,

@@ -32,6 +32,8 @@ class RetentionPolicy:
     """They are then kept in a hidden trash folder in `output_dir` for so many more; null has no trash."""
     failed_days: Days | None = None
     """Error notes are kept for so many calendar days; null keeps them until the picture is done."""
+    archived_days: Days | None = None
+    """Originals in the archive are kept for so many days; null keeps them for ever."""
     brake_percent: Annotated[float, Gt(0), Le(100)] = 50.0
     """Would more than this of all cut-outs go at once, none goes until somebody says so; 100 never asks."""
     min_free_gb: Annotated[float, Ge(0)] = 1.0
@@ -61,7 +63,16 @@ class Verdict:
 
 def removes(policy: RetentionPolicy) -> bool:
     """Whether anything is ever removed."""
-    return policy.days is not None or policy.failed_days is not None
+    return any(days is not None for days in (policy.days, policy.failed_days, policy.archived_days))
+
+
+def days_of(thing: Thing, policy: RetentionPolicy) -> int | None:
+    """How long such a thing is kept; None for ever."""
+    return {
+        Thing.CUT_OUT: policy.days,
+        Thing.NOTE: policy.failed_days,
+        Thing.ORIGINAL: policy.archived_days,
+    }[thing]
 
 
 def last_due(today: str, days: int | None) -> str:
@@ -98,7 +109,7 @@ def judge(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdic
 
 
 def _judge_standing(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdict:
-    days = policy.failed_days if kept.thing is Thing.NOTE else policy.days
+    days = days_of(kept.thing, policy)
     if kept.day > last_due(today, days):
         return Verdict(Deed.KEEP, "its time has not come")
     if seen.sight is Sight.OTHER:
@@ -106,7 +117,7 @@ def _judge_standing(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str)
     if seen.sight is not Sight.SAME:
         return Verdict(Deed.RECORD, "somebody took it away", Remains.TAKEN)
     reason = f"of {kept.day}, kept for {_count(days or 0)}"
-    if kept.thing is Thing.NOTE or policy.trash_days is None:
+    if kept.thing is not Thing.CUT_OUT or policy.trash_days is None:
         return Verdict(Deed.REMOVE, reason, Remains.EXPIRED)
     return Verdict(Deed.TRASH, f"{reason}; then {_count(policy.trash_days)} in the trash", Remains.TRASHED)
 
@@ -128,7 +139,7 @@ def _count(days: int) -> str:
 def before(kept: Kept, verdict: Verdict, today: str) -> Mark | None:
     """What the journal has to hold before the deed: after a stop nobody else could tell who removed it."""
     removes = verdict.deed in {Deed.REMOVE, Deed.TRASH}
-    if removes and kept.thing is Thing.CUT_OUT and kept.remains is None:
+    if removes and kept.thing is not Thing.NOTE and kept.remains is None:
         return Mark(kept.thing, kept.job, kept.ordinal, Remains.GOING, today)
     return None
 
@@ -141,20 +152,21 @@ def after(kept: Kept, verdict: Verdict, today: str, *, done: bool) -> Mark | Non
     return None if then is written else Mark(kept.thing, kept.job, kept.ordinal, then, today)
 
 
-def brake(due: int, standing: int, policy: RetentionPolicy) -> str | None:
-    """Why so many cut-outs may not go at once; None when they may.
+def brake(thing: Thing, due: int, standing: int, policy: RetentionPolicy) -> str | None:
+    """Why so many of a kind may not go at once; None when they may.
 
     A clock that was set to another year, or a mistake in the settings, must not cost a team its work.
 
     Args:
-        due: cut-outs whose time has come.
-        standing: all cut-outs, these included.
+        thing: of which kind.
+        due: how many have had their time.
+        standing: how many there are, these included.
         policy: the settings.
     """
     if due <= FEW or due * 100 <= standing * policy.brake_percent:
         return None
     return (
-        f"{due} of {standing} cut-outs would go at once, more than the {policy.brake_percent:g} % of"
+        f"{due} of {standing} {thing}s would go at once, more than the {policy.brake_percent:g} % of"
         " `retention.brake_percent`: look at them with `mattingd clean --dry-run`,"
         " and say that they may with `mattingd clean --yes-all`"
     )

@@ -26,6 +26,7 @@ POLICIES = st.builds(
     days=st.none() | st.integers(1, 400),
     trash_days=st.none() | st.integers(1, 400),
     failed_days=st.none() | st.integers(1, 400),
+    archived_days=st.none() | st.integers(1, 400),
 )
 
 
@@ -60,6 +61,13 @@ def test_the_trash_has_its_own_days() -> None:
     assert verdict(WEEK, remains=Remains.TRASHED, day=TODAY)[0] == "keep"
 
 
+def test_archived_originals_have_theirs_and_no_trash() -> None:
+    policy = RetentionPolicy(days=1, trash_days=3, archived_days=30)
+    assert verdict(policy, thing=Thing.ORIGINAL)[0] == "keep"
+    assert verdict(policy, thing=Thing.ORIGINAL, day="2026-10-20")[0] == "remove"
+    assert verdict(WEEK, thing=Thing.ORIGINAL, day="1970-01-01")[0] == "keep", "off by default"
+
+
 def test_notes_have_theirs_and_no_trash() -> None:
     policy = RetentionPolicy(days=1, trash_days=3, failed_days=30)
     assert verdict(policy, thing=Thing.NOTE)[0] == "keep"
@@ -79,7 +87,7 @@ def test_only_what_is_over_and_as_it_was_made_is_removed(
     if judged.deed in {Deed.REMOVE, Deed.TRASH}:
         assert seen.sight is Sight.SAME
         assert day < today, "never today's, never tomorrow's"
-        days = policy.failed_days if thing is Thing.NOTE else policy.days
+        days = retaining.days_of(thing, policy)
         if remains is Remains.TRASHED:
             days = policy.trash_days or 0
         assert days is not None
@@ -120,16 +128,16 @@ def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.1, 100))
 def test_the_brake_holds_back_many_at_once(due: int, others: int, percent: float) -> None:
     policy = RetentionPolicy(days=7, brake_percent=percent)
-    held = retaining.brake(due, due + others, policy) is not None
+    held = retaining.brake(Thing.CUT_OUT, due, due + others, policy) is not None
     assert held == (due > FEW and 100 * due > percent * (due + others))
 
 
 def test_the_brake_says_how_to_go_on() -> None:
-    said = retaining.brake(900, 1000, WEEK)
+    said = retaining.brake(Thing.CUT_OUT, 900, 1000, WEEK)
     assert said is not None
     assert "900 of 1000 cut-outs would go at once, more than the 50 %" in said
     assert "`mattingd clean --yes-all`" in said
-    assert retaining.brake(500, 1000, WEEK) is None
+    assert retaining.brake(Thing.CUT_OUT, 500, 1000, WEEK) is None
 
 
 # --- free space ---

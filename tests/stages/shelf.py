@@ -12,7 +12,7 @@ from typing import Any
 
 from mattingd.checkpoint import Checkpoint, Ledger, PlacingRules, reading
 from mattingd.cleaning import Line, Sweep
-from mattingd.commands import Admit, Move, Prepare, Remember, Write
+from mattingd.commands import Admit, Move, Prepare, Remember, Stored, Write
 from mattingd.config import Settings
 from mattingd.disk import Disk
 from mattingd.facts import Admitted, Swept
@@ -82,8 +82,14 @@ class Shelf:
         self.out, self.state = self.root / "out", self.root / "state"
         self.out.mkdir()
         self.state.mkdir()
+        self.archive = self.root / "archive"
         self.settings = Settings(
-            output_dir=self.out, state_dir=self.state, hot_folders=(), presets={}, retention=self.policy
+            output_dir=self.out,
+            state_dir=self.state,
+            archive_dir=self.archive,
+            hot_folders=(),
+            presets={},
+            retention=self.policy,
         )
         self.open()
         self.journal.folder_id(b"/in")
@@ -113,6 +119,18 @@ class Shelf:
             paths.append(path)
         self.journal.apply(writes)
         return paths
+
+    def store(self, name: str) -> Path:
+        """A picture whose original came to the archive today."""
+        (row,) = self.admit([name])
+        where = f"{self.today}/in/{name}"
+        path = self.archive / where
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        self.publish([row])
+        digest = hashlib.sha256(b"x").digest()
+        self.journal.apply([Move(row.job, "done", sha256=digest), Stored(row.job, where, self.today)])
+        return path
 
     def fail(self, name: str, reason: str = "so it is") -> Path:
         """A picture that failed, with its note."""

@@ -318,6 +318,35 @@ def test_notes_go_by_their_own_days_if_they_are_still_ours() -> None:
             assert ledger.states() == {"failed": 3, "done": 1}
 
 
+def test_archived_originals_go_by_their_own_days_and_only_if_they_are_the_ones() -> None:
+    with shelf(RetentionPolicy(archived_days=30)) as world:
+        plain, edited, taken = (world.store(f"{name}.jpg") for name in ("a", "b", "c"))
+        world.today = day(20)
+        young = world.store("later.jpg")
+        edited.write_bytes(b"y")
+        taken.unlink()
+        foreign = plain.with_name("mine.jpg")
+        foreign.write_bytes(b"x")
+        assert world.clean(day(30)) == []
+        away = world.root / "unmounted"
+        world.archive.rename(away)
+        world.archive.mkdir()
+        sweep = world.sweep(day(31))
+        assert list(sweep.lines()) == []
+        assert "is its disk or share mounted?" in str(sweep.report.refused)
+        world.archive.rmdir()
+        away.rename(world.archive)
+        found = {line.kept.path.rpartition("/")[2]: line.verdict for line in world.clean(day(31))}
+        assert found["a.jpg"].reason == f"of {day(0)}, kept for 30 days"
+        assert (found["b.jpg"].deed, found["b.jpg"].reason) == ("keep", "somebody changed it")
+        assert found["c.jpg"].deed == "gone"
+        assert not plain.exists()
+        assert young.exists()
+        assert foreign.exists()
+        assert len(list(world.out.rglob("*.png"))) == 4, "cut-outs stay for ever"
+        assert "a.jpg" not in {line.kept.path.rpartition("/")[2] for line in world.clean(day(32))}
+
+
 def test_too_many_at_once_go_only_when_somebody_says_so() -> None:
     with shelf(WEEK) as world:
         old = world.make(*(f"{number}.jpg" for number in range(FEW + 5)))
