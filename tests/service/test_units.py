@@ -254,6 +254,16 @@ def test_a_file_of_somebody_else_is_neither_replaced_nor_removed(installed: Path
     assert [path for path in installed.rglob("*") if path.is_file()] == [theirs]
 
 
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs this machine")
+def test_without_systemd_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / "config.yaml").write_text("output_dir: out\nstate_dir: state\nhot_folders: [{path: in}]\n")
+    answer = here("service", "install", "--user", "--config", tmp_path / "config.yaml")
+    assert answer.code == 2
+    assert answer.err.startswith("mattingd: systemd does not run this machine: nothing was written.")
+    assert not (tmp_path / "home").exists()
+
+
 def test_without_root_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     (tmp_path / "config.yaml").write_text("output_dir: out\nstate_dir: state\nhot_folders: [{path: in}]\n")
