@@ -2,6 +2,8 @@
 
 import faulthandler
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -11,8 +13,10 @@ from mattingd.answers import Answers
 from mattingd.child import TEST_ENGINE
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.log_lines import configure_log
-from mattingd.config import load, problems_on_disk
+from mattingd.commands import Command
+from mattingd.config import Log, load, problems_on_disk
 from mattingd.daemon import JOURNAL, Daemon
+from mattingd.facts import Fact, Reloaded
 from mattingd.metrics import LOOPBACK, Metrics, MetricsError
 from mattingd.reloading import Source
 from mattingd.reports import LogReporter, Names, Tally
@@ -36,7 +40,8 @@ def _run(config: Path | None) -> ExitCode:
     problems = problems_on_disk(settings)
     if problems:
         raise CommandError(*problems, code=ExitCode.FOLDER)
-    log, outlet = configure_log(settings.log.format, settings.log.level)
+    writing = Writing(settings.log, lambda: daemon.settings.log)
+    log = structlog.get_logger()
     tally, names = Tally(), Names()
     metrics = Metrics(
         __version__,
@@ -45,7 +50,7 @@ def _run(config: Path | None) -> ExitCode:
         settling=lambda: len(daemon.conductor.intake.settler),
     )
     port = settings.metrics.port
-    reporters = (LogReporter(names, log), tally, *((metrics,) if port else ()))
+    reporters = (writing, LogReporter(names, log), tally, *((metrics,) if port else ()))
     daemon = Daemon(settings, reporters, answer=Answers(tally), source=Source(path))
     names.folders = daemon.names
     on_signals(daemon.stop, daemon.reload)
@@ -62,7 +67,30 @@ def _run(config: Path | None) -> ExitCode:
     try:
         return daemon.run().code
     finally:
-        outlet.close()
+        writing.close()
+
+
+class Writing:
+    """Has the log written as the settings want it; a reporter, so that it hears of other settings."""
+
+    def __init__(self, wanted: Log, in_use: Callable[[], Log]) -> None:
+        self._wanted = wanted
+        self._in_use = in_use
+        _, self._outlet = configure_log(wanted.format, wanted.level)
+
+    def fact(self, fact: Fact) -> None:
+        """Something happened."""
+        if isinstance(fact, Reloaded) and self._in_use() != self._wanted:
+            old, self._wanted = self._outlet, self._in_use()
+            _, self._outlet = configure_log(self._wanted.format, self._wanted.level)
+            threading.Thread(target=old.close, name="log", daemon=True).start()  # it may wait for a stream
+
+    def command(self, command: Command) -> None:
+        """Something is going to be done."""
+
+    def close(self) -> None:
+        """Write what waits, as far as that is possible soon."""
+        self._outlet.close()
 
 
 def offer(metrics: Metrics, port: int) -> None:

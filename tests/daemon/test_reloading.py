@@ -1,18 +1,22 @@
 """SIGHUP and `reload`: new settings for later files, mistakes keep the old ones, folders come and go."""
 
 import os
+import pty
+import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from mattingd.reloading import ELSEWHERE, LIVE
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.manager import Manager, listening
 from tests.daemon.harness.pictures import Label
-from tests.daemon.harness.site import Site, wait_until
+from tests.daemon.harness.site import MATTINGD, REPOSITORY, Site, surroundings, wait_until
 
 
 def edit(site: Site, **settings: Any) -> None:
@@ -164,6 +168,45 @@ def test_limits_and_ways_to_look_change_live(make_site: MakeSite) -> None:
     later = people.save(site.hot[0] / "later.png", of_many_tiles())
     site.wait_ended([later])
     assert site.records(later)[0].state == "done"
+
+
+def test_the_log_follows(make_site: MakeSite) -> None:
+    site = make_site()
+    site.start()
+    edit(site, log={"format": "console"})
+    site.ask("reload")
+    wait_until(lambda: "settings   log.format: json -> console" in site.log.read_text(), "a line for people")
+    edit(site, log={"format": "json", "level": "error"})
+    site.ask("reload")
+    edit(site, stop_seconds=-1)
+    site.ask("reload")
+    wait_until(lambda: len(said(site)) == 1, "the mistake was told")
+    assert "stop_seconds: must be a number of at least 0, not -1; the ones in use stay" in said(site)[0]
+
+
+def test_every_setting_that_changes_live_stands_in_the_documentation() -> None:
+    text = (REPOSITORY / "docs" / "STEERING.md").read_text(encoding="utf-8")
+    live, restart = zip(*re.findall(r"^\| (`.+) \| (.+) \|$", text, re.MULTILINE), strict=True)
+    names = {name.rpartition(".")[2] for name in LIVE | ELSEWHERE}
+    told = {name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", " ".join(live))}
+    assert told == names
+    assert not {name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", " ".join(restart))} & names
+
+
+def test_a_closed_terminal_is_an_end_and_no_reload(site: Site) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(  # noqa: S606
+            sys.executable, [*MATTINGD, str(site.config)], surroundings(test_engine=True)
+        )
+    wait_until(lambda: site.status().get("engine", {}).get("state") == "ready", "it was ready")
+    os.kill(pid, signal.SIGHUP)
+    wait_until(lambda: b"nothing has changed" in os.read(terminal, 65536), "it read its configuration again")
+    assert not site.status()["stopping"]
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with site.journal() as ledger:
+        assert ledger.clean()
 
 
 def test_a_folder_that_is_away_may_stay_and_one_that_is_not_there_is_refused(make_site: MakeSite) -> None:

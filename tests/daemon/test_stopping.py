@@ -1,6 +1,7 @@
 """SIGTERM ends what is in work and begins nothing; a second one ends at once; neither blames a picture."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -55,6 +56,11 @@ def test_the_first_signal_finishes_what_is_in_work(site: Site, tell: Tell) -> No
     seconds = (clock.monotonic_ns() - begun) / clock.SECOND
     left = states(site)
     tell(f"ended {seconds:.1f} s after SIGTERM, with {left}")
+    (line,) = site.events("stopping")
+    assert re.fullmatch(
+        r"SIGTERM: (1 picture in work is|\d+ pictures in work are) finished first, for 60 s at most: in/.+",
+        line["why"],
+    ), line
     assert set(left) == {"done", "queued"}
     assert left["done"] == len(site.results())
     assert site.temps() == []
@@ -69,6 +75,11 @@ def test_a_second_signal_ends_at_once_and_blames_nobody(site: Site, signals: tup
     process = site.processes[-1]
     process.send_signal(signals[0])
     wait_until(lambda: bool(site.status().get("stopping")), "it was stopping")
+    stops = site.status()["stops"]
+    assert stops["pictures"] > 0
+    assert 0 < stops["seconds"] <= 60
+    told = site.command("status").stdout
+    assert re.search(r"stopping, \d+ pictures? (is|are) finished first \(for \d+ s at most\)", told), told
     process.send_signal(signals[1])
     assert process.wait(timeout=20) == 0
     assert set(states(site)) == {"queued"}
@@ -82,6 +93,8 @@ def test_it_ends_in_time_whatever_hangs(make_site: MakeSite) -> None:
     files = start_slowly(site, delay_ms=60_000)
     assert site.stop(seconds=20) == 0
     check_nobody_is_blamed(site)
+    (end,) = site.events("ended")
+    assert "in work were not finished within the 1 s that `stop_seconds` allows" in end["why"]
     check_all_done_after_the_next_start(site, files)
 
 
