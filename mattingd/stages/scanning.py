@@ -174,6 +174,7 @@ class Scanner(threading.Thread):
         for path in dirty:
             if self._stopping:
                 return
+            self.moved = clock.monotonic_ns()
             self._look_around(path)
 
     def _look_around(self, path: bytes) -> None:
