@@ -103,11 +103,11 @@ class Disk:
 
     def read_all(self, descriptor: int, size: int) -> bytes:
         """The first `size` bytes of an open file; fewer when it is shorter."""
-        data = bytearray(size)
-        view, done = memoryview(data), 0
-        while done < size and (got := os.preadv(descriptor, [view[done : done + (1 << 24)]], done)):
-            done += got
-        return bytes(data) if done == size else bytes(data[:done])
+        pieces, done = list[bytes](), 0
+        while done < size and (piece := os.pread(descriptor, size - done, done)):
+            pieces.append(piece)
+            done += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def edges(self, descriptor: int, size: int, head: int, tail: int) -> tuple[bytes, bytes]:
         """The first `head` and the last `tail` bytes of an open file of this size."""

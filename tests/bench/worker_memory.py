@@ -36,7 +36,7 @@ CASES: tuple[tuple[str, float, OutputFormat], ...] = (
         (kind, 12, "png")
         for kind in ("heic", "deep heic", "avif", "deep avif", "psd", "deep psd", "clear psd", "raw")
     ),
-    ("transparent", 12, "avif"),
+    *(("transparent", 12, output) for output in ("avif", "jxl")),
 )
 PASSES = 2
 """The first one leaves the allocator as it is in a worker that has been at work."""

@@ -1,6 +1,7 @@
 """A half copied picture never comes out as a picture, wherever the copy stands."""
 
 import sys
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mattingd.imaging import boxes
 from mattingd.imaging.reading import PictureError, read
 from mattingd.values import PictureLimits
 from tests.imaging import documents
@@ -44,6 +46,16 @@ def test_zeros_in_place_of_the_end(name: str) -> None:
     kinds = [kind_of(data[:end] + bytes(len(data) - end)) for end in sorted(ends)]
     assert "picture" not in kinds
     assert kinds.count("truncated") >= 0.9 * len(kinds)
+
+
+def test_a_flat_surface_in_an_avif_is_no_hole() -> None:
+    """Its coder may write some dozens of zeros for one; a copy's holes are larger."""
+    data = FILES["avif"]
+    middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
+    for zeros, whole in ((100, True), (600, False)):
+        holed = data[:middle] + bytes(zeros) + data[middle + zeros :]
+        with nullcontext() if whole else pytest.raises(PictureError, match="holes of zeros"):
+            boxes.check(holed)
 
 
 @pytest.mark.parametrize("name", sorted(RAW))
