@@ -116,12 +116,16 @@ def _line(line: str, values: Mapping[str, str], scope: str) -> str | None:
 
 
 def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str]:
-    output, state = settings.output_dir, settings.state_dir
-    folders = [output, *(folder.path for folder in settings.hot_folders)]
+    output, state, archive = settings.output_dir, settings.state_dir, settings.archive_dir
+    folders = [output, *([archive] if archive else []), *(folder.path for folder in settings.hot_folders)]
     visible = [*folders, state, config, *machine.needs]
     knows_wants = machine.version >= WANTS_MOUNTS_SINCE
     at_home, in_tmp = (_any_below(visible, around) for around in (HOMES, TEMPORARY))
-    remote_output = file_system(output, machine.mountinfo) in NETWORK
+    made = {
+        name: word(str(path))
+        for name, path in (("output_dir", output), ("archive_dir", archive))
+        if path is not None and file_system(path, machine.mountinfo) not in NETWORK
+    }
     open_port = settings.metrics.port is not None
     return {
         "program": " ".join(argument(part) for part in machine.program),
@@ -133,7 +137,8 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         "nvidia_modprobe": f"{machine.nvidia_modprobe} -c 0 -u" if machine.nvidia_modprobe else "",
         "timeout_stop": f"{math.ceil(settings.stop_seconds) + STOP_MARGIN_SECONDS}s",
         "state_dir": word(str(state)),
-        "output_dir": "" if remote_output else word(str(output)),
+        "output_dir": made.get("output_dir", ""),
+        "archive_dir": made.get("archive_dir", ""),
         "state_directory": _below(state, Path("/var/lib")),
         "read_write_paths": " ".join(word(f"-{path}") for path in settings.written.values()),
         "wants_mounts_for": " ".join(word(str(path)) for path in folders) if knows_wants else "",

@@ -218,8 +218,9 @@ def _prepare(texts: Mapping[Path, str]) -> None:
 def _hand_over(order: Order, settings: Settings) -> None:
     """Give the service's user what `mattingd init` made for it as root; only what is empty and root's."""
     group = order.group or _group_of(order.run_as)
-    for folder, mode in ((settings.output_dir, 0o2775), (settings.state_dir, 0o750)):
-        if not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
+    modes = {settings.output_dir: 0o2775, settings.archive_dir: 0o2775, settings.state_dir: 0o750}
+    for folder, mode in modes.items():
+        if folder is None or not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
             continue
         with contextlib.suppress(OSError):  # a share may refuse; the next step tells what that means
             shutil.chown(folder, order.run_as, group)

@@ -30,7 +30,7 @@ needs_systemd = pytest.mark.skipif(
 
 def settings(*hot: str, output: str = "/srv/out", state: str = "/var/lib/mattingd", **more: Any) -> Settings:
     folders = [{"path": path, "name": f"in{number}"} for number, path in enumerate(hot or ("/srv/in",))]
-    document = {"output_dir": output, "state_dir": state, "hot_folders": folders, **more}
+    document = {"output_dir": output, "state_dir": state, "hot_folders": folders} | more
     return parse(json.dumps(document), CONFIG, mountinfo="")
 
 
@@ -51,6 +51,9 @@ def test_it_may_write_what_the_configuration_says_and_nothing_else() -> None:
     assert found["ReadWritePaths"] == ['"-/data/cut outs" -/srv/state']
     assert found["ProtectSystem"] == ["strict"]
     assert "StateDirectory" not in found
+    emptied = [{"path": "/srv/a"}, {"path": "/srv/b", "originals": "archive"}]
+    found = unit(settings(hot_folders=emptied, archive_dir="/srv/originals"))
+    assert found["ReadWritePaths"] == ["-/srv/out -/var/lib/mattingd -/srv/originals -/srv/b"]
     assert unit(settings(state="/var/lib/a/b"))["StateDirectory"] == ["a/b"]
 
 
