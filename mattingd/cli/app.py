@@ -575,7 +575,7 @@ def models_compare(
     trimaps: Trimaps = None,
     json: Json = False,
 ) -> None:
-    """Measure two models on the same pictures, side by side.
+    """Measure two models on the same pictures.
 
     FIRST and SECOND are models' names or files of weights. FOLDER is laid out as for evaluate.
     """

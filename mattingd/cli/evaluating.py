@@ -106,7 +106,7 @@ def compare(contest: Contest) -> ExitCode:
         print(json.dumps(told))  # noqa: T201
         return ExitCode.OK
     console = console_for()
-    console.print(_side_by_side(*tables))
+    console.print(_one_above_the_other(names, *tables))
     console.print(
         f"{names[1]} is nearer to the truth than {names[0]} in {better} of {len(pairs)} pictures,"
         f" farther in {worse} (by MAD).",
@@ -181,17 +181,18 @@ def _table(rows: "Rows") -> Table:
     return table
 
 
-def _side_by_side(first: "Rows", second: "Rows") -> Table:
+def _one_above_the_other(names: tuple[str, str], first: "Rows", second: "Rows") -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("set")
-    table.add_column("pictures", justify="right")
+    for head in ("set", "pictures", "model"):
+        table.add_column(head, justify="right" if head == "pictures" else "left")
     for name in HEADS:
         table.add_column(TITLES.get(name, name), justify="right")
-        table.add_column("", justify="right")
     for group, (count, measures) in first.items():
-        ours, theirs = measures._asdict(), second[group][1]._asdict()
-        cells = [form(side[name]) for name, form in HEADS.items() for side in (ours, theirs)]
-        table.add_row(group, str(count), *cells, style="bold" if group == "overall" else "")
+        for name, told in zip(names, (measures, second[group][1]), strict=True):
+            values = told._asdict()
+            head = (group, str(count)) if told is measures else ("", "")
+            cells = (form(values[measure]) for measure, form in HEADS.items())
+            table.add_row(*head, Path(name).stem, *cells, style="bold" if group == "overall" else "")
     return table
 
 

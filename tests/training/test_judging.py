@@ -156,8 +156,10 @@ def test_two_models_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
     assert ours["mad"] != theirs["mad"]
     assert told["better"] + told["worse"] == 2
     text = CliRunner().invoke(app, command, prog_name="mattingd").stdout.splitlines()
-    assert [line.split()[0] for line in text[1:3]] == ["shoes", "overall"]
-    assert f"is nearer to the truth than cv-unet in {told['better']} of 2 pictures" in text[3]
+    heads = [line.split()[:3] for line in text[1:5]]
+    assert heads[::2] == [["shoes", "2", "cv-unet"], ["overall", "2", "cv-unet"]]
+    assert [head[0] for head in heads[1::2]] == ["duller", "duller"]
+    assert f"is nearer to the truth than cv-unet in {told['better']} of 2 pictures" in text[5]
 
 
 def test_a_file_of_weights_is_judged_like_a_model(folder: Path, tmp_path: Path) -> None:
