@@ -183,8 +183,8 @@ def _table(rows: "Rows") -> Table:
 
 def _one_above_the_other(names: tuple[str, str], first: "Rows", second: "Rows") -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("set", "pictures", "model"):
-        table.add_column(head, justify="right" if head == "pictures" else "left")
+    for title in ("set", "pictures", "model"):
+        table.add_column(title, justify="right" if title == "pictures" else "left")
     for name in HEADS:
         table.add_column(TITLES.get(name, name), justify="right")
     for group, (count, measures) in first.items():
