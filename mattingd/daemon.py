@@ -160,9 +160,9 @@ class Daemon:
         """Read the configuration anew, soon. May be called from a signal handler."""
         self._inbox.put(HungUp())
 
-    def tell(self, fact: facts.Fact) -> None:
+    def tell(self, *happened: facts.Fact) -> None:
         """On the conductor's thread, between two turns: let something happen, and all that follows."""
-        self._obey(self._hear(fact, None))
+        self._obey([command for fact in happened for command in self._hear(fact, None)])
 
     def use_model(self, model: str, *, anew: bool = False) -> int:
         """Ask for weights (see `facts.ModelAsked`); returns the ticket by which the outcome is known."""

@@ -4,6 +4,7 @@ An answer is given when the journal holds what it says: no crash makes it untrue
 """
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mattingd import facts
@@ -21,25 +22,19 @@ NOT_UNDERSTOOD = "it was not told which files or folders"
 def retry(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Have pictures tried again. `files`: (hot folder, path) of each in hexadecimal."""
 
-    def one(key: Key) -> Reply:
-        reply = reply_to_retry(_state(daemon, key), running=not daemon.conductor.stopping)
-        if reply.granted:
-            daemon.tell(facts.RetryAsked(*key))
-        return reply
+    def reply(key: Key) -> Reply:
+        return reply_to_retry(_state(daemon, key), running=not daemon.conductor.stopping)
 
-    return _each_file(daemon, request, one)
+    return _each_file(daemon, request, reply, facts.RetryAsked)
 
 
 def forget(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Forget files that have come to their end. `files` as for `retry`."""
 
-    def one(key: Key) -> Reply:
-        reply = reply_to_forget(_state(daemon, key), busy=daemon.conductor.work.owes(key))
-        if reply.granted:
-            daemon.tell(facts.ForgetAsked(*key))
-        return reply
+    def reply(key: Key) -> Reply:
+        return reply_to_forget(_state(daemon, key), busy=daemon.conductor.work.owes(key))
 
-    return _each_file(daemon, request, one)
+    return _each_file(daemon, request, reply, facts.ForgetAsked)
 
 
 def pause(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +77,13 @@ def rescan(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _each_file(daemon: "Daemon", request: dict[str, Any], one: Any) -> dict[str, Any]:
+def _each_file(
+    daemon: "Daemon",
+    request: dict[str, Any],
+    reply: Callable[[Key], Reply],
+    fact: Callable[[int, bytes], facts.Fact],
+) -> dict[str, Any]:
+    """Answer for each file, and let what is granted happen: all of it in one transaction."""
     try:
         keys = [
             Key(_number(daemon, bytes.fromhex(root)), bytes.fromhex(path)) for root, path in request["files"]
@@ -91,8 +92,9 @@ def _each_file(daemon: "Daemon", request: dict[str, Any], one: Any) -> dict[str,
         return {"error": NOT_UNDERSTOOD}
     if daemon.conductor.stopped:
         return {"error": ENDING}
-    replies = [one(key) for key in keys]
-    return {"files": [{"granted": reply.granted, "said": reply.words} for reply in replies]}
+    replies = [reply(key) for key in keys]
+    daemon.tell(*(fact(*key) for key, said in zip(keys, replies, strict=True) if said.granted))
+    return {"files": [{"granted": said.granted, "said": said.words} for said in replies]}
 
 
 def _folders(daemon: "Daemon", request: dict[str, Any]) -> list[int]:

@@ -71,7 +71,11 @@ class Names:
 
     def of(self, row: values.Row) -> str:
         """Hot folder and path, readable."""
-        folder, path = self.folders.get(row.folder, "?"), values.readable(row.path)
+        return self.at(row.folder, row.path)
+
+    def at(self, number: int, source: bytes) -> str:
+        """The same for any file of a hot folder."""
+        folder, path = self.folders.get(number, "?"), values.readable(source)
         return f"{folder}/{path}" if folder else path
 
     def line_of(self, job: int) -> dict[str, Any]:
@@ -213,6 +217,10 @@ class LogReporter:
                     self._log.error("settings", why=f"{mistake}; the ones in use stay")
             case facts.PauseAsked(folder=folder, paused=paused):
                 self._tell_of_pause(self._names.folders.get(folder, "?"), paused=paused)
+            case facts.RetryAsked(folder=folder, path=path):
+                self._often("info", "again", "somebody asked for it", file=self._names.at(folder, path))
+            case facts.ForgetAsked(folder=folder, path=path):
+                self._often("info", "forgotten", "somebody asked for it", file=self._names.at(folder, path))
             case _:
                 pass
 
@@ -272,7 +280,7 @@ class LogReporter:
         for name in restart:
             self._log.warning("settings", why=f"{name} needs a restart; until then it stays as it was")
         if not (taken or restart):
-            self._log.info("settings", why="they were read again, and nothing has changed")
+            self._log.info("settings", why="the configuration was read again; nothing has changed")
 
     def _tell_of_pause(self, folder: str, *, paused: bool) -> None:
         if paused:

@@ -174,12 +174,12 @@ def _said_of_pause(folder: dict[str, Any], *, paused: bool) -> str:
     waiting = folder.get("waiting")
     if waiting is None:
         return "paused from the next start on" if paused else "goes on at the next start"
-    wait = "1 picture waits" if waiting == 1 else f"{waiting} pictures wait"
+    wait = {0: "nothing waits", 1: "1 picture waits"}.get(waiting, f"{waiting} pictures wait")
     if not folder["changed"]:
-        return f"it was paused already, and {wait}" if paused else "it was not paused"
+        return f"it was paused already; {wait}" if paused else "it was not paused"
     if paused:
         return f"paused; what is in work is finished, and {wait}"
-    return f"it goes on; {wait} for their turn" if waiting != 1 else f"it goes on; {wait} for its turn"
+    return f"it goes on; {wait}"
 
 
 def rescan(config: Path | None, names: Sequence[str], *, as_json: bool) -> ExitCode:

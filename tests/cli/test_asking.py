@@ -119,13 +119,15 @@ def test_a_forgotten_picture_is_new_and_gets_its_plain_name_if_that_is_free(site
 
 def test_pause_holds_back_is_kept_over_a_restart_and_resume_lets_go(site: Site) -> None:
     assert asked(site, "pause", "shoes").out == (
-        "shoes: paused; what is in work is finished, and 0 pictures wait\n"
+        "shoes: paused; what is in work is finished, and nothing waits\n"
     )
-    assert asked(site, "pause", "shoes").out == "shoes: it was paused already, and 0 pictures wait\n"
+    assert asked(site, "pause", "shoes").out == "shoes: it was paused already; nothing waits\n"
     shoe, hat = pictures(site.hot[0], 1)[0], pictures(site.hot[1], 1)[0]
     wait_until(lambda: ends(site, hat) == ["done"], "the other folder went on")
     wait_until(lambda: site.status()["folders"][0]["queued"] == 1, "it waited")
-    assert asked(site, "status", shoe).out.startswith("queued, 0 pictures of its folder before it: its hot f")
+    assert asked(site, "status", shoe).out.startswith(
+        "queued, the next of its folder: its hot folder is paused"
+    )
     assert "paused, 1 waiting" in asked(site, "status").out
     assert site.stop() == 0
     assert "paused" in asked(site, "status").out
