@@ -259,10 +259,10 @@ class LogReporter:
             case UseModel(models=models):
                 self._beside = 0
                 name = values.model_name(models.current)
-                self._log.info("model", why=f"{name} make the mattes from now on", sha256=models.current)
+                self._log.info("model", why=f"{name} make the mattes from now on", **_hash(models.current))
             case KeepModel(model=model, why=why):
                 name = values.model_name(model)
-                self._log.warning("model", why=f"{name} are not used: {why}", sha256=model)
+                self._log.warning("model", why=f"{name} are not used: {why}", **_hash(model))
 
     def _drains(self, drain: Drain) -> str:
         """What is waited for before the end."""
@@ -333,6 +333,10 @@ class LogReporter:
 
     def _write(self, level: str, event: str, why: str, **whose: Any) -> None:
         getattr(self._log, level)(event, **whose, **({"why": why} if why else {}))
+
+
+def _hash(model: str) -> dict[str, str]:
+    return {"sha256": model} if model else {}
 
 
 def told_of_engine(fact: facts.EngineUp) -> dict[str, Any]:

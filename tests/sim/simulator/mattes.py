@@ -42,6 +42,7 @@ class SimEngine:
         self.alive = True
         self.up = False
         self.batches: deque[Sent] = deque()
+        self.slowness = self.weather.rng.choice((1, 1, 5))
         if self.beside and self.weather.strikes(MISHAP, self.clock.now):
             self.weather.count("model hangs when it is loaded")
         elif not self.beside and self.weather.strikes(self.weather.starts_hang, self.clock.now):
@@ -88,7 +89,7 @@ class SimEngine:
         if self.around.accident(weather.engine_hangs, jobs):
             weather.count("engine hangs")
             return
-        self._later(weather.rng.uniform(0.02, 0.3), self._run)
+        self._later(weather.rng.uniform(0.02, 0.3) * self.slowness, self._run)
 
     def _run(self) -> None:
         """The oldest batch comes to its end, one way or the other."""

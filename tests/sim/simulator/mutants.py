@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mattingd.commands import Admit, Command, Prepare
-from mattingd.facts import Fact, Look
+from mattingd.commands import Admit, Command, Prepare, UseModel
+from mattingd.facts import Fact, Look, ModelAsked
+from mattingd.rules.batching import Batch, EngineQueue
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.dispatching import Dispatcher
+from mattingd.rules.engines import Candidate, Engines
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import Job
 from mattingd.rules.settling import Key
@@ -137,6 +139,34 @@ class StubbornWork(Work):
         super().adopt(job)
 
 
+class BrusqueEngines(Engines):
+    """Ends the engine before over the batches it still has."""
+
+    def _take_over(self, candidate: Candidate) -> None:
+        before = self.current
+        super()._take_over(candidate)
+        if before is not None and before in self.queue.leaving:
+            self.retire(before)
+
+
+class CredulousEngines(Engines):
+    """Takes down that a model is used before it has proved itself."""
+
+    def asked(self, fact: ModelAsked, *, stopping: bool) -> None:
+        super().asked(fact, stopping=stopping)
+        if self.candidate is not None:
+            self.work.out.append(UseModel(Models(fact.model, self.models.current)))
+
+
+class FlatteringQueue(EngineQueue):
+    """Says that whoever works now has made a matte."""
+
+    def end(self, batch_id: int) -> tuple[int | None, Batch]:
+        engine, batch = super().end(batch_id)
+        batch.model = self.model
+        return engine, batch
+
+
 MUTANTS = {
     "second look dropped": Bench(with_part("intake", HastyIntake)),
     "prepared skipped": Bench(UnpreparedConductor),
@@ -150,5 +180,8 @@ MUTANTS = {
     "every path once": Bench(DeafConductor),
     "pause without effect": Bench(with_part("work", RestlessWork)),
     "asked in vain": Bench(with_part("work", StubbornWork)),
+    "engine ended over its work": Bench(with_part("engines", BrusqueEngines)),
+    "model in use before it proved itself": Bench(with_part("engines", CredulousEngines)),
+    "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

@@ -152,7 +152,7 @@ class World:
             after(rng.uniform(1, storm), self._reconfigure)
         if rng.random() < 0.2 and len(self.folders) > 1:
             after(rng.uniform(1, storm), lambda: self.clock.play(self._leave_out()))
-        for _ in range(rng.choice((0, 0, 2, 6))):
+        for _ in range(rng.choice((0, 0, 3, 8))):
             after(rng.uniform(0, storm), self._ask_for_a_model)
 
     def _keys(self) -> list[Key]:
