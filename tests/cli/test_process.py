@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import hostile
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from PIL import Image
 
 from tests.cli.conftest import Say, on_terminal, pictures, run, started
 from tests.daemon.harness.site import wait_until
+from tests.imaging import documents
+from tests.imaging.pictures import encode, heic, photo
 
 
 def outputs(folder: Path) -> dict[str, int]:
@@ -233,3 +236,29 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     assert answer.code == 74
     assert answer.err.startswith(f"mattingd: {full}/.mattingd/checkpoint.db: the disk that holds the journal")
     assert answer.err.count("\n") == 1
+
+
+def test_every_format_goes_all_the_way(tmp_path: Path) -> None:
+    """Deep ones come out deep; who is cut off, or has nothing in it to read, is told so."""
+    picture = photo(320, 240)
+    deep = picture.astype(np.uint16) * 257
+    phone = heic(picture)
+    files = {
+        "phone.heic": phone,
+        "web.avif": encode(picture, "AVIF"),
+        "scan.tif": bytes(cv2.imencode(".tiff", deep)[1]),
+        "layers.psd": documents.psd(deep.transpose(2, 0, 1), packed=True),
+        "camera.dng": documents.dng(320, 240),
+        "cut.heic": phone[: len(phone) // 2],
+        "alone.psd": documents.psd(picture.transpose(2, 0, 1), resources={1057: b"\0\0\0\1\0"}),
+    }
+    (tmp_path / "in").mkdir()
+    for name, data in files.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    answer = run("process", "in", "-o", "out", cwd=tmp_path)
+    assert answer.code == 1
+    assert "\n5 done, 1 failed, 1 ignored in " in answer.out
+    assert "failed  cut.heic: the picture is cut off (" in answer.out
+    assert "ignored alone.psd: this Photoshop document has no merged picture in it" in answer.out
+    bits = {path.stem: path.read_bytes()[24] for path in (tmp_path / "out").glob("*.png")}
+    assert bits == {"phone": 8, "web": 8, "scan": 16, "layers": 16, "camera": 16}
