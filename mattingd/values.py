@@ -421,7 +421,7 @@ class ExitCode(IntEnum):
     FOLDER = 66
     """A configured folder is missing or cannot be used: that may pass, as when a share is mounted late."""
     DEVICE = 69
-    """The required GPU is not there."""
+    """The required GPU, or the model, is not there."""
     CHILD = 70
     """A worker or the engine cannot be kept running."""
     JOURNAL = 74

@@ -7,7 +7,7 @@ from typing import Annotated, TextIO
 import typer
 
 from mattingd import __version__
-from mattingd.cli.completing import devices, formats, hot_folders, presets
+from mattingd.cli.completing import devices, formats, hot_folders, model_names, presets
 from mattingd.cli.ending import run_verb
 
 app = typer.Typer(
@@ -520,7 +520,10 @@ models = typer.Typer(
 )
 app.add_typer(models, name="models")
 
-Wanted = Annotated[list[str] | None, typer.Argument(metavar="MODEL", show_default=False, hidden=True)]
+Wanted = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names),
+]
 
 
 @models.command("list")
@@ -544,7 +547,10 @@ def models_verify(model: Wanted = None, config: Config = None, json: Json = Fals
 
 @models.command("reload")
 def models_reload(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", show_default=False, hidden=True)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names),
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:

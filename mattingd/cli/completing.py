@@ -24,6 +24,18 @@ def devices() -> list[str]:
     return ["auto", "cpu", "cuda", "cuda:0", "cuda:1"]
 
 
+def model_names(ctx: typer.Context) -> list[str]:
+    """Names of the models that the command can use."""
+    from mattingd.cli.ending import find_config  # noqa: PLC0415
+    from mattingd.config import load  # noqa: PLC0415
+    from mattingd.models import adopted  # noqa: PLC0415
+
+    with suppress(Exception):
+        settings = load(find_config(ctx.params.get("config")))
+        return [settings.engine.model, *(model.name for model in adopted(settings.state_dir))]
+    return []
+
+
 def hot_folders(ctx: typer.Context) -> list[str]:
     """Names of the hot folders in the configuration that the command will use."""
     from mattingd.cli.ending import find_config  # noqa: PLC0415

@@ -94,6 +94,7 @@ def test_bash_offers_commands_options_and_values(offered: Callable[[str], list[s
     assert offered("mattingd process --preset pro") == ["product"]
     assert say("init", "--hot-folder", "shoes").code == 0
     assert offered("mattingd history --folder ") == ["shoes"]
+    assert offered("mattingd models reload cv") == ["cv-unet"]
 
 
 @pytest.mark.parametrize(
