@@ -235,7 +235,9 @@ def _try_out(order: Order, config: Path) -> None:
     if not order.user:
         who = {"user": order.run_as, "group": order.group or _group_of(order.run_as), "extra_groups": []}
     whose = "you" if order.user else f"user {order.run_as}"
-    later = f"The service is installed and was not started; mend that, then {_shell(order, 'start', UNIT)}"
+    runs = subprocess.run(_with_scope(order, "is-active", "--quiet", UNIT), check=False).returncode == 0
+    so, then = ("goes on with its old settings", "restart") if runs else ("was not started", "start")
+    later = f"The service is installed and {so}; mend that, then {_shell(order, then, UNIT)}"
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **who)  # type: ignore[call-overload]
     except OSError as error:

@@ -153,6 +153,17 @@ def test_a_picture_of_somebody_else_is_cut_out(machine: Machine) -> None:
     assert machine("stat", "-c", "%U:%G %a", place) == "mattingd:mattingd 664\n"
 
 
+def test_installed_again_with_a_mistake_it_goes_on_as_it_was(machine: Machine) -> None:
+    before = status(machine)["MainPID"]
+    machine("mv", HOT, f"{HOT}.away")
+    done = machine.run(*machine.mattingd("service", "install", "--config", CONFIG))
+    machine("mv", f"{HOT}.away", HOT)
+    assert done.returncode == 66
+    assert "does not exist; make it" in done.stderr
+    assert "goes on with its old settings; mend that, then `systemctl restart mattingd`" in done.stderr
+    assert status(machine)["MainPID"] == before
+
+
 def test_the_journal_has_the_line_with_its_fields(machine: Machine) -> None:
     (done,) = [entry for entry in journal(machine) if entry.get("MATTINGD_EVENT") == "done"]
     assert done["MESSAGE"] == "done in/1.png"
