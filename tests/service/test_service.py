@@ -29,7 +29,7 @@ state_dir: {STATE}
 hot_folders:
   - path: {HOT}
 watch: {{settle_seconds: 0.1, rescan_seconds: 2}}
-limits: {{workers: 2}}
+limits: {{workers: 1}}
 stop_seconds: {STOP_SECONDS}
 """
 FOR_THE_TEST = f"""\
