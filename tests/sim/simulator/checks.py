@@ -44,6 +44,8 @@ class Checks:
     """Times that another model took over."""
     innocents: int = 0
     """Pictures set aside that nobody meant to be poison."""
+    left_out: set[int] = field(default_factory=set)
+    """Hot folders that were none for a while: what became done then kept its original."""
     _low: str | None = None
     """What it was told of the output disk's free space, up to the turn before."""
     _second: int = 0
@@ -149,6 +151,18 @@ class Checks:
         file = self.hot.get(self.paths[job])
         if file is not None and file.content is not content:
             self.weather.count("changed after reading")
+
+    def put_away(self, shell: Shell, job: int, content: Content) -> None:
+        """An original is about to leave its hot folder."""
+        rows = Books(shell.journal._db).rows(
+            "SELECT state, sha256, (SELECT count(*) FROM outputs WHERE job = id AND published) FROM jobs"
+            " WHERE id = ?",
+            job,
+        )
+        ((state, sha256, published),) = rows
+        assert state == State.UNCHANGED or (state == State.DONE and published), f"job {job} is {state}"
+        assert sha256 == content.sha256, f"job {job} was made from another file than the one that goes"
+        assert self.made[content], f"the original of job {job} goes, and nothing was made of it"
 
     def shown(self, data: bytes) -> Content:
         """The picture that a cut-out shows, with the matte that was made of it."""

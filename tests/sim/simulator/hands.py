@@ -56,6 +56,8 @@ class Surroundings:
     """Told over which jobs a child has just died, before anything of it is gone."""
     unlucky: Callable[[int], bool]
     """Whether a job crashed while it was alone: no accident hits an innocent in that state twice."""
+    put_away: Callable[[int, Content, str], None]
+    """Told whenever an original leaves its hot folder, and for where in the archive."""
     wrong_before: bool = False
     """Whether a device calculated wrongly in this run of the daemon: a second time would end it."""
 
@@ -315,6 +317,9 @@ class SimWorker:
         if outputs.refuses or weather.strikes(weather.chore_fails, self.around.clock.now):
             weather.count(_CHORE_FAULTS[order.chore])
             return ChoreDone(self.number, order.job, order.chore, "the disk is full")
+        if order.chore is Chore.ORIGINAL:
+            where = yield from self._put_away(order)
+            return ChoreDone(self.number, order.job, order.chore, where=where)
         if order.chore is Chore.NOTE:
             outputs.notes.update(dict.fromkeys(order.notes, order.reason))
         elif order.chore is Chore.UNNOTE:
@@ -326,9 +331,31 @@ class SimWorker:
         yield self._takes() / 2
         return ChoreDone(self.number, order.job, order.chore)
 
+    def _put_away(self, order: DoChore) -> Generator[float, None, str]:
+        """As `originals.py` does, whose single steps have tests of their own."""
+        original, key = order.original, (order.folder, order.source)
+        finals = self.around.outputs.finals
+        if original is None or any(finals.get(o.place.path) != o.sha256 for o in order.outputs):
+            return ""
+        yield self._takes()
+        file = self.around.folders.get(key)
+        same = file is not None and (file.stamp.size, file.stamp.mtime_ns, file.content.sha256) == (
+            original.stamp.size,
+            original.stamp.mtime_ns,
+            original.sha256,
+        )
+        where = original.place if original.deed == "archive" else ""
+        if file is not None and same:
+            self.around.weather.count(f"original: {original.deed}")
+            self.around.put_away(order.job, file.content, where)
+            self.around.folders.remove(key)
+            yield self._takes()
+        return where
+
 
 _CHORE_FAULTS = {
     Chore.NOTE: "note cannot be written",
     Chore.UNNOTE: "note cannot be removed",
+    Chore.ORIGINAL: "original cannot be moved",
     Chore.SWEEP: "temp cannot be swept",
 }

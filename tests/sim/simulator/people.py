@@ -136,7 +136,8 @@ class Office:
         self.save(key)
         yield self.rng.uniform(0.0, 6.0)
         file = self.folders.remove(key)
-        assert file is not None
+        if file is None:
+            return  # it was put away before
         yield self.rng.choice((0.01, self.rng.uniform(0.0, 4.0), 30.0))
         self.weather.count("away and back with the same stamp")
         self.folders.restore(key, file)

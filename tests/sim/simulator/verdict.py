@@ -50,6 +50,10 @@ class Verdict:
             state, size, mtime, note, reason = rows[0]
             assert (size, mtime) == (file.stamp.size, file.stamp.mtime_ns), f"{key}: an older version"
             self._ended_well(key, file, state, reason)
+            archives = self.folders[key[0]].originals == "archive" and key[0] not in self.checks.left_out
+            assert not (archives and COUNTED_AS[State(state)] == "done"), (
+                f"{key} is done, and its original was not archived"
+            )
             self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
         outputs = self.checks.outputs
         for content in versions:

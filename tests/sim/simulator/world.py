@@ -15,13 +15,14 @@ from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import Policy
-from mattingd.values import Folder, Output, Preset, Recipe, Row
+from mattingd.values import Folder, Originals, Output, Preset, Recipe, Row
 from tests.sim.simulator.checks import Checks
 from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.hands import Surroundings
 from tests.sim.simulator.mattes import MODELS, SHIPPED
 from tests.sim.simulator.people import MEGAPIXEL, NAMES, Office, habits
+from tests.sim.simulator.pictures import Content
 from tests.sim.simulator.shell import POINTS, CrashError, Hooks, Plan, Shell
 from tests.sim.simulator.verdict import Verdict
 from tests.sim.simulator.weather import Weather
@@ -74,7 +75,10 @@ class World:
             self._renamed,
             self._died_over,
             self.checks.unlucky,
+            self._put_away,
         )
+        choices: tuple[Originals, ...] = ("keep", "keep", "archive", "delete")
+        self.originals = {number: self.rng.choice(choices) for number in (1, 2, 3)}
         self.folders = {number: self._folder(number) for number in range(1, self.rng.randint(1, 3) + 1)}
         self.recipes = 0
         self.today = "2026-11-20"
@@ -103,7 +107,8 @@ class World:
 
     def _folder(self, number: int) -> Folder:
         preset = Preset(on_empty="publish" if number == 3 else "fail")
-        return Folder(number, f"in{number}", Recipe(f"recipe {number}", preset))
+        originals = self.originals[number]
+        return Folder(number, f"in{number}", Recipe(f"recipe {number}", preset), originals=originals)
 
     def _other_recipe(self, folder: Folder) -> Folder:
         self.recipes += 1
@@ -326,6 +331,11 @@ class World:
         if self.shell is not None:
             self.checks.visible(self.shell, job, output, data)
 
+    def _put_away(self, job: int, content: Content, where: str) -> None:
+        self.trace("put away", (job, content, where))
+        if self.shell is not None:
+            self.checks.put_away(self.shell, job, content)
+
     def _died_over(self, jobs: set[int]) -> None:
         if self.shell is not None:
             self.checks.child_died(self.shell, jobs)
@@ -388,6 +398,7 @@ class World:
         """One hot folder is left out of the configuration for a while."""
         self.weather.count("folder left out for a while")
         folder = self.folders.pop(self.rng.choice(list(self.folders)))
+        self.checks.left_out.add(folder.id)
         self._reload()
         yield self.rng.uniform(1.0, 60.0)
         self.folders[folder.id] = folder
