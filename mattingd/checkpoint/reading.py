@@ -14,7 +14,7 @@ from mattingd.values import UNSPENT, Kept, Models, Remains, Spent, Thing
 
 _RECORD = (
     "SELECT j.id, f.root, j.path, j.size, j.mtime_ns, j.state, j.reason, j.admitted_at, j.ended_at, j.batch,"
-    " j.admitted_batches, j.note, j.original, j.confidence,"
+    " j.admitted_batches, j.note, CASE WHEN j.original_remains IS NULL THEN j.original END, j.confidence,"
     " j.read_s, j.infer_s, j.finish_s, j.write_s, j.publish_s"
     " FROM jobs j JOIN folders f ON f.id = j.folder"
 )

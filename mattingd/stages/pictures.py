@@ -233,7 +233,7 @@ class Worker:
     def _put_away(self, command: DoChore) -> str:
         """Move or delete the original of a job whose outputs all stand as they were made; else it stays."""
         root, original = self.bench.roots.get(command.folder), command.original
-        if root is None or original is None:
+        if root is None or original is None or (original.deed == "delete" and not command.outputs):
             return ""
         if not all(self._is_ours(self._path(output.place.path), output) for output in command.outputs):
             return ""
