@@ -51,6 +51,7 @@ class Lookouts:
         self._failed = failed
         self._disk = disk
         self._scanners: dict[int, Scanner] = {}
+        self._remote: set[int] = set()
         self._watcher = Watcher()
 
     def post(self, number: int, folder: HotFolder, journal: Checkpoint) -> None:
@@ -73,6 +74,8 @@ class Lookouts:
             watch=lambda: self._watch(scanner),
             ended=lambda: self._watcher.unwatch(plan.root, scanner.mark_dirty),
         )
+        if plan.remote:
+            self._remote.add(number)
         self._scanners[number] = scanner
         scanner.start()
 
@@ -99,8 +102,8 @@ class Lookouts:
             self._scanners[number].rescan()
 
     def remote(self) -> set[int]:
-        """The folders that lie on a share."""
-        return {number for number, scanner in self._scanners.items() if scanner.plan.remote}
+        """The folders that lie on a share; those that were withdrawn may still have pictures in work."""
+        return self._remote
 
     def pulses(self, names: Mapping[int, str]) -> Iterator[Pulse]:
         """Of all scanners that nothing outside this machine can hold up."""

@@ -291,7 +291,7 @@ class Scanner(threading.Thread):
         if directory:
             return
         reason = None if error is None else f"the hot folder cannot be read: {error.strerror}"
-        if reason != self._trouble:
+        if reason != self._trouble and not self._stopping:
             self._trouble = reason
             self._tell(FolderTrouble(self.plan.folder, reason))
 

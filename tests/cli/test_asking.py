@@ -58,6 +58,8 @@ def test_a_named_picture_is_made_again_as_its_next_version(site: Site) -> None:
     assert first.read_bytes() == content
     first.unlink()
     assert asked(site, "retry", "shoes/red/p00.png").code == 0
+    site.kill()
+    site.start()
     wait_for_jobs(site, red, 3)
     assert site.result_of(red).name == "p00_v3.png"
     site.audit()

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from mattingd.checkpoint import reading
-from mattingd.commands import Admit, AskAgain, Forget, Hold, LookAt, Move, Read, Vanished
+from mattingd.commands import (
+    Admit,
+    AskAgain,
+    Finish,
+    Forget,
+    Hold,
+    Infer,
+    LookAt,
+    Move,
+    Publish,
+    Read,
+    Vanished,
+)
 from mattingd.facts import ForgetAsked, Known, PauseAsked, RetryAsked, WorkerUp
 from mattingd.rules.lifecycle import State
 from mattingd.rules.requests import reply_to_forget, reply_to_retry
@@ -62,6 +74,27 @@ def test_what_is_in_work_is_left_alone(state: str) -> None:
     desk.writes.clear()
     assert desk.say(RetryAsked(*ONE_JPG)) == []
     assert (desk.states[1], desk.writes) == (state, [])
+
+
+def test_what_waits_to_be_published_is_published_now_and_once() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    desk.fault(prepared(desk, 1), Fault.OUTPUT)
+    assert desk.later(1) == []
+    publish = only(desk.say(RetryAsked(*ONE_JPG)), Publish)
+    assert desk.later(4) == [], "it is under way when it would have been tried again"
+    desk.answer(publish)
+    assert (desk.states[1], desk.later(1_000)) == ("done", [])
+
+
+def test_an_output_folder_that_could_not_be_written_is_tried_now() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    infer = only(desk.answer(only(desk.admit(1), Read)), Infer)
+    desk.fault(only(desk.answer(infer), Finish), Fault.OUTPUT)
+    desk.admit(2)
+    assert desk.later(1) == []
+    assert only(desk.say(RetryAsked(*ONE_JPG)), Read).job in {1, 2}
 
 
 def test_what_is_asked_for_again_is_a_forced_job_and_the_next_version(tmp_path: Path) -> None:

@@ -278,6 +278,8 @@ class Office:
         self.vanish(key, "vanished while resting")
 
 
+RETRIED = ("done", "done", "done", "failed", "failed", "held", "queued", "reading", "prepared")
+"""States of a picture at which somebody has it tried again."""
 VANISHING = {
     "queued": "vanished while queued",
     "reading": "vanished while read",
@@ -320,7 +322,7 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (3, lambda key: office.touches_at(key, rng.choice(stages))),
         (9, vanishes),
         (2, office.vanishes_soon),
-        (4, lambda key: office.asks_at(key, rng.choice(("done", "done", "failed", "held")), forget=False)),
+        (4, lambda key: office.asks_at(key, rng.choice(RETRIED), forget=False)),
         (3, lambda key: office.asks_at(key, rng.choice(("done", "done", "failed")), forget=True)),
         (3, lambda key: office.huge(key, rng.choice((budget // 2, budget - 1, 2 * budget)), budget)),
         (6, office.repairs),
