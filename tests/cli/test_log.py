@@ -343,3 +343,27 @@ def test_nobody_waits_for_a_log_that_hangs() -> None:
     (lost,) = (line for line in written if line.endswith("lost"))
     assert int(lost.split()[0]) + len(written) - 3 == LINES_WAITING + 50
     assert written[-2:] == ["the last", "closed"]
+
+
+def test_models_are_told_when_they_come_up_are_used_or_refused() -> None:
+    """What comes up beside the engine in use, and fails, is no restart."""
+    model = "ab" * 32
+    lines = told(
+        commands.StartEngine(2, model, beside=True),
+        facts.EngineDied(2, "the self-test failed"),
+        commands.KeepModel(model, "the self-test failed"),
+        commands.StartEngine(3, "", beside=True),
+        commands.UseModel(values.Models("", model)),
+        commands.EndEngine(1, "another model took its place"),
+        facts.EngineDied(3, "it was ended by SIGKILL"),
+    )
+    parsed = [json.loads(line) for line in lines]
+    assert [(line["event"], line["why"]) for line in parsed] == [
+        ("model", "weights abababababab are loaded beside those in use"),
+        ("model", "weights abababababab are not used: the self-test failed"),
+        ("model", "the weights of the package are loaded beside those in use"),
+        ("model", "the weights of the package make the mattes from now on"),
+        ("unloaded", "another model took its place"),
+        ("restart", "it was ended by SIGKILL"),
+    ]
+    assert [line.get("sha256") for line in parsed[:4]] == [None, model, None, None]

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from mattingd import commands, facts, values
 from mattingd.cli.running import offer
 from mattingd.metrics import Metrics
 from tests.cli.conftest import pictures
@@ -132,3 +133,35 @@ def test_without_a_journal_the_other_figures_are_told(tmp_path: Path) -> None:
     close()
     assert figures["mattingd_engine_up", frozenset()] == 0
     assert not any(name == "mattingd_waiting_files" for name, _ in figures)
+
+
+def test_engine_up_speaks_of_the_engine_that_gets_the_pictures(tmp_path: Path) -> None:
+    """Not of one that comes up beside it, with a model that may be refused."""
+    metrics = Metrics("1.2.3", tmp_path / "checkpoint.db", dict, lambda: 0)
+
+    def up(engine: int, model: str) -> facts.EngineUp:
+        return facts.EngineUp(engine, "cpu", "", "fp32", "cv-unet", model, 1, 0.1)
+
+    def shown() -> tuple[float | None, str | None]:
+        (model,) = [
+            sample.labels.get("model_sha256")
+            for family in metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "mattingd_engine_info"
+        ] or [None]
+        return metrics.registry.get_sample_value("mattingd_engine_up"), model
+
+    metrics.fact(up(1, "old"))
+    for command in (commands.StartEngine(2, "bad", beside=True), commands.StartEngine(3, "new", beside=True)):
+        metrics.command(command)
+        assert shown() == (1, "old")
+        if command.model == "bad":
+            metrics.fact(facts.EngineDied(2, "the self-test failed"))
+            assert shown() == (1, "old")
+    metrics.fact(up(3, "new"))
+    assert shown() == (1, "old")
+    metrics.command(commands.UseModel(values.Models("new", "")))
+    metrics.command(commands.EndEngine(1, "another model took its place"))
+    assert shown() == (1, "new")
+    metrics.command(commands.EndEngine(3, "there was nothing to do"))
+    assert shown()[0] == 0
