@@ -142,8 +142,9 @@ class Scanner(threading.Thread):
         while not self._stopping:
             self.moved = clock.monotonic_ns()
             if self._changed:
-                self._changed, self._identity = False, None
-            self._rescan = self._rescan or self._root() != self._identity
+                self._changed, self._identity, self._rescan = False, None, True
+            if self._root() != self._identity:
+                self._rescan = True  # others ask for it as well: it must never be taken back here
             self._answer_looks()
             self._look_at_dirty()
             if self._rescan or next_scan <= clock.monotonic_ns():

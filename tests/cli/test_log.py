@@ -16,7 +16,7 @@ import structlog
 from mattingd import clock, commands, facts, values
 from mattingd.cli import journald
 from mattingd.cli.log_lines import configure_log
-from mattingd.cli.outlet import LINES_WAITING, Outlet
+from mattingd.cli.outlet import LINES_WAITING, Outlet, StreamWriter
 from mattingd.reports import LogReporter, Names, Tally
 from mattingd.values import ExitCode, Fault
 
@@ -367,3 +367,11 @@ def test_models_are_told_when_they_come_up_are_used_or_refused() -> None:
         ("restart", "it was ended by SIGKILL"),
     ]
     assert [line.get("sha256") for line in parsed[:4]] == [None, model, None, None]
+
+
+def test_what_a_full_disk_loses_is_not_tried_again() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - no path of ours
+        writer = StreamWriter(full)
+        with pytest.raises(OSError, match="No space left"):
+            writer.write("a line")
+        writer.close()

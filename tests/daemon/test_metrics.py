@@ -16,7 +16,6 @@ from mattingd import commands, facts, values
 from mattingd.cli.running import offer
 from mattingd.metrics import Metrics
 from tests.cli.conftest import pictures
-from tests.daemon.conftest import MakeSite
 from tests.daemon.harness.site import Site, wait_until
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
@@ -50,17 +49,20 @@ def a_short_queue() -> Iterator[None]:
         QUEUE.write_text(before, encoding="ascii")
 
 
-@pytest.fixture
-def site(make_site: MakeSite) -> Site:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A daemon with figures, two hot folders and, where we may, a short queue of notifications."""
     watch = {"settle_seconds": 0.1, "rescan_seconds": 3600}
-    site = make_site(folders=("a", "b"), watch=watch, metrics={"port": free_port()})
+    folder = tmp_path_factory.mktemp("metrics") / "site"
+    site = Site(folder, ("a", "b"), watch=watch, metrics={"port": free_port()})
     if os.access(QUEUE, os.W_OK):
         with a_short_queue():
             site.start()
     else:
         site.start()
-    return site
+    yield site
+    assert site.stop() == 0
+    site.remove()
 
 
 def test_a_scrape_tells_what_the_daemon_did(site: Site) -> None:

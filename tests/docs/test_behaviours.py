@@ -10,7 +10,37 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "BEHAVIOURS.md").read_text(encoding="utf-8")
 PROMISED = [
     *(1, 2, 3, 4, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 26, 27, 28, 29),
-    *(19, 30, 31, 32, 33, 34, 38, 39, 40, 41, 42, 46, 48, 50, 51, 58, 59, 62, 63, 64, 66, 67, 69, 71, 74),
+    *(
+        19,
+        30,
+        31,
+        32,
+        33,
+        34,
+        38,
+        39,
+        40,
+        41,
+        42,
+        46,
+        48,
+        50,
+        51,
+        52,
+        56,
+        57,
+        58,
+        59,
+        62,
+        63,
+        64,
+        66,
+        67,
+        69,
+        71,
+        72,
+        74,
+    ),
 ]
 """The numbers are older than this product: gaps are behaviours of later versions."""
 ROW = re.compile(r"^### (\d+) · (.+)\n\n((?:.+\n)+)\n((?:- `.+`\n)+)", re.MULTILINE)
