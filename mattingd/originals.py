@@ -53,7 +53,7 @@ class OriginalsStore:
         """
         if original.deed == "archive" and self._archive is None:
             return ""
-        hidden = f"{TEMP_PREFIX}{self._instance}-{source.job}-original"
+        hidden = self._hidden(source)
         directory, name = os.path.split(os.fsdecode(source.path))
         with ExitStack() as stack:
             root = stack.enter_context(self._disk.folder(os.fsdecode(source.root)))
@@ -65,6 +65,25 @@ class OriginalsStore:
                 if identity := self._find(folder, each, original):
                     return self._take(folder, Found(each, identity), hidden, original)
         return self._in_archive(original, hidden)
+
+    def put_back(self, source: Source) -> None:
+        """It is to stay after all: an earlier attempt may have hidden it already.
+
+        Raises:
+            OSError: it cannot be done at present.
+        """
+        directory, name = os.path.split(os.fsdecode(source.path))
+        with (
+            self._disk.folder(os.fsdecode(source.root)) as root,
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._disk.folder(directory, root, one_disk=False) as folder,
+        ):
+            self._disk.move(self._hidden(source), name, old_folder=folder, new_folder=folder)
+            self._disk.sync(folder)
+
+    def _hidden(self, source: Source) -> str:
+        """Its name between two steps: the same at every attempt."""
+        return f"{TEMP_PREFIX}{self._instance}-{source.job}-original"
 
     def _find(self, folder: int, name: str, original: Original) -> Identity | None:
         """The identity of the very file, if it lies under this name."""

@@ -233,11 +233,15 @@ class Worker:
     def _put_away(self, command: DoChore) -> str:
         """Move or delete the original of a job whose outputs all stand as they were made; else it stays."""
         root, original = self.bench.roots.get(command.folder), command.original
-        if root is None or original is None or (original.deed == "delete" and not command.outputs):
+        if root is None:
             return ""
-        if not all(self._is_ours(self._path(output.place.path), output) for output in command.outputs):
+        source = Source(root, command.source, command.job)
+        stand = all(self._is_ours(self._path(output.place.path), output) for output in command.outputs)
+        deletes_all_there_is = original is not None and original.deed == "delete" and not command.outputs
+        if original is None or not stand or deletes_all_there_is:
+            self._originals.put_back(source)
             return ""
-        return self._originals.put_away(Source(root, command.source, command.job), original)
+        return self._originals.put_away(source, original)
 
     def _write_note(self, command: DoChore) -> None:
         for note in command.notes:

@@ -131,6 +131,25 @@ def a_linked_folder(place: Place) -> None:
     place.file.parent.symlink_to(place.root / "elsewhere")
 
 
+def test_what_is_to_stay_after_all_is_put_back(place: Place) -> None:
+    """Its cut-out was taken away, or the setting changed, while the machine was down."""
+    store = OriginalsStore(Disk(), str(place.archive), "0badcafe")
+    source = Source(os.fsencode(place.hot), b"a/shoe.jpg", 7)
+    store.put_back(source)
+    assert place.files() == ["in/a/shoe.jpg"]
+    with pytest.raises(KilledError):
+        place.put_away("delete", Doomed(1, after=True))
+    assert place.files() == ["in/a/.mattingd-0badcafe-7-original"]
+    store.put_back(source)
+    assert place.files() == place.holders() == ["in/a/shoe.jpg"]
+    with pytest.raises(KilledError):
+        place.put_away("delete", Doomed(1, after=True))
+    place.file.write_bytes(b"a new one")
+    store.put_back(source)
+    assert place.file.read_bytes() == b"a new one", "nothing is ever replaced"
+    assert len(place.files()) == 2
+
+
 MEDDLING: dict[str, Callable[[Place], object]] = {
     "saved again": lambda place: place.file.write_bytes(CONTENT.swapcase()),
     "touched": lambda place: place.file.touch(),
