@@ -73,6 +73,9 @@ MATTE_ENDING = "_matte.png"
 SIZED_FORMATS: frozenset[OutputFormat] = frozenset({"jpeg", "webp", "avif"})
 """Formats whose files get smaller with less quality."""
 
+FINISHERS = "mattingd.finishers"
+"""The entry-point group of plug-ins that change finished cut-outs."""
+
 REFERENCE_SIDE = 1024
 """Pixels in presets (erosion, feather, shadow) are those of a picture whose long side is this."""
 
@@ -135,6 +138,8 @@ class Preset:
     """`keep` leaves colours and profile as they are in the picture, `srgb` converts them."""
     metadata: Literal["keep", "all", "strip"] = "keep"
     """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
+    finisher: str | None = None
+    """A plug-in of your own that changes the finished cut-out: its name in the group `mattingd.finishers`."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
 

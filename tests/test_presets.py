@@ -61,6 +61,7 @@ OTHER_VALUES: dict[str, Any] = {
     "bits": 16,
     "compression": "zstd",
     "matte_file": True,
+    "finisher": "watermark",
     "specks": 0.1,
     "holes": 0.1,
     "despill": "green",

@@ -115,6 +115,15 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
     quality: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="1 to 100, where a format has it.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            show_default=False,
+            help="Any other setting of the preset: --set canvas=1:1 --set shadow=0.4",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", autocompletion=devices, help="auto, cpu, cuda or cuda:N.")
     ] = "auto",
@@ -132,8 +141,9 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
     from mattingd.cli import processing  # noqa: PLC0415
 
     order = processing.Order(
-        tuple(paths), output, preset, background, file_format, quality, device, workers, quiet, json
-    )
+        tuple(paths), output, preset, background, file_format, quality, tuple(settings or ()), device,
+        workers, quiet, json,
+    )  # fmt: skip
     run_verb(lambda: processing.process(order))
 
 

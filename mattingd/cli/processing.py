@@ -14,6 +14,7 @@ from mattingd.cli.sources import Sources, names_of, sources
 from mattingd.cli.wording import console_for
 from mattingd.commands import Stop
 from mattingd.config import Engine, HotFolder, Limits, Settings, Watch, problems_on_disk
+from mattingd.config.document import read
 from mattingd.config.recipes import folder_recipe
 from mattingd.config.shapes import FolderEntry
 from mattingd.daemon import Daemon, Mode
@@ -39,6 +40,7 @@ class Order:
     background: str | None
     format: str | None
     quality: int | None
+    settings: tuple[str, ...]
     device: str
     workers: int | None
     quiet: bool
@@ -97,12 +99,29 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
 
 
 def _recipe(order: Order) -> Preset:
+    """The preset with everything that the command line changes in it.
+
+    Raises:
+        CommandError: a change makes no sense.
+    """
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
-    settings = {name: value for name, value in wishes.items() if value is not None}
-    recipe, problems = folder_recipe(FolderEntry(".", preset=order.preset, settings=settings), BUILT_IN, ())
+    changes: dict[str, object] = dict(map(_setting, order.settings))
+    changes |= {name: value for name, value in wishes.items() if value is not None}
+    recipe, problems = folder_recipe(FolderEntry(".", preset=order.preset, settings=changes), BUILT_IN, ())
     if problems:
-        raise CommandError(*(f"--{problem.loc[-1]}: {problem.text}" for problem in problems))
+        options = {name: f"--{name}" for name in (*wishes, "preset")}
+        told = ((problem, str(problem.loc[-1])) for problem in problems)
+        raise CommandError(*(f"{options.get(name, f'--set {name}')}: {each.text}" for each, name in told))
     return recipe
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """A setting as `NAME=VALUE`, the value written as in a configuration file."""
+    name, equals, value = text.partition("=")
+    source = read(f"value: {value}" if not value.startswith("#") else f"value: '{value}'")
+    if not equals or source.problems or not isinstance(source.value, dict):
+        raise CommandError(f"--set takes NAME=VALUE, such as canvas=1:1, not {text!r}")
+    return name.strip(), source.value["value"]
 
 
 def _done_before(daemon: Daemon, wanted: Sources) -> int:

@@ -1,7 +1,8 @@
 """YAML text -> plain values, each with the line it stands on. The only module that imports yaml.
 
-Stricter than YAML where YAML surprises people: a key may stand once, dates and ``<<`` are plain text, aliases
-are refused, and a colour that became a comment is pointed out. Knows nothing of what the settings mean.
+Stricter than YAML where YAML surprises people: a key may stand once; dates, ``<<`` and ``4:3`` (243 in base
+60, to YAML 1.1) are plain text; aliases are refused, and a colour that became a comment is pointed out. Knows
+nothing of what the settings mean.
 """
 
 import re
@@ -17,6 +18,7 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 """What a document holds: exactly what JSON could hold."""
 
 _UNDERSTOOD = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")}
+_IN_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
 _COLOUR = re.compile(r"\s*#[0-9a-fA-F]{3,8}\b")
 
 
@@ -128,7 +130,7 @@ class _Reader:
             text = '# begins a comment; put the colour in quotes, such as "#ffffff"'
             self.problems.append(Problem(loc, text))
         try:
-            value = self.loader.construct_object(node)
+            value = node.value if _IN_BASE_60.fullmatch(node.value) else self.loader.construct_object(node)
             if value is None or isinstance(value, bool | int | float):
                 return value
             if isinstance(value, str):

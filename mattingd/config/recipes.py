@@ -7,6 +7,7 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,7 +16,7 @@ from mattingd.config.checking import STRICT, Shape
 from mattingd.config.shapes import FolderEntry
 from mattingd.config.wording import Loc, Problem, known, shown
 from mattingd.presets import BUILT_IN, DEFAULT
-from mattingd.values import DEEP_FORMATS, LONGEST_CANVAS, SIZED_FORMATS, Preset, canvas_of
+from mattingd.values import DEEP_FORMATS, FINISHERS, LONGEST_CANVAS, SIZED_FORMATS, Preset, canvas_of
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
@@ -94,6 +95,11 @@ def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
     return [Problem((*loc, "background"), text)]
 
 
+def _finishers() -> list[str]:
+    """The names of the plug-ins that are installed."""
+    return sorted(entry_points(group=FINISHERS).names)
+
+
 def _is_canvas(preset: Preset) -> bool:
     """Whether the preset's canvas has a size that a picture can have."""
     size = canvas_of(preset.canvas or "", preset.dpi)
@@ -122,6 +128,11 @@ def _unfit(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
             preset.max_kb is not None and preset.format not in SIZED_FORMATS,
             f"{preset.format} has one size only; {', '.join(sorted(SIZED_FORMATS))} can be made smaller",
             ("max_kb", "format"),
+        ),
+        (
+            preset.finisher is not None and preset.finisher not in _finishers(),
+            f"no package here has such a finisher; {known(_finishers() or ['none'], preset.finisher or '')}",
+            ("finisher",),
         ),
         (
             preset.format == "jxl" and importlib.util.find_spec("pillow_jxl") is None,

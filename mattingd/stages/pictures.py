@@ -31,7 +31,7 @@ from mattingd.facts import (
     Taken,
     WorkerUp,
 )
-from mattingd.imaging import composing, fitting, matte, reading, refining, writing
+from mattingd.imaging import composing, finishers, fitting, matte, reading, refining, writing
 from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
@@ -284,7 +284,8 @@ class Worker:
 def cut_out(picture: Picture, small: npt.NDArray[np.float32], preset: Preset) -> tuple[File, ...]:
     """From a picture and its matte at network size to the files that the preset asks for."""
     alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
-    return writing.files(composing.compose(picture, alpha, preset), preset)
+    composed = composing.compose(picture, alpha, preset)
+    return writing.files(finishers.finished(composed, preset.finisher), preset)
 
 
 @contextlib.contextmanager

@@ -262,3 +262,16 @@ def test_every_format_goes_all_the_way(tmp_path: Path) -> None:
     assert "ignored alone.psd: this Photoshop document has no merged picture in it" in answer.out
     bits = {path.stem: path.read_bytes()[24] for path in (tmp_path / "out").glob("*.png")}
     assert bits == {"phone": 8, "web": 8, "scan": 16, "layers": 16, "camera": 16}
+
+
+def test_any_setting_of_a_preset_can_be_changed(say: Say, tmp_path: Path) -> None:
+    pictures(tmp_path / "in", 1)
+    for wrong, said in (
+        ("canvas", "--set takes NAME=VALUE, such as canvas=1:1, not 'canvas'"),
+        ("canvas=big", "--set canvas: must be pixels like 1000x1000"),
+        ("shadw=1", "--set shadw: there is no such setting"),
+        ("shadow=[", "--set takes NAME=VALUE"),
+    ):
+        answer = say("process", "in", "-o", "out", "--set", wrong)
+        assert answer.code == 2
+        assert answer.err.startswith(f"mattingd: {said}")
