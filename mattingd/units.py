@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from mattingd.config import Settings
-from mattingd.mounts import NETWORK, file_system, missing_mount, mount_of
+from mattingd.mounts import missing_mount, mount_of
 
 SERVICE = "mattingd.service"
 WRITTEN_BY_US = "# Written by `mattingd service install`"
@@ -123,8 +123,8 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
     at_home, in_tmp = (_any_below(visible, around) for around in (HOMES, TEMPORARY))
     made = {
         name: word(str(path))
-        for name, path in (("output_dir", output), ("archive_dir", archive))
-        if path is not None and file_system(path, machine.mountinfo) not in NETWORK
+        for name, path in (("output_dir", output), ("state_dir", state), ("archive_dir", archive))
+        if path is not None and _mount_point(path, machine) == Path("/")
     }
     open_port = settings.metrics.port is not None
     return {
@@ -137,8 +137,7 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         "nvidia_modprobe": f"{machine.nvidia_modprobe} -c 0 -u" if machine.nvidia_modprobe else "",
         "timeout_stop": f"{math.ceil(settings.stop_seconds) + STOP_MARGIN_SECONDS}s",
         "state_dir": word(str(state)),
-        "output_dir": made.get("output_dir", ""),
-        "archive_dir": made.get("archive_dir", ""),
+        **{f"made_{name}": made.get(name, "") for name in ("output_dir", "state_dir", "archive_dir")},
         "state_directory": _below(state, Path("/var/lib")),
         "read_write_paths": " ".join(word(f"-{path}") for path in settings.written.values()),
         "wants_mounts_for": " ".join(word(str(path)) for path in folders) if knows_wants else "",
@@ -162,11 +161,13 @@ def _below(path: Path, around: Path) -> str:
 
 def _mount_units(folders: Iterable[Path], machine: Machine) -> list[str]:
     """The mount units of what these folders lie on, besides the root."""
-    points = {
-        missing_mount(folder, machine.mountinfo, machine.fstab) or mount_of(folder, machine.mountinfo).point
-        for folder in folders
-    }
+    points = {_mount_point(folder, machine) for folder in folders}
     return sorted(mount_unit(point) for point in points if point != Path("/"))
+
+
+def _mount_point(path: Path, machine: Machine) -> Path:
+    """Where the file system is mounted, or should be, that a path lies on."""
+    return missing_mount(path, machine.mountinfo, machine.fstab) or mount_of(path, machine.mountinfo).point
 
 
 def mount_unit(point: Path) -> str:

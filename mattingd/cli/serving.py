@@ -17,10 +17,11 @@ from pathlib import Path
 from mattingd import units
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.config import Settings, load
-from mattingd.mounts import mount_table
+from mattingd.mounts import missing_mount, mount_table
 from mattingd.values import ExitCode
 
 UNIT = units.SERVICE.removesuffix(".service")
+FSTAB = Path("/etc/fstab")
 LINGERING = Path("/var/lib/systemd/linger")
 """Holds a file for each user whose services run while he is away."""
 
@@ -141,7 +142,7 @@ def _machine(order: Order) -> units.Machine:
         nvidia_modprobe=shutil.which("nvidia-modprobe") or "",
         version=_version(),
         mountinfo=mount_table(),
-        fstab=_text(Path("/etc/fstab")),
+        fstab=_text(FSTAB),
     )
 
 
@@ -216,11 +217,18 @@ def _prepare(texts: Mapping[Path, str]) -> None:
 
 
 def _hand_over(order: Order, settings: Settings) -> None:
-    """Give the service's user what `mattingd init` made for it as root; only what is empty and root's."""
+    """Make the service's folders, or give it what `mattingd init` made as root: what is empty and root's.
+
+    Nothing is made where a disk or a share is not mounted at this moment.
+    """
     group = order.group or _group_of(order.run_as)
     modes = {settings.output_dir: 0o2775, settings.archive_dir: 0o2775, settings.state_dir: 0o750}
     for folder, mode in modes.items():
-        if folder is None or not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
+        if folder is None or missing_mount(folder, mount_table(), _text(FSTAB)):
+            continue
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
             continue
         with contextlib.suppress(OSError):  # a share may refuse; the next step tells what that means
             shutil.chown(folder, order.run_as, group)

@@ -137,6 +137,8 @@ def test_user_and_folders_are_made_and_what_is_there_is_left() -> None:
     assert 'u anna - "mattingd, cut-outs" /var/lib/mattingd\ng design -\n' in users
     assert "d /var/lib/mattingd :0750 :anna :design" in folders
     assert "share" not in folders, "nothing is made where a share may be missing"
+    on_disk = rendered(settings(output="/data/out", state="/data/state"), CONFIG, HERE)
+    assert "/data" not in on_disk["etc/tmpfiles.d/mattingd.conf"], "nor where a disk may be"
     assert "\ng " not in rendered(settings(), CONFIG, HERE)["etc/sysusers.d/mattingd.conf"]
 
 
