@@ -144,6 +144,8 @@ class Finished:
     seconds: float = 0.0
     write_seconds: float = 0.0
     """Of these, those for the disk: written, synced, read back and decoded."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the files."""
 
 
 @dataclass(frozen=True, slots=True)

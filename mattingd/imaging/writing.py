@@ -48,6 +48,13 @@ def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
     return made, File(png.encode(eight_bits(composed.matte), None, composed.dpi), "png", width, height)
 
 
+def remarks(pixels: Levels, preset: Preset) -> tuple[str, ...]:
+    """What a person should know of the file that the preset makes of ``pixels``."""
+    if pixels.itemsize == 1 or preset.bits != "auto" or preset.format in DEEP_FORMATS:
+        return ()
+    return (f"16 bits a channel were reduced to the 8 that {preset.format} holds",)
+
+
 def encode(composed: Composed, preset: Preset) -> bytes:
     """The file's bytes in the preset's format and depth, with profile, resolution, EXIF and XMP data.
 

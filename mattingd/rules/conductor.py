@@ -339,6 +339,7 @@ class Conductor:
             )
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
+        job.remarks = fact.notes
         self.work.reserve(job, fact.room or fact.fit.pixels)
         self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256, spent=Spent(read=fact.seconds))
         self.inference.ready(job, fact.fit.shape)
@@ -358,6 +359,7 @@ class Conductor:
     def _finished(self, fact: facts.Finished) -> None:
         job = self._answered(fact.worker, fact.job)
         job.outputs = fact.outputs
+        job.remarks += fact.notes
         self.dispatcher.output_works()
         self._do(Prepare(job.id, fact.outputs, job.model))
         self.work.release(job)
@@ -369,7 +371,7 @@ class Conductor:
         job = self._answered(fact.worker, fact.job)
         job.suspect = job.alone = False
         self.dispatcher.output_works()
-        self.work.move(job, Event.SUCCEEDED, spent=Spent(publish=fact.seconds))
+        self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=Spent(publish=fact.seconds))
 
     def _taken(self, fact: facts.Taken) -> None:
         self._answered(fact.worker, fact.job)

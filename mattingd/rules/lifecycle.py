@@ -210,6 +210,8 @@ class Job:
     """The newest batch it stands in."""
     model: str = ""
     """SHA-256 of the weights that made its matte."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of its cut-out, such as ``first of 12 frames``."""
     wrote: bool = False
     """A temp file of it may lie about."""
     gone: bool = False

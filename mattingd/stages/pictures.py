@@ -167,7 +167,8 @@ class Worker:
             outputs = tuple(
                 self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
             )
-        return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut))
+        remarks = writing.remarks(picture.rgb, command.preset)
+        return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut), remarks)
 
     def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""

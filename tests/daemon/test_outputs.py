@@ -16,6 +16,7 @@ from tifffile import imread
 from mattingd.commands import Bench, Publish
 from mattingd.disk import Disk
 from mattingd.facts import Published
+from mattingd.imaging import png
 from mattingd.rules.placing import place
 from mattingd.stages.pictures import Worker
 from mattingd.values import MATTE_ENDING, Output, PictureLimits
@@ -68,6 +69,24 @@ def test_each_format_comes_out(site: Site, folder: str) -> None:
                 255,
                 0,
             )
+
+
+def test_what_a_person_should_know_of_a_cut_out_is_told(site: Site) -> None:
+    animation, deep = site.root / "avif" / "moving.gif", site.root / "webp" / "deep.png"
+    frames = [hostile.picture(), hostile.picture(marker=(1, 2, 3))]
+    frames[0].save(animation, save_all=True, append_images=frames[1:])
+    deep.write_bytes(png.encode(np.asarray(hostile.picture()).astype(np.uint16) * 257))
+    site.wait_ended([animation, deep])
+    told = {path.name: site.records(path)[0].reason for path in (animation, deep)}
+    assert told == {
+        "moving.gif": "first of 2 frames",
+        "deep.png": "16 bits a channel were reduced to the 8 that webp holds",
+    }
+    assert [line["why"] for line in site.events("done") if "moving.gif" in line["file"]] == [
+        "first of 2 frames"
+    ]
+    (line, *_) = site.command("status", str(animation)).stdout.splitlines()
+    assert ": first of 2 frames" in line
 
 
 def test_cut_out_and_matte_go_through_versions_together(site: Site) -> None:
