@@ -12,6 +12,7 @@ from mattingd import __version__, clock, orders
 from mattingd.checkpoint import reading
 from mattingd.child import TEST_ENGINE
 from mattingd.reports import Tally, told_of_engine
+from mattingd.rules import retaining
 from mattingd.rules.lifecycle import COUNTED_AS, WORKING, Job, State
 from mattingd.rules.settling import STILL_SETTLING, Key
 from mattingd.values import readable
@@ -146,7 +147,8 @@ def _engine(daemon: "Daemon") -> dict[str, Any]:
 
 
 def _clean(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-    return {"number": daemon.cleaner.sweep(confirmed=request.get("confirmed") is True)}
+    removes = retaining.removes(daemon.settings.retention)
+    return {"number": daemon.cleaner.sweep(confirmed=request.get("confirmed") is True), "removes": removes}
 
 
 def _cleaned(daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mattingd.rules import retaining
 from mattingd.values import ExitCode, readable
 
 OFF = "nothing is ever removed: set `retention.days` in the configuration to change that"
+NOT_READ = "the running daemon has settings that remove nothing; `mattingd reload` has it read the new ones"
 BEAT_SECONDS = 0.2
 """So often a running daemon is asked whether it is done."""
 
@@ -52,7 +53,10 @@ def _nothing_to_do(why: str, *, as_json: bool) -> ExitCode:
 
 
 def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
-    number = ask(settings.state_dir, {"verb": "clean", "confirmed": confirmed})["number"]
+    request = ask(settings.state_dir, {"verb": "clean", "confirmed": confirmed})
+    if not request["removes"]:
+        return asdict(Report(refused=NOT_READ))
+    number = request["number"]
     while True:
         answer = ask(settings.state_dir, {"verb": "cleaned"})
         if answer["number"] >= number:

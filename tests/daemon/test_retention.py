@@ -91,11 +91,15 @@ def test_without_retention_nothing_is_ever_removed(site: Site) -> None:
 
 
 def test_an_unmounted_output_is_told_and_left_alone(make_site: MakeSite) -> None:
-    site = make_site(retention={"days": 7})
+    site = make_site()
     files = pictures(site.hot[0], 1)
     site.start()
     site.wait_ended(files)
     output = site.result_of(files[0])
+    with site.config.open("a") as config:
+        config.write("retention: {days: 7}\n")
+    assert said(site, code=1).startswith("held back: the running daemon has settings that remove nothing")
+    said(site, verb="reload")
     assert said(site) == "nothing was due\n"
     age(site, files[0].name)
     site.out.rename(site.root / "unmounted")
