@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import grp
 import json
 import os
 import socket
@@ -98,13 +99,20 @@ def _connect(peer: socket.socket, state_dir: Path) -> None:
         with _short_path(state_dir / SOCKET) as path:
             peer.connect(path)
     except PermissionError:
-        raise NoAnswerError(
-            f"you may not ask the daemon: {state_dir / SOCKET} belongs to its user and group"
-        ) from None
+        whose = f"for its user and {_group(state_dir)}"
+        raise NoAnswerError(f"you may not ask the daemon: {state_dir / SOCKET} is {whose}") from None
     except (TimeoutError, BlockingIOError):
         raise NoAnswerError(SILENT) from None
     except OSError as error:
         raise NoDaemonError(str(error)) from error
+
+
+def _group(state_dir: Path) -> str:
+    """Whose members may ask."""
+    try:
+        return f"the members of group {grp.getgrgid(state_dir.stat().st_gid).gr_name}"
+    except (KeyError, OSError):
+        return "its group"
 
 
 def _line(peer: socket.socket) -> bytes:

@@ -225,5 +225,6 @@ def test_who_may_not_ask_is_told_so() -> None:
             site.close()
     assert answer.returncode == 1
     assert answer.stderr == (
-        f"mattingd: you may not ask the daemon: {site.state}/control.sock belongs to its user and group\n"
+        f"mattingd: you may not ask the daemon: {site.state}/control.sock is for its user and the members"
+        " of group root\n"
     )
