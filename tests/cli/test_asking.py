@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hostile
@@ -22,16 +22,30 @@ def asked(site: Site, *arguments: object) -> Answer:
     return here(*arguments, "--config", site.config)
 
 
-@pytest.fixture
-def site(make_site: MakeSite, say: Say) -> Site:
-    """A site whose daemon has done two pictures and failed at two."""
-    site = make_site(folders=("shoes", "hats"))
+def prepared(site: Site) -> Site:
+    """Its daemon has done two pictures and failed at two."""
     pictures(site.hot[0] / "red", 2)
     for folder in site.hot:
         (folder / "blank.png").write_bytes(hostile.blank())
     site.start()
     site.wait_ended(all_files(site))
     return site
+
+
+@pytest.fixture
+def site(make_site: MakeSite, say: Say) -> Site:
+    """A prepared site."""
+    return prepared(make_site(folders=("shoes", "hats")))
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A prepared site that several tests use, in their order."""
+    site = Site(tmp_path_factory.mktemp("lasting") / "site", ("shoes", "hats"))
+    try:
+        yield prepared(site)
+    finally:
+        site.close()
 
 
 def all_files(site: Site) -> list[Path]:
@@ -65,7 +79,8 @@ def test_a_named_picture_is_made_again_as_its_next_version(site: Site) -> None:
     site.audit()
 
 
-def test_of_folders_and_patterns_only_what_failed_is_tried_again(site: Site) -> None:
+def test_of_folders_and_patterns_only_what_failed_is_tried_again(lasting: Site, say: Say) -> None:
+    site = lasting
     assert asked(site, "retry", site.hot[0] / "red").out.startswith("nothing has failed there")
     told = asked(site, "retry", "--json").json
     assert told == {
@@ -164,7 +179,8 @@ def test_without_a_daemon_it_is_written_down_and_happens_at_the_next_start(site:
     site.audit()
 
 
-def test_what_is_not_known_is_said_and_what_may_be_meant(site: Site) -> None:
+def test_what_is_not_known_is_said_and_what_may_be_meant(lasting: Site, say: Say) -> None:
+    site = lasting
     for arguments, told in (
         (
             ("retry", "shoes/red/p0.png"),
@@ -188,7 +204,8 @@ def test_what_is_not_known_is_said_and_what_may_be_meant(site: Site) -> None:
     )
 
 
-def test_reload_says_what_changes_and_what_is_wrong(site: Site) -> None:
+def test_reload_says_what_changes_and_what_is_wrong(lasting: Site, say: Say) -> None:
+    site = lasting
     document = yaml.safe_load(site.config.read_text())
     site.config.write_text(yaml.safe_dump(document | {"stop_seconds": 5, "timezone": "Europe/Berlin"}))
     assert asked(site, "reload").out.splitlines() == [
