@@ -93,12 +93,10 @@ class Inference:
         """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""
         others_leave = bool(self.engine.leaving)
         batch = self._end(fact.batch)
-        if fact.fault is InferFault.MEMORY and (
-            self.engines.make_room() or (others_leave and len(batch.jobs) == 1)
-        ):
-            self._split(batch, single=False)
-            return
         if fact.fault is InferFault.MEMORY:
+            if self.engines.make_room() or (others_leave and len(batch.jobs) == 1):
+                self._split(batch, single=False)  # two models shared the memory: no limit for later
+                return
             self.engine.halve(len(batch.jobs))
         if len(batch.jobs) > 1:
             self._split(batch, single=fact.fault is InferFault.BATCH)
