@@ -7,10 +7,10 @@ from mattingd.child import model_spec
 from mattingd.config import Settings
 from mattingd.rules.work import MEGAPIXEL, Policy
 
-BYTES_A_PIXEL = 48
+BYTES_A_PIXEL = 64
 """Memory a picture takes in a worker at its peak, per pixel, from 12 megapixels on: that of the hungriest
-kind, transparent PNG to WebP. JPEG to PNG takes 20; lossy JPEG XL, an extra, 56 at 12 megapixels and 40 at
-24, which `SPARE_BYTES` covers. Measured by `tests/bench/worker_memory.py`."""
+kind, transparent PNG to AVIF, 61. To WebP it takes 45, JPEG to PNG 19. Measured by
+`tests/bench/worker_memory.py`."""
 MEMORY_SHARE = 0.4
 """Of the machine's memory, for pictures in work."""
 SPARE_BYTES = 1 << 30
