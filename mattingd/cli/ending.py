@@ -43,7 +43,7 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
         code = _say((str(error),), ExitCode.PARTIAL)
     except PermissionError as error:
         code = _say(
-            (f"{error.filename}: you have no right to it; ask as the daemon's user",), ExitCode.PARTIAL
+            (f"{error.filename} is closed to you; ask as the daemon's user, or with sudo",), ExitCode.PARTIAL
         )
     except OSError as error:
         if error.errno not in DISK_FAULTS:

@@ -65,7 +65,8 @@ def _whose_rights(settings: Settings) -> Iterator[str]:
     with suppress(OSError, KeyError):
         if settings.state_dir.stat().st_uid != os.geteuid():
             owner = settings.state_dir.owner()
-            yield f"these are your rights; the daemon's are told by: sudo -u {owner} mattingd check"
+            sudo = "sudo" if owner == "root" else f"sudo -u {owner}"
+            yield f"these are your rights; the daemon's are told by: {sudo} mattingd check"
 
 
 def _check_as_json(path: Path) -> ExitCode:

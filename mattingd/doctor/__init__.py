@@ -37,7 +37,10 @@ def examine(
     if user.uid != os.geteuid():
         yield Finding("user", Level.OK, f"folders are tried out as {user.name}, whose daemon it is")
     yield from running.examine_journal(settings)
-    yield from _examine_folders(settings, user, busy, watched=bool(pid))
+    if (stranger := running.not_yours(settings)) is not None:
+        yield stranger
+    else:
+        yield from _examine_folders(settings, user, busy, watched=bool(pid))
     if pid:
         yield from running.examine_sandbox(settings, pid)
     yield from unit.examine(settings)

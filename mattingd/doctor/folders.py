@@ -123,7 +123,7 @@ def _lying(place: Place, stock: Stock, settings: Settings) -> Finding:
 
 
 def _ignored(stock: Stock, settings: Settings) -> int:
-    with suppress(JournalError), reading(settings.state_dir / JOURNAL) as ledger:
+    with suppress(JournalError, PermissionError), reading(settings.state_dir / JOURNAL) as ledger:
         return ledger.states_of(bytes(stock.folder.path)).get("ignored", 0)
     return 0
 

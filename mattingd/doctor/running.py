@@ -11,6 +11,7 @@ from mattingd.checkpoint import JournalError, NoJournalError, reading
 from mattingd.config import Settings
 from mattingd.control import PATIENCE_SECONDS, SILENT, NoAnswerError, NoDaemonError, ask
 from mattingd.daemon import JOURNAL
+from mattingd.doctor.apart import owner_of
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.mounts import mount_of, mount_table
 from mattingd.service import LOCK
@@ -75,6 +76,19 @@ def _as_user(settings: Settings) -> str:
         owner = settings.state_dir.owner()
         return f"ask as its user: sudo{'' if owner == 'root' else f' -u {owner}'} mattingd doctor"
     return "ask as its user, or as root"
+
+
+def not_yours(settings: Settings) -> Finding | None:
+    """Said instead of trying folders out with rights that are neither the daemon's nor root's."""
+    owner = owner_of(settings.state_dir)
+    if os.geteuid() == 0 or owner is None or owner.uid == os.geteuid():
+        return None
+    return Finding(
+        "folders",
+        Level.WARNING,
+        f"they were not tried out: the daemon runs as {owner.name}, whose rights are not yours",
+        _as_user(settings),
+    )
 
 
 def lock_holder(state_dir: Path) -> str:

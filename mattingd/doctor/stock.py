@@ -57,7 +57,7 @@ def stock_of(folder: HotFolder, journal: Path, *, bounded: bool = False, rights:
     try:
         with reading(journal) as ledger:
             known = ledger.current(root)
-    except JournalError:
+    except (JournalError, PermissionError):
         known = {}
     stock = Stock(folder)
     deadline = clock.monotonic_ns() + round(MOST_SECONDS * clock.SECOND)

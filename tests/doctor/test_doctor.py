@@ -142,6 +142,23 @@ def test_rights_are_those_of_the_daemon_s_user(site: Site) -> None:
 
 
 @root_only
+def test_rights_that_are_not_the_daemon_s_prove_nothing(site: Site) -> None:
+    for folder in (site.root, *site.root.parents):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.seteuid(NOBODY)
+    try:
+        found = examined(site, code=1)
+    finally:
+        os.seteuid(0)
+    assert "output_dir" not in found
+    assert bad(found)["folders"] == (
+        "warning",
+        "they were not tried out: the daemon runs as root, whose rights are not yours",
+        "ask as its user: sudo mattingd doctor",
+    )
+
+
+@root_only
 def test_a_full_and_a_read_only_output_folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted("-t", "tmpfs", "-o", "size=256k", "tmpfs", site.out):
         (site.out / "fills").write_bytes(bytes(256 << 10))
