@@ -138,7 +138,9 @@ class Sweep:
 
     def _below_output(self, ledger: Ledger, commit: Commit | None) -> Iterator[Line]:
         root = self.settings.output_dir
-        files = ((made.path, made.size) for made in ledger.newest_made(PROOF))
+        files = [(made.path, made.size) for made in ledger.newest_made(PROOF)]
+        if not files and not ledger.founded:
+            return  # nothing was made yet, and the folder may not be there either
         founding = Founding(
             expected=ledger.founded,
             proof=lambda: self._some_are_there(root, files),
@@ -163,6 +165,7 @@ class Sweep:
             expected=False,
             proof=lambda: self._some_are_there(root, ledger.newest_archived(PROOF)),
             make=False,
+            what="the archive",
         )
         why = None if self._confirmed else self._brake(Thing.ORIGINAL, due, ledger.count_archived())
         with contextlib.ExitStack() as stack:
@@ -193,9 +196,8 @@ class Sweep:
     # --- what to look at ---
 
     def _some_are_there(self, root: Path, files: Iterable[tuple[str, int]]) -> bool:
-        """Whether one of these lies there; or whether there are none at all."""
-        sizes = [(self._disk.size(str(root / path)), size) for path, size in files]
-        return not sizes or any(found == size for found, size in sizes)
+        """Whether one of these lies there."""
+        return any(self._disk.size(str(root / path)) == size for path, size in files)
 
     def _brake(self, thing: Thing, due: int, standing: int) -> str | None:
         why = retaining.brake(thing, due, standing, self.policy)

@@ -142,6 +142,8 @@ class Founding:
     """Whether this must be the right folder, as far as can be told without a mark."""
     make: bool
     """Whether a first mark may be made now."""
+    what: str = "the output folder"
+    """What people call it."""
 
 
 @contextlib.contextmanager
@@ -162,7 +164,7 @@ def home(root: str, instance: str, disk: Disk, founding: Founding) -> Iterator[H
             descriptor = stack.enter_context(disk.folder(root))
             _see_mark(root, descriptor, f"{TEMP_PREFIX}{instance}-home", disk, founding)
         except OSError as error:
-            raise OfflineError(f"the output folder {root} cannot be used: {error.strerror}") from error
+            raise OfflineError(f"{founding.what} {root} cannot be used: {error.strerror}") from error
         yield Home(root, descriptor, instance, disk)
 
 
@@ -172,7 +174,7 @@ def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Found
     except FileNotFoundError:
         if founding.expected or not founding.proof():
             raise OfflineError(
-                f"the output folder {root} is not the one that was worked with: is its disk or share mounted?"
+                f"{founding.what} {root} is not the one that was worked with: is its disk or share mounted?"
                 f" If it is the right one, say so with: touch {shlex.quote(os.path.join(root, mark))}"
             ) from None
         if founding.make:

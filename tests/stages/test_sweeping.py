@@ -333,7 +333,7 @@ def test_archived_originals_go_by_their_own_days_and_only_if_they_are_the_ones()
         world.archive.mkdir()
         sweep = world.sweep(day(31))
         assert list(sweep.lines()) == []
-        assert "is its disk or share mounted?" in str(sweep.report.refused)
+        assert str(sweep.report.refused).startswith(f"the archive {world.archive} is not the one")
         world.archive.rmdir()
         away.rename(world.archive)
         found = {line.kept.path.rpartition("/")[2]: line.verdict for line in world.clean(day(31))}
@@ -399,6 +399,14 @@ def test_an_output_folder_that_is_away_is_left_alone() -> None:
             assert ledger.count_standing() == 1, "nothing was taken for lost meanwhile"
         assert [line.verdict.deed for line in world.clean(day(100))] == ["remove"]
         assert not path.exists()
+
+
+def test_before_anything_was_made_nothing_is_missed() -> None:
+    with shelf(WEEK) as world:
+        world.out.rmdir()
+        sweep = world.sweep()
+        assert list(sweep.lines()) == world.clean() == []
+        assert sweep.report.refused is None
 
 
 def refused_because(world: Shelf, why: str) -> None:
