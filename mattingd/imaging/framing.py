@@ -12,8 +12,9 @@ import numpy as np
 from mattingd.imaging.sampling import Levels, Tile, UInt8, as_levels, at_least, eight_bits, whole_of
 from mattingd.values import Preset, canvas_of
 
-_SEEN = 26
-"""Alpha (of 255) from which a pixel counts for the subject's box: wisps of a tenth may stand out of it."""
+_SEEN, _SOLID = 26, 128
+"""Alpha (of 255) from which a pixel counts when a picture is trimmed, and for the place on a canvas: wisps
+and haze do not shift the subject there."""
 
 _ABOVE_HEAD = 0.1
 """Of an ID photograph's height above the head, as passport offices draw it."""
@@ -75,9 +76,11 @@ def frame_of(matte: Levels, preset: Preset) -> Frame | None:
     if canvas is None and not preset.trim:
         return None
     seen = eight_bits(matte)
-    box = subject(seen) or Box(0, 0, width, height)
+    everything = Box(0, 0, width, height)
     if canvas is None:
+        box = subject(seen) or everything
         return Frame(box.width, box.height, 1.0, -box.left, -box.top)
+    box = subject(seen, _SOLID) or subject(seen) or everything
     across, down, exact = canvas
     if not exact:
         return _shaped(box, across / down, preset)
@@ -112,9 +115,9 @@ def _by_head(box: Box, neck: int, seen: UInt8, size: tuple[int, int], fill: floa
     return Frame(width, height, scale, width / 2 - middle * scale, above - box.top * scale)
 
 
-def subject(alpha: UInt8) -> Box | None:
-    """The box of what is seen of the subject in ``alpha`` (uint8[H,W]); None when there is nothing."""
-    seen = at_least(alpha, _SEEN)
+def subject(alpha: UInt8, least: int = _SEEN) -> Box | None:
+    """The box of all pixels of ``alpha`` (uint8[H,W]) that reach ``least``; None when there are none."""
+    seen = at_least(alpha, least)
     left, top, width, height = cv2.boundingRect(seen)
     return Box(left, top, left + width, top + height) if width else None
 
