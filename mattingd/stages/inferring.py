@@ -41,14 +41,17 @@ def load(make: Callable[[EngineOrder], Engine], order: EngineOrder, started: int
     Raises:
         EngineError: there will be no engine.
     """
-    engine = make(order)
-    if order.require_gpu and engine.device.kind != "cuda":
-        raise EngineFault("no CUDA device can be used, and `engine.require_gpu` is set")
+    engine: Engine | None = None
     try:
+        engine = make(order)
+        if order.require_gpu and engine.device.kind != "cuda":
+            raise EngineFault("no CUDA device can be used, and `engine.require_gpu` is set")
         return engine, bring_up(engine, order.engine, started)
     except OutOfMemory:
-        engine.close()
-        if order.require_gpu or not order.fall_back or engine.device.kind == "cpu":
+        on_gpu = order.device != "cpu" if engine is None else engine.device.kind == "cuda"
+        if engine is not None:
+            engine.close()
+        if order.require_gpu or not order.fall_back or not on_gpu:
             raise
     on_cpu = replace(order, device="cpu", precision="auto")
     engine = make(on_cpu)

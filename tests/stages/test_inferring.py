@@ -104,5 +104,18 @@ def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Ca
     assert died == facts.EngineDied(5, "the GPU is full")
 
 
+def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Callable[..., None]) -> None:
+    def make(order: EngineOrder) -> Engine:
+        if order.device != "cpu":
+            raise OutOfMemory("the model does not fit on the GPU")
+        return CountingEngine()
+
+    (up,) = Child().live(make)
+    assert isinstance(up, facts.EngineUp)
+    assert up.device == "cpu"
+    (died,) = Child(require_gpu=True).live(make)
+    assert died == facts.EngineDied(5, "the model does not fit on the GPU")
+
+
 def load_any(order: EngineOrder) -> Engine:
     return load(order.model, order.device)
