@@ -67,6 +67,8 @@ def _examine_folders(
         "state_dir": partial(folders.examine_state, settings, user),
         "output_dir": partial(folders.examine_output, settings, user),
     }
+    if settings.archive_dir:
+        tasks["archive_dir"] = partial(folders.examine_archive, settings.archive_dir, user)
     for hot in settings.hot_folders:
         tasks[f"hot folder {hot.name}"] = partial(folders.examine_hot_folder, settings, hot, user)
     if not watched and settings.watch.mode != "poll":

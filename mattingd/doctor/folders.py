@@ -65,6 +65,12 @@ def examine_hot_folder(settings: Settings, folder: HotFolder, user: User) -> Fin
         yield place.found(Level.PROBLEM, f"{folder.path} {fault}", _way_in(place))
         return
     yield _watching(place, settings)
+    if folder.originals != "keep" and (fault := unwritable(folder.path)):
+        yield place.found(
+            Level.PROBLEM,
+            f"{folder.path} {fault}, and `originals` is {folder.originals}: they cannot be taken away",
+            f"let {user.name} do that: {_grant(place, 'rwX')}",
+        )
     stock = stock_of(folder, settings.state_dir / JOURNAL, bounded=True, rights=True)
     yield from _rights_of(place, stock)
     if stock.newest_ns > clock.wall().timestamp() * clock.SECOND + CLOCKS_APART_SECONDS * clock.SECOND:
@@ -136,6 +142,11 @@ def examine_output(settings: Settings, user: User) -> Findings:
     place = place_of("output_dir", settings.output_dir, user)
     floor = round(settings.retention.min_free_gb * GB)
     yield from _examine_written(place, "cut-outs", LITTLE_FREE, floor)
+
+
+def examine_archive(path: Path, user: User) -> Findings:
+    """Can originals be put away here?"""
+    yield from _examine_written(place_of("archive_dir", path, user), "originals", LITTLE_FREE, 0)
 
 
 def examine_state(settings: Settings, user: User) -> Findings:

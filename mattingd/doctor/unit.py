@@ -50,6 +50,8 @@ def _hidden(unit: Mapping[str, str], settings: Settings) -> Findings:
     named = {"output_dir": settings.output_dir} | {
         f"hot folder {hot.name}": hot.path for hot in settings.hot_folders
     }
+    if settings.archive_dir:
+        named["archive_dir"] = settings.archive_dir
     bound = _paths(unit.get("BindPaths", ""))
     for name, tops in (("ProtectHome", HOMES), ("PrivateTmp", TEMPORARY)):
         if unit.get(name) not in HIDING:

@@ -142,6 +142,23 @@ def test_rights_are_those_of_the_daemon_s_user(site: Site) -> None:
 
 
 @root_only
+def test_where_originals_go_and_where_they_are_taken_from(make_site: Callable[..., Site], site: Site) -> None:
+    archive = site.root / "archive"
+    archive.mkdir()
+    hot = {"path": str(site.hot[0]), "originals": "archive"}
+    other = make_site(folders=(), hot_folders=[hot], archive_dir=str(archive))
+    assert bad(examined(other, code=0)) == {}
+    for folder in (other.root, *other.root.parents):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    for ours in (other.state, other.out):
+        os.chown(ours, NOBODY, NOBODY)
+    wrong = bad(examined(other, code=3))
+    assert set(wrong) == {"archive_dir", "hot folder in"}
+    assert wrong["archive_dir"][1] == f"{archive} cannot be written to: Permission denied"
+    assert wrong["hot folder in"][1].endswith("and `originals` is archive: they cannot be taken away")
+
+
+@root_only
 def test_rights_that_are_not_the_daemon_s_prove_nothing(site: Site) -> None:
     for folder in (site.root, *site.root.parents):
         folder.chmod(folder.stat().st_mode | 0o011)
