@@ -272,10 +272,10 @@ def _moved(net: CvUnet, kind: str) -> CvUnet:
         raise OutOfMemory("the model does not fit on the GPU") from error
 
 
-def nvidia_driver() -> str:
+def nvidia_driver(told: Path = Path("/proc/driver/nvidia/version")) -> str:
     """`, driver 580.95.05` as the kernel's module says it; nothing where it does not."""
     try:
-        text = Path("/proc/driver/nvidia/version").read_text(encoding="ascii", errors="replace")
+        text = told.read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
     version = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)

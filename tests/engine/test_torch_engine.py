@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from contract_suite import scene
 from mattingd.engine import catalog, golden
 from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
 from mattingd.engine.cv_unet import CvUnet, fuse, slow_depthwise_avoided
-from mattingd.engine.torch_engine import TorchEngine, choose_device
+from mattingd.engine.torch_engine import TorchEngine, choose_device, nvidia_driver
 
 pytestmark = pytest.mark.model
 
@@ -144,6 +145,17 @@ def test_asking_for_a_gpu_that_is_not_there() -> None:
         assert choose_device("auto") == "cpu"
         with pytest.raises(EngineFault, match="no usable CUDA device"):
             choose_device("cuda")
+
+
+def test_the_driver_is_named_as_the_kernel_has_it(tmp_path: Path) -> None:
+    told = tmp_path / "version"
+    assert nvidia_driver(told) == ""
+    for line in (
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  535.104.05  Release Build",
+    ):
+        told.write_text(f"{line}\nGCC version:  gcc version 12.2.0 (Debian 12.2.0-14)\n")
+        assert nvidia_driver(told) == ", driver 535.104.05"
 
 
 def randomised(net: CvUnet) -> CvUnet:
