@@ -6,8 +6,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -19,6 +18,9 @@ from mattingd.engine import catalog, golden
 from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
 from mattingd.engine.cv_unet import CvUnet, fuse, slow_depthwise_avoided
 from mattingd.engine.torch_engine import TorchEngine, choose_device, nvidia_driver
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.model
 
