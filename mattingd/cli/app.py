@@ -1,5 +1,6 @@
 """All verbs with their options and help texts. What they do stands in the modules beside this one."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -9,6 +10,9 @@ import typer
 from mattingd import __version__
 from mattingd.cli.completing import devices, formats, hot_folders, model_names, presets
 from mattingd.cli.ending import run_verb
+
+STDERR = 2
+"""The last of the standard streams' numbers."""
 
 app = typer.Typer(
     name="mattingd",
@@ -603,9 +607,19 @@ def models_compare(
 
 def main() -> None:
     """The program `mattingd`."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         _cope_with_any_name(stream)
     app(prog_name="mattingd")
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us may have closed our standard streams: no file of ours may get their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - for our children as well
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for ever
+    sys.stderr = sys.stderr or open(STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _cope_with_any_name(stream: TextIO) -> None:

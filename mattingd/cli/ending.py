@@ -48,7 +48,7 @@ def run_verb(verb: Callable[[], ExitCode]) -> None:
     except OSError as error:
         if error.errno not in DISK_FAULTS:
             raise
-        where = f"{error.filename}: " if error.filename else "a disk is of no use: "
+        where = f"{error.filename}: " if error.filename else "nothing more can be written: "
         code = _say((f"{where}{error.strerror}; `mattingd doctor` says more",), ExitCode.FOLDER)
     except KeyboardInterrupt:
         code = ExitCode.PARTIAL

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mattingd import control
@@ -69,6 +70,21 @@ def test_a_log_that_nobody_reads_holds_up_nothing(make_site: MakeSite) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     os.close(reading)
+
+
+def test_closed_standard_streams_are_nobody_s_business(make_site: MakeSite) -> None:
+    """The journal must not get the number of standard error, where libraries complain."""
+    site = make_site()
+    paths = pictures(site.hot[0], 2)
+    command = f"exec {sys.executable} -m mattingd run --config {site.config} <&- >&- 2>&-"
+    with subprocess.Popen(["sh", "-c", command], env=environment()) as process:
+        site.wait_ended(paths)
+        standard = {str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in range(3)}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert standard == {"/dev/null"}
+    status = f"{sys.executable} -m mattingd status --config {site.config} >&-"
+    assert subprocess.run(["sh", "-c", status], env=environment(), check=False).returncode == 0
 
 
 def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> None:
