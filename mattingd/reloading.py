@@ -4,6 +4,7 @@ Most settings can change while the daemon runs; the others stay as they are, and
 restart. Pictures that are admitted keep what they were admitted with.
 """
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd.config import ConfigError, HotFolder, Settings, load, problems_on_disk
-from mattingd.inbox import Defect, Inbox, Reread
+from mattingd.inbox import Defect, Inbox, Reply, Reread
 from mattingd.presets import recipe_hash
 from mattingd.service import Notifier
 
@@ -32,6 +33,8 @@ LIVE = frozenset(
     }
 )
 """Settings, and blocks of them, that can change while the daemon runs; hot folders can, too."""
+PATIENCE_SECONDS = 8.0
+"""How long somebody who asks for a reload waits for word: others have questions, too."""
 ELSEWHERE = frozenset({"hot_folders", "presets"})
 """Compared folder by folder: a preset matters only where a folder uses it."""
 
@@ -86,28 +89,60 @@ class Reloads:
         self._in_use = in_use
         self._inbox = inbox
         self._notifier = notifier
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
+        self._reading = False
+        self._wanted: list[Reply] = []
+        """Who waits for a reading that has not begun yet."""
 
-    def begin(self) -> None:
-        """Read on a thread of its own: a folder that is named may lie on a share that hangs."""
-        threading.Thread(target=self.read, name="reload", daemon=True).start()
+    def begin(self, reply: Reply | None = None) -> None:
+        """Read on a thread of its own: a folder that is named may lie on a share that hangs.
+
+        While one reading is under way, another follows it: the file may have changed since.
+        """
+        with self._lock:
+            self._wanted.append(reply or queue.SimpleQueue())
+            if self._reading:
+                return
+            self._reading = True
+        threading.Thread(target=self._read_on, name="reload", daemon=True).start()
 
     def read(self) -> dict[str, Any]:
         """On any thread but the conductor's: what the configuration changes, or its mistakes."""
         if self._source is None:
             return {"error": "it has no configuration to read"}
-        with self._one_at_a_time:
-            self._notifier.reloading()
-            read: Settings | None = None
-            mistakes: tuple[str, ...] = ()
-            try:
-                read = self._source.read(self._in_use())
-            except ConfigError as error:
-                mistakes = error.lines
-            except BaseException as error:
-                self._inbox.put(Defect(error))
-                raise
-            return self._inbox.ask(lambda reply: Reread(read, mistakes, reply))
+        reply: Reply = queue.SimpleQueue()
+        self.begin(reply)
+        try:
+            return reply.get(timeout=PATIENCE_SECONDS)
+        except queue.Empty:
+            return {"error": "it is still reading its configuration; the log will say what comes of it"}
+
+    def _read_on(self) -> None:
+        while True:
+            with self._lock:
+                waiting, self._wanted = self._wanted, []
+                self._reading = bool(waiting)
+            if not waiting:
+                return
+            answer = self._read()
+            for reply in waiting:
+                reply.put(answer)
+
+    def _read(self) -> dict[str, Any]:
+        """The configuration is read here, and used on the conductor's thread."""
+        if self._source is None:
+            return {}
+        self._notifier.reloading()
+        read: Settings | None = None
+        mistakes: tuple[str, ...] = ()
+        try:
+            read = self._source.read(self._in_use())
+        except ConfigError as error:
+            mistakes = error.lines
+        except BaseException as error:
+            self._inbox.put(Defect(error))
+            raise
+        return self._inbox.ask(lambda reply: Reread(read, mistakes, reply))
 
 
 def reconciled(old: Settings, new: Settings) -> tuple[Settings, Changes]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 
+from mattingd.control import NoAnswerError
 from mattingd.reloading import ELSEWHERE, LIVE
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
@@ -182,6 +184,24 @@ def test_the_log_follows(make_site: MakeSite) -> None:
     site.ask("reload")
     wait_until(lambda: len(said(site)) == 1, "the mistake was told")
     assert "stop_seconds: must be a number of at least 0, not -1; the ones in use stay" in said(site)[0]
+
+
+def test_a_configuration_that_cannot_be_read_in_time_holds_up_nobody(site: Site) -> None:
+    site.start()
+    content = site.config.read_text(encoding="utf-8")
+    site.config.unlink()
+    os.mkfifo(site.config)  # opening it waits for somebody who writes, as a dead share would
+    with pytest.raises(NoAnswerError, match="still reading its configuration; the log will say"):
+        site.ask("reload")
+    for _ in range(2):
+        site.processes[-1].send_signal(signal.SIGHUP)
+    file = drop(site.hot[0], "a.png", 1)
+    site.wait_ended([file])
+    pipe = site.config.rename(site.root / "pipe")
+    site.config.write_text(content, encoding="utf-8")
+    pipe.write_text(content + "stop_seconds: 9\n", encoding="utf-8")
+    changes = ["stop_seconds: 60 -> 9", "stop_seconds: 9 -> 60"]
+    wait_until(lambda: said(site) == changes, "it was read, and once more as somebody had asked meanwhile")
 
 
 def test_every_setting_that_changes_live_stands_in_the_documentation() -> None:
