@@ -56,7 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
     "units": {"config", "mounts"},
-    "reports": WORDS | {"clock"},
+    "floods": {"clock"},
+    "reports": WORDS | {"clock", "floods"},
     "metrics": WORDS | {"clock", "checkpoint", "reports"},
     # Pure decisions: each knows the vocabulary only; these six put them together.
     "rules": WORDS,
