@@ -1,4 +1,4 @@
-"""Floods of equal log lines: the first of them are told, the others counted. Knows no log; time comes from outside."""
+"""Floods of equal log lines: the first of them are told, the others counted. Time comes from outside."""
 
 from dataclasses import dataclass
 
