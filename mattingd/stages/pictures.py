@@ -186,8 +186,12 @@ class Worker:
     # --- publish ---
 
     def _publish(self, command: Publish) -> Fact:
-        """Also takes up an interrupted publication: every step may have been done before."""
+        """Also takes up an interrupted publication: every step may have been done before.
+
+        No output gets its name before all are seen to be ready for theirs.
+        """
         started = clock.monotonic_ns()
+        ready: list[tuple[Output, str, str]] = []
         for output in command.outputs:
             final = self._path(output.place.path)
             temp = self._temp(command.job, output)
@@ -197,9 +201,13 @@ class Worker:
                 return Taken(self.bench.worker, command.job, output.ordinal)
             elif self.disk.size(temp) != output.size:
                 return Lost(self.bench.worker, command.job)
-            elif not self.disk.publish(temp, final):
+            else:
+                ready.append((output, temp, final))
+        for output, temp, final in ready:
+            if not self.disk.publish(temp, final):
                 return Taken(self.bench.worker, command.job, output.ordinal)
-            self.disk.sync_directory(os.path.dirname(final))
+        for directory in {os.path.dirname(self._path(output.place.path)) for output in command.outputs}:
+            self.disk.sync_directory(directory)
         return Published(self.bench.worker, command.job, _since(started))
 
     def _is_ours(self, final: str, output: Output) -> bool:

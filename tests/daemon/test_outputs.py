@@ -15,7 +15,7 @@ from tifffile import imread
 
 from mattingd.commands import Bench, Publish
 from mattingd.disk import Disk
-from mattingd.facts import Published
+from mattingd.facts import Lost, Published, Taken
 from mattingd.imaging import png
 from mattingd.rules.placing import place
 from mattingd.stages.pictures import Worker
@@ -112,24 +112,43 @@ def test_nothing_is_left_over_and_every_output_is_accounted_for(site: Site) -> N
     assert site.audit()["gaps"] == []
 
 
-@pytest.mark.parametrize("there_already", [(), (0,), (1,), (0, 1)])
-def test_publishing_goes_on_wherever_it_was_interrupted(
-    tmp_path: Path, there_already: tuple[int, ...]
-) -> None:
-    worker = Worker(
-        Bench(0, {1: os.fsencode(tmp_path)}, str(tmp_path), "x", PictureLimits(), 416, 32), Disk()
-    )
-    prepared = []
+def prepared(folder: Path, there_already: tuple[int, ...]) -> tuple[Worker, Publish]:
+    """A worker, and its order to publish two outputs; some have their final names already."""
+    root = str(folder)
+    worker = Worker(Bench(0, {1: os.fsencode(root)}, root, "x", PictureLimits(), 416, 32), Disk())
+    outputs = []
     for ordinal, ending in enumerate((".png", MATTE_ENDING)):
         wanted = Output(ordinal, place("shoe", 1, ending))
         content = f"content {ordinal}".encode()
         temp = Path(worker._temp(7, wanted))
-        (tmp_path / wanted.place.path if ordinal in there_already else temp).write_bytes(content)
+        (folder / wanted.place.path if ordinal in there_already else temp).write_bytes(content)
         digest = hashlib.sha256(content).digest()
-        prepared.append(Output(ordinal, wanted.place, temp.name, digest, len(content)))
-    fact, _ = worker.perform(Publish(0, 7, tuple(prepared)), None) or (None, None)
+        outputs.append(Output(ordinal, wanted.place, temp.name, digest, len(content)))
+    return worker, Publish(0, 7, tuple(outputs))
+
+
+@pytest.mark.parametrize("there_already", [(), (0,), (1,), (0, 1)])
+def test_publishing_goes_on_wherever_it_was_interrupted(
+    tmp_path: Path, there_already: tuple[int, ...]
+) -> None:
+    worker, order = prepared(tmp_path, there_already)
+    fact, _ = worker.perform(order, None) or (None, None)
     assert isinstance(fact, Published)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         "shoe.png": b"content 0",
         "shoe_matte.png": b"content 1",
     }
+
+
+def test_no_output_gets_its_name_before_all_can(tmp_path: Path) -> None:
+    worker, order = prepared(tmp_path, ())
+    matte = tmp_path / "shoe_matte.png"
+    matte.write_bytes(b"somebody's own")
+    fact, _ = worker.perform(order, None) or (None, None)
+    assert fact == Taken(0, 7, 1)
+    assert not (tmp_path / "shoe.png").exists()
+    matte.unlink()
+    (tmp_path / str(order.outputs[1].temp)).unlink()
+    fact, _ = worker.perform(order, None) or (None, None)
+    assert fact == Lost(0, 7)
+    assert not (tmp_path / "shoe.png").exists()
