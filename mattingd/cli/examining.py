@@ -3,10 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
+from rich.text import Text
 
 from mattingd.cli.ending import find_config
 from mattingd.cli.wording import console_for
@@ -33,8 +36,9 @@ def doctor(config: Path | None, *, quick: bool, as_json: bool) -> ExitCode:
     console = console_for()
     console.print(f"[dim]examining {escape(str(path))}[/]", soft_wrap=True)
     findings: list[Finding] = []
-    with console.status("", spinner="line") as spinner:
-        for finding in examine(settings, quick=quick, busy=spinner.update):
+    # No spinner: its thread could hold a lock when an examination goes into a process of its own.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for finding in examine(settings, quick=quick, busy=partial(_tell_busy, live)):
             findings.append(finding)
             _show(console, finding)
     _sum_up(console, findings)
@@ -50,6 +54,10 @@ def _as_json(path: Path, *, quick: bool) -> ExitCode:
         code = ExitCode.CONFIG
     print(json.dumps({"config": str(path), "findings": [asdict(finding) for finding in findings]}))  # noqa: T201
     return code
+
+
+def _tell_busy(live: Live, what: str) -> None:
+    live.update(Text(f"{what} ...", style="dim"), refresh=True)
 
 
 def _show(console: Console, finding: Finding) -> None:
