@@ -18,7 +18,7 @@ from mattingd.cli.naming import folders_named
 from mattingd.cli.wording import console_for
 from mattingd.config import Settings, load
 from mattingd.daemon import JOURNAL
-from mattingd.values import NEEDS_A_LOOK, ExitCode, readable
+from mattingd.values import NEEDS_A_LOOK, ExitCode, model_name, readable
 
 AGO = re.compile(r"(\d+)\s*(min|h|d|w)")
 UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -132,9 +132,13 @@ def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo |
             style = STYLES.get(ending.state, "dim")
             head = f"[dim]{time}[/]  [{style}]{ending.state:<11}[/]"
             console.print(f"{head}{escape(name + why)}  [dim]#{ending.job}[/]", soft_wrap=True)
-            note = [f"note: {settings.output_dir / ending.note}"] if ending.state == "failed" else []
-            for line in (*places(ending.outputs, settings), *note):
-                console.print(f"{'':21}{escape(line)}", soft_wrap=True)
+            for line, output in zip(places(ending.outputs, settings), ending.outputs, strict=True):
+                made = f"  [dim]{model_name(output.model)}[/]" if output.model else ""
+                console.print(f"{'':21}{escape(line)}{made}", soft_wrap=True)
+            if ending.state == "failed":
+                console.print(
+                    f"{'':21}note: {escape(str(settings.output_dir / ending.note))}", soft_wrap=True
+                )
     if not endings:
         console.print("nothing of the kind has ended" if number == 0 else "")
     elif len(endings) < number:

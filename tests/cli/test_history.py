@@ -78,7 +78,9 @@ def test_each_job_has_its_end_its_number_and_its_place(site: Site, tell: Callabl
     )
     assert f"note: {site.out}" in lines[lines.index(blank) + 1]
     hat = next(number for number, line in enumerate(lines) if "hats/sub [1]/p00.png" in line)
-    assert Path(lines[hat + 1].strip()).is_file()
+    place, _, made = lines[hat + 1].strip().partition("  ")
+    assert Path(place).is_file()
+    assert re.fullmatch("weights [0-9a-f]{12}", made)
 
 
 def test_only_what_was_asked_for(site: Site, tell: Callable[..., Answer]) -> None:
