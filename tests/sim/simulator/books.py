@@ -57,9 +57,10 @@ class Books:
         rows = self.rows("SELECT id, recipe, forced, state FROM jobs WHERE folder = ? AND path = ?", *key)
         return {job: (recipe, bool(forced), state) for job, recipe, forced, state in rows}
 
-    def asked_for(self) -> list[tuple[Any, ...]]:
+    def asked_for(self) -> list[tuple[int, bytes]]:
         """Jobs that a person wants made again, and that speak for their file still."""
-        return self.rows("SELECT folder, path FROM jobs WHERE current AND again")
+        rows = self.rows("SELECT folder, path FROM jobs WHERE current AND again")
+        return [(folder, path) for folder, path in rows]
 
     def let_go(self) -> set[str]:
         """Paths of cut-outs that are not ours any more."""
