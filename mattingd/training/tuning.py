@@ -164,7 +164,7 @@ class Tuning:
     minutes: float = 30.0
     sides: Sequence[int] = (320, 384, 416)
     pixels: int = Recipe.pixels
-    rate: float = 0.06
+    rate: float = 0.03
 
 
 def tune(order: Tuning) -> tuple[bytes, Comparison]:
