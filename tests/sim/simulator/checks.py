@@ -137,8 +137,10 @@ class Checks:
     def visible(self, shell: Shell, job: int, output: Output, data: bytes) -> None:
         """A cut-out has just got its final name."""
         (row,) = Books(shell.journal._db).rows(
-            "SELECT state, o.sha256, o.path, o.model FROM jobs JOIN outputs o ON o.job = id WHERE id = ?",
+            "SELECT state, o.sha256, o.path, o.model FROM jobs JOIN outputs o ON o.job = id"
+            " WHERE id = ? AND o.ordinal = ?",
             job,
+            output.ordinal,
         )
         path = output.place.path
         assert row[0] == State.PREPARED, f"{path} became visible while job {job} was {row[0]}"
@@ -155,7 +157,7 @@ class Checks:
     def put_away(self, shell: Shell, job: int, content: Content) -> None:
         """An original is about to leave its hot folder."""
         rows = Books(shell.journal._db).rows(
-            "SELECT state, sha256, (SELECT count(*) FROM outputs WHERE job = id AND published) FROM jobs"
+            "SELECT state, sha256, (SELECT min(published) FROM outputs WHERE job = id) FROM jobs"
             " WHERE id = ?",
             job,
         )

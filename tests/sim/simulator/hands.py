@@ -280,6 +280,7 @@ class SimWorker:
 
     def _publish(self, order: Publish) -> Operation:
         weather, outputs = self.around.weather, self.around.outputs
+        ready: list[tuple[Output, str, str]] = []
         for output in order.outputs:
             final, temp = output.place.path, outputs.temp(order.job, output)
             yield self._takes()
@@ -294,8 +295,11 @@ class SimWorker:
             elif temp not in outputs.temps:
                 return Lost(self.number, order.job)
             else:
-                outputs.rename(temp, final)
-                self.around.renamed(order.job, output, outputs.finals[final])
+                ready.append((output, temp, final))
+        for output, temp, final in ready:
+            yield self._takes()
+            outputs.rename(temp, final)
+            self.around.renamed(order.job, output, outputs.finals[final])
         yield self._takes()
         return Published(self.number, order.job)
 

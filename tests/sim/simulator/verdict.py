@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mattingd.rules.lifecycle import COUNTED_AS, State
-from mattingd.values import Folder
+from mattingd.values import MATTE_ENDING, Folder
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.checks import QUARANTINED, Checks
 from tests.sim.simulator.disk import Key
@@ -59,7 +59,11 @@ class Verdict:
             self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
         outputs = self.checks.outputs
         for content in versions:
-            made = [(made_by(outputs.finals.get(path, b"")), job) for path, job in self.checks.made[content]]
+            made = [
+                (made_by(outputs.finals.get(path, b"")), job)
+                for path, job in self.checks.made[content]
+                if not path.endswith(MATTE_ENDING)
+            ]
             self._once(key, made, journal.jobs_of(key))
 
     def _once(self, key: Key, made: list[tuple[str, int]], jobs: dict[int, tuple[str, bool, str]]) -> None:

@@ -15,7 +15,7 @@ from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import Policy
-from mattingd.values import Folder, Originals, Output, Preset, Recipe, Row
+from mattingd.values import MATTE_ENDING, Folder, Originals, Output, Preset, Recipe, Row
 from tests.sim.simulator.checks import Checks
 from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
@@ -108,7 +108,9 @@ class World:
     def _folder(self, number: int) -> Folder:
         preset = Preset(on_empty="publish" if number == 3 else "fail")
         originals = self.originals[number]
-        return Folder(number, f"in{number}", Recipe(f"recipe {number}", preset), originals=originals)
+        endings = (".png", MATTE_ENDING) if number == 2 else (".png",)
+        recipe = Recipe(f"recipe {number}", preset)
+        return Folder(number, f"in{number}", recipe, endings=endings, originals=originals)
 
     def _other_recipe(self, folder: Folder) -> Folder:
         self.recipes += 1
@@ -192,7 +194,8 @@ class World:
         if shell.inbox or self.clock.playing or shell.ended is not None:
             return False
         seen = min(watch.complete_at for watch in shell.watches.values())
-        return seen > self.hot.changed_at and shell.conductor.idle()
+        leaving = shell.conductor.engine.leaving  # one that hangs has its time, though nobody waits for it
+        return seen > self.hot.changed_at and shell.conductor.idle() and not leaving
 
     def _unrest(self) -> str:
         if self.shell is None:
