@@ -24,8 +24,8 @@ from mattingd.imaging.sampling import (
     tiles_of,
 )
 
-_FINE_PIXELS = 3_000_000
-"""At most so many pixels for the pass in the band."""
+_FINE_PIXELS, _FINE_SHARE = (700_000, 3_000_000), 1 / 3
+"""Pixels for the pass in the band: this share of the picture's, within these limits."""
 
 _WIDE_PIXELS, _FIELD_PIXELS = 30_000, 300_000
 """At most so many for the first pass over the whole picture, and for the others."""
@@ -65,7 +65,8 @@ def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
     band = as_uint8(cv2.bitwise_and(near, cv2.bitwise_not(cv2.inRange(alpha, _OPAQUE, _OPAQUE))))
     if not cv2.hasNonZero(band):
         return result
-    size = _within(alpha.shape, _FINE_PIXELS)
+    least, most = _FINE_PIXELS
+    size = _within(alpha.shape, min(most, max(least, alpha.size * _FINE_SHARE)))
     picture, cover = _rgba(shrink(rgb, *size)), shrink(alpha, *size)
     fields = _fields(picture, cover)
     for tile in tiles_of(band):
@@ -83,7 +84,7 @@ The fourth channel means nothing: OpenCV works on four much faster than on three
 """
 
 
-def _within(shape: tuple[int, ...], pixels: int) -> tuple[int, int]:
+def _within(shape: tuple[int, ...], pixels: float) -> tuple[int, int]:
     """The (width, height) of a picture of this (height, width) with at most so many pixels."""
     height, width = shape[:2]
     scale = min(1.0, (pixels / (height * width)) ** 0.5)
