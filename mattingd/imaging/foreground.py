@@ -27,7 +27,7 @@ from mattingd.imaging.sampling import (
 _FINE_PIXELS, _FINE_SHARE = (700_000, 3_000_000), 1 / 3
 """Pixels for the pass in the band: this share of the picture's, within these limits."""
 
-_WIDE_PIXELS, _FIELD_PIXELS = 30_000, 300_000
+_WIDE_PIXELS, _FIELD_PIXELS = 30_000, 200_000
 """At most so many for the first pass over the whole picture, and for the others."""
 
 _WIDE, _NARROWER = 0.09, (0.0173, 0.0058)
