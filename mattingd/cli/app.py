@@ -8,8 +8,10 @@ from typing import Annotated, TextIO
 import typer
 
 from mattingd import __version__
-from mattingd.cli.completing import devices, formats, hot_folders, model_names, presets
+from mattingd.cli import groups
+from mattingd.cli.completing import devices, formats, hot_folders, presets
 from mattingd.cli.ending import run_verb
+from mattingd.cli.options import Config, Json, Trimaps
 
 STDERR = 2
 """The last of the standard streams' numbers."""
@@ -23,22 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        envvar="MATTINGD_CONFIG",
-        metavar="FILE",
-        readable=False,  # whether it can be read is told in our own words
-        help="The configuration. Default: $MATTINGD_CONFIG, or the first there is of ./config.yaml,"
-        " ~/.config/mattingd/config.yaml and /etc/mattingd/config.yaml.",
-        show_default=False,
-        show_envvar=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -298,73 +284,6 @@ def reload(config: Config = None, json: Json = False) -> None:
     run_verb(lambda: asking.reload(config, as_json=json))
 
 
-service = typer.Typer(
-    help="Print, install or remove the systemd service.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(service, name="service")
-
-Whose = Annotated[bool, typer.Option("--user/--system", help="A service of your own, or one of the machine.")]
-RunAs = Annotated[str, typer.Option(metavar="NAME", help="The user that a service of the machine runs as.")]
-Group = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The group of cut-outs. Default: the user's own.", show_default=False),
-]
-Root = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER", help="Put the files below this folder, as packagers do.", show_default=False
-    ),
-]
-
-
-@service.command("print")
-def service_print(
-    config: Config = None,
-    user: Whose = False,
-    run_as: RunAs = "mattingd",
-    group: Group = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="All files, each with its place, not only the unit.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Print the unit for this configuration, every line explained."""
-    from mattingd.cli import serving  # noqa: PLC0415
-
-    order = serving.Order(config, user, run_as, group, None)
-    run_verb(lambda: serving.show(order, every=every, as_json=json))
-
-
-@service.command("install")
-def service_install(
-    config: Config = None,
-    user: Whose = False,
-    run_as: RunAs = "mattingd",
-    group: Group = None,
-    start: Annotated[bool, typer.Option("--start/--no-start", help="Start it, too.")] = True,
-    root: Root = None,
-) -> None:
-    """Install the service for this configuration and start it.
-
-    Again, after a folder of the configuration was changed: what the service may write stands in the unit.
-    """
-    from mattingd.cli import serving  # noqa: PLC0415
-
-    order = serving.Order(config, user, run_as, group, root)
-    run_verb(lambda: serving.install(order, start=start))
-
-
-@service.command("uninstall")
-def service_uninstall(user: Whose = False, root: Root = None) -> None:
-    """Stop the service and remove its files.
-
-    Pictures, cut-outs, the journal and the service's user stay.
-    """
-    from mattingd.cli import serving  # noqa: PLC0415
-
-    run_verb(lambda: serving.uninstall(serving.Order(None, user, "mattingd", None, root)))
-
-
 @app.command()
 def clean(
     config: Config = None,
@@ -403,49 +322,6 @@ def doctor(
     run_verb(lambda: examining.doctor(config, quick=quick, as_json=json))
 
 
-presets = typer.Typer(
-    help="What presets there are, and how they look on a picture.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(presets, name="presets")
-
-
-@presets.command("list")
-def list_presets(config: Config = None, json: Json = False) -> None:
-    """Name every preset, and what it is for."""
-    from mattingd.cli import choosing  # noqa: PLC0415
-
-    run_verb(lambda: choosing.list_presets(config, as_json=json))
-
-
-@presets.command("show")
-def show_preset(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", hidden=True)],
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Print the settings of a preset; what it leaves alone is dimmed."""
-    from mattingd.cli import choosing  # noqa: PLC0415
-
-    run_verb(lambda: choosing.show(preset, config, as_json=json))
-
-
-@presets.command("try")
-def try_preset(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", hidden=True)],
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", hidden=True)],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet, a PNG.")] = Path(
-        "presets.png"
-    ),
-    config: Config = None,
-) -> None:
-    """Show a picture cut out with a preset, and with small changes of it."""
-    from mattingd.cli import choosing  # noqa: PLC0415
-
-    run_verb(lambda: choosing.try_out(preset, picture, output, config))
-
-
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", hidden=True)] = Path("mattingd-demo"),
@@ -457,12 +333,6 @@ def demo(
     from mattingd.cli import demonstrating  # noqa: PLC0415
 
     run_verb(lambda: demonstrating.demo(folder))
-
-
-Trimaps = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SET", help="A set whose masks have an undecided band of 128; left out."),
-]
 
 
 @app.command()
@@ -527,82 +397,8 @@ def man() -> None:
     run_verb(manual.show)
 
 
-models = typer.Typer(
-    help="Which weights make the mattes: list, verify, exchange them.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(models, name="models")
-
-Wanted = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names),
-]
-
-
-@models.command("list")
-def models_list(config: Config = None, json: Json = False) -> None:
-    """Say which models there are, and which one is in use."""
-    from mattingd.cli import exchanging  # noqa: PLC0415
-
-    run_verb(lambda: exchanging.show(config, as_json=json))
-
-
-@models.command("verify")
-def models_verify(model: Wanted = None, config: Config = None, json: Json = False) -> None:
-    """Test models: the file by its hash, the matte of a known picture.
-
-    MODEL is a model's name or the beginning of its hash; all of them unless named.
-    """
-    from mattingd.cli import exchanging  # noqa: PLC0415
-
-    run_verb(lambda: exchanging.verify(config, model or [], as_json=json))
-
-
-@models.command("reload")
-def models_reload(
-    model: Annotated[
-        str | None,
-        typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names),
-    ] = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Use another model from now on, without a stop.
-
-    MODEL is a file of weights (with its description in a .json file beside it), a model's name, or the
-    beginning of its hash; the model in use, in a new process, unless named. It comes up and is tested
-    beside the one in use, which finishes its batch. A model that fails is refused, and nothing changes.
-    """
-    from mattingd.cli import exchanging  # noqa: PLC0415
-
-    run_verb(lambda: exchanging.reload(config, model, as_json=json))
-
-
-@models.command("rollback")
-def models_rollback(config: Config = None, json: Json = False) -> None:
-    """Go back to the model that was in use before."""
-    from mattingd.cli import exchanging  # noqa: PLC0415
-
-    run_verb(lambda: exchanging.rollback(config, as_json=json))
-
-
-@models.command("compare")
-def models_compare(
-    first: Annotated[str, typer.Argument(metavar="FIRST", show_default=False, hidden=True)],
-    second: Annotated[str, typer.Argument(metavar="SECOND", show_default=False, hidden=True)],
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Pictures with masks.", show_default=False)],
-    trimaps: Trimaps = None,
-    json: Json = False,
-) -> None:
-    """Measure two models on the same pictures.
-
-    FIRST and SECOND are models' names or files of weights. FOLDER is laid out as for evaluate.
-    """
-    from mattingd.cli import evaluating  # noqa: PLC0415
-
-    contest = evaluating.Contest(first, second, data, tuple(trimaps or ()), json)
-    run_verb(lambda: evaluating.compare(contest))
+for _name, _group in (("service", groups.service), ("presets", groups.presets), ("models", groups.models)):
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:
