@@ -14,13 +14,15 @@ from tests.daemon.harness.pictures import Label
 from tests.daemon.harness.site import Site, wait_until
 
 COUNT = 30
+MORE_THAN_IN_WORK = 150
+"""So many are not all read while the first is at the engine."""
 
 
-def start_slowly(site: Site, delay_ms: int) -> list[Path]:
+def start_slowly(site: Site, delay_ms: int, count: int = COUNT) -> list[Path]:
     """A daemon whose engine takes so long for each picture, in the midst of some work."""
     plan(site, delay_ms)
     site.start(environment={"MATTINGD_TEST_PLAN": str(site.root / "plan.json")})
-    files = [people.save(site.hot[0] / f"{n}.png", pictures.picture(n)) for n in range(COUNT)]
+    files = [people.save(site.hot[0] / f"{n}.png", pictures.picture(n)) for n in range(count)]
     wait_until(lambda: "inferring" in states(site), "pictures were at the engine")
     return files
 
@@ -50,7 +52,7 @@ def check_all_done_after_the_next_start(site: Site, files: list[Path]) -> None:
 
 
 def test_the_first_signal_finishes_what_is_in_work(site: Site, tell: Tell) -> None:
-    files = start_slowly(site, delay_ms=200)
+    files = start_slowly(site, delay_ms=50, count=MORE_THAN_IN_WORK)
     begun = clock.monotonic_ns()
     assert site.stop(seconds=60) == 0
     seconds = (clock.monotonic_ns() - begun) / clock.SECOND
