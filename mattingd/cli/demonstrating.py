@@ -20,6 +20,7 @@ from mattingd import clock
 from mattingd.checkpoint import JournalError, Record, reading
 from mattingd.cli.ending import CommandError
 from mattingd.cli.one_file import WORDS
+from mattingd.cli.remembering import doubtful
 from mattingd.cli.wording import console_for
 from mattingd.config import init_text
 from mattingd.control import NoDaemonError, ask
@@ -50,8 +51,9 @@ def demo(folder: Path) -> ExitCode:
         records = wait(console, process, folder, len(photographs))
     made = {record.path: folder / "out" / record.outputs[0] for record in records if record.outputs}
     for record in records:
-        place = made.get(record.path, record.reason)
-        console.print(f"{readable(record.path):<15} {record.state}: {place}", markup=False, soft_wrap=True)
+        place, doubt = made.get(record.path, record.reason), doubtful(record.state, record.confidence)
+        state = f"{record.state} ({doubt})" if doubt else record.state
+        console.print(f"{readable(record.path):<15} {state}: {place}", markup=False, soft_wrap=True)
     if made:
         from mattingd.cli.sheet import contact_sheet  # noqa: PLC0415 - cv2 only for who needs it
 
