@@ -90,14 +90,13 @@ def test_closed_standard_streams_are_nobody_s_business(make_site: MakeSite) -> N
 def test_the_service_manager_is_told_when_it_is_ready(make_site: MakeSite) -> None:
     """READY comes after the model was loaded, warmed up and tested, and STOPPING at the end."""
     site = make_site()
-    paths = pictures(site.hot[0], 2)
     with listening(site.root / "notify") as manager:
         process = site.start(environment={"NOTIFY_SOCKET": str(site.root / "notify")}, ready=False)
         manager.until("READY=1")
         assert site.events("ready"), "not before the engine is"
         assert len(site.children()["worker"]) == 2
         assert any("the model is being loaded" in status for status in manager.statuses)
-        site.wait_ended(paths)
+        site.wait_ended(pictures(site.hot[0], 2))
         manager.until("STATUS=0 in work, 0 waiting; 2 done, 0 failed since the start; counting on cpu")
         manager.until("WATCHDOG=1")
         process.terminate()
