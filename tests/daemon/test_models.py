@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +191,11 @@ def test_without_a_daemon_it_is_for_the_next_start(make_site: MakeSite, tmp_path
 def memory(site: Site) -> float:
     """Megabytes of the newest daemon with all its children, what is shared counted once."""
     main = psutil.Process(site.processes[-1].pid)
-    family = [main, *main.children(recursive=True)]
-    return float(sum(process.memory_full_info().pss for process in family)) / MEGABYTE
+    total = 0.0
+    for process in (main, *main.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it ended just now: it takes nothing any more
+            total += process.memory_full_info().pss
+    return total / MEGABYTE
 
 
 def asleep(site: Site) -> bool:
