@@ -1,12 +1,19 @@
-"""The program of a child process: `python -m mattingd.child worker|engine SOCKET PARENT`. Not for people."""
+"""The program of a child process, not for people.
+
+`python -m mattingd.child worker|engine SOCKET PARENT`, or `background PIN...`.
+"""
 
 import importlib
+import json
 import logging
 import os
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
 
 from mattingd.children import connect
+from mattingd.values import Pin
 
 if TYPE_CHECKING:
     from mattingd.commands import EngineOrder
@@ -46,6 +53,15 @@ def engine(number: str, parent: str) -> None:
     inferring.serve(receive, send, make_engine)
 
 
+def background(*pins: str) -> None:
+    """Look at backgrounds, and say what is wrong with each."""
+    from mattingd.backdrops import look  # noqa: PLC0415 - as above
+
+    with redirect_stdout(sys.stderr):
+        told = [look(pin) if (pin := Pin.of(text)) else "" for text in pins]
+    print(json.dumps(told))  # noqa: T201
+
+
 def make_engine(order: "EngineOrder") -> "Engine":
     """The engine an order asks for."""
     engine = _models().load(
@@ -65,8 +81,10 @@ def _models() -> Any:
     return importlib.import_module("mattingd_test_engine" if test else "mattingd.engine.catalog")
 
 
+_PROGRAMS: dict[str, Callable[..., None]] = {"worker": worker, "engine": engine, "background": background}
+
 if __name__ == "__main__":
     try:
-        {"worker": worker, "engine": engine}[sys.argv[1]](*sys.argv[2:])
+        _PROGRAMS[sys.argv[1]](*sys.argv[2:])
     except (EOFError, ConnectionError):
         sys.exit(0)

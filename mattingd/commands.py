@@ -362,6 +362,8 @@ class Bench:
     """Bytes that pictures may take in it; without a limit when None."""
     archive_root: str | None = None
     """Where originals go, if any do."""
+    state_dir: str = ""
+    """Where backgrounds are kept."""
 
 
 @dataclass(frozen=True, slots=True)

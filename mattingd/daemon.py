@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd import clock, commands, facts, values
+from mattingd.backdrops import tidy
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.cleaning import Cleaner
 from mattingd.config import HotFolder, Settings
@@ -198,6 +199,8 @@ class Daemon:
         clean = self.journal.begin_run()
         self._new_day()
         rows = [row for row in self.journal.live() if self._goes_on(row)]
+        recipes = [*(row.recipe.preset for row in rows), *(hot.recipe for hot in self.folders.values())]
+        tidy(self.settings.state_dir, (values.Pin.of(recipe.background) for recipe in recipes))
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(facts.Admitted(row))

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from mattingd.values import Stamp
 
@@ -333,6 +334,27 @@ class Disk:
         except OSError:
             return False
         return True
+
+
+def put(target: Path, content: bytes) -> None:
+    """A whole file of the daemon's own or none, durable, its user's whoever puts it there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    disk, folder = Disk(), target.parent
+    disk.make_directories(str(folder))
+    temp = folder / f"{TEMP_PREFIX}{target.name}"
+    try:
+        disk.write(str(temp), content)
+        owner = folder.parent.stat()
+        if os.geteuid() == 0:
+            for path in (folder, temp):
+                os.chown(path, owner.st_uid, owner.st_gid)
+        disk.replace(str(temp), str(target))
+        disk.sync_directory(str(folder))
+    finally:
+        disk.remove(str(temp))
 
 
 def refuses_to_replace(old: str, taken: str) -> bool:

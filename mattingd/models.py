@@ -7,14 +7,13 @@ they can be used, the engine that loads them finds out.
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mattingd.disk import TEMP_PREFIX, Disk
+from mattingd.disk import put
 
 FOLDER = "models"
 """Name of the folder in the state directory."""
@@ -89,8 +88,8 @@ def adopt(state_dir: Path, file: Path, shipped: str, now: str) -> Adopted:
     data |= {"name": name, "origin": model.origin, "adopted_at": now}
     target = weights_file(state_dir, sha256)
     try:
-        _put(target, content)
-        _put(target.with_suffix(".json"), json.dumps(data, indent=1).encode())
+        put(target, content)
+        put(target.with_suffix(".json"), json.dumps(data, indent=1).encode())
     except OSError as error:
         raise ModelError(
             f"{target.parent} cannot be written: {error.strerror}; ask as the daemon's user"
@@ -155,24 +154,3 @@ def _pair(file: Path) -> tuple[bytes, dict[str, Any]]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(f"{beside} does not describe a model; the training's export writes it") from None
     return content, data
-
-
-def _put(target: Path, content: bytes) -> None:
-    """A whole file or none, durable, and readable for the daemon whoever puts it there.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    disk, folder = Disk(), target.parent
-    disk.make_directories(str(folder))
-    temp = folder / f"{TEMP_PREFIX}{target.name}"
-    try:
-        disk.write(str(temp), content)
-        owner = folder.parent.stat()
-        if os.geteuid() == 0:
-            for path in (folder, temp):
-                os.chown(path, owner.st_uid, owner.st_gid)
-        disk.replace(str(temp), str(target))
-        disk.sync_directory(str(folder))
-    finally:
-        disk.remove(str(temp))

@@ -11,10 +11,11 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mattingd.config import ConfigError, HotFolder, Settings, load, problems_on_disk
+from mattingd.config import ConfigError, HotFolder, Settings, kept_backgrounds, load, problems_on_disk
 from mattingd.inbox import Defect, Inbox, Reply, Reread
 from mattingd.presets import recipe_hash
 from mattingd.service import Notifier
+from mattingd.values import Pin
 
 LIVE = frozenset(
     {
@@ -64,7 +65,7 @@ class Source:
             ConfigError: they cannot be used; holds all mistakes.
         """
         settings = load(self.path)
-        problems = problems_on_disk(settings, known=_paths(old))
+        problems = problems_on_disk(settings, known=_paths(old)) or kept_backgrounds(settings)
         if problems:
             raise ConfigError(tuple(f"{self.path}: {problem}" for problem in problems))
         return settings
@@ -230,7 +231,9 @@ def _paths(settings: Settings) -> frozenset[Path]:
 
 
 def _shown(value: object) -> str:
-    """A value as it stands in the file."""
+    """A value as it stands in the file; of a background picture also how its content begins."""
+    if isinstance(value, str) and (pin := Pin.of(value)) and pin.sha256:
+        return f"{pin.path} ({pin.sha256[:8]})"
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -19,6 +19,10 @@ KEPT_BYTES = 512 << 20
 """Freed memory that a worker keeps for its next picture at most: as much as 24 megapixels of JPEG need."""
 
 
+BACKGROUND_BYTES = 240_000_000
+"""Decoded backgrounds that a worker keeps at most; see `imaging.backdrop`."""
+
+
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0))
@@ -47,7 +51,7 @@ def kept_bytes(settings: Settings) -> int:
 def worker_bytes(settings: Settings) -> int:
     """Bytes that pictures may take in one worker: what the budget allows, or the largest single picture."""
     pixels = max(_budget(settings), round(settings.limits.max_megapixels * MEGAPIXEL))
-    return pixels * BYTES_A_PIXEL + SPARE_BYTES
+    return pixels * BYTES_A_PIXEL + BACKGROUND_BYTES + SPARE_BYTES
 
 
 def policy_of(settings: Settings, *, once: bool = False) -> Policy:
@@ -75,4 +79,6 @@ def _budget(settings: Settings) -> int:
     wanted = settings.limits.memory_megapixels
     if wanted != "auto":
         return round(wanted * MEGAPIXEL)
-    return round(memory() * MEMORY_SHARE / BYTES_A_PIXEL)
+    share = memory() * MEMORY_SHARE
+    kept = workers(settings) * BACKGROUND_BYTES if settings.backgrounds else 0
+    return round(max(share - kept, share / 2) / BYTES_A_PIXEL)

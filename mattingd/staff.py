@@ -116,6 +116,7 @@ class Staff:
             side=spec.side,
             multiple=spec.multiple,
             memory=worker_bytes(self._settings),
+            state_dir=str(self._settings.state_dir),
         )
 
     # --- engine ---

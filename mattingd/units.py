@@ -118,7 +118,8 @@ def _line(line: str, values: Mapping[str, str], scope: str) -> str | None:
 def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str]:
     output, state, archive = settings.output_dir, settings.state_dir, settings.archive_dir
     folders = [output, *([archive] if archive else []), *(folder.path for folder in settings.hot_folders)]
-    visible = [*folders, state, config, *machine.needs]
+    grounds = [Path(pin.path) for pin in settings.backgrounds.values()]
+    visible = [*folders, *grounds, state, config, *machine.needs]
     knows_wants = machine.version >= WANTS_MOUNTS_SINCE
     at_home, in_tmp = (_any_below(visible, around) for around in (HOMES, TEMPORARY))
     made = {
@@ -140,8 +141,8 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         **{f"made_{name}": made.get(name, "") for name in ("output_dir", "state_dir", "archive_dir")},
         "state_directory": _below(state, Path("/var/lib")),
         "read_write_paths": " ".join(word(f"-{path}") for path in settings.written.values()),
-        "wants_mounts_for": " ".join(word(str(path)) for path in folders) if knows_wants else "",
-        "wants_mounts": "" if knows_wants else " ".join(_mount_units(folders, machine)),
+        "wants_mounts_for": " ".join(word(str(path)) for path in (*folders, *grounds)) if knows_wants else "",
+        "wants_mounts": "" if knows_wants else " ".join(_mount_units([*folders, *grounds], machine)),
         "protect_home": "read-only" if at_home else "yes",
         "private_tmp": "no" if in_tmp else "yes",
         "private_network": "no" if open_port else "yes",

@@ -80,6 +80,30 @@ REFERENCE_SIDE = 1024
 """Pixels in presets (erosion, feather, shadow) are those of a picture whose long side is this."""
 
 
+_HASH = "#sha256="
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A background that is a picture file; frozen presets have it as text, `/a/studio.jpg#sha256=1f3c...`."""
+
+    path: str
+    """Absolute."""
+    sha256: str = ""
+    """Of the file's bytes, in hexadecimal; empty as long as nobody has looked."""
+
+    def __str__(self) -> str:
+        return f"{self.path}{_HASH}{self.sha256}"
+
+    @staticmethod
+    def of(background: str | None) -> "Pin | None":
+        """What a preset's ``background`` names; None where it is a colour, or nothing."""
+        if background is None or background.startswith("#"):
+            return None
+        path, _, sha256 = background.partition(_HASH)
+        return Pin(path, sha256)
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
@@ -101,7 +125,9 @@ class Preset:
     content: Literal["cut-out", "matte"] = "cut-out"
     """Publish the cut-out, or only its matte as a grey picture."""
     background: str | None = None
-    """`#rrggbb` to stand behind the subject; nothing for transparent."""
+    """`#rrggbb` or a picture file to stand behind the subject; nothing for transparent."""
+    background_anchor: Literal["centre", "top", "bottom", "left", "right"] = "centre"
+    """A background picture is scaled until it covers the canvas; this side stays, what is over is cut off."""
     shadow: Annotated[float, Ge(0), Le(1)] = 0
     """A soft shadow behind the subject, from 0 (none) to 1 (black)."""
     shadow_blur: Annotated[float, Ge(0), Le(200)] = 24

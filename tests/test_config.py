@@ -1,5 +1,6 @@
 """The configuration file: what is taken and what becomes of it."""
 
+import hashlib
 import os
 import pickle
 from dataclasses import replace
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from mattingd import config
 from mattingd.config.shapes import Common
 from mattingd.presets import BUILT_IN, recipe_hash
-from mattingd.values import Preset
+from mattingd.values import Pin, Preset
 
 BASE = """\
 output_dir: /srv/out
@@ -96,6 +97,22 @@ presets:
     assert settings.presets["shop"] == replace(BUILT_IN["product"], format="webp", threshold=30)
     assert folder.recipe == replace(settings.presets["shop"], feather=2.0, background="#438edb")
     assert folder.recipe_hash == recipe_hash(folder.recipe, "cv-unet")
+
+
+def test_a_background_picture_goes_from_the_configuration_and_is_pinned_by_its_content(
+    tmp_path: Path,
+) -> None:
+    """Also one that a preset brings along; one that is not there is told when the disk is asked."""
+    (tmp_path / "studio.jpg").write_bytes(b"a picture")
+    text = BASE + "    preset: shop\npresets: {shop: {background: studio.jpg, format: jpeg}}\n"
+    settings = parsed(text=text, where=tmp_path / "mattingd.yaml")
+    path, content = str(tmp_path / "studio.jpg"), hashlib.sha256(b"a picture").hexdigest()
+    assert settings.presets["shop"].background == path
+    assert settings.hot_folders[0].recipe.background == f"{path}#sha256={content}"
+    assert settings.backgrounds == {"background of hot folder in": Pin(path, content)}
+    (tmp_path / "studio.jpg").unlink()
+    (folder,) = parsed(text=text, where=tmp_path / "mattingd.yaml").hot_folders
+    assert folder.recipe.background == path
 
 
 def test_a_folder_keeps_the_name_it_was_given_when_it_is_a_link(tmp_path: Path) -> None:

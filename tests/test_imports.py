@@ -49,9 +49,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "originals": {"values", "disk"},
     "disk": WORDS,
     "models": {"disk"},
+    "backdrops": {"values", "disk", "imaging"},
     "children": WORDS | {"clock"},
     "config": WORDS
-    | {"presets", "mounts", "rules.settling", "rules.lifecycle", "rules.placing", "rules.retaining"},
+    | {
+        "presets",
+        "mounts",
+        "backdrops",
+        "rules.settling",
+        "rules.lifecycle",
+        "rules.placing",
+        "rules.retaining",
+    },
     "checkpoint": WORDS,
     "control": WORDS | {"clock"},
     "service": WORDS | {"clock"},
@@ -70,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules.work": WORDS | {"rules"},
     "rules.liveness": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.
-    "stages": WORDS | {"imaging", "clock", "mounts", "disk", "notes", "originals"},
+    "stages": WORDS | {"imaging", "backdrops", "clock", "mounts", "disk", "notes", "originals"},
     "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
     "imaging": {"values"},
     "engine": {"values", "clock"},

@@ -56,6 +56,7 @@ OTHER_VALUES: dict[str, Any] = {
     "erode": 1.5,
     "feather": 0.5,
     "background": "#000000",
+    "background_anchor": "bottom",
     "format": "webp",
     "quality": 50,
     "bits": 16,

@@ -94,7 +94,7 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
         ),
     ] = "transparent",
     background: Annotated[
-        str | None, typer.Option(metavar="COLOUR", help="#rrggbb behind the subject.")
+        str | None, typer.Option(metavar="GROUND", help="#rrggbb, or a picture file, behind the subject.")
     ] = None,
     file_format: Annotated[
         str | None,

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mattingd.backdrops import pinned
 from mattingd.checkpoint import reading
 from mattingd.cli.ending import CommandError
 from mattingd.cli.progress import Progress
 from mattingd.cli.sources import Sources, names_of, sources
 from mattingd.cli.wording import console_for
 from mattingd.commands import Stop
-from mattingd.config import Engine, HotFolder, Limits, Settings, Watch, problems_on_disk
+from mattingd.config import Engine, HotFolder, Limits, Settings, Watch, kept_backgrounds, problems_on_disk
 from mattingd.config.document import read
 from mattingd.config.recipes import folder_recipe
 from mattingd.config.shapes import FolderEntry
@@ -51,8 +52,8 @@ def process(order: Order) -> ExitCode:
     """Cut out what is asked for; the exit code says whether all, some or no pictures could be done."""
     wanted = sources(order.paths, order.output)
     settings = settings_for(order, wanted.roots)
-    for problem in problems_on_disk(settings):
-        raise CommandError(problem)
+    if problems := problems_on_disk(settings) or kept_backgrounds(settings):
+        raise CommandError(problems[0])
     names = Names()
     progress = Progress(names, console_for(error=True), shown=not (order.quiet or order.json))
     daemon = Daemon(settings, [progress], mode=Mode(once=True, only=wanted.only))
@@ -73,7 +74,7 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
     Raises:
         CommandError: an option makes no sense.
     """
-    recipe = _recipe(order)
+    recipe = pinned(_recipe(order))
     output = Path(os.path.realpath(order.output))
     return Settings(
         output_dir=output,
@@ -107,7 +108,8 @@ def _recipe(order: Order) -> Preset:
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
     changes: dict[str, object] = dict(map(_setting, order.settings))
     changes |= {name: value for name, value in wishes.items() if value is not None}
-    recipe, problems = folder_recipe(FolderEntry(".", preset=order.preset, settings=changes), BUILT_IN, ())
+    entry = FolderEntry(".", preset=order.preset, settings=changes)
+    recipe, problems = folder_recipe(entry, BUILT_IN, (), Path())
     if problems:
         options = {name: f"--{name}" for name in (*wishes, "preset")}
         told = ((problem, str(problem.loc[-1])) for problem in problems)

@@ -14,7 +14,7 @@ from mattingd.child import TEST_ENGINE
 from mattingd.cli.ending import CommandError, find_config
 from mattingd.cli.log_lines import configure_log
 from mattingd.commands import Command
-from mattingd.config import Log, load, problems_on_disk
+from mattingd.config import Log, kept_backgrounds, load, problems_on_disk
 from mattingd.daemon import JOURNAL, Daemon
 from mattingd.facts import Fact, Reloaded
 from mattingd.metrics import LOOPBACK, Metrics, MetricsError
@@ -37,7 +37,7 @@ def run(config: Path | None) -> ExitCode:
 def _run(config: Path | None) -> ExitCode:
     path = find_config(config).absolute()
     settings = load(path)
-    problems = problems_on_disk(settings)
+    problems = problems_on_disk(settings) or kept_backgrounds(settings)
     if problems:
         raise CommandError(*problems, code=ExitCode.FOLDER)
     writing = Writing(settings.log, lambda: daemon.settings.log)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,10 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from mattingd.cli.sheet import WHITE, Pixels, over_checkerboard
 from mattingd.engine import catalog
 from mattingd.imaging import composing, fitting, matte, reading, refining
+from mattingd.imaging.backdrop import Backdrop, opened
 from mattingd.imaging.errors import PictureError
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import UInt8, eight_bits
-from mattingd.values import PictureLimits, Preset
+from mattingd.values import PictureLimits, Pin, Preset
 
 TILE = 300
 """Side of a tile, in pixels."""
@@ -38,13 +40,15 @@ def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> byte
         PictureError: the picture cannot be read, or shows no subject.
     """
     picture = reading.read(data, limits)
+    pin = Pin.of(preset.background)
+    backdrop = None if pin is None else _backdrop(Path(pin.path))
     alpha = full_matte(picture)
     plain = replace(preset, content="cut-out", canvas=None, trim=False)
     spot = busiest(alpha)
     rows = [
         [
             ("as it came", _fitted(eight_bits(picture.rgb))),
-            (name, _fitted(_shown(picture, alpha, preset))),
+            (name, _fitted(_shown(picture, alpha, preset, backdrop))),
             ("on black", _fitted(_shown(picture, alpha, replace(plain, background="#000000")))),
             ("on white", _fitted(_shown(picture, alpha, replace(plain, background="#ffffff")))),
         ]
@@ -55,7 +59,7 @@ def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> byte
             [
                 (
                     f"{setting} {value:g}" + (f" ({name})" if value == own else ""),
-                    _magnified(_shown(picture, alpha, change(plain, value))[spot]),
+                    _magnified(_shown(picture, alpha, change(plain, value), backdrop)[spot]),
                 )
                 for value in variants(own, step)
             ]
@@ -99,9 +103,25 @@ def busiest(alpha: UInt8) -> tuple[slice, slice]:
     return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
 
 
-def _shown(picture: Picture, alpha: UInt8, preset: Preset) -> Pixels:
+def _backdrop(path: Path) -> Backdrop:
+    """The background in a file.
+
+    Raises:
+        PictureError: it cannot be read, or stand behind pictures.
+    """
+    try:
+        return opened(path.read_bytes())
+    except OSError as error:
+        raise PictureError(
+            "unsupported", f"its background {path} cannot be read: {error.strerror}"
+        ) from error
+    except PictureError as error:
+        raise PictureError(error.kind, f"its background {path}: {error}") from error
+
+
+def _shown(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Pixels:
     """What the preset makes of it, as an editor shows it."""
-    pixels = eight_bits(composing.compose(picture, matte.finish(alpha, preset), preset).pixels)
+    pixels = eight_bits(composing.compose(picture, matte.finish(alpha, preset), preset, backdrop).pixels)
     return over_checkerboard(np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels)  # noqa: PLR2004 - grey
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from mattingd.config.checking import STRICT, Shape
-from mattingd.config.disk import problems_on_disk, unreadable, unwritable
+from mattingd.config.disk import kept_backgrounds, problems_on_disk, unreadable, unwritable
 from mattingd.config.document import Source, read
 from mattingd.config.resolving import resolve
 from mattingd.config.sample import example, init_text
@@ -30,6 +30,7 @@ __all__ = [
     "Watch",
     "example",
     "init_text",
+    "kept_backgrounds",
     "load",
     "parse",
     "problems_on_disk",

@@ -1,6 +1,7 @@
-"""Do the configured folders exist, and can they be used? Tried out, since rights alone do not tell.
+"""Do the configured folders and backgrounds exist, and can they be used? Tried out: rights alone do not tell.
 
-Leaves nothing behind. Answers for this moment and this user only; a share may still go away later.
+Leaves nothing behind, but for the copies of backgrounds where these are asked for. Answers for this moment
+and this user only; a share may still go away later.
 """
 
 import os
@@ -8,12 +9,14 @@ import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from mattingd.backdrops import faults, keep
 from mattingd.config.shapes import Settings
 from mattingd.config.wording import Loc, place
+from mattingd.values import Pin
 
 
 def problems_on_disk(settings: Settings, known: Container[Path] = ()) -> tuple[str, ...]:
-    """One line for each configured folder that is missing or cannot be used; none when the program can start.
+    """One line for each folder or background that is missing or cannot be used; none when all is well.
 
     A hot folder must be there and readable, unless it is `known` to have been. ``output_dir`` and
     ``state_dir`` may be missing, if only they can be made.
@@ -32,6 +35,21 @@ def _problems(settings: Settings, known: Container[Path]) -> Iterator[str]:
     archive = () if settings.archive_dir is None else (("archive_dir", settings.archive_dir),)
     for name, path in (("output_dir", settings.output_dir), ("state_dir", settings.state_dir), *archive):
         yield from _said((name,), path, unwritable(path))
+    broken = faults(settings.backgrounds.values())
+    for index, folder in enumerate(settings.hot_folders):
+        pin = Pin.of(folder.recipe.background)
+        if pin in broken:
+            yield f"{place(('hot_folders', index))}: the background {pin.path!r} {broken.pop(pin)}"
+
+
+def kept_backgrounds(settings: Settings) -> tuple[str, ...]:
+    """Have all backgrounds at hand in ``state_dir``; a line for each that cannot be."""
+    return tuple(keep(settings.state_dir, settings.backgrounds.values()))
+
+
+def absolute(base: Path, text: str) -> str:
+    """A path as the file has it, from ``base`` on; links in it stay."""
+    return os.path.abspath(base / os.path.expanduser(text))  # noqa: PTH100, PTH111 (Path.expanduser raises)
 
 
 def _said(loc: Loc, path: Path, fault: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Presets and what a hot folder changes in them -> finished recipes.
 
-Knows presets and the blocks that the configuration file has for them; no path and no folder.
+Knows presets and the blocks that the configuration file has for them; no folder, and of paths only where they
+start.
 """
 
 import importlib.util
@@ -8,29 +9,33 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from mattingd.config.checking import STRICT, Shape
+from mattingd.config.disk import absolute
 from mattingd.config.shapes import FolderEntry
 from mattingd.config.wording import Loc, Problem, known, shown
 from mattingd.presets import BUILT_IN, DEFAULT
-from mattingd.values import DEEP_FORMATS, FINISHERS, LONGEST_CANVAS, SIZED_FORMATS, Preset, canvas_of
+from mattingd.values import DEEP_FORMATS, FINISHERS, LONGEST_CANVAS, SIZED_FORMATS, Pin, Preset, canvas_of
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
 
 _PRESET = Shape(Preset, TypeAdapter(list[Preset], config=STRICT))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_FILE = re.compile(r"[^#\0][^\0]*[./][^\0]*|[./][^\0]+")
 _ANY = Preset(background="#000000")
 """In place of a preset that there is not, so that the changes to it can be checked; any change suits it."""
 
 
-def all_presets(own: Mapping[str, Changes]) -> tuple[dict[str, Preset], list[Problem]]:
+def all_presets(own: Mapping[str, Changes], base: Path) -> tuple[dict[str, Preset], list[Problem]]:
     """The presets that come with the program and the team's ``own``, each made after the one it is ``like``.
 
-    A preset that could not be made is among them all the same, so that its users are not blamed too.
+    A preset that could not be made is among them all the same, so that its users are not blamed too. Paths
+    in them go from ``base``.
     """
     presets = dict(BUILT_IN)
     waiting = {name: changes for name, changes in own.items() if name not in BUILT_IN}
@@ -39,18 +44,18 @@ def all_presets(own: Mapping[str, Changes]) -> tuple[dict[str, Preset], list[Pro
     while ready := [name for name in waiting if _like(waiting[name]) in presets]:
         for name in ready:
             changes = waiting.pop(name)
-            presets[name], wrong = _changed(presets[_like(changes)], changes, ("presets", name))
+            presets[name], wrong = _changed(presets[_like(changes)], changes, ("presets", name), base)
             problems += wrong
     for name, changes in waiting.items():
-        problems += [*_astray(name, waiting, presets), *_changed(_ANY, changes, ("presets", name))[1]]
+        problems += [*_astray(name, waiting, presets), *_changed(_ANY, changes, ("presets", name), base)[1]]
     return presets | dict.fromkeys(waiting, _ANY), problems
 
 
 def folder_recipe(
-    entry: FolderEntry, presets: Mapping[str, Preset], loc: Loc
+    entry: FolderEntry, presets: Mapping[str, Preset], loc: Loc, base: Path
 ) -> tuple[Preset, list[Problem]]:
-    """The recipe of the hot folder ``entry``, which stands at ``loc``."""
-    preset, problems = _changed(presets.get(entry.preset, _ANY), entry.settings, (*loc, "settings"))
+    """The recipe of the hot folder ``entry``, which stands at ``loc``; its paths go from ``base``."""
+    preset, problems = _changed(presets.get(entry.preset, _ANY), entry.settings, (*loc, "settings"), base)
     if entry.preset not in presets:
         problems = [Problem((*loc, "preset"), _unknown(entry.preset, presets)), *problems]
     return preset, problems
@@ -77,21 +82,24 @@ def _unknown(name: str, presets: Mapping[str, object]) -> str:
     return f"no preset is called {shown(name)}; {known(presets, instead_of=name)}"
 
 
-def _changed(base: Preset, changes: Changes, loc: Loc) -> tuple[Preset, list[Problem]]:
-    """``base`` with ``changes``, which stand at ``loc``; ``like`` among them has been followed already."""
-    colour = _colour_problem(changes, loc)
-    done = {"like" if loc[0] == "presets" else "", "background" if colour else ""}
+def _changed(like: Preset, changes: Changes, loc: Loc, base: Path) -> tuple[Preset, list[Problem]]:
+    """``like`` with ``changes``, which stand at ``loc``; ``like`` among them has been followed already."""
+    wrong = _background_problem(changes, loc)
+    done = {"like" if loc[0] == "presets" else "", "background" if wrong else ""}
     sound = {key: value for key, value in changes.items() if key not in done}
-    preset, found = _PRESET.check(asdict(base) | sound)
-    problems = [*colour, *(Problem((*loc, *problem.loc), problem.text) for problem in found)]
+    if Pin.of(sound.get("background")):
+        sound["background"] = absolute(base, sound["background"])
+    preset, found = _PRESET.check(asdict(like) | sound)
+    problems = [*wrong, *(Problem((*loc, *problem.loc), problem.text) for problem in found)]
     return preset, problems or _unfit(preset, changes, loc)
 
 
-def _colour_problem(changes: Changes, loc: Loc) -> list[Problem]:
+def _background_problem(changes: Changes, loc: Loc) -> list[Problem]:
+    """A colour, or what looks like a file: a bare word is neither."""
     value = changes.get("background")
-    if value is None or (isinstance(value, str) and _COLOUR.fullmatch(value)):
+    if value is None or (isinstance(value, str) and (_COLOUR.fullmatch(value) or _FILE.fullmatch(value))):
         return []
-    text = f'must be a colour like "#ffffff", in quotes, or null; not {shown(value)}'
+    text = f'must be a colour like "#ffffff", in quotes, a picture file or null; not {shown(value)}'
     return [Problem((*loc, "background"), text)]
 
 

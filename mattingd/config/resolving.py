@@ -1,7 +1,8 @@
 """``Document`` -> ``Settings``: recipes joined, names filled in, paths made real, contradictions found.
 
-Looks at the disk only to follow symbolic links, so that folders which overlap by way of a link are seen to.
-Whether the folders exist and can be used is asked elsewhere, when the program starts.
+Looks at the disk only to follow symbolic links, so that folders which overlap by way of a link are seen to,
+and for what a background picture holds, which is a part of the recipe. Whether folders and backgrounds can be
+used is asked elsewhere, when the program starts.
 """
 
 import os
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from mattingd.backdrops import pinned
+from mattingd.config.disk import absolute
 from mattingd.config.recipes import all_presets, folder_recipe
 from mattingd.config.shapes import Common, Document, FolderEntry, HotFolder, Settings, safe_name
 from mattingd.config.wording import Loc, Problem, place, shown
@@ -25,11 +28,12 @@ def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, l
         base: the folder that relative paths go from.
         mountinfo: text of ``/proc/self/mountinfo``.
     """
-    presets, problems = all_presets(document.presets)
+    presets, problems = all_presets(document.presets, base)
     folders: list[HotFolder] = []
     for index, entry in enumerate(document.hot_folders):
-        recipe, wrong = folder_recipe(entry, presets, ("hot_folders", index))
+        recipe, wrong = folder_recipe(entry, presets, ("hot_folders", index), base)
         problems += wrong
+        recipe = pinned(recipe)
         folders.append(
             HotFolder(
                 path=_real(base, entry.path),
@@ -55,17 +59,13 @@ def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, l
     return settings, problems
 
 
-def _absolute(base: Path, text: str) -> str:
-    return os.path.abspath(base / os.path.expanduser(text))  # noqa: PTH100, PTH111 (Path.expanduser raises)
-
-
 def _real(base: Path, text: str) -> Path:
-    return Path(os.path.realpath(_absolute(base, text)))
+    return Path(os.path.realpath(absolute(base, text)))
 
 
 def _last_part(base: Path, text: str) -> str:
     """The name people gave the folder, not that of a link's target."""
-    return os.path.basename(_absolute(base, text))  # noqa: PTH119
+    return os.path.basename(absolute(base, text))  # noqa: PTH119
 
 
 def _folded(name: str) -> str:

@@ -23,7 +23,7 @@ from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.placing import TOKENS
 from mattingd.rules.retaining import RetentionPolicy
 from mattingd.rules.settling import SettlePolicy
-from mattingd.values import Originals, PictureLimits, Preset
+from mattingd.values import Originals, PictureLimits, Pin, Preset
 
 _LONGEST_NAME = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -259,6 +259,14 @@ class Settings(Common):
     """In the order of the file."""
     presets: Mapping[str, Preset]
     """Every preset by name: those that come with the program, and the team's own."""
+
+    @property
+    def backgrounds(self) -> dict[str, Pin]:
+        """The pictures that stand behind cut-outs, by what people call them."""
+        pins = {
+            f"background of hot folder {hot.name}": Pin.of(hot.recipe.background) for hot in self.hot_folders
+        }
+        return {about: pin for about, pin in pins.items() if pin}
 
     @property
     def written(self) -> dict[str, Path]:

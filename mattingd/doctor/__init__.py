@@ -71,6 +71,8 @@ def _examine_folders(
         tasks["archive_dir"] = partial(folders.examine_archive, settings.archive_dir, user)
     for hot in settings.hot_folders:
         tasks[f"hot folder {hot.name}"] = partial(folders.examine_hot_folder, settings, hot, user)
+    for about, pin in settings.backgrounds.items():
+        tasks[about] = partial(folders.examine_background, about, pin, user)
     if not watched and settings.watch.mode != "poll":
         tasks[inotify.ABOUT] = partial(inotify.examine, [hot.path for hot in settings.hot_folders])
     for about, task in tasks.items():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mattingd import clock
+from mattingd.backdrops import look
 from mattingd.checkpoint import JournalError, reading
 from mattingd.config import HotFolder, Settings, unreadable, unwritable
 from mattingd.daemon import JOURNAL
@@ -21,7 +22,7 @@ from mattingd.doctor.apart import User
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.doctor.stock import Stock, stock_of
 from mattingd.mounts import NETWORK, Mount, missing_mount, mount_of, mount_table
-from mattingd.values import readable
+from mattingd.values import Pin, readable
 
 FSTAB = Path("/etc/fstab")
 CLOCKS_APART_SECONDS = 2.0
@@ -50,6 +51,15 @@ class Place:
 def place_of(about: str, path: Path, user: User) -> Place:
     """A folder, and what it lies on."""
     return Place(about, path, user, mount_of(path, mount_table()))
+
+
+def examine_background(about: str, pin: Pin, user: User) -> Findings:
+    """Can this picture stand behind others?"""
+    place = place_of(about, Path(pin.path), user)
+    if fault := look(pin):
+        yield place.found(Level.PROBLEM, f"{pin.path} {fault}", _way_to_read(place))
+    else:
+        yield place.found(Level.OK, f"{pin.path} can stand behind pictures")
 
 
 # --- hot folders ---
@@ -270,6 +280,15 @@ def _way_in(place: Place) -> str:
     if place.path.is_dir():
         return f"let {place.user.name} read it: {_grant(place, 'rX')}"
     return f"mkdir -p {place.path}"
+
+
+def _way_to_read(place: Place) -> str:
+    """The same for a single file."""
+    if (closed := _closed(place.path)) is not None:
+        return f"{closed} lets {place.user.name} not through: setfacl -m u:{place.user.name}:x {closed}"
+    if place.path.is_file() and not os.access(place.path, os.R_OK, effective_ids=True):
+        return f"let {place.user.name} read it: setfacl -m u:{place.user.name}:r {place.path}"
+    return "choose another `background`, or put a sound picture there"
 
 
 def _grant(place: Place, rights: str) -> str:

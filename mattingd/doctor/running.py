@@ -133,6 +133,7 @@ def examine_sandbox(settings: Settings, pid: int) -> Findings:
     ours, found = mount_table(), False
     writes = settings.written
     reads = {f"hot folder {folder.name}": folder.path for folder in settings.hot_folders}
+    reads |= {about: Path(pin.path) for about, pin in settings.backgrounds.items()}
     for about, path in (reads | writes).items():
         seen, there = mount_of(path, theirs), mount_of(path, ours)
         if seen.root.startswith(SEALED) or (seen.kind == "tmpfs" and there.kind != "tmpfs"):

@@ -52,6 +52,7 @@ def _hidden(unit: Mapping[str, str], settings: Settings) -> Findings:
     }
     if settings.archive_dir:
         named["archive_dir"] = settings.archive_dir
+    named |= {about: Path(pin.path) for about, pin in settings.backgrounds.items()}
     bound = _paths(unit.get("BindPaths", ""))
     for name, tops in (("ProtectHome", HOMES), ("PrivateTmp", TEMPORARY)):
         if unit.get(name) not in HIDING:

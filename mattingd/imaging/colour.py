@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageCms
 
-from mattingd.imaging.sampling import Levels, UInt8
+from mattingd.imaging.sampling import Levels, UInt8, as_levels
 
 _STRIP = 1 << 18  # pixels converted at a time: Pillow's copies stay small
 _CLOSE = 2  # levels by which a profile may differ from sRGB and still be called sRGB
@@ -70,19 +70,37 @@ def to_srgb_at_depth(pixels: Levels, icc: bytes, mode: str) -> Levels:
     """
     if pixels.dtype == np.uint8:
         return to_srgb(pixels.astype(np.uint8, copy=False), icc, mode)
+    return _converted(pixels, icc, _srgb().tobytes(), mode)
+
+
+def _converted(pixels: Levels, icc: bytes, target: bytes, mode: str) -> Levels:
+    """Pixels of any depth in the colours of an RGB profile."""
+    exact = pixels.itemsize > 1 and mode == "RGB"
     try:
         found = imagecodecs.cms_transform(
             np.ascontiguousarray(pixels),
             icc,
-            _srgb().tobytes(),
+            target,
             colorspace=_SPACES[mode],
             outcolorspace="rgb",
             intent=int(_INTENT),
-            flags=int(_FLAGS) | (_EXACT if mode == "RGB" else 0),
+            flags=int(_FLAGS) | (_EXACT if exact else 0),
         )
     except imagecodecs.CmsError as error:
         raise ImageCms.PyCMSError(str(error)) from error
-    return np.asarray(found, np.uint16)
+    return as_levels(np.asarray(found, pixels.dtype))
+
+
+def between(rgb: Levels, source: bytes | None, target: bytes | None) -> Levels:
+    """``rgb`` ([H,W,3], any depth) of one profile's colours in another's; None is sRGB.
+
+    Raises:
+        ImageCms.PyCMSError: a profile is broken, or ``target`` can only be read from.
+    """
+    if source == target:
+        return rgb
+    icc, wanted = (profile or _srgb().tobytes() for profile in (source, target))
+    return _converted(rgb, icc, wanted, "RGB")
 
 
 def lab_to_srgb(pixels: UInt8) -> UInt8:

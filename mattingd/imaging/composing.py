@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ImageCms, ImageColor
 
 from mattingd.imaging import colour, foreground, framing, metadata, shadow
+from mattingd.imaging.backdrop import Backdrop, covering
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import (
     DEEP,
@@ -18,6 +19,7 @@ from mattingd.imaging.sampling import (
     UInt8,
     as_levels,
     as_uint8,
+    deepened,
     eight_bits,
     tiles_of,
     whole_of,
@@ -47,8 +49,10 @@ class Composed:
     xmp: bytes | None = None
 
 
-def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
+def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Composed:
     """Cut ``picture`` out by the finished matte ``alpha`` (uint8[H,W]), on the preset's background if any.
+
+    ``backdrop`` is that background where it is a picture.
 
     With ``colour: srgb`` its colours are converted first. What was transparent stays so: the final alpha is
     the lesser of both. Opaque pixels keep their bytes, as long as nothing asks for another scale or colour.
@@ -69,14 +73,21 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset) -> Composed:
     dpi = picture.dpi if preset.dpi is None else (float(preset.dpi), float(preset.dpi))
     exif, xmp = metadata.chosen(picture.exif, picture.xmp, preset.metadata)
     icc = None if preset.content == "matte" else picture.icc  # it would be one of colours
-    return Composed(_pixels(colours, final, preset, picture.icc), final, icc, dpi, exif, xmp)
+    if backdrop is not None and preset.bits == 16 and backdrop.pixels.itemsize > final.itemsize:  # noqa: PLR2004
+        colours, final = deepened(colours), deepened(final)
+    ground = None if backdrop is None else covering(backdrop, final, picture.icc, preset.background_anchor)
+    return Composed(_pixels(colours, final, preset, picture.icc, ground), final, icc, dpi, exif, xmp)
 
 
-def _pixels(colours: Levels, matte: Levels, preset: Preset, icc: bytes | None) -> Levels:
+def _pixels(
+    colours: Levels, matte: Levels, preset: Preset, icc: bytes | None, ground: Levels | None
+) -> Levels:
     """What is to be written: the matte alone, the subject on its ground, or with straight alpha."""
     if preset.content == "matte":
         return matte
     dark = shadow.cast(eight_bits(matte), preset) if preset.shadow else None
+    if ground is not None:
+        return over(colours, matte, ground, dark)
     if preset.background is not None:
         return over(colours, matte, _background(preset.background, icc), dark)
     if dark is not None:
@@ -118,17 +129,23 @@ def _colours(rgb: Levels, alpha: UInt8) -> Levels:
 
 
 def over(
-    colours: Levels, alpha: Levels, background: tuple[int, int, int], dark: UInt8 | None = None
+    colours: Levels, alpha: Levels, ground: tuple[int, int, int] | Levels, dark: UInt8 | None = None
 ) -> Levels:
-    """``colours`` ([H,W,3]) seen through ``alpha`` ([H,W]) on one colour, all of one depth: [H,W,3].
+    """``colours`` ([H,W,3]) seen through ``alpha`` ([H,W]) on a ground, all of one depth: [H,W,3].
 
-    ``dark`` (uint8[H,W]) is the shadow that lies on the ground.
+    Args:
+        colours: straight.
+        alpha: how much of each pixel they cover.
+        ground: one colour (0..255), or a picture of this size, which is painted over.
+        dark: uint8[H,W], the shadow that lies on the ground.
     """
     whole = whole_of(colours)
-    ground = np.array(background) * (whole // 255)
-    result = np.empty_like(colours)
-    result[0] = ground
-    result[1:] = result[0]
+    if isinstance(ground, tuple):
+        result = np.empty_like(colours)
+        result[0] = np.array(ground) * (whole // 255)
+        result[1:] = result[0]
+    else:
+        result = ground
     if dark is not None:
         for tile in tiles_of(dark):
             light = 1 - cv2.cvtColor(dark[tile], cv2.COLOR_GRAY2RGB).astype(np.float32) / 255

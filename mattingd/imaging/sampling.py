@@ -121,6 +121,11 @@ def eight_bits(levels: Levels) -> UInt8:
     return as_uint8(cv2.convertScaleAbs(levels, alpha=1 / DEEP))
 
 
+def deepened(levels: Levels) -> Levels:
+    """``levels`` at 16 bits a channel; the same array when they are that already."""
+    return levels if levels.itemsize > 1 else as_levels(levels.astype(np.uint16) * DEEP)
+
+
 def as_levels(array: npt.NDArray[Any]) -> Levels:
     """The same array for the type checker, as `as_uint8`."""
     return array.astype(np.uint16, copy=False) if array.dtype == np.uint16 else as_uint8(array)

@@ -15,7 +15,7 @@ from PIL import Image
 from mattingd.imaging import containers, jpeg, metadata, png, tiff
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.errors import PictureError, corrupt
-from mattingd.imaging.sampling import DEEP, Levels, UInt8, as_levels, eight_bits
+from mattingd.imaging.sampling import Levels, UInt8, deepened, eight_bits
 from mattingd.values import DEEP_FORMATS, OutputFormat, Preset
 
 MAX_SIDE: dict[OutputFormat, int] = {"webp": 16383, "jpeg": 65500, "avif": 65535}
@@ -103,7 +103,7 @@ def _small_enough(encode: Callable[[Preset], bytes], preset: Preset) -> bytes:
 def _at_depth(pixels: Levels, preset: Preset) -> Levels:
     """``pixels`` with the bits a channel that are wanted."""
     if preset.bits == 16 and pixels.itemsize == 1:  # noqa: PLR2004 - bits
-        return as_levels(pixels.astype("uint16") * DEEP)
+        return deepened(pixels)
     return eight_bits(pixels) if preset.bits == 8 or preset.format not in DEEP_FORMATS else pixels  # noqa: PLR2004
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mattingd import clock
+from mattingd import backdrops, clock
 from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
 from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
 from mattingd.facts import (
@@ -32,12 +32,13 @@ from mattingd.facts import (
     WorkerUp,
 )
 from mattingd.imaging import composing, finishers, fitting, matte, reading, refining, writing
+from mattingd.imaging.backdrop import Backdrop, Backdrops
 from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
 from mattingd.notes import note_text
 from mattingd.originals import OriginalsStore, Source
-from mattingd.values import Chore, Fault, Fit, Output, Preset, Stamp
+from mattingd.values import Chore, Fault, Fit, Output, Pin, Preset, Stamp
 
 MEGABYTE = 1_000_000
 
@@ -72,6 +73,7 @@ class Worker:
         self.disk = disk
         self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
         self._held: dict[int, tuple[Picture, Fit]] = {}
+        self._backdrops = Backdrops()
 
     def perform(self, command: Any, payload: bytes | None) -> Answer | None:
         """Do one command; None for those that are not answered.
@@ -161,7 +163,7 @@ class Worker:
         started = clock.monotonic_ns()
         picture, fit = self._held[command.job]
         small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
-        files = cut_out(picture, small, command.preset)
+        files = cut_out(picture, small, command.preset, self._backdrop(command.preset))
         cut = clock.monotonic_ns()
         with _output_faults():
             outputs = tuple(
@@ -169,6 +171,18 @@ class Worker:
             )
         remarks = writing.remarks(picture.rgb, command.preset)
         return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut), remarks)
+
+    def _backdrop(self, preset: Preset) -> Backdrop | None:
+        """The background, where it is a picture and wanted: the one that the settings were frozen with."""
+        pin = Pin.of(preset.background)
+        if pin is None or preset.content == "matte":
+            return None
+        try:
+            return self._backdrops.of(pin.sha256, lambda: backdrops.read_copy(self.bench.state_dir, pin))
+        except OSError as error:
+            copy = backdrops.copy_of(self.bench.state_dir, pin)
+            reason = f"the background {pin.path!r} cannot be read from {str(copy)!r}: {error.strerror}; "
+            raise Trouble(Fault.BUSY, reason + "`mattingd reload` copies it there anew") from error
 
     def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
@@ -290,10 +304,12 @@ class Worker:
         return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-note.tmp")
 
 
-def cut_out(picture: Picture, small: npt.NDArray[np.float32], preset: Preset) -> tuple[File, ...]:
+def cut_out(
+    picture: Picture, small: npt.NDArray[np.float32], preset: Preset, backdrop: Backdrop | None = None
+) -> tuple[File, ...]:
     """From a picture and its matte at network size to the files that the preset asks for."""
     alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
-    composed = composing.compose(picture, alpha, preset)
+    composed = composing.compose(picture, alpha, preset, backdrop)
     return writing.files(finishers.finished(composed, preset.finisher), preset)
 
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from mattingd.cli.trial import variants
 from mattingd.presets import BUILT_IN
 from tests.cli.conftest import Say
+from tests.imaging.pictures import encode
 
 OWN = """\
 output_dir: out
@@ -30,6 +32,19 @@ def test_a_teams_own_are_among_them(say: Say) -> None:
     assert "house-style" in say("presets", "list").out
     assert say("presets", "show", "house-style", "--json").json["canvas"] == "1:1"
     assert "threshold: 8" in say("presets", "show", "house-style").out
+
+
+def test_one_with_a_background_picture_is_tried_on_it(say: Say) -> None:
+    Path("config.yaml").write_text(OWN.replace("like: product", "like: product, background: wall.png"))
+    Path("her.png").write_bytes(encode(np.full((80, 60, 3), 90, np.uint8), "PNG"))
+    assert say("presets", "show", "house-style", "--json").json["background"] == str(
+        Path("wall.png").absolute()
+    )
+    answer = say("presets", "try", "house-style", "her.png", "-o", "sheet.png")
+    assert answer.code == 3
+    assert answer.err.endswith(
+        f"its background {Path('wall.png').absolute()} cannot be read: No such file or directory\n"
+    )
 
 
 def test_an_unknown_one_is_told_with_the_known(say: Say) -> None:

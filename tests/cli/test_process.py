@@ -78,6 +78,24 @@ def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
         assert image.convert("RGB").getpixel((0, 0)) == (0x43, 0x8E, 0xDB)
 
 
+def test_a_background_picture_goes_from_here_and_its_content_counts_as_a_setting(tmp_path: Path) -> None:
+    pictures(tmp_path / "in", 1)
+    (tmp_path / "wall.png").write_bytes(encode(np.full((300, 400, 3), (10, 200, 90), np.uint8), "PNG"))
+    command = ("process", "in", "-o", "out", "--format", "jpeg", "--set", "background=wall.png")
+    assert run(*command, cwd=tmp_path).out.startswith("1 done in ")
+    assert run(*command, cwd=tmp_path).out.startswith("1 done before")
+    (tmp_path / "wall.png").write_bytes(encode(np.full((300, 400, 3), (90, 10, 200), np.uint8), "PNG"))
+    assert run(*command, cwd=tmp_path).out.startswith("1 done in ")
+    for name, ground in (("p00.jpg", (10, 200, 90)), ("p00_v2.jpg", (90, 10, 200))):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert np.abs(np.asarray(image)[0, 0] - np.array(ground)).max() <= 3
+    (tmp_path / "wall.png").unlink()
+    refused = run(*command, cwd=tmp_path)
+    assert (refused.code, refused.out) == (2, "")
+    assert "wall.png' does not exist; put the picture there" in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
 def test_all_failed_is_a_code_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     answer = run("process", "empty.png", "-o", "out", cwd=tmp_path)

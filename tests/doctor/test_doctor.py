@@ -323,8 +323,16 @@ def test_a_hot_folder_that_the_unit_hides(hot_folder: str, tmp_path: Path) -> No
     assert finding.what.startswith(f"mattingd.service does not see {hot_folder}: it has P")
 
 
-def settings_for(tmp_path: Path, hot_folder: str) -> Any:
+def test_a_background_that_the_unit_hides(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, "/srv/in", settings={"background": "/home/anna/studio.jpg"})
+    (finding,) = unit.judged(STRICT | {"ReadWritePaths": "/srv"}, settings)
+    assert (finding.about, finding.level) == ("background of hot folder in", Level.PROBLEM)
+    assert finding.what.startswith("mattingd.service does not see /home/anna/studio.jpg: it has ProtectHome=")
+
+
+def settings_for(tmp_path: Path, hot_folder: str, **more: Any) -> Any:
     config = tmp_path / "config.yaml"
-    document = {"output_dir": "/srv/out", "state_dir": "/srv/state", "hot_folders": [{"path": hot_folder}]}
+    folders = [{"path": hot_folder, **more}]
+    document = {"output_dir": "/srv/out", "state_dir": "/srv/state", "hot_folders": folders}
     config.write_text(json.dumps(document))
     return load(config)

@@ -83,6 +83,15 @@ def test_homes_and_tmp_are_hidden_unless_they_are_needed(of: Settings, home: str
     assert (found["ProtectHome"], found["PrivateTmp"]) == ([home], [tmp])
 
 
+def test_a_background_in_a_home_is_seen_and_its_mount_wanted() -> None:
+    found = unit(settings(presets={"shop": {"background": "/home/anna/studio.jpg"}}))
+    assert found["ProtectHome"] == ["yes"], "no folder uses it"
+    shop = {"path": "/srv/in", "settings": {"background": "/home/anna/studio.jpg"}}
+    document = {"output_dir": "/srv/out", "state_dir": "/var/lib/mattingd", "hot_folders": [shop]}
+    found = unit(parse(json.dumps(document), CONFIG, mountinfo=""))
+    assert found["ProtectHome"] == ["read-only"]
+
+
 def test_a_program_in_a_home_stays_visible() -> None:
     assert unit(settings(), Machine("mattingd", needs=(Path("/home/a/.venv"),)))["ProtectHome"] == [
         "read-only"
