@@ -26,7 +26,7 @@ from mattingd.engine.contract import (
     check_batch,
     smallest_good_batch,
 )
-from mattingd.engine.cv_unet import CvUnet, channels_last, fuse
+from mattingd.engine.cv_unet import CvUnet, channels_last, fuse, shaped_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,9 +84,9 @@ def build(content: bytes) -> CvUnet:
     Raises:
         EngineFault: the weights do not fit the network.
     """
-    net = fuse(CvUnet())
     try:
         stored = safetensors.torch.load(content)
+        net = fuse(shaped_for(stored))
         net.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
     except (RuntimeError, safetensors.SafetensorError) as error:
         raise EngineFault(f"the weights do not fit the network: {error}") from error
@@ -168,8 +168,9 @@ class TorchEngine:
         if self._precision == "fp32":
             return self._net
         if self._precision not in self._nets:
-            copy = fuse(CvUnet()).to(self._kind)
-            copy.load_state_dict(self._net.state_dict())
+            state = self._net.state_dict()
+            copy = fuse(shaped_for(state)).to(self._kind)
+            copy.load_state_dict(state)
             self._nets[self._precision] = channels_last(copy.to(DTYPES[self._precision]))
         return self._nets[self._precision]
 

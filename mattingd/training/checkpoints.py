@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mattingd.engine.cv_unet import CvUnet, fuse
+from mattingd.engine.cv_unet import CvUnet, fuse, shaped_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ class Run:
 
 def with_state(state: dict[str, Tensor]) -> CvUnet:
     """The network that has this state, with its norms folded or not as the state has them."""
-    net = CvUnet()
+    net = shaped_for(state)
     if not any(".norm." in name for name in state):
         fuse(net)
     net.load_state_dict(state)

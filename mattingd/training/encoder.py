@@ -109,11 +109,15 @@ def without_effect(net: nn.Module) -> None:
 def unfolded(weights: dict[str, Tensor], x: Tensor) -> CvUnet:
     """A network that says what exported `weights` say, with norms again, calibrated on `x` [N,3,H,W].
 
-    Folded convolutions differ in size by orders of magnitude, and steps of one size suit none of them.
+    Folded convolutions differ in size by orders of magnitude, and steps of one size suit none of them. To
+    weights from before there was a detail branch it is added, without a say at first.
     """
     net = CvUnet()
     without_effect(net)
     back = {name.replace(".conv.bias", ".norm.bias"): value.float() for name, value in weights.items()}
+    edge = back["edge.weight"]
+    unseen = edge.new_zeros(len(edge), net.edge.in_channels - edge.shape[1], *edge.shape[2:])
+    back["edge.weight"] = torch.cat([edge, unseen], 1)
     net.load_state_dict(net.state_dict() | back)
     calibrate(net, x)
     return net

@@ -17,7 +17,7 @@ from contract_suite import scene
 from mattingd.engine import catalog, golden
 from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
 from mattingd.engine.cv_unet import CvUnet, fuse, slow_depthwise_avoided
-from mattingd.engine.torch_engine import TorchEngine, choose_device, nvidia_driver
+from mattingd.engine.torch_engine import TorchEngine, build, choose_device, nvidia_driver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,3 +196,29 @@ def test_the_fast_depthwise_convolution_is_the_same_convolution(stride: int, dil
         results.append([y, *(leaf.grad for leaf in leaves)])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_dilated_convolutions_learn_rightly_in_half_precision() -> None:
+    # Wide rows are those whose gradient torch 2.13 gets wrong in bfloat16.
+    torch.manual_seed(2)
+    x, weight = torch.randn(4, 64, 22, 30), torch.randn(64, 1, 3, 3)
+    x = x.to(memory_format=torch.channels_last)
+    for dilation in (2, 3, 6, 9):
+        right = weight.clone().requires_grad_()
+        torch.nn.functional.conv2d(x, right, None, 1, dilation, dilation, 64).square().sum().backward()  # type: ignore[no-untyped-call]
+        ours = weight.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            y = slow_depthwise_avoided(x.bfloat16(), ours, None, 1, dilation)
+        y.float().square().sum().backward()  # type: ignore[no-untyped-call]
+        assert right.grad is not None
+        assert ours.grad is not None
+        assert float((ours.grad - right.grad).norm() / right.grad.norm()) < 0.02
+
+
+def test_weights_without_a_detail_branch_still_run() -> None:
+    torch.manual_seed(4)
+    plain = fuse(randomised(CvUnet(detailed=False)).eval())
+    content = safetensors.torch.save(plain.state_dict())
+    x = torch.rand(1, 3, 64, 96) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(build(content)(x).logits, plain(x).logits)

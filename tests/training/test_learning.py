@@ -18,12 +18,12 @@ import torch
 
 from mattingd.engine.catalog import parse
 from mattingd.engine.contract import EngineFault
-from mattingd.engine.cv_unet import CvUnet, Encoder, Output
+from mattingd.engine.cv_unet import CvUnet, Encoder, Output, fuse
 from mattingd.engine.torch_engine import TorchEngine
 from mattingd.training import curve
 from mattingd.training import export as exporting
 from mattingd.training.checkpoints import restore, save
-from mattingd.training.encoder import norm_of, start_from, units_of
+from mattingd.training.encoder import norm_of, start_from, unfolded, units_of
 from mattingd.training.evaluate import compare, evaluate
 from mattingd.training.losses import laplacian, matting_loss
 from mattingd.training.train import Recipe, prepare, progress, rate_factor, step, train
@@ -282,3 +282,13 @@ def test_a_run_goes_on_from_exported_weights(tmp_path: Path, pack: Path) -> None
     assert np.isfinite(step(on, sampler.batch(2, 64), 0.1))
     save(on, tmp_path / "second" / "checkpoint.pt")
     assert exporting.stored(exporting.averaged(tmp_path / "second" / "checkpoint.pt"))
+
+
+def test_a_detail_branch_joins_older_weights_without_a_say() -> None:
+    torch.manual_seed(5)
+    older = fuse(CvUnet(detailed=False))
+    x = torch.rand(2, 3, 64, 96) * 2 - 1
+    newer = unfolded(older.state_dict(), x)
+    assert newer.detail is not None
+    with torch.no_grad():
+        torch.testing.assert_close(newer(x).logits, older(x).logits, atol=1e-3, rtol=1e-3)
