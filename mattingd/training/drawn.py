@@ -277,22 +277,76 @@ def plant(rng: np.random.Generator) -> Cutout:
     return subject(colour, coverage(grid))
 
 
-def lace(rng: np.random.Generator) -> Cutout:
-    """A cloth of rows of holes, with a woven net that lets light through."""
-    outer = blank()
-    corners = np.array([[0.08, 0.1], [0.92, 0.1], [0.92, 0.9], [0.08, 0.9]]) + rng.normal(0, 0.05, (4, 2))
-    polygon(outer, ring(np.array([0.5, 0.5]), 0.45, rng.uniform(0.5, 1)) if happens(rng, 0.5) else corners)
+def perforated(rng: np.random.Generator) -> Plane:
+    """Rows of holes with threads across them: coverage [SIDE,SIDE] in [0,1]."""
     holes, pitch = blank(), rng.uniform(0.03, 0.11)
     for row, y in enumerate(np.arange(0, 1, pitch)):
         for x in np.arange((row % 2) * pitch / 2, 1, pitch):
             radius = pitch * rng.uniform(0.28, 0.42)
             polygon(holes, ring(np.array([x, y]), radius, 1.0, int(rng.choice([5, 7, 24]))))
-    cloth, hole = coverage(outer), coverage(holes)
+    hole = coverage(holes)
     threads = 0.5 + 0.5 * np.sin(np.mgrid[0:SIDE, 0:SIDE][0] * rng.uniform(0.6, 2.2))
     net = rng.uniform(0, 0.5) * threads.astype(np.float32)
-    solid = rng.uniform(0.7, 1.0)
+    woven: Plane = rng.uniform(0.7, 1.0) * (1 - hole) + net * hole
+    return woven
+
+
+def mesh(rng: np.random.Generator) -> Plane:
+    """Tulle, fishnet or wire gauze: threads in two or three directions, [SIDE,SIDE] in [0,1]."""
+    grid, pitch, width = blank(), rng.uniform(0.02, 0.09), rng.uniform(0.4, 2.5)
+    turn = rng.uniform(0, np.pi)
+    for angle in turn + np.arange(directions := int(rng.choice([2, 2, 3]))) * np.pi / directions:
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        for shift in np.arange(-0.75, 0.75, pitch):
+            middle = 0.5 + shift * across
+            line(grid, np.stack([middle - along, middle + along]), width)
+    return coverage(grid)
+
+
+def embroidered(rng: np.random.Generator) -> Plane:
+    """Leaves and blots of dense stitching on gauze, [SIDE,SIDE] in [0,1]."""
+    blots = noise(rng, int(rng.integers(5, 16)), 2)
+    edge = float(np.quantile(blots, rng.uniform(0.35, 0.7)))
+    dense = np.clip((blots - edge) * rng.uniform(20, 60), 0, 1) * rng.uniform(0.8, 1)
+    gauze = mesh(rng) if happens(rng, 0.6) else np.full_like(blots, rng.uniform(0.03, 0.35))
+    woven: Plane = np.maximum(dense, gauze).astype(np.float32)
+    return woven
+
+
+def ribbons(rng: np.random.Generator) -> Plane:
+    """Parallel bands with gaps one sees through, some scalloped, [SIDE,SIDE] in [0,1]."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
+    wave = rng.uniform(0, 0.03) * np.abs(np.sin(np.pi * x * rng.uniform(5, 20)))
+    phase = (y + wave) * rng.uniform(6, 22)
+    band = np.abs(phase % 1 - 0.5) - rng.uniform(0.1, 0.35)
+    cloth = np.clip(band * SIDE / rng.uniform(8, 16), 0, 1)
+    woven: Plane = np.maximum(cloth * rng.uniform(0.75, 1), rng.uniform(0, 0.3)).astype(np.float32)
+    return woven
+
+
+def draped(plane: Plane, rng: np.random.Generator) -> Plane:
+    """A flat pattern [SIDE,SIDE] pulled about as cloth is."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    pull = SIDE * rng.uniform(0, 0.25)
+    shift = [(noise(rng, int(rng.integers(2, 5)), 2) - 0.5) * pull for _ in range(2)]
+    how = cv2.INTER_LINEAR
+    moved = cv2.remap(plane, x + shift[0], y + shift[1], how, borderMode=cv2.BORDER_REFLECT)
+    return moved.astype(np.float32)
+
+
+def lace(rng: np.random.Generator) -> Cutout:
+    """A cloth with holes, threads or gauze that let light through."""
+    outer = blank()
+    corners = np.array([[0.08, 0.1], [0.92, 0.1], [0.92, 0.9], [0.08, 0.9]]) + rng.normal(0, 0.05, (4, 2))
+    polygon(outer, ring(np.array([0.5, 0.5]), 0.45, rng.uniform(0.5, 1)) if happens(rng, 0.5) else corners)
+    weaves = (perforated, mesh, embroidered, ribbons)
+    woven = draped(weaves[int(rng.integers(len(weaves)))](rng), rng)
+    if happens(rng, 0.3):
+        wide = int(GRID * rng.uniform(0.01, 0.04))
+        inside = cv2.erode(outer, np.ones((3, 3), np.uint8), iterations=wide).astype(np.uint8)
+        woven = np.maximum(woven, 1 - coverage(inside))
     folds = 0.6 + 0.6 * noise(rng, 5, 2)
-    return subject(lit(material(rng), folds), cloth * (solid * (1 - hole) + net * hole))
+    return subject(lit(material(rng), folds), coverage(outer) * woven)
 
 
 def glass(rng: np.random.Generator) -> Cutout:
@@ -360,8 +414,8 @@ def furry(rng: np.random.Generator) -> Cutout:
 
 
 KINDS: dict[Callable[[np.random.Generator], Cutout], float] = {
-    bottle: 0.13, box: 0.11, ball: 0.05, wheel: 0.08, stool: 0.08, cable: 0.05, plant: 0.08,
-    lace: 0.1, glass: 0.09, smoke: 0.04, lettering: 0.07, furry: 0.12,
+    bottle: 0.11, box: 0.09, ball: 0.04, wheel: 0.08, stool: 0.07, cable: 0.05, plant: 0.08,
+    lace: 0.18, glass: 0.08, smoke: 0.03, lettering: 0.05, furry: 0.14,
 }  # fmt: skip
 """Everything that can be drawn, and its share."""
 

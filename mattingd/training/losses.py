@@ -45,7 +45,7 @@ def soft_iou(alpha: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
-    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU + 0.5 L1 of soft pixels + 0.4 BCE of the coarse head at 1/16.
+    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU + L1 of soft pixels + 0.4 BCE of the coarse head at 1/16.
 
     Args:
         output: logits at full and 1/16 size.
@@ -64,4 +64,4 @@ def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
     rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.clamp(0, 1), reduction="none")
     coarse = weighted_mean(rough, small_weight)
     whole = bce + 2 * l1 + 2 * laplacian(difference) + 0.5 * soft_iou(alpha, target, weight)
-    return whole + 0.5 * softness + 0.4 * coarse
+    return whole + softness + 0.4 * coarse

@@ -61,8 +61,8 @@ class Sampler:
 
     library: Library
     rng: np.random.Generator
-    photo_share: float = 0.54
-    empty_share: float = 0.07
+    photo_share: float = 0.5
+    empty_share: float = 0.09
 
     def photo(self, aspect: float | None = None, tries: int = 6) -> Photo:
         """A random photograph, preferably of about the given aspect."""
@@ -120,7 +120,7 @@ class Sampler:
 
     def foreign(self) -> Cutout:
         """A subject that comes with its own alpha: a cut-out file, or one drawn now."""
-        return draw(self.rng) if not self.library.cutouts or happens(self.rng, 0.35) else self.cutout()
+        return draw(self.rng) if not self.library.cutouts or happens(self.rng, 0.5) else self.cutout()
 
     def composed(self, shape: Shape) -> Sample:
         """A subject (sometimes two) on another background; alpha is known everywhere."""

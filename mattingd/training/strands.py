@@ -36,20 +36,19 @@ def outward(points: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def curves(points: np.ndarray, length: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` bent strands [count,5,2] (x, y) growing outward from a random stretch of the outline."""
+    """`count` bent strands [count,9,2] (x, y) growing outward from a random stretch of the outline."""
     start = int(rng.integers(len(points)))
     span = max(2, int(len(points) * rng.uniform(0.15, 1.0)))
     index = (start + rng.integers(0, span, count)) % len(points)
     lean = rng.normal(0, 0.5, 2) + rng.normal(0, 0.35, (count, 2))
     direction = outward(points, index) + lean
     bend = rng.normal(0, 0.4, 2) + rng.normal(0, 0.3, (count, 2))
+    back = -rng.uniform(0, 1.2) * bend + rng.normal(0, 0.25, (count, 2))
     reach = length * rng.uniform(0.3, 1.0, (count, 1, 1))
-    t = np.linspace(0, 1, 5)[None, :, None]
-    return (
-        points[index][:, None]
-        + reach * (t * direction[:, None] + t**2 * bend[:, None])
-        - direction[:, None] * 2
-    )
+    t = np.linspace(0, 1, 9)[None, :, None]
+    way = t * direction[:, None] + t**2 * bend[:, None] + t**3 * back[:, None]
+    grown: np.ndarray = points[index][:, None] + reach * way - direction[:, None] * 2
+    return grown
 
 
 def with_strands(colour: Array, alpha: Plane, rng: np.random.Generator) -> tuple[Array, Plane]:
@@ -59,7 +58,7 @@ def with_strands(colour: Array, alpha: Plane, rng: np.random.Generator) -> tuple
         return colour, alpha
     height, width = alpha.shape
     length = np.sqrt(alpha.size) * rng.uniform(0.03, 0.16)
-    lines = curves(points, length, int(rng.integers(60, 420)), rng)
+    lines = curves(points, length, int(60 * 12 ** rng.random()), rng)
     cover = np.zeros((height * FINE, width * FINE), np.uint8)
     thick = int(rng.integers(1, 4))
     cv2.polylines(cover, list(np.round(lines * FINE).astype(np.int32)), False, 255, thick)  # noqa: FBT003
