@@ -1,8 +1,8 @@
 """Named finishing recipes, and the fingerprint by which a job remembers its own.
 
 Avatar, complex, id-photo and product start from the sliders people know from cv_unet's web page: threshold on
-the 0 to 255 scale, erosion in pixels, feather on or off. "On" is one pixel here. Knows no file, no model and
-no pixel.
+the 0 to 255 scale, erosion in pixels, feather on or off. "On" is one pixel here, and no erosion is left: what
+it took off with this model was subject (`tests/bench/preset_grid.py`). Knows no file, no model and no pixel.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ DEFAULT = "transparent"
 BUILT_IN: Mapping[str, Preset] = MappingProxyType(
     {
         "avatar": Preset(threshold=6, feather=1.0, specks=0.01, trim=True),
-        "complex": Preset(threshold=26, erode=3.0, feather=1.0, specks=0.02),
+        "complex": Preset(threshold=26, feather=1.0, specks=0.02),
         "hair": Preset(specks=0.005),
         "id-photo": Preset(
-            threshold=22, erode=2.0, feather=1.0, specks=0.05, holes=0.01, background="#ffffff",
+            threshold=22, feather=1.0, specks=0.05, holes=0.01, background="#ffffff",
             format="jpeg", canvas="25x35mm", dpi=300, anchor="head", fill=0.62,
         ),
         "marketplace": Preset(
@@ -39,7 +39,7 @@ BUILT_IN: Mapping[str, Preset] = MappingProxyType(
 PURPOSE: Mapping[str, str] = MappingProxyType(
     {
         "avatar": "a head or figure for a profile: soft edge, trimmed, transparent",
-        "complex": "busy backgrounds: bites deeper into the edge, leaves no specks",
+        "complex": "busy backgrounds: no haze, no specks, transparent",
         "hair": "hair and fur: every wisp is kept",
         "id-photo": "head and shoulders on white, 25 x 35 mm at 300 dpi (295 x 413 px), JPEG",
         "marketplace": "pure white square, the article fills 85 %, at least 1000 px, sRGB, JPEG",

@@ -19,7 +19,7 @@ def test_the_presets_are_what_their_sources_say() -> None:
     assert (portrait.background, portrait.format) == ("#ffffff", "jpeg")
     sliders = {name: (named(name).threshold, named(name).erode) for name in BUILT_IN}
     assert [sliders[name] for name in ("id-photo", "product", "avatar", "complex")] == [
-        (22, 2), (8, 0), (6, 0), (26, 3),
+        (22, 0), (8, 0), (6, 0), (26, 0),
     ]  # fmt: skip
     assert all(named(name).feather > 0 for name in ("id-photo", "product", "avatar", "complex"))
 
