@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mattingd.training import softset
+from mattingd.training.ablation import VARIANTS, compared, table_row
 from mattingd.training.assets import open_library, photos_in
 from mattingd.training.curve import write_curve
 from mattingd.training.end_to_end import score_cut_outs
@@ -19,7 +20,7 @@ from mattingd.training.solving import solve_all
 from mattingd.training.train import Recipe, say, train
 
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
-VERBS = ("train", "export", "evaluate", "score", "solve", "softset", "curve")
+VERBS = ("train", "export", "evaluate", "score", "solve", "softset", "curve", "ablate")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,10 +57,16 @@ def parser() -> argparse.ArgumentParser:
     for verb in (solves, composites):
         verb.add_argument("--data", type=Path, required=True)
         verb.add_argument("--to", type=Path, required=True, help="folder to write into")
+    ablates = verbs.add_parser("ablate", help="train small variants of network and loss, and compare them")
+    ablates.add_argument("--data", type=Path, required=True)
+    ablates.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
+    ablates.add_argument("--steps", type=int, default=240)
+    ablates.add_argument("--side", type=int, default=224, help="network side they are trained at")
+    ablates.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
     curves = verbs.add_parser("curve", help="draw a training's log")
     curves.add_argument("--log", type=Path, required=True)
     curves.add_argument("--to", type=Path, required=True, help="the PNG")
-    for verb in (trains, exports, scores, ends, solves, composites, curves):
+    for verb in (trains, exports, scores, ends, solves, composites, curves, ablates):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
     return top
@@ -113,6 +120,11 @@ def main(arguments: list[str]) -> None:
         say(f"{sum(1 for _ in solve_all(chosen, given.to))} mattes in {given.to}")
     elif given.verb == "curve":
         write_curve(given.log, given.to)
+    elif given.verb == "ablate":
+        encoder = given.data.parent / "weights" / ENCODER
+        small = Recipe(given.data, encoder, given.out, solved=given.solved, steps=given.steps, decay=0.98)
+        for result in compared(small, given.variants, given.side):
+            say(table_row(result))
     elif given.verb == "softset":
         lands = open_library(given.data).backgrounds
         say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,13 +45,39 @@ def soft_iou(alpha: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (1 - (both + 1) / (either + 1)).mean()
 
 
-def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
-    """BCE + 2 L1 + 2 Laplacian + 0.5 soft IoU + L1 of soft pixels + 0.4 BCE of the coarse head at 1/16.
+@dataclass(frozen=True)
+class Terms:
+    """How much each term of the loss weighs."""
+
+    bce: float = 1
+    l1: float = 2
+    laplacian: float = 2
+    overlap: float = 0.5
+    """One minus the soft intersection over union."""
+    soft: float = 1
+    """L1 of the soft pixels alone."""
+    gradient: float = 0
+    """L1 of the alpha's differences between neighbours."""
+    coarse: float = 0.4
+    """BCE of the coarse head at 1/16."""
+
+
+TERMS = Terms()
+
+
+def gradient(difference: Tensor) -> Tensor:
+    """Mean difference of the gradients of two mattes, from the difference of the mattes [N,1,H,W]."""
+    return difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
+
+
+def matting_loss(output: Output, target: Tensor, weight: Tensor, terms: Terms = TERMS) -> Tensor:
+    """The sum of the terms that have a weight.
 
     Args:
         output: logits at full and 1/16 size.
         target: alpha [N,1,H,W] in [0,1].
         weight: [N,1,H,W] in [0,1]; zero where the truth is unknown.
+        terms: their weights.
     """
     logits = output.logits.float()
     alpha = torch.sigmoid(logits)
@@ -62,6 +89,12 @@ def matting_loss(output: Output, target: Tensor, weight: Tensor) -> Tensor:
     small_weight = F.avg_pool2d(weight, 16)
     small = F.avg_pool2d(target * weight, 16) / small_weight.clamp(min=1e-3)
     rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.clamp(0, 1), reduction="none")
-    coarse = weighted_mean(rough, small_weight)
-    whole = bce + 2 * l1 + 2 * laplacian(difference) + 0.5 * soft_iou(alpha, target, weight)
-    return whole + softness + 0.4 * coarse
+    whole = terms.bce * bce + terms.l1 * l1 + terms.soft * softness
+    whole = whole + terms.coarse * weighted_mean(rough, small_weight)
+    if terms.laplacian:
+        whole = whole + terms.laplacian * laplacian(difference)
+    if terms.overlap:
+        whole = whole + terms.overlap * soft_iou(alpha, target, weight)
+    if terms.gradient:
+        whole = whole + terms.gradient * gradient(difference)
+    return whole

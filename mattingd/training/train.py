@@ -18,7 +18,7 @@ from mattingd.training.assets import open_library
 from mattingd.training.checkpoints import Average, Run, restore, save, with_state
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, evaluate, predict, table_line, to_tensor
-from mattingd.training.losses import matting_loss
+from mattingd.training.losses import TERMS, Terms, matting_loss
 from mattingd.training.sampler import Batch, Sampler
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups)
 
 
-def step(run: Run, batch: Batch, factor: float) -> float:
+def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS) -> float:
     """One optimiser step on `batch`; the loss before it.
 
     A batch whose gradients are not finite changes nothing: one such step would make every weight NaN.
@@ -121,7 +121,7 @@ def step(run: Run, batch: Batch, factor: float) -> float:
         group["lr"] = group["base"] * factor
     with torch.autocast("cpu", torch.bfloat16):
         output = run.net(images)
-    loss = matting_loss(output, target, weight)
+    loss = matting_loss(output, target, weight, terms)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
