@@ -61,9 +61,6 @@ def faults(pins: Iterable[Pin]) -> dict[Pin, str]:
 
 def look(pin: Pin) -> str:
     """Why a background cannot stand behind pictures; empty when it can."""
-    from mattingd.imaging import backdrop  # noqa: PLC0415 - only where pictures are opened
-    from mattingd.imaging.errors import PictureError  # noqa: PLC0415
-
     try:
         data = Path(pin.path).read_bytes()
     except FileNotFoundError:
@@ -72,6 +69,9 @@ def look(pin: Pin) -> str:
         return "is a folder, not a picture"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    from mattingd.imaging import backdrop  # noqa: PLC0415 - only where pictures are opened
+    from mattingd.imaging.errors import PictureError  # noqa: PLC0415
+
     try:
         backdrop.opened(data)
     except PictureError as error:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from mattingd import sizing
-from mattingd.config import Limits, Settings
+from mattingd.config import HotFolder, Limits, Settings
+from mattingd.imaging import backdrop
 from mattingd.presets import BUILT_IN
+from mattingd.values import Preset
 from tests.bench import worker_memory
 
 SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folders=(), presets=BUILT_IN)
@@ -22,6 +24,19 @@ def test_a_picture_takes_no_more_memory_than_is_reckoned_with(kind: str, output:
 def test_pictures_in_work_take_their_share_of_the_memory_and_no_more() -> None:
     pixels = sizing.policy_of(SETTINGS).budget_pixels
     assert pixels * sizing.BYTES_A_PIXEL == pytest.approx(sizing.memory() * sizing.MEMORY_SHARE, rel=1e-3)
+
+
+def test_backgrounds_that_workers_keep_are_taken_off_that_share() -> None:
+    assert sizing.BACKGROUND_BYTES == backdrop.KEPT_BYTES
+    recipe = Preset(background="/srv/studio.jpg")
+    folder = HotFolder(
+        path=Path("/in"), name="in", preset="shop", recipe=recipe, recipe_hash="", existing="process"
+    )
+    wanted = replace(SETTINGS, hot_folders=(folder,), limits=Limits(workers=1))
+    less = sizing.policy_of(SETTINGS).budget_pixels - sizing.policy_of(wanted).budget_pixels
+    assert less * sizing.BYTES_A_PIXEL == pytest.approx(backdrop.KEPT_BYTES, rel=1e-3)
+    many = replace(wanted, limits=Limits(workers=1000))
+    assert sizing.policy_of(many).budget_pixels > 0
 
 
 def test_a_budget_that_was_asked_for_is_taken() -> None:

@@ -28,6 +28,9 @@ MEGAPIXELS = 40
 KEPT_BYTES = MEGAPIXELS * 6_000_000
 """Decoded backgrounds that are kept at most: the largest one in 16 bits, or several."""
 
+COARSE = 2.0
+"""One that is enlarged more than so many times looks soft beside the subject: somebody should know."""
+
 _EVERYTHING = PictureLimits(max_megapixels=1e6, max_megabytes=1024)
 _BESIDE: dict[Anchor, tuple[float, float]] = {
     "centre": (0.5, 0.5),
@@ -95,6 +98,15 @@ def covering(backdrop: Backdrop, canvas: Levels, icc: bytes | None, anchor: Anch
     except ImageCms.PyCMSError:
         scaled = colour.between(scaled, backdrop.icc, None)
     return eight_bits(scaled) if canvas.dtype == np.uint8 else deepened(scaled)
+
+
+def remarks(backdrop: Backdrop, width: int, height: int) -> tuple[str, ...]:
+    """What a person should know of it on a canvas of so many pixels."""
+    rows, columns = backdrop.pixels.shape[:2]
+    scale = max(width / columns, height / rows)
+    if scale <= COARSE:
+        return ()
+    return (f"the background of {columns} x {rows} px was enlarged {scale:.1f} times",)
 
 
 def _window(shape: tuple[int, ...], canvas: tuple[int, int], anchor: Anchor) -> Tile:

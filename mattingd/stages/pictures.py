@@ -33,6 +33,7 @@ from mattingd.facts import (
 )
 from mattingd.imaging import composing, finishers, fitting, matte, reading, refining, writing
 from mattingd.imaging.backdrop import Backdrop, Backdrops
+from mattingd.imaging.backdrop import remarks as enlarged
 from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.writing import File
@@ -163,13 +164,16 @@ class Worker:
         started = clock.monotonic_ns()
         picture, fit = self._held[command.job]
         small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
-        files = cut_out(picture, small, command.preset, self._backdrop(command.preset))
+        backdrop = self._backdrop(command.preset)
+        files = cut_out(picture, small, command.preset, backdrop)
         cut = clock.monotonic_ns()
         with _output_faults():
             outputs = tuple(
                 self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
             )
         remarks = writing.remarks(picture.rgb, command.preset)
+        if backdrop is not None:
+            remarks += enlarged(backdrop, files[0].width, files[0].height)
         return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut), remarks)
 
     def _backdrop(self, preset: Preset) -> Backdrop | None:

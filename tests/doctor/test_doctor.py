@@ -1,6 +1,7 @@
 """`doctor` on set-ups where things are wrong: what it finds, and what it says is to be done."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -9,18 +10,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mattingd import clock, control
 from mattingd.config import load
 from mattingd.doctor import folders, unit
-from mattingd.doctor.apart import apart, myself
+from mattingd.doctor.apart import User, apart, myself
 from mattingd.doctor.findings import Finding, Level
+from mattingd.values import Pin
 from tests.cli.conftest import Say, environment, here, pictures
 from tests.daemon.harness.site import Site
+from tests.imaging.pictures import encode, photo
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and try out folders as others")
@@ -321,6 +326,37 @@ def test_a_hot_folder_that_the_unit_hides(hot_folder: str, tmp_path: Path) -> No
     (finding,) = unit.judged(properties, settings_for(tmp_path, hot_folder))
     assert (finding.about, finding.level) == ("hot folder in", Level.PROBLEM)
     assert finding.what.startswith(f"mattingd.service does not see {hot_folder}: it has P")
+
+
+def test_a_background_is_looked_at_and_what_is_wrong_has_a_remedy(site: Site) -> None:
+    about, studio = "background of hot folder in", site.root / "studio.png"
+    document = yaml.safe_load(site.config.read_text(encoding="utf-8"))
+    document["hot_folders"][0]["settings"] = {"background": "studio.png"}
+    site.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    studio.write_bytes(encode(photo(300, 300), "PNG"))
+    sound = examined(site, code=0)
+    assert bad(sound) == {}
+    assert sound[about] == [("ok", f"{studio} can stand behind pictures", "")]
+    studio.write_bytes(encode(photo(30, 300), "PNG"))
+    level, what, remedy = bad(examined(site, code=3))[about]
+    assert (level, remedy) == ("problem", "choose another `background`, or put a sound picture there")
+    assert what == f"{studio} cannot stand behind pictures: its 30 x 300 px are too few: 256 a side at least"
+
+
+@root_only
+def test_a_background_that_the_daemons_user_may_not_read(site: Site) -> None:
+    studio = site.root / "studio.png"
+    studio.write_bytes(encode(photo(300, 300), "PNG"))
+    studio.chmod(0o600)
+    for parent in (site.root, *list(site.root.parents)[:3]):
+        parent.chmod(0o755)
+    nobody = User(NOBODY, NOBODY, ())
+    pin = Pin(str(studio), hashlib.sha256(studio.read_bytes()).hexdigest())
+    (finding,) = apart(
+        "background", partial(folders.examine_background, "background", pin, nobody), user=nobody, seconds=30
+    )
+    assert finding.what == f"{studio} cannot be read: Permission denied"
+    assert finding.remedy == f"let {nobody.name} read it: setfacl -m u:{nobody.name}:r {studio}"
 
 
 def test_a_background_that_the_unit_hides(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from mattingd.imaging import colour
-from mattingd.imaging.backdrop import Backdrop, Backdrops, covering, opened
+from mattingd.imaging.backdrop import Backdrop, Backdrops, covering, opened, remarks
 from mattingd.imaging.composing import compose
 from mattingd.imaging.errors import PictureError
 from mattingd.imaging.icc import DISPLAY_P3
@@ -145,6 +145,12 @@ def test_soft_edges_mix_with_what_stands_there() -> None:
     made = compose(Picture(flat, None, flat), alpha, BEHIND, Backdrop(photo(300, 300))).pixels
     expected = 200 * (128 / 255) + ground.astype(float) * (127 / 255)
     assert np.abs(made - expected).max() <= 1
+
+
+def test_a_person_is_told_when_it_is_enlarged_so_far_that_it_shows() -> None:
+    ground = Backdrop(photo(400, 300))
+    assert remarks(ground, 800, 100) == ()
+    assert remarks(ground, 801, 1200) == ("the background of 400 x 300 px was enlarged 4.0 times",)
 
 
 def transparent() -> bytes:
