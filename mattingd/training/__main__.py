@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from mattingd.training import softset
+from mattingd.engine import catalog
+from mattingd.engine.torch_engine import TorchEngine
+from mattingd.training import empties, softset
 from mattingd.training.ablation import VARIANTS, compared, table_row
 from mattingd.training.assets import open_library, photos_in
 from mattingd.training.curve import write_curve
@@ -19,8 +22,10 @@ from mattingd.training.sheet import write_sheet
 from mattingd.training.solving import solve_all
 from mattingd.training.train import Recipe, say, train
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
-VERBS = ("train", "export", "evaluate", "score", "solve", "softset", "curve", "ablate")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
     scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
     ends = verbs.add_parser("score", help="score the shipped weights end to end, through `mattingd process`")
     ends.add_argument("--data", type=Path, required=True)
+    nothing = verbs.add_parser("empties", help="whether pictures without a subject are reported as such")
+    nothing.add_argument("--data", type=Path, required=True)
     solves = verbs.add_parser("solve", help="solve the pack's masks into soft mattes (needs pymatting)")
     composites = verbs.add_parser("softset", help="write composites with known soft mattes, for judging")
     for verb in (solves, composites):
@@ -66,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     curves = verbs.add_parser("curve", help="draw a training's log")
     curves.add_argument("--log", type=Path, required=True)
     curves.add_argument("--to", type=Path, required=True, help="the PNG")
-    for verb in (trains, exports, scores, ends, solves, composites, curves, ablates):
+    for verb in (trains, exports, scores, ends, solves, composites, curves, ablates, nothing):
         verb.add_argument("--out", type=Path, default=argparse.SUPPRESS, help="folder of checkpoint.pt")
         verb.add_argument("--threads", type=int, default=argparse.SUPPRESS)
     return top
@@ -94,13 +101,62 @@ def recipe(given: argparse.Namespace) -> Recipe:
     )
 
 
-def judge(checkpoint: Path, photos: Path, sheet: Path | None) -> None:
+def judge(given: argparse.Namespace) -> None:
     """Print the scores of a checkpoint's averaged weights; on request show every third picture."""
-    net = averaged(checkpoint)
+    net, photos = averaged(given.out / "checkpoint.pt"), given.data / "eval" / "photos"
     say(table_line(evaluate(lambda image: predict(net, image), photos)))
-    if sheet is not None:
+    if given.sheet is not None:
         shown = [photo for folder in sorted(photos.glob("*/")) for photo in photos_in(folder)[::3]]
-        write_sheet(sheet, ((photo.image, predict(net, photo.image)) for photo in shown))
+        write_sheet(given.sheet, ((photo.image, predict(net, photo.image)) for photo in shown))
+
+
+def write_weights(given: argparse.Namespace) -> None:
+    """Put the averaged weights into the package."""
+    spec = export(given.out / "checkpoint.pt", given.to, given.blend)
+    say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
+
+
+def solve(given: argparse.Namespace) -> None:
+    """Solve the mattes that gain by it."""
+    photos = open_library(given.data).photos
+    chosen = [photo for group in ("pets", "people") for photo in photos.get(group, ())]
+    say(f"{sum(1 for _ in solve_all(chosen, given.to))} mattes in {given.to}")
+
+
+def write_softset(given: argparse.Namespace) -> None:
+    """Write the composites that softness is judged by."""
+    lands = open_library(given.data).backgrounds
+    say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")
+
+
+def count_empties(given: argparse.Namespace) -> None:
+    """Say how many pictures without a subject the shipped weights report as such."""
+    model = catalog.entry()
+    engine = TorchEngine(model, catalog.weights(model), "cpu", "fp32")
+    lands = open_library(given.data).backgrounds
+    count = empties.reported(lambda picture: engine.matte(picture[None])[0], lands)
+    say(f"reported: {count.drawn} of {empties.DRAWN} drawn, {count.lands} of {empties.LANDS} landscapes")
+
+
+def ablate(given: argparse.Namespace) -> None:
+    """Print a row for each variant as it is done."""
+    encoder = given.data.parent / "weights" / ENCODER
+    small = Recipe(given.data, encoder, given.out, solved=given.solved, steps=given.steps, decay=0.98)
+    for result in compared(small, given.variants, given.side):
+        say(table_row(result))
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], object]] = {
+    "train": lambda given: train(recipe(given)),
+    "export": write_weights,
+    "evaluate": judge,
+    "score": lambda given: say(table_line(score_cut_outs(given.data / "eval" / "photos"))),
+    "solve": solve,
+    "softset": write_softset,
+    "empties": count_empties,
+    "ablate": ablate,
+    "curve": lambda given: write_curve(given.log, given.to),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -109,29 +165,7 @@ def main(arguments: list[str]) -> None:
         arguments = ["train", *arguments]
     given = parser().parse_args(arguments)
     torch.set_num_threads(given.threads)
-    if given.verb == "train":
-        train(recipe(given))
-    elif given.verb == "export":
-        spec = export(given.out / "checkpoint.pt", given.to, given.blend)
-        say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
-    elif given.verb == "solve":
-        photos = open_library(given.data).photos
-        chosen = [photo for group in ("pets", "people") for photo in photos.get(group, ())]
-        say(f"{sum(1 for _ in solve_all(chosen, given.to))} mattes in {given.to}")
-    elif given.verb == "curve":
-        write_curve(given.log, given.to)
-    elif given.verb == "ablate":
-        encoder = given.data.parent / "weights" / ENCODER
-        small = Recipe(given.data, encoder, given.out, solved=given.solved, steps=given.steps, decay=0.98)
-        for result in compared(small, given.variants, given.side):
-            say(table_row(result))
-    elif given.verb == "softset":
-        lands = open_library(given.data).backgrounds
-        say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")
-    elif given.verb == "score":
-        say(table_line(score_cut_outs(given.data / "eval" / "photos")))
-    else:
-        judge(given.out / "checkpoint.pt", given.data / "eval" / "photos", given.sheet)
+    VERBS[given.verb](given)
 
 
 if __name__ == "__main__":
