@@ -14,13 +14,14 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +34,8 @@ LEAST_IOU = 0.95
 BAND = 12
 """Pixels to both sides of the true edge, where the long side has 1024."""
 MOST_MAD = 3 / (2 * BAND)
+
+WIDE = 160  # characters
 
 FRAMELESS = ("content=matte", "format=png", "canvas=null", "trim=false", "anchor=centre", "on_empty=publish")
 """What makes an output of the picture's size that holds alpha alone."""
@@ -75,7 +78,7 @@ def main() -> None:
         scores[preset] = judged(shown, preset)
         if SEEDS[preset] != values_of(preset):
             scores[f"{preset}, first values"] = judged(shown, preset, SEEDS[preset])
-    Console(highlight=False).print(table(scores))
+    Console(highlight=False, width=WIDE).print(table(scores))
 
 
 def values_of(preset: str) -> tuple[int, float, float]:
@@ -134,31 +137,27 @@ def band_of(scene: Scene) -> npt.NDArray[np.bool_]:
 
 
 def table(scores: dict[str, list[Score]]) -> Table:
-    """A row for each preset, and below it one for each source of its pictures."""
-    made = Table(
-        title=f"IoU > {LEAST_IOU}, band MAD <= {MOST_MAD:g}", box=None, pad_edge=False, title_justify="left"
-    )
-    made.add_column("preset")
-    for head in ("pictures", "pass", "IoU", "MAD", "mean IoU", "mean MAD", "claimed"):
-        made.add_column(head, justify="right")
+    """A row for each preset and, below it, for each source of its pictures; as the page of presets has it."""
+    made = Table(box=MARKDOWN)
+    for head in ("preset", "pictures", "pass", "IoU alone", "band alone", "mean IoU", "band MAD", "claimed"):
+        made.add_column(head)
     for preset, each in scores.items():
         claimed = f"{CLAIMED[preset]} of 20" if preset in CLAIMED else ""
-        made.add_row(preset, *summary(each), claimed)
+        made.add_row(preset, *summary(each, "all"), claimed)
         for source in dict.fromkeys(one.source for one in each):
-            made.add_row(f"  {source}", *summary([one for one in each if one.source == source]), "")
+            made.add_row("", *summary([one for one in each if one.source == source], source), "")
     return made
 
 
-def summary(scores: Iterable[Score]) -> tuple[str, ...]:
-    """Pictures, how many pass in all, by IoU and by MAD, and the means."""
-    each = list(scores)
-    numbers = (
-        len(each),
-        *(sum(kind) for kind in ([s.passes for s in each], [s.iou > LEAST_IOU for s in each])),
+def summary(scores: Sequence[Score], name: str) -> tuple[str, ...]:
+    """Pictures, how many pass, how many would by IoU and by the band alone, and the means."""
+    passes, overlap, band = (
+        sum(each)
+        for each in zip(*((s.passes, s.iou > LEAST_IOU, s.mad <= MOST_MAD) for s in scores), strict=True)
     )
-    near = sum(one.mad <= MOST_MAD for one in each)
-    means = (f"{np.mean([one.iou for one in each]):.4f}", f"{np.mean([one.mad for one in each]):.4f}")
-    return (*map(str, (*numbers, near)), *means)
+    told = f"{passes} ({passes / len(scores):.0%})"
+    means = (float(np.mean([getattr(one, what) for one in scores])) for what in ("iou", "mad"))
+    return (f"{len(scores)} {name}", told, str(overlap), str(band), *(f"{mean:.4f}" for mean in means))
 
 
 if __name__ == "__main__":

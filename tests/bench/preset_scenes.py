@@ -60,39 +60,41 @@ def scenes(preset: str, data: Path, use: Use) -> list[Scene]:
 def _portraits(data: Path, use: Use) -> Iterator[Scene]:
     """Head and shoulders: people of the street cut off at the chest, rendered ones before a wall."""
     for photo in _photos(data, use, "people", 20):
-        yield _cropped("people", photo, _bust(photo.mask))
+        yield _cropped("people of the street, head and chest", photo, _bust(photo.mask))
     rng = np.random.default_rng(SEEDS[use])
     for path in sorted((data / "train" / "cutouts" / "people").glob("*.webp"))[:10]:
         whole = CutoutFile(path).cutout
         tall = round(BUST * whole.alpha.shape[0])
-        yield _composed("rendered people", Cutout(whole.colour[:tall], whole.alpha[:tall]), rng, floor=True)
+        yield _composed(
+            "rendered people before a wall", Cutout(whole.colour[:tall], whole.alpha[:tall]), rng, floor=True
+        )
 
 
 def _products(data: Path, use: Use) -> Iterator[Scene]:
     """Articles on a studio backdrop, each with a shadow."""
     rng = np.random.default_rng(SEEDS[use] + 1)
     for number in range(20):
-        yield _composed("drawn articles", SOLIDS[number % len(SOLIDS)](rng), rng)
+        yield _composed("drawn bottles, boxes, balls, chairs", SOLIDS[number % len(SOLIDS)](rng), rng)
     stamps = sorted((data / "train" / "cutouts" / "stamps").glob("*.webp"))
     kept = [path for path in stamps if held_out(path.name) == (use == "judge")]
     for path in _spread(kept, 10):
-        yield _composed("stamps", CutoutFile(path).cutout, rng)
+        yield _composed("stamps before a wall", CutoutFile(path).cutout, rng)
 
 
 def _avatars(data: Path, use: Use) -> Iterator[Scene]:
     """Cats, dogs and people from close by."""
     for photo in _photos(data, use, "pets", 20):
-        yield _cropped("pets", photo, _around(photo.mask))
+        yield _cropped("cats from close by", photo, _around(photo.mask))
     for photo in _photos(data, use, "people", 10, first=1):
-        yield _cropped("people", photo, _bust(photo.mask, share=0.55))
+        yield _cropped("people of the street, waist up", photo, _bust(photo.mask, share=0.55))
 
 
 def _busy(data: Path, use: Use) -> Iterator[Scene]:
     """Animals, cars and people in the open, as the camera saw them."""
     for photo in _photos(data, use, "davis", 20):
-        yield _whole("davis", photo)
+        yield _whole("frames of films", photo)
     for photo in _photos(data, use, "pets", 20, first=1):
-        yield _whole("pets", photo)
+        yield _whole("cats as photographed", photo)
 
 
 SCENES: dict[str, Callable[[Path, Use], Iterator[Scene]]] = {
