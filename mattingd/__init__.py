@@ -32,18 +32,15 @@ def cut_out(picture: "npt.NDArray[np.uint8]", model: str = "cv-unet") -> "npt.ND
     """
     import numpy as np  # noqa: PLC0415 - `import mattingd` stays light
 
-    from mattingd.imaging import fitting, refining  # noqa: PLC0415
+    from mattingd.imaging.second_pass import all_passes  # noqa: PLC0415
 
     if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8):
         raise ValueError("a picture must be a uint8 array")
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:  # noqa: PLR2004 - RGB
         raise ValueError(f"a picture must have the shape [H,W,3], not {list(picture.shape)}")
     engine = _engine(model)
-    height, width = picture.shape[:2]
-    fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
-    small = engine.matte(fitting.to_net(picture, fit)[None])[0]
-    full = refining.to_full_size(small, picture)
-    return full.astype(np.float32) / np.float32(255)
+    passes = all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+    return passes.matte().astype(np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=1)

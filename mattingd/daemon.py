@@ -285,7 +285,7 @@ class Daemon:
 
     def _keep(self, fact: facts.Fact, payload: bytes) -> None:
         """Pixels that came beside a fact."""
-        if isinstance(fact, facts.ReadOk):
+        if isinstance(fact, facts.ReadOk | facts.AnotherPass):
             self._nets[fact.job] = payload
         elif isinstance(fact, facts.Inferred):
             _, batch = self.conductor.engine.due(fact.batch)

@@ -135,6 +135,16 @@ class NeedsRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class AnotherPass:
+    """The matte was taken, and another pass over its subject promises more; the network input lies beside."""
+
+    worker: int
+    job: int
+    shape: tuple[int, int]
+    """The network's (height, width) for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """All outputs of a job lie whole in temp files, were synced, read back and decoded."""
 
@@ -146,6 +156,8 @@ class Finished:
     """Of these, those for the disk: written, synced, read back and decoded."""
     notes: tuple[str, ...] = ()
     """What a person should know of the files."""
+    confidence: float | None = None
+    """In the matte after two passes; None after one, which the engine told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +376,7 @@ Fact = (
     | WorkerDied
     | ReadOk
     | NeedsRoom
+    | AnotherPass
     | Finished
     | Published
     | Taken

@@ -80,6 +80,9 @@ REFERENCE_SIDE = 1024
 """Pixels in presets (erosion, feather, shadow) are those of a picture whose long side is this."""
 
 
+SecondPass = Literal["auto", "never", "always"]
+"""When the subject goes through the model a second time, by itself."""
+
 _HASH = "#sha256="
 
 
@@ -108,6 +111,8 @@ class Pin:
 class Preset:
     """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
 
+    second_pass: SecondPass = "auto"  # noqa: S105 - no password
+    """The model sees a small subject once more, by itself: `auto` where that helps, `never`, or `always`."""
     threshold: Annotated[int, Ge(0), Le(254)] = 0
     """Alpha below this (of 255) becomes 0."""
     threshold_mode: Literal["soft", "hard"] = "soft"

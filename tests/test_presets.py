@@ -81,6 +81,7 @@ OTHER_VALUES: dict[str, Any] = {
     "on_empty": "publish",
     "colour": "srgb",
     "metadata": "strip",
+    "second_pass": "never",
 }
 
 

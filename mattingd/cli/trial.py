@@ -11,11 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mattingd.cli.sheet import WHITE, Pixels, over_checkerboard
 from mattingd.engine import catalog
-from mattingd.imaging import composing, fitting, matte, reading, refining
+from mattingd.imaging import composing, matte, reading
 from mattingd.imaging.backdrop import Backdrop, opened
 from mattingd.imaging.errors import PictureError
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import UInt8, eight_bits
+from mattingd.imaging.second_pass import all_passes
 from mattingd.values import PictureLimits, Pin, Preset
 
 TILE = 300
@@ -42,7 +43,7 @@ def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> byte
     picture = reading.read(data, limits)
     pin = Pin.of(preset.background)
     backdrop = None if pin is None else _backdrop(Path(pin.path))
-    alpha = full_matte(picture)
+    alpha = full_matte(picture, preset)
     plain = replace(preset, content="cut-out", canvas=None, trim=False)
     spot = busiest(alpha)
     rows = [
@@ -69,20 +70,19 @@ def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> byte
     )
 
 
-def full_matte(picture: Picture) -> UInt8:
-    """The matte of a picture at its size, before any preset: uint8[H,W].
+def full_matte(picture: Picture, preset: Preset) -> UInt8:
+    """The matte of a picture at its size, before anything else that the preset does: uint8[H,W].
 
     Raises:
         PictureError: no subject was found.
     """
     engine = catalog.load()
-    height, width = picture.srgb.shape[:2]
-    fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
-    small = engine.matte(fitting.to_net(picture.srgb, fit)[None])[0]
+    side, multiple, wish = engine.spec.side, engine.spec.multiple, preset.second_pass
+    passes = all_passes(picture.srgb, engine.matte, side=side, multiple=multiple, wish=wish)
     engine.close()
-    if matte.is_empty(small):
+    if passes.is_empty:
         raise PictureError("empty", "no subject was found in it; try a picture with one")
-    return refining.to_full_size(small, picture.srgb)
+    return passes.matte()
 
 
 def variants(value: float, step: float, count: int = 4) -> list[float]:

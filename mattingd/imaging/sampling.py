@@ -82,6 +82,19 @@ def piece(
     return _warp(small, scale_x, scale_y, left, top, size).astype(np.float32, copy=False)
 
 
+def part(source: Float32, place: tuple[float, float, float, float], size: tuple[int, int]) -> Float32:
+    """What stands in a ``place`` of ``source``, at another ``size``, linearly.
+
+    Args:
+        source: float32[h,w].
+        place: left, top, right and bottom in it; fractions of a pixel count.
+        size: the (width, height) wanted.
+    """
+    left, top, right, bottom = place
+    across, down = (right - left) / size[0], (bottom - top) / size[1]
+    return _warp(source, across, down, left / across, top / down, size).astype(np.float32, copy=False)
+
+
 def _warp(
     source: UInt8 | Float32,
     scale_x: float,

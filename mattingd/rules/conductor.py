@@ -93,6 +93,7 @@ class Conductor:
             facts.WorkerDied: self._worker_died,
             facts.ReadOk: self._read_ok,
             facts.NeedsRoom: self._needs_room,
+            facts.AnotherPass: self._another_pass,
             facts.Finished: self._finished,
             facts.Published: self._published,
             facts.Taken: self._taken,
@@ -356,6 +357,12 @@ class Conductor:
         self.work.move(job, Event.CROWDED)
         self.work.enqueue(job, first=True)
 
+    def _another_pass(self, fact: facts.AnotherPass) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.again = True
+        self.work.move(job, Event.AGAIN)
+        self.inference.ready(job, fact.shape)
+
     def _finished(self, fact: facts.Finished) -> None:
         job = self._answered(fact.worker, fact.job)
         job.outputs = fact.outputs
@@ -364,7 +371,7 @@ class Conductor:
         self._do(Prepare(job.id, fact.outputs, job.model))
         self.work.release(job)
         spent = Spent(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
-        self.work.move(job, Event.SUCCEEDED, spent=spent)
+        self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)
         self.work.publishable[job.id] = job
 
     def _published(self, fact: facts.Published) -> None:

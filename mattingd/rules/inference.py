@@ -78,15 +78,17 @@ class Inference:
         confidence = dict(zip(batch.jobs, fact.confidence, strict=False))
         for number, empty in zip(batch.jobs, fact.empty, strict=True):
             job = self._still_there(batch, number)
-            if job is not None:
-                job.model = batch.model
             if job is None:
                 self.work.out.append(DropMatte(number, batch.id))
-            elif empty and job.recipe.preset.on_empty == "fail":
+            elif job.again and job.model != batch.model:
+                self.work.requeue(job, "other weights came into use between its two passes")
+            elif empty and not job.again and job.recipe.preset.on_empty == "fail":
                 self.work.move(job, Event.BROKE, "no subject was found in the picture")
             elif job.worker is not None:
-                spent = Spent(infer=fact.seconds / len(batch.jobs))
-                self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=confidence.get(number))
+                job.model = batch.model
+                job.inferred += fact.seconds / len(batch.jobs)
+                sure = None if job.again else confidence.get(number)
+                self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=job.inferred), confidence=sure)
                 self.crew.hands[job.worker].todo.append(job.id)
 
     def failed(self, fact: facts.InferFailed) -> None:

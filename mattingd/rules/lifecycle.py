@@ -65,6 +65,8 @@ class Event(StrEnum):
     """Its next operation was handed to a worker or to the engine."""
     SUCCEEDED = "succeeded"
     """That operation succeeded."""
+    AGAIN = "again"
+    """Its subject goes through the model a second time, by itself."""
     SAME = "same"
     """Content and settings are those of this source's last result."""
     CROWDED = "crowded"
@@ -114,6 +116,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.MATTED, E.STARTED): S.FINISHING,
     (S.MATTED, E.CRASHED): S.QUEUED,
     (S.FINISHING, E.SUCCEEDED): S.PREPARED,
+    (S.FINISHING, E.AGAIN): S.READY,
     (S.FINISHING, E.WAITS): S.HELD,
     (S.FINISHING, E.BROKE): S.FAILED,
     (S.FINISHING, E.CRASHED): S.QUEUED,
@@ -192,6 +195,10 @@ class Job:
     worker: int | None = None
     """Who holds the picture."""
     fit: Fit | None = None
+    again: bool = False
+    """It has a matte, and its subject goes through the model again."""
+    inferred: float = 0.0
+    """Seconds of the model's time that it took."""
     reserved: int = 0
     """Pixels of the memory budget held for it."""
     single: bool = False

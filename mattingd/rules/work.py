@@ -294,6 +294,7 @@ class Work:
             self.crew.drop(job.worker, job.id)
             self.out.append(Discard(job.worker, job.id))
         job.worker = job.fit = None
+        job.again, job.inferred = False, 0.0
 
     def room(self) -> int:
         """Free pixels of the budget; a picture of any size fits an empty one."""

@@ -10,16 +10,17 @@ import hashlib
 import os
 import resource
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mattingd import backdrops, clock
 from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
 from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
 from mattingd.facts import (
+    AnotherPass,
     ChoreDone,
     Fact,
     Faulted,
@@ -31,15 +32,17 @@ from mattingd.facts import (
     Taken,
     WorkerUp,
 )
-from mattingd.imaging import composing, finishers, fitting, matte, reading, refining, writing
+from mattingd.imaging import composing, finishers, matte, reading, writing
 from mattingd.imaging.backdrop import Backdrop, Backdrops
 from mattingd.imaging.backdrop import remarks as enlarged
 from mattingd.imaging.errors import is_out_of_memory
 from mattingd.imaging.reading import Picture, PictureError
+from mattingd.imaging.sampling import UInt8
+from mattingd.imaging.second_pass import Passes
 from mattingd.imaging.writing import File
 from mattingd.notes import note_text
 from mattingd.originals import OriginalsStore, Source
-from mattingd.values import Chore, Fault, Fit, Output, Pin, Preset, Stamp
+from mattingd.values import Chore, Fault, Output, Pin, Preset, Stamp
 
 MEGABYTE = 1_000_000
 
@@ -66,6 +69,16 @@ def give_memory_back() -> None:
         trim(0)
 
 
+@dataclass(slots=True)
+class Held:
+    """A picture that waits for the network."""
+
+    picture: Picture
+    passes: Passes
+    seconds: float = 0.0
+    """Spent on its second pass so far."""
+
+
 class Worker:
     """Does the operations of one worker process."""
 
@@ -73,7 +86,7 @@ class Worker:
         self.bench = bench
         self.disk = disk
         self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
-        self._held: dict[int, tuple[Picture, Fit]] = {}
+        self._held: dict[int, Held] = {}
         self._backdrops = Backdrops()
 
     def perform(self, command: Any, payload: bytes | None) -> Answer | None:
@@ -114,7 +127,7 @@ class Worker:
             case Read():
                 return self._read(command)
             case Finish():
-                return self._finish(command, payload or b""), None
+                return self._finish(command, payload or b"")
             case Publish():
                 with _output_faults():
                     return self._publish(command), None
@@ -132,13 +145,12 @@ class Worker:
         if header.room > command.grant:
             return NeedsRoom(self.bench.worker, command.job, header.room), None
         picture = reading.read(data, self.bench.limits)
-        height, width = picture.rgb.shape[:2]
-        fit = fitting.fit(width, height, side=self.bench.side, multiple=self.bench.multiple)
-        net = fitting.to_net(picture.srgb, fit)
-        self._held[command.job] = picture, fit
+        passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
+        net = passes.net()
+        self._held[command.job] = Held(picture, passes)
         digest = hashlib.sha256(data).digest()
         seconds = _since(started)
-        said = ReadOk(self.bench.worker, command.job, digest, fit, seconds, picture.notes, header.room)
+        said = ReadOk(self.bench.worker, command.job, digest, passes.fit, seconds, picture.notes, header.room)
         return said, net.tobytes()
 
     def _same(self, file: int, admitted: Stamp) -> None:
@@ -160,21 +172,36 @@ class Worker:
 
     # --- finish ---
 
-    def _finish(self, command: Finish, alpha: bytes) -> Fact:
+    def _finish(self, command: Finish, answer: bytes) -> Answer:
+        """The files or, if a second pass promises more, the network's input for it, and the files later."""
         started = clock.monotonic_ns()
-        picture, fit = self._held[command.job]
-        small = np.frombuffer(alpha, np.float32).reshape(fit.shape)
+        held = self._held[command.job]
+        small = np.frombuffer(answer, np.float32).reshape(held.passes.shape)
+        if held.passes.take(small, command.preset.second_pass):
+            net = held.passes.net().tobytes()
+            held.seconds += _since(started)
+            return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
+        sure, alpha = held.passes.confidence(), held.passes.matte()
         backdrop = self._backdrop(command.preset)
-        files = cut_out(picture, small, command.preset, backdrop)
+        files = cut_out(held.picture, alpha, command.preset, backdrop)
         cut = clock.monotonic_ns()
         with _output_faults():
             outputs = tuple(
                 self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
             )
-        remarks = writing.remarks(picture.rgb, command.preset)
+        remarks = writing.remarks(held.picture.rgb, command.preset)
         if backdrop is not None:
             remarks += enlarged(backdrop, files[0].width, files[0].height)
-        return Finished(self.bench.worker, command.job, outputs, _since(started), _since(cut), remarks)
+        said = Finished(
+            worker=self.bench.worker,
+            job=command.job,
+            outputs=outputs,
+            seconds=held.seconds + _since(started),
+            write_seconds=_since(cut),
+            notes=remarks,
+            confidence=sure,
+        )
+        return said, None
 
     def _backdrop(self, preset: Preset) -> Backdrop | None:
         """The background, where it is a picture and wanted: the one that the settings were frozen with."""
@@ -309,11 +336,10 @@ class Worker:
 
 
 def cut_out(
-    picture: Picture, small: npt.NDArray[np.float32], preset: Preset, backdrop: Backdrop | None = None
+    picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None
 ) -> tuple[File, ...]:
-    """From a picture and its matte at network size to the files that the preset asks for."""
-    alpha = matte.finish(refining.to_full_size(small, picture.srgb), preset)
-    composed = composing.compose(picture, alpha, preset, backdrop)
+    """From a picture and its matte, uint8[H,W], to the files that the preset asks for."""
+    composed = composing.compose(picture, matte.finish(alpha, preset), preset, backdrop)
     return writing.files(finishers.finished(composed, preset.finisher), preset)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mattingd.imaging import fitting, reading, refining
-from mattingd.imaging.matte import is_empty
+from mattingd.imaging import reading
+from mattingd.imaging.second_pass import all_passes
 from mattingd.training.assets import read_plane
 from mattingd.training.metrics import Measures, mean, measure
 from mattingd.values import PictureLimits
@@ -89,12 +89,10 @@ def opened(path: Path) -> Picture:
 
 def cut(engine: Engine, srgb: Array) -> tuple[Plane, bool]:
     """The matte float32 [H,W] in [0,1] of a picture at full size, and whether there is a subject."""
-    height, width = srgb.shape[:2]
-    fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
-    small = engine.matte(fitting.to_net(srgb, fit)[None])[0]
-    if is_empty(small):
-        return np.zeros((height, width), np.float32), False
-    return refining.to_full_size(small, srgb).astype(np.float32) / 255, True
+    passes = all_passes(srgb, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+    if passes.is_empty:
+        return np.zeros(srgb.shape[:2], np.float32), False
+    return passes.matte().astype(np.float32) / 255, True
 
 
 def judge(engine: Engine, pairs: Iterable[Pair], trimaps: Sequence[str] = ()) -> Iterator[Verdict]:

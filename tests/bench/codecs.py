@@ -26,9 +26,10 @@ from mattingd import clock
 from mattingd.child import make_engine
 from mattingd.commands import EngineOrder
 from mattingd.engine.catalog import DEFAULT, entry
-from mattingd.imaging import composing, fitting, matte, reading, refining, writing
+from mattingd.imaging import composing, matte, reading, writing
 from mattingd.imaging.composing import Composed
 from mattingd.imaging.sampling import DEEP, as_levels
+from mattingd.imaging.second_pass import all_passes
 from mattingd.values import PictureLimits, Preset
 from tests.bench import photographs
 from tests.bench.hand import as_a_child
@@ -79,10 +80,8 @@ def _measured(megapixels: float) -> Iterator[Measured]:
 def _cut_out(source: bytes) -> Composed:
     """By the shipped model and the default preset."""
     spec, picture = entry(DEFAULT).spec, reading.read(source, PictureLimits())
-    height, width = picture.rgb.shape[:2]
-    fit = fitting.fit(width, height, side=spec.side, multiple=spec.multiple)
-    (small,) = _ENGINE[0].matte(fitting.to_net(picture.srgb, fit)[np.newaxis])
-    alpha = matte.finish(refining.to_full_size(np.asarray(small, np.float32), picture.srgb), Preset())
+    passes = all_passes(picture.srgb, _ENGINE[0].matte, side=spec.side, multiple=spec.multiple)
+    alpha = matte.finish(passes.matte(), Preset())
     return composing.compose(picture, alpha, Preset())
 
 

@@ -13,7 +13,7 @@ from mattingd.children import KEEP_PAGES
 from mattingd.commands import Bench, Discard, Finish, Publish, Read
 from mattingd.disk import Disk, stamp_of
 from mattingd.engine.catalog import DEFAULT, entry
-from mattingd.facts import Finished, Published, ReadOk
+from mattingd.facts import AnotherPass, Finished, Published, ReadOk
 from mattingd.stages.pictures import Worker
 from mattingd.values import EXTENSIONS, Output, OutputFormat, PictureLimits, Place, Preset
 
@@ -38,14 +38,22 @@ class Hand:
         fact, net = self._told(order, None, ReadOk)
         return fact, net or b""
 
-    def finish(self, number: int, matte: bytes, output: OutputFormat = "png") -> None:
-        """The file, written and published; nothing is kept."""
+    def finish(
+        self, number: int, matte: bytes, output: OutputFormat = "png"
+    ) -> tuple[tuple[int, int], bytes] | None:
+        """The file, written and published, and nothing is kept; or the shape and input of another pass."""
         ending = EXTENSIONS[output]
         wanted = (Output(0, Place(f"{number}{ending}", str(number), 1, ending)),)
         order = Finish(HAND, number, Preset(format=output), wanted)
-        finished, _ = self._told(order, matte, Finished)
-        self._told(Publish(HAND, number, finished.outputs), None, Published)
-        self._worker.perform(Discard(HAND, number), None)
+        match self._worker.perform(order, matte):
+            case AnotherPass(shape=shape), bytes(net):
+                return shape, net
+            case Finished(outputs=outputs), None:
+                self._told(Publish(HAND, number, outputs), None, Published)
+                self._worker.perform(Discard(HAND, number), None)
+                return None
+            case other:
+                raise RuntimeError(f"{order}: {other}")
 
     def _told(self, command: Any, payload: bytes | None, hoped: type[Hoped]) -> tuple[Hoped, bytes | None]:
         fact, beside = self._worker.perform(command, payload) or (None, None)

@@ -11,9 +11,10 @@ from skimage import data
 
 from mattingd.cli.sheet import Pixels, over_checkerboard
 from mattingd.engine import catalog
-from mattingd.imaging import composing, fitting, matte, refining
+from mattingd.imaging import composing, matte
 from mattingd.imaging.reading import Picture
 from mattingd.imaging.sampling import eight_bits
+from mattingd.imaging.second_pass import all_passes
 from mattingd.presets import BUILT_IN
 from mattingd.values import Preset
 from tests.bench.photographs import SCENES
@@ -37,9 +38,7 @@ def main() -> None:
 
 def _matte(picture: Pixels) -> Pixels:
     engine = catalog.load()
-    height, width = picture.shape[:2]
-    fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
-    return refining.to_full_size(engine.matte(fitting.to_net(picture, fit)[None])[0], picture)
+    return all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple).matte()
 
 
 def _made(picture: Pixels, alpha: Pixels, preset: Preset) -> Pixels:

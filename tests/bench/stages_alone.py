@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,9 +50,11 @@ class Stages:
     def cut_out(self, number: int, path: Path) -> None:
         """One picture all the way."""
         fact, net = self._timed("read", lambda: self._hand.read(number, path))
-        batch = Infer(number, (number,), fact.fit.shape, 1)
-        _, matte = self._timed("infer", lambda: inferring.infer(self._engine, batch, net))
-        self._timed("finish + write", lambda: self._hand.finish(number, matte or b""))
+        look: tuple[tuple[int, int], bytes] | None = fact.fit.shape, net
+        while look is not None:
+            batch = Infer(number, (number,), look[0], 1)
+            _, matte = self._timed("infer", partial(inferring.infer, self._engine, batch, look[1]))
+            look = self._timed("finish + write", partial(self._hand.finish, number, matte or b""))
 
     def _timed(self, stage: str, work: Callable[[], Result]) -> Result:
         started, used = clock.monotonic_ns(), clock.cpu_ns()

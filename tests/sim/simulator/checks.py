@@ -12,7 +12,7 @@ from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.clockwork import SECOND
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.people import Office
-from tests.sim.simulator.pictures import POISON, Content, Kind, Matte, cut_out, made_by
+from tests.sim.simulator.pictures import POISON, POISON_ENGINE, Content, Kind, Matte, cut_out, made_by
 from tests.sim.simulator.shell import Shell
 from tests.sim.simulator.weather import Weather
 
@@ -103,6 +103,8 @@ class Checks:
 
     def _moved(self, move: Move) -> None:
         self.office.state(self.paths[move.job], move.state)
+        if move.reason.startswith("other weights"):
+            self.weather.count("weights exchanged between two passes")
         if move.state == State.FAILED and move.reason.startswith(QUARANTINED):
             crashes = self.lonely[move.job]
             assert crashes >= STRIKES, f"job {move.job} was set aside after {crashes} crashes while alone"
@@ -208,8 +210,10 @@ class Checks:
 
     def ended(self, stop: Stop, now: int) -> None:
         """The daemon ended by itself: it was asked to, or its engine died too often over poison."""
-        kinds = [content.kind for versions in self.hot.versions.values() for content in versions]
-        deadly = kinds.count(Kind.POISON_ENGINE) > 1 and stop.reason.startswith("the engine ended")
+        contents = [content for versions in self.hot.versions.values() for content in versions]
+        deadly = sum(content.kind in POISON_ENGINE for content in contents) > 1 and stop.reason.startswith(
+            "the engine ended"
+        )
         assert stop.code is ExitCode.OK or self.weather.storm(now) or deadly, stop.reason
         self.weather.tables.totals[f"ended with {stop.code.name}"] += 1
 

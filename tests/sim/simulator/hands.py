@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mattingd.commands import DoChore, Finish, Publish, Read
 from mattingd.facts import (
+    AnotherPass,
     ChoreDone,
     Fact,
     Faulted,
@@ -29,7 +30,7 @@ from tests.sim.simulator.weather import Weather
 Operation = Generator[float, None, Fact]
 Order = Read | Finish | Publish | DoChore
 Say = Callable[[Fact, Content | None], None]
-"""Takes a fact and, beside `ReadOk`, the picture whose network input goes with it."""
+"""Takes a fact and, beside `ReadOk` and `AnotherPass`, the picture whose network input goes with it."""
 
 
 class DeathError(Exception):
@@ -85,6 +86,8 @@ class SimWorker:
         self.order: Order | None = None
         self.held: dict[int, Content] = {}
         """Decoded pictures."""
+        self.firsts: dict[int, Matte] = {}
+        """Their mattes, when their subjects go through the model again."""
         self.life = 0
         """Counts processes, so that nothing of a dead one happens in the next."""
 
@@ -125,8 +128,11 @@ class SimWorker:
     def end(self) -> None:
         """Gone, and nobody is told."""
         self.alive = self.up = False
+        if self.firsts.keys() - self._jobs():
+            self.around.weather.count("worker lost between two passes")
         self.order = None
         self.held.clear()
+        self.firsts.clear()
 
     def dismiss(self) -> None:
         """The daemon is gone: so is everything of it."""
@@ -156,6 +162,7 @@ class SimWorker:
     def discard(self, job: int) -> None:
         """Forget a picture."""
         self.held.pop(job, None)
+        self.firsts.pop(job, None)
 
     def _operation(self, order: Order, matte: Matte | None) -> Operation:
         if isinstance(order, Read):
@@ -197,8 +204,14 @@ class SimWorker:
         job = self.order.job
         self.order = None
         if isinstance(fact, Faulted):
-            self.held.pop(job, None)
-        self.say(fact, self.held.get(job) if isinstance(fact, ReadOk) else None)
+            self.discard(job)
+        match fact:
+            case ReadOk():
+                self.say(fact, self.held[job])
+            case AnotherPass():
+                self.say(fact, self.held[job].subject())
+            case _:
+                self.say(fact, None)
 
     def _jobs(self) -> set[int]:
         return set() if self.order is None else {self.order.job}
@@ -262,6 +275,14 @@ class SimWorker:
         if content.kind is Kind.FLAWED:
             weather.count("cut-out cannot be written")
             return Faulted(self.number, order.job, Fault.BAD, "it is too wide for the format")
+        if content.small and order.job not in self.firsts:
+            weather.count("second pass")
+            self.firsts[order.job] = matte
+            return AnotherPass(self.number, order.job, content.subject().shape)
+        first = self.firsts.get(order.job, matte)
+        assert matte == first._replace(nth=2 if content.small else 1), (
+            f"{first} and {matte} do not go together"
+        )
         if outputs.refuses:
             weather.count("output refused")
             return Faulted(self.number, order.job, Fault.OUTPUT, "the disk is full")

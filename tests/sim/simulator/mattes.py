@@ -14,6 +14,10 @@ SHIPPED = "shipped"
 """What the package's own weights are called by the engine that has them."""
 MODELS = ("", "second", "third", "wrong")
 """Weights that people ask for; the last ones fail their self-test."""
+_LETHAL = {
+    (Kind.POISON_ENGINE, 1): "poison for the engine",
+    (Kind.POISON_AGAIN, 2): "poison at the second pass",
+}
 MISHAP = 0.12
 """The chance that an engine hangs, or dies, while it comes up with another model."""
 
@@ -80,6 +84,7 @@ class SimEngine:
     def infer(self, sent: Sent) -> None:
         """Take a batch."""
         assert self.up, "the engine was given a batch before it was up"
+        assert {net.shape for net in sent.nets} == {sent.order.shape}, "a batch of other shapes than its own"
         self.batches.append(sent)
         if len(self.batches) == 1:
             self._begin()
@@ -94,8 +99,8 @@ class SimEngine:
     def _run(self) -> None:
         """The oldest batch comes to its end, one way or the other."""
         weather, sent = self.weather, self.batches[0]
-        if any(net.kind is Kind.POISON_ENGINE for net in sent.nets):
-            weather.count("poison for the engine")
+        if lethal := [net for net in sent.nets if (net.kind, net.nth) in _LETHAL]:
+            weather.count(_LETHAL[lethal[0].kind, lethal[0].nth])
             self.die("it was ended by SIGSEGV")
             return
         if self.around.accident(weather.engine_dies, sent.order.jobs):
@@ -119,10 +124,10 @@ class SimEngine:
         if any(net.kind is Kind.CULPRIT for net in sent.nets):
             self.weather.count("batch fails over a culprit")
             return InferFailed(batch, InferFault.BATCH, "NaN"), ()
-        empty = tuple(net.kind is Kind.EMPTY for net in sent.nets)
-        for _ in filter(None, empty):
-            self.weather.count("no subject")
-        return Inferred(batch, empty), tuple(Matte(net.number, self.model) for net in sent.nets)
+        empty = tuple(net.kind is Kind.EMPTY or (net.nth > 1 and net.number % 2 == 0) for net in sent.nets)
+        for net in (net for net, nothing in zip(sent.nets, empty, strict=True) if nothing):
+            self.weather.count("no subject" if net.nth == 1 else "no subject at the second pass")
+        return Inferred(batch, empty), tuple(Matte(net.number, self.model, net.nth) for net in sent.nets)
 
     def _lacks_memory(self, pictures: int) -> bool:
         weather = self.weather

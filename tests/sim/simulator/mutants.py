@@ -9,6 +9,7 @@ from mattingd.rules.batching import Batch, EngineQueue
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.dispatching import Dispatcher
 from mattingd.rules.engines import Candidate, Engines
+from mattingd.rules.inference import Inference
 from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import Job
 from mattingd.rules.settling import Key
@@ -158,6 +159,26 @@ class CredulousEngines(Engines):
             self.work.out.append(UseModel(Models(fact.model, self.models.current)))
 
 
+class MixingInference(Inference):
+    """Takes a second pass with other weights than the first."""
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        job = super()._still_there(batch, number)
+        if job is not None and job.again:
+            job.model = batch.model
+        return job
+
+
+class ForgetfulInference(Inference):
+    """Takes a second pass for the first."""
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        job = super()._still_there(batch, number)
+        if job is not None:
+            job.again = False
+        return job
+
+
 class FlatteringQueue(EngineQueue):
     """Says that whoever works now has made a matte."""
 
@@ -182,6 +203,8 @@ MUTANTS = {
     "asked in vain": Bench(with_part("work", StubbornWork)),
     "engine ended over its work": Bench(with_part("engines", BrusqueEngines)),
     "model in use before it proved itself": Bench(with_part("engines", CredulousEngines)),
+    "two passes by different weights": Bench(with_part("inference", MixingInference)),
+    "no subject at the second pass": Bench(with_part("inference", ForgetfulInference)),
     "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

@@ -15,6 +15,8 @@ MEGAPIXEL = 1_000_000
 QUIET = 2.0
 """The settle time that writers race against."""
 SHAPES = ((448, 448), (320, 448))
+SMALL = 0.5
+"""Share of pictures whose subject is small in the frame."""
 NAMES = (
     "shoe.jpg",
     "shoe.png",
@@ -61,7 +63,9 @@ class Office:
         if pixels is None:
             pixels = self.rng.choice((200_000, MEGAPIXEL, 6 * MEGAPIXEL, 12 * MEGAPIXEL))
         size = self.rng.randrange(1_000, 3_000_000)
-        return Content(self.numbers, kind, size, pixels, self.rng.choice(SHAPES), **more)
+        shape = self.rng.choice(SHAPES)
+        small = kind is Kind.POISON_AGAIN or self.rng.random() < SMALL
+        return Content(self.numbers, kind, size, pixels, shape, small=small, **more)
 
     def busy(self, folder: int, path: bytes) -> bool:
         """Whether a file may not be read now."""
@@ -325,7 +329,7 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (4, lambda key: office.asks_at(key, rng.choice(RETRIED), forget=False)),
         (3, lambda key: office.asks_at(key, rng.choice(("done", "done", "failed")), forget=True)),
         (3, lambda key: office.huge(key, rng.choice((budget // 2, budget - 1, 2 * budget)), budget)),
-        (6, office.repairs),
+        (8, office.repairs),
         (2, of_kind(Kind.BAD)),
         (2, of_kind(Kind.FLAWED)),
         (2, of_kind(Kind.EMPTY)),
@@ -334,5 +338,6 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (1, of_kind(Kind.POISON_READ)),
         (1, of_kind(Kind.POISON_FINISH)),
         (1, of_kind(Kind.POISON_ENGINE)),
+        (1, of_kind(Kind.POISON_AGAIN)),
         (1, of_kind(Kind.HANGS)),
     ]

@@ -1,6 +1,6 @@
 """What people drop: contents with a number of their own, so that a mixed-up result is recognised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,10 +19,12 @@ class Kind(StrEnum):
     POISON_READ = "kills the worker that reads it"
     POISON_FINISH = "kills the worker that finishes it"
     POISON_ENGINE = "kills the engine"
+    POISON_AGAIN = "kills the engine at the second pass"
     HANGS = "hangs the worker that reads it"
 
 
-POISON = frozenset({Kind.POISON_READ, Kind.POISON_FINISH, Kind.POISON_ENGINE, Kind.HANGS})
+POISON_ENGINE = frozenset({Kind.POISON_ENGINE, Kind.POISON_AGAIN})
+POISON = POISON_ENGINE | {Kind.POISON_READ, Kind.POISON_FINISH, Kind.HANGS}
 SPOILT = POISON | {Kind.EMPTY, Kind.BAD, Kind.FLAWED, Kind.CULPRIT}
 """Kinds that must end as failed."""
 
@@ -41,6 +43,14 @@ class Content:
     """Not whole, and a look at its end shows it."""
     decodes: bool = False
     """Not whole, and yet no decoder complains."""
+    small: bool = False
+    """Its subject goes through the model a second time, by itself."""
+    nth: int = 1
+    """Of a network's input: for which of the two."""
+
+    def subject(self) -> "Content":
+        """What the network sees at the second pass: another part, of another shape."""
+        return replace(self, nth=2, shape=(self.shape[1], self.shape[0]))
 
     @property
     def sha256(self) -> bytes:
@@ -64,6 +74,7 @@ class Matte(NamedTuple):
 
     number: int
     model: str
+    nth: int = 1
 
 
 def cut_out(picture: Content, matte: Matte) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mattingd import commands
 from mattingd.checkpoint import Checkpoint, PlacingRules
 from mattingd.commands import Command, Deed, Write
-from mattingd.facts import Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
+from mattingd.facts import AnotherPass, Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
 from mattingd.rules import placing
 from mattingd.rules.conductor import Conductor
 from mattingd.rules.work import Policy
@@ -263,7 +263,7 @@ class Shell:
     # --- what the children say ---
 
     def _heard_worker(self, fact: Fact, net: Content | None) -> None:
-        if isinstance(fact, ReadOk) and net is not None:
+        if isinstance(fact, ReadOk | AnotherPass) and net is not None:
             job, content = fact.job, net
             self.inbox.append((fact, lambda: self.payloads.nets.update({job: content})))
         else:
