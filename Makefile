@@ -60,6 +60,9 @@ bench-edges: $(READY) ## mattes at full size and the colours under them, beside 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'
 	$(BIN)/python -m tests.bench.edges
 
+bench-second-pass: $(READY) ## small subjects with known mattes, through the network once and twice
+	$(BIN)/python -m tests.bench.second_pass
+
 soak: $(READY) ## kill the daemon a thousand times
 	MATTINGD_SOAK=1000 $(BIN)/python -m pytest --timeout 14400 tests/daemon $(PYTEST_ARGS)
 
