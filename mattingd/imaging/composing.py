@@ -92,7 +92,8 @@ def _pixels(
         return over(colours, matte, _background(preset.background, icc), dark)
     if dark is not None:
         colours, matte = shadow.under(colours, matte, dark)
-    return as_levels(cv2.merge([*cv2.split(colours), matte]))
+    pixels = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
+    return as_levels(cv2.insertChannel(matte, pixels, 3))
 
 
 def despilled(colours: Levels, screen: Literal["green", "blue"]) -> Levels:

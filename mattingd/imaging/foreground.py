@@ -20,6 +20,7 @@ from mattingd.imaging.sampling import (
     as_uint8,
     box,
     piece,
+    rgba,
     shrink,
     tiles_of,
 )
@@ -43,6 +44,11 @@ _FIRMNESS = np.float32(0.01)
 _EXTENSION = 4
 """Pixels beyond the edge that get the subject's colour, so that later resizes find no dark rim."""
 
+_AROUND = np.ones((2 * _EXTENSION + 1, 2 * _EXTENSION + 1), np.uint8)
+
+_STRIP = 64
+"""Rows that stay in a core's cache."""
+
 _TINY = np.float32(1e-3)
 _WHOLE = 255
 _OPAQUE = np.array([255])
@@ -60,21 +66,30 @@ def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
     Pixels of alpha 255 keep their very bytes; soft ones get the estimated colour; a few pixels beyond the
     edge the colour goes on, further out it is zero (small files).
     """
-    near = cv2.dilate(alpha, np.ones((2 * _EXTENSION + 1, 2 * _EXTENSION + 1), np.uint8))
-    result = as_uint8(cv2.bitwise_and(rgb, rgb, mask=near))
-    band = as_uint8(cv2.bitwise_and(near, cv2.bitwise_not(cv2.inRange(alpha, _OPAQUE, _OPAQUE))))
+    result, band = _near(rgb, alpha)
     if not cv2.hasNonZero(band):
         return result
     least, most = _FINE_PIXELS
     size = _within(alpha.shape, min(most, max(least, alpha.size * _FINE_SHARE)))
-    picture, cover = _rgba(shrink(rgb, *size)), shrink(alpha, *size)
+    picture, cover = rgba(shrink(rgb, *size)), shrink(alpha, *size)
     fields = _fields(picture, cover)
     for tile in tiles_of(band):
-        front, back = _fine(picture, cover, fields, alpha.shape, tile)
-        off = _off(_rgba(rgb[tile]), alpha[tile], front, back)
-        mixed = cv2.convertScaleAbs(_moved(front, off, alpha[tile], _TO_FRONT))
+        mixed = _at_full_size(rgba(rgb[tile]), alpha[tile], *_fine(picture, cover, fields, alpha.shape, tile))
         cv2.copyTo(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), band[tile], result[tile])
     return result
+
+
+def _near(rgb: UInt8, alpha: UInt8) -> tuple[UInt8, UInt8]:
+    """``rgb`` near the subject, and where it may be mixed there (not zero); elsewhere zeros."""
+    result, band = np.empty_like(rgb), np.empty_like(alpha)
+    for start in range(0, len(alpha), _STRIP):
+        rows, top = slice(start, start + _STRIP), max(0, start - _EXTENSION)
+        around = cv2.dilate(alpha[top : start + _STRIP + _EXTENSION], _AROUND)
+        near = around[start - top :][: len(alpha[rows])]
+        result[rows] = 0
+        cv2.copyTo(rgb[rows], near, result[rows])
+        cv2.bitwise_and(near, cv2.bitwise_not(cv2.inRange(alpha[rows], _OPAQUE, _OPAQUE)), band[rows])
+    return result, band
 
 
 Fields = tuple[Float32, Float32]
@@ -119,7 +134,10 @@ def _resized(field: Float32, size: tuple[int, int]) -> Float32:
 
 
 def _fine(picture: UInt8, cover: UInt8, fields: Fields, full: tuple[int, ...], tile: Tile) -> Fields:
-    """The colours in one tile of the picture of (height, width) ``full``, after the last pass."""
+    """The background's colours after the last pass, and what the foreground's differ from them by.
+
+    In one tile of the picture of (height, width) ``full``.
+    """
     radius = _radius(_FINE_RADIUS, cover.shape)
     rows, columns = (
         _stretch(side, have / wanted, have, radius + 2)
@@ -130,16 +148,13 @@ def _fine(picture: UInt8, cover: UInt8, fields: Fields, full: tuple[int, ...], t
     smooth = piece(fields[0], cover.shape, part), piece(fields[1], cover.shape, part)
     front, back = _smooth(_unmixed(picture[part], alpha, *smooth), alpha, radius, smooth)
     corner = rows.start, columns.start
-    return piece(front, full, tile, corner, cover.shape), piece(back, full, tile, corner, cover.shape)
+    front -= back
+    return piece(back, full, tile, corner, cover.shape), piece(front, full, tile, corner, cover.shape)
 
 
 def _stretch(side: slice, scale: float, end: int, margin: int) -> slice:
     """What one side of a tile covers at the reduced size, with a margin."""
     return slice(max(0, int(side.start * scale) - margin), min(end, int(side.stop * scale) + 1 + margin))
-
-
-def _rgba(rgb: UInt8) -> UInt8:
-    return as_uint8(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA))
 
 
 def _by(alpha: UInt8, table: Float32) -> Float32:
@@ -163,8 +178,7 @@ def _smooth(colours: Fields, alpha: UInt8, radius: int, otherwise: Fields) -> Fi
 
 def _blur(colours: Float32, weight: Float32, radius: int, otherwise: Float32) -> Float32:
     """The weighted mean of ``colours`` around each pixel; where nothing has weight, ``otherwise``."""
-    mean = box(colours * _fourfold(weight), radius)
-    mean += _TINY * otherwise
+    mean = as_float32(cv2.scaleAdd(otherwise, float(_TINY), box(colours * _fourfold(weight), radius)))
     mean /= _fourfold(box(weight, radius) + _TINY)
     return mean
 
@@ -186,3 +200,16 @@ def _moved(field: Float32, off: Float32, alpha: UInt8, share: Float32) -> Float3
     moved = off * _fourfold(_by(alpha, share))
     moved += field
     return np.clip(moved, 0, _WHOLE, out=moved)
+
+
+def _at_full_size(colours: UInt8, alpha: UInt8, back: Float32, ahead: Float32) -> UInt8:
+    """The foreground nearest to ``back + ahead`` whose mixture comes near ``colours``, as bytes.
+
+    What `_off` and `_moved` give, with the terms collected: here are the most pixels. ``ahead`` is used up.
+    """
+    front = np.subtract(colours, back)
+    front *= _fourfold(_by(alpha, _TO_FRONT))
+    front += back
+    ahead *= _fourfold(_by(alpha, 1 - _TO_FRONT * _COVER))
+    front += ahead
+    return as_uint8(cv2.convertScaleAbs(np.maximum(front, 0, out=front)))

@@ -75,7 +75,8 @@ def test_tiles_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for size in (64, 128, 5000):
         monkeypatch.setattr(
-            "mattingd.imaging.refining.tiles_of", lambda mask, n=size: sampling.tiles_of(mask, n)
+            "mattingd.imaging.refining.tiles_of",
+            lambda mask, full=None, n=size: sampling.tiles_of(mask, n, full),
         )
         results.append(to_full_size(net, picture).astype(int))
     assert abs(results[0] - results[1]).max() <= 1
