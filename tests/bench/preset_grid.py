@@ -1,7 +1,7 @@
 """What thresholds, erosions and feathers do to pictures to tune on: `python -m tests.bench.preset_grid DATA`.
 
-The network sees each picture of `preset_scenes` once; then every combination of the grid goes over its matte.
-Judged as in `pass_rates`, on training pictures only. Specks and holes stay the preset's.
+Each picture of `preset_scenes` goes through the model; then every combination of the grid goes over its
+matte. Judged as in `pass_rates`, on training pictures only. Specks and holes stay the preset's.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mattingd.engine import catalog
-from mattingd.imaging import fitting, matte, refining
+from mattingd.imaging import matte
+from mattingd.imaging.second_pass import all_passes
 from mattingd.presets import BUILT_IN
 from mattingd.values import Preset
 from tests.bench.pass_rates import SEEDS, WIDE, Score, score, values_of
@@ -62,10 +63,8 @@ def mattes(shown: list[Scene]) -> Known:
     engine = catalog.load()
     found = []
     for scene in shown:
-        height, width = scene.picture.shape[:2]
-        fit = fitting.fit(width, height, side=engine.spec.side, multiple=engine.spec.multiple)
-        small = engine.matte(fitting.to_net(scene.picture, fit)[None])[0]
-        found.append((scene, refining.to_full_size(small, scene.picture)))
+        seen = all_passes(scene.picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+        found.append((scene, seen.matte()))
     engine.close()
     return found
 
