@@ -16,8 +16,8 @@ MEMORY_SHARE = 0.4
 SPARE_BYTES = 1 << 30
 """Address space that a worker may take beyond its pictures: threads, what is kept, what lies unused."""
 KEPT_BYTES = 768 << 20
-"""Freed memory that a worker keeps for its next picture at most: more than 24 megapixels of JPEG need with the
-next one read beside it. What lies free above that goes back all at once, and its pages have to be zeroed
+"""Freed memory that a worker keeps for its next picture at most: more than 24 megapixels of JPEG need
+with the next one read. What lies free above that goes back all at once, and its pages have to be zeroed
 again: at 512 MB that was every few pictures, and 60 ms of each."""
 
 
