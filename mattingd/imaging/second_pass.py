@@ -4,8 +4,8 @@ The network sees about 416 x 416 pixels of any picture, and 80 of a subject that
 part of the picture around the first matte's subject goes to the network again, by itself. Knows mattes and
 pictures. Must not know the network, workers or files.
 
-The numbers were measured on 188 composites (59 cut-outs of the training set and drawn hair, fur, lace and
-spokes, 15 to 60 % of the frame, over landscapes) and on 135 training photographs that a network of half the
+The numbers were measured on 188 composites (55 cut-outs of the training set and drawn hair, fur, lace and
+spokes, 15 to 60 % of the frame, over landscapes) and on 136 training photographs that a network of half the
 side saw twice; the outcome stands in docs/MODEL_CARD.md.
 """
 

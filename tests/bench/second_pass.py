@@ -43,6 +43,8 @@ FILLING = 0.9
 FRAMES = {"cut-outs": (2048, 1536), "drawn": (3264, 2448)}
 GROUNDS = ("coffee", "rocket", "chelsea", "astronaut")
 """Photographs of scikit-image that stand behind where no folder is given."""
+WIDTH = 120
+"""Characters of the table, into a file too."""
 BANDS = ((0.1, 0.25), (0.25, 0.4), (0.4, 0.7), (0.7, 1.0))
 """Subjects of like size are told together."""
 
@@ -67,7 +69,7 @@ def main() -> None:
     wishes = parser.parse_args()
     cv2.setNumThreads(1)
     engine = catalog.load(threads=1)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH)
     rows = []
     for name, size, picture, alpha in scenes(wishes.cutouts, wishes.backgrounds):
         rows.append(measured(engine, name, size, picture, alpha))
