@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from mattingd import clock
+from mattingd import clock, mattes
 from mattingd.checkpoint import Ledger, Note, reading
 from mattingd.config import Settings
 from mattingd.disk import Disk
@@ -364,12 +364,20 @@ class Cleaner(threading.Thread):
         with self._asked:
             number, confirmed, self._confirmed = self._wanted, self._confirmed, False
         settings = self._settings()
+        self._tidy(settings)
         if retaining.removes(settings.retention):
             today = clock.wall(self._zone).date().isoformat()
             sweep = Sweep(settings, self._journal, today, confirmed=confirmed, stopped=lambda: self._stopping)
             self.report = sweep.run(self._commit)
             self._tell(self.report.fact())
         self.done = number
+
+    def _tidy(self, settings: Settings) -> None:
+        """Of the mattes that are stored for touch-ups; the model makes them anew, so nobody is told."""
+        policy = settings.retention
+        with contextlib.suppress(OSError):
+            now = clock.wall(self._zone).timestamp()
+            mattes.tidy(settings.state_dir, now, policy.matte_days, policy.matte_gb, Disk())
 
     def _commit(self, swept: Swept) -> None:
         self._tell(swept)

@@ -59,6 +59,8 @@ class Move:
     """The stages that have just been gone through."""
     confidence: float | None = None
     """In the matte that has just been made."""
+    painted: bytes | None = None
+    """SHA-256 of the strokes beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +164,23 @@ class Read:
     path: bytes
     stamp: Stamp
     grant: int
+    recall: bool = True
+    """Strokes may go into the stored matte of the last result; else the model makes a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Finish the picture the worker holds with the matte that lies beside this command; write temp files."""
+    """Finish the picture the worker holds; write temp files.
+
+    The matte lies beside this command, unless the worker holds that, too: see `ReadOk.recalled`.
+    """
 
     worker: int
     job: int
     preset: Preset
     outputs: tuple[Output, ...]
+    model: str = ""
+    """SHA-256 of the weights that made the matte, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +373,8 @@ class Bench:
     """Where originals go, if any do."""
     state_dir: str = ""
     """Where backgrounds are kept."""
+    mattes_root: str | None = None
+    """Where mattes are stored for touch-ups, if they are."""
 
 
 @dataclass(frozen=True, slots=True)

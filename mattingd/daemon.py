@@ -322,7 +322,7 @@ class Daemon:
             ):
                 self._staff.tell_worker(worker, deed)
             case commands.Finish(worker=worker, job=number):
-                self._staff.tell_worker(worker, deed, self._mattes.pop(number)[1])
+                self._staff.tell_worker(worker, deed, self._mattes.pop(number, (0, None))[1])
             case commands.Discard(worker, number):
                 self._nets.pop(number, None)
                 self._mattes.pop(number, None)

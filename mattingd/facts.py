@@ -123,6 +123,10 @@ class ReadOk:
     notes: tuple[str, ...] = ()
     room: int = 0
     """Pixels of the memory budget that it takes, where these are not its own: see `Header.room`."""
+    painted: bytes = b""
+    """SHA-256 of the strokes beside it; empty when nothing is painted."""
+    recalled: str | None = None
+    """The worker holds the stored matte of its last result, too: by these weights. No network input then."""
 
 
 @dataclass(frozen=True, slots=True)

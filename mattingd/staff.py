@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mattingd import facts, values
+from mattingd import facts, mattes, values
 from mattingd.child import model_spec
 from mattingd.children import KEPT_MEMORY, Child, Message
 from mattingd.commands import Bench, Deed, EndEngine, EngineOrder, Infer, KillEngine, StartEngine
@@ -111,6 +111,7 @@ class Staff:
             roots=self._roots,
             output_root=str(self._settings.output_dir),
             archive_root=None if self._settings.archive_dir is None else str(self._settings.archive_dir),
+            mattes_root=self._mattes_root(),
             instance=self._instance,
             limits=values.PictureLimits(limits.max_megapixels, limits.max_megabytes),
             side=spec.side,
@@ -118,6 +119,10 @@ class Staff:
             memory=worker_bytes(self._settings),
             state_dir=str(self._settings.state_dir),
         )
+
+    def _mattes_root(self) -> str | None:
+        keeps = self._settings.retention.matte_days > 0
+        return str(self._settings.state_dir / mattes.FOLDER) if keeps else None
 
     # --- engine ---
 

@@ -31,6 +31,13 @@ class Stamp:
     mtime_ns: int
     inode: int = 0
     device: int = 0
+    strokes: int = 0
+    """Which strokes lie beside it, see `strokes.identity`; 0 when none do."""
+
+    def same_as(self, other: "Stamp") -> bool:
+        """Whether both show the same content and strokes, whichever copy of the file it is."""
+        mine, theirs = (self.size, self.mtime_ns, self.strokes), (other.size, other.mtime_ns, other.strokes)
+        return mine == theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +406,8 @@ class Last:
     recipe: str
     model: str | None = None
     """SHA-256 of the weights that made it; None where the journal does not say."""
+    painted: bytes = b""
+    """SHA-256 of the strokes that were worked in; empty when nothing was painted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "disk": WORDS,
     "models": {"disk"},
     "backdrops": {"values", "disk", "imaging"},
+    "mattes": {"disk"},
+    "strokes": {"values"},
+    "looks": {"values", "facts", "disk", "strokes", "imaging"},
+    "touchups": {"values", "disk", "strokes", "mattes", "imaging"},
     "children": WORDS | {"clock"},
     "config": WORDS
     | {
@@ -79,7 +83,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules.work": WORDS | {"rules"},
     "rules.liveness": WORDS | {"rules"},
     # The shell: no stage knows another stage, or a rule.
-    "stages": WORDS | {"imaging", "backdrops", "clock", "mounts", "disk", "notes", "originals"},
+    "stages": WORDS
+    | {"imaging", "backdrops", "clock", "mounts", "disk", "notes", "originals"}
+    | {"mattes", "strokes", "looks", "touchups"},
     "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
     "imaging": {"values"},
     "engine": {"values", "clock"},

@@ -41,8 +41,7 @@ class Admission:
         versions = history(self._db, admit.folder, admit.path)
         current = next((version for version in versions if version.current), None)
         if current is not None:
-            same = (current.size, current.mtime_ns) == (admit.stamp.size, admit.stamp.mtime_ns)
-            if same and not current.again:
+            if current.stamp.same_as(admit.stamp) and not current.again:
                 return Known(admit.folder, admit.path)
             self._db.execute("UPDATE jobs SET current = 0 WHERE id = ?", (current.job,))
         forced = current is not None and current.again
@@ -73,14 +72,15 @@ class Admission:
         ignored = admit.ignored is not None
         now = self._wall()
         cursor = self._db.execute(
-            "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, reason, recipe, drop_name,"
-            " note, forced, suspect, admitted_batches, admitted_at, ended_at)"
-            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (folder, path, size, mtime_ns, strokes, current, live, state, reason, recipe,"
+            " drop_name, note, forced, suspect, admitted_batches, admitted_at, ended_at)"
+            " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 admit.folder,
                 admit.path,
                 admit.stamp.size,
                 admit.stamp.mtime_ns,
+                admit.stamp.strokes,
                 not ignored,
                 "ignored" if ignored else "queued",
                 admit.ignored or "",
@@ -133,7 +133,7 @@ def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: Past) -> Row
         job=job,
         folder=admit.folder,
         path=admit.path,
-        stamp=Stamp(admit.stamp.size, admit.stamp.mtime_ns),
+        stamp=Stamp(admit.stamp.size, admit.stamp.mtime_ns, strokes=admit.stamp.strokes),
         state="queued" if admit.ignored is None else "ignored",
         recipe=admit.recipe,
         outputs=outputs,

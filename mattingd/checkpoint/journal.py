@@ -51,7 +51,8 @@ _MOVE = (
     " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
     " batch = coalesce(?, batch), chores = coalesce(?, chores), read_s = coalesce(?, read_s),"
     " infer_s = coalesce(?, infer_s), finish_s = coalesce(?, finish_s), write_s = coalesce(?, write_s),"
-    " publish_s = coalesce(?, publish_s), confidence = coalesce(?, confidence) WHERE id = ?"
+    " publish_s = coalesce(?, publish_s), confidence = coalesce(?, confidence),"
+    " painted = coalesce(?, painted) WHERE id = ?"
 )
 """What a command does not say stays as it was."""
 
@@ -167,11 +168,12 @@ class Checkpoint:
         """All rows that still move or have chores left, oldest first."""
         return live_rows(self._db)
 
-    def known(self, folder: int) -> Iterator[tuple[bytes, int, int]]:
-        """(path, size, mtime_ns) of every file of a folder that has a job, unless it is to be made again."""
+    def known(self, folder: int) -> Iterator[tuple[bytes, int, int, int]]:
+        """(path, size, mtime_ns, strokes) of files with a job, unless it is to be made again."""
         return iter(
             self._db.execute(
-                "SELECT path, size, mtime_ns FROM jobs WHERE folder = ? AND current AND NOT again", (folder,)
+                "SELECT path, size, mtime_ns, strokes FROM jobs WHERE folder = ? AND current AND NOT again",
+                (folder,),
             )
         )
 
@@ -282,6 +284,7 @@ class Checkpoint:
                 move.spent.write,
                 move.spent.publish,
                 move.confidence,
+                move.painted,
                 move.job,
             ),
         )

@@ -17,10 +17,10 @@ class Version(NamedTuple):
 
     job: int
     current: bool
-    size: int
-    mtime_ns: int
+    stamp: Stamp
     state: str
     sha256: bytes | None
+    painted: bytes
     recipe: str
     note: str
     strikes: int
@@ -42,12 +42,16 @@ class Past(NamedTuple):
 def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> list[Version]:
     """All jobs of a source with a number below `before`, newest first."""
     rows = db.execute(
-        "SELECT id, current, size, mtime_ns, state, sha256, recipe, note, strikes, again, forgotten,"
+        "SELECT id, current, size, mtime_ns, strokes, state, sha256, painted, recipe, note, strikes, again,"
+        " forgotten,"
         " (SELECT model FROM outputs WHERE job = jobs.id AND ordinal = 0) FROM jobs"
         " WHERE folder = ? AND path = ? AND id < ? ORDER BY id DESC",
         (folder, path, before),
     )
-    return [Version._make(row) for row in rows]
+    return [
+        Version(job, current, Stamp(size, mtime_ns, strokes=strokes), state, sha256, painted or b"", *rest)
+        for job, current, size, mtime_ns, strokes, state, sha256, painted, *rest in rows
+    ]
 
 
 def past_of(versions: list[Version]) -> Past:
@@ -58,7 +62,8 @@ def past_of(versions: list[Version]) -> Past:
             if version.sha256 is None or version.forgotten:
                 return Past(None, tuple(notes))
             made = next((older for older in versions[number:] if older.state == "done"), version)
-            return Past(Last(version.sha256, version.recipe, made.model), tuple(notes))
+            last = Last(version.sha256, version.recipe, made.model, version.painted)
+            return Past(last, tuple(notes))
         if version.state == "failed":
             notes[version.note] = None
     return Past(None, tuple(notes))
@@ -96,7 +101,7 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
         job=value["id"],
         folder=value["folder"],
         path=value["path"],
-        stamp=Stamp(value["size"], value["mtime_ns"]),
+        stamp=Stamp(value["size"], value["mtime_ns"], strokes=value["strokes"]),
         state=value["state"],
         recipe=_recipe(value["recipe"], preset),
         outputs=outputs_of(db, value["id"]),

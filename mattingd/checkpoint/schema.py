@@ -57,7 +57,9 @@ CREATE TABLE jobs (
     original TEXT,                     -- where in the archive its original lies ...
     original_on TEXT,                  -- ... and since which date
     original_remains TEXT,             -- once retention has looked at it, see `Remains`
-    confidence REAL                    -- in its matte, 0 to 1
+    confidence REAL,                   -- in its matte, 0 to 1
+    strokes INTEGER NOT NULL DEFAULT 0, -- which strokes lie beside the file ...
+    painted BLOB                       -- ... and the SHA-256 of what is painted in them
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -98,6 +100,8 @@ ALTER TABLE jobs ADD COLUMN original TEXT;
 ALTER TABLE jobs ADD COLUMN original_on TEXT;
 ALTER TABLE jobs ADD COLUMN original_remains TEXT;
 ALTER TABLE jobs ADD COLUMN confidence REAL;
+ALTER TABLE jobs ADD COLUMN strokes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN painted BLOB;
 ALTER TABLE folders ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outputs ADD COLUMN remains TEXT;
 ALTER TABLE outputs ADD COLUMN remains_on TEXT;
@@ -132,7 +136,7 @@ JOB_COLUMNS: Final = (
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
     "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original",
-    "original_on", "original_remains", "confidence",
+    "original_on", "original_remains", "confidence", "strokes", "painted",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from mattingd.config import Settings
 from mattingd.control import NoDaemonError, ask
 from mattingd.daemon import JOURNAL
 from mattingd.imaging.structure import junk
+from mattingd.strokes import is_strokes
 from mattingd.values import ExitCode, model_name, readable
 
 WORDS = {
@@ -85,6 +86,8 @@ def _unknown(file: Path, path: bytes, *, running: bool) -> str:
     if file.is_dir():
         return "it is a folder: name a picture in it"
     *folders, name = path.split(b"/")
+    if is_strokes(name) and os.path.lexists(file):
+        return "strokes: what becomes of them, the status of their picture says"
     if junk(name, is_dir=False) or any(junk(folder, is_dir=True) for folder in folders):
         return "never taken: hidden files, and what other programs leave about, are passed over"
     if not os.path.lexists(file):

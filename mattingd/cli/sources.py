@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mattingd.cli.ending import CommandError
 from mattingd.imaging.structure import junk
+from mattingd.strokes import is_strokes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Sources:
 def sources(paths: tuple[Path, ...], output: Path) -> Sources:
     """What a command line names. A file that is named through a link is taken where it really lies.
 
+    Strokes go with their pictures, whether they are named or not.
+
     Raises:
         CommandError: a path cannot be used, or the output lies inside an input folder.
     """
@@ -37,8 +40,10 @@ def sources(paths: tuple[Path, ...], output: Path) -> Sources:
         real = Path(os.path.realpath(path))
         if _is_folder(path):
             folders.append(real)
-        else:
+        elif not is_strokes(os.fsencode(real.name)):
             files.setdefault(real.parent, set()).add(_picture_name(path, real))
+    if not (folders or files):
+        raise CommandError("these are strokes only: name the pictures that they belong to")
     folders = [f for f in dict.fromkeys(folders) if not any(f != o and f.is_relative_to(o) for o in folders)]
     for folder in folders:
         if target.is_relative_to(folder):

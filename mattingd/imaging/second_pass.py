@@ -10,7 +10,7 @@ side saw twice; the outcome stands in docs/MODEL_CARD.md.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -94,6 +94,8 @@ class Passes:
         self.first: Float32 | None = None
         self.crop: Crop | None = None
         self.seen: Seen | None = None
+        self.taken: list[Float32] = []
+        """All that was said, in order."""
         self._geometry = side, multiple
 
     @property
@@ -119,6 +121,7 @@ class Passes:
             matte: of the pass that was due.
             wish: as for `worthwhile`.
         """
+        self.taken.append(matte)
         if self.first is None:
             self.first = matte
             side, multiple = self._geometry
@@ -127,6 +130,16 @@ class Passes:
         if self.crop is not None:
             self.seen = compared(self.first, self.fit, self.crop, matte)
         return False
+
+    def replay(self, mattes: Sequence[Float32]) -> bool:
+        """Take all that was said of this very picture before; False, and nothing is taken, if it is unfit."""
+        for number, matte in enumerate(mattes, 1):
+            if matte.shape != self.shape or (number > 1 and self.crop is None):
+                self.first = self.crop = self.seen = None
+                self.taken.clear()
+                return False
+            self.take(matte, "always" if number < len(mattes) else "never")
+        return bool(mattes)
 
     def matte(self) -> UInt8:
         """The matte at full size, uint8[H,W], from all that was said.

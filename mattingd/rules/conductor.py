@@ -333,22 +333,31 @@ class Conductor:
 
     def _read_ok(self, fact: facts.ReadOk) -> None:
         job = self._answered(fact.worker, fact.job)
-        job.sha256 = fact.sha256
-        if not job.forced and job.last is not None and self._same(job, job.last, fact.sha256):
-            self.work.move(
-                job, Event.SAME, "content and settings are those of its last result", sha256=fact.sha256
-            )
+        job.sha256, job.painted = fact.sha256, fact.painted
+        if not job.forced and job.last is not None and self._same(job, job.last):
+            why = "content and settings are those of its last result"
+            self.work.move(job, Event.SAME, why, sha256=fact.sha256, painted=fact.painted)
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
         job.remarks = fact.notes
         self.work.reserve(job, fact.room or fact.fit.pixels)
-        self.work.move(job, Event.SUCCEEDED, sha256=fact.sha256, spent=Spent(read=fact.seconds))
-        self.inference.ready(job, fact.fit.shape)
+        event = Event.SUCCEEDED if fact.recalled is None else Event.RECALLED
+        spent = Spent(read=fact.seconds)
+        self.work.move(job, event, sha256=fact.sha256, painted=fact.painted, spent=spent)
+        if fact.recalled is None:
+            self.inference.ready(job, fact.fit.shape)
+        else:
+            job.model = fact.recalled
+            self.crew.hands[fact.worker].todo.append(job.id)
 
-    def _same(self, job: Job, last: Last, sha256: bytes) -> bool:
-        """Whether the last result was made of this content, by these settings and the weights in use."""
-        made_by = last.model in {None, self.engines.weights()}
-        return made_by and (last.sha256, last.recipe) == (sha256, job.recipe.hash)
+    def _same(self, job: Job, last: Last) -> bool:
+        """Whether the last result was made of this content and strokes, by these settings and weights.
+
+        Strokes go into the matte that they were painted for, whichever weights are in use by now.
+        """
+        made_by = bool(job.painted) or last.model in {None, self.engines.weights()}
+        made_of = (last.sha256, last.painted, last.recipe)
+        return made_by and made_of == (job.sha256, job.painted, job.recipe.hash)
 
     def _needs_room(self, fact: facts.NeedsRoom) -> None:
         job = self._answered(fact.worker, fact.job)

@@ -76,7 +76,7 @@ class Dispatcher:
         self._begin(hand, job)
         job.wrote = True
         self.work.move(job, Event.STARTED)
-        self.work.out.append(Finish(hand.id, job.id, job.recipe.preset, job.outputs))
+        self.work.out.append(Finish(hand.id, job.id, job.recipe.preset, job.outputs, job.model))
         return True
 
     def _publish(self, hand: Hand) -> bool:
@@ -124,7 +124,8 @@ class Dispatcher:
         job.worker, job.attempts = hand.id, job.attempts + 1
         self.work.reserve(job, grant)
         self.work.move(job, Event.STARTED)
-        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant))
+        recall = not job.forced
+        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant, recall))
         return True
 
     def _next_to_read(self) -> Job | None:

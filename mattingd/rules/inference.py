@@ -82,7 +82,7 @@ class Inference:
                 self.work.out.append(DropMatte(number, batch.id))
             elif job.again and job.model != batch.model:
                 self.work.requeue(job, "other weights came into use between its two passes")
-            elif empty and not job.again and job.recipe.preset.on_empty == "fail":
+            elif empty and self._must_show_a_subject(job):
                 self.work.move(job, Event.BROKE, "no subject was found in the picture")
             elif job.worker is not None:
                 job.model = batch.model
@@ -90,6 +90,10 @@ class Inference:
                 sure = None if job.again else confidence.get(number)
                 self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=job.inferred), confidence=sure)
                 self.crew.hands[job.worker].todo.append(job.id)
+
+    def _must_show_a_subject(self, job: Job) -> bool:
+        """Where somebody painted, he says where the subject is; and the first pass alone decides."""
+        return job.recipe.preset.on_empty == "fail" and not (job.again or job.painted)
 
     def failed(self, fact: facts.InferFailed) -> None:
         """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""

@@ -122,5 +122,5 @@ class Intake:
 
 
 def _same_file(job: Job, look: Look) -> bool:
-    """Whether a look shows the content the job was admitted with; the inode counts in settling only."""
-    return (job.stamp.size, job.stamp.mtime_ns) == (look.stamp.size, look.stamp.mtime_ns)
+    """Whether a look shows what the job was admitted with, strokes too; the inode counts in settling only."""
+    return job.stamp.same_as(look.stamp)

@@ -67,6 +67,8 @@ class Event(StrEnum):
     """That operation succeeded."""
     AGAIN = "again"
     """Its subject goes through the model a second time, by itself."""
+    RECALLED = "recalled"
+    """Strokes were painted on its last result, whose matte is stored: the model has nothing to do."""
     SAME = "same"
     """Content and settings are those of this source's last result."""
     CROWDED = "crowded"
@@ -99,6 +101,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.QUEUED, E.VANISHED): S.WITHDRAWN,
     (S.QUEUED, E.BROKE): S.FAILED,
     (S.READING, E.SUCCEEDED): S.READY,
+    (S.READING, E.RECALLED): S.MATTED,
     (S.READING, E.SAME): S.UNCHANGED,
     (S.READING, E.CROWDED): S.QUEUED,
     (S.READING, E.WAITS): S.HELD,
@@ -223,6 +226,8 @@ class Job:
     """A temp file of it may lie about."""
     gone: bool = False
     """Its source was taken away when nothing could be called off any more."""
+    painted: bytes = b""
+    """SHA-256 of the strokes beside it, once they were read; empty when nothing is painted."""
 
     @classmethod
     def from_row(cls, row: Row) -> "Job":

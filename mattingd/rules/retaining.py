@@ -34,6 +34,10 @@ class RetentionPolicy:
     """Error notes are kept for so many calendar days; null keeps them until the picture is done."""
     archived_days: Days | None = None
     """Originals in the archive are kept for so many days; null keeps them for ever."""
+    matte_days: Annotated[int, Ge(0)] = 30
+    """Mattes are stored for touch-ups until they were not used for so many days; 0 stores none."""
+    matte_gb: Annotated[float, Ge(0)] = 2.0
+    """They take so much of the state directory's disk at most; those unused for longest go first."""
     brake_percent: Annotated[float, Gt(0), Le(100)] = 50.0
     """Would more than this of all cut-outs go at once, none goes until somebody says so; 100 never asks."""
     min_free_gb: Annotated[float, Ge(0)] = 1.0

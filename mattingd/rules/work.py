@@ -148,6 +148,7 @@ class Work:
         *,
         batch: int | None = None,
         sha256: bytes | None = None,
+        painted: bytes | None = None,
         spent: Spent = UNSPENT,
         confidence: float | None = None,
     ) -> State:
@@ -161,7 +162,7 @@ class Work:
             self._fly(job, begins=state in WORKING)
         if state not in LIVE:
             self._settle_account(job)
-        self.write(job, batch=batch, sha256=sha256, spent=spent, confidence=confidence)
+        self.write(job, batch=batch, sha256=sha256, painted=painted, spent=spent, confidence=confidence)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
         return state
@@ -180,6 +181,7 @@ class Work:
         job: Job,
         *,
         sha256: bytes | None = None,
+        painted: bytes | None = None,
         batch: int | None = None,
         spent: Spent = UNSPENT,
         confidence: float | None = None,
@@ -195,6 +197,7 @@ class Work:
                 suspect=job.suspect,
                 strikes=job.strikes,
                 sha256=sha256,
+                painted=painted,
                 batch=batch,
                 chores=job.chores,
                 spent=spent,

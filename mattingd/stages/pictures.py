@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mattingd import backdrops, clock
+from mattingd import backdrops, clock, touchups
 from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
 from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
 from mattingd.facts import (
@@ -32,7 +32,7 @@ from mattingd.facts import (
     Taken,
     WorkerUp,
 )
-from mattingd.imaging import composing, finishers, matte, reading, writing
+from mattingd.imaging import composing, finishers, matte, reading, stored, touching, writing
 from mattingd.imaging.backdrop import Backdrop, Backdrops
 from mattingd.imaging.backdrop import remarks as enlarged
 from mattingd.imaging.errors import is_out_of_memory
@@ -40,8 +40,10 @@ from mattingd.imaging.reading import Picture, PictureError
 from mattingd.imaging.sampling import UInt8
 from mattingd.imaging.second_pass import Passes
 from mattingd.imaging.writing import File
+from mattingd.mattes import name_of
 from mattingd.notes import note_text
 from mattingd.originals import OriginalsStore, Source
+from mattingd.touchups import ChangedError, Mattes, Stroke
 from mattingd.values import Chore, Fault, Output, Pin, Preset, Stamp
 
 MEGABYTE = 1_000_000
@@ -62,6 +64,10 @@ class Trouble(Exception):  # noqa: N818 - a fault on its way to becoming a fact
         self.reason = reason
 
 
+def _mattes(disk: Disk, bench: Bench) -> Mattes:
+    return Mattes(disk, bench.mattes_root, f"{bench.instance}-{bench.worker}")
+
+
 def give_memory_back() -> None:
     """Return the freed memory that is kept for the next picture to the system."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
@@ -75,6 +81,10 @@ class Held:
 
     picture: Picture
     passes: Passes
+    matte: str
+    """Under which name its mattes are stored."""
+    marks: UInt8 | None
+    """What a person painted, uint8[H,W], see `touching`."""
     seconds: float = 0.0
     """Spent on its second pass so far."""
 
@@ -85,6 +95,7 @@ class Worker:
     def __init__(self, bench: Bench, disk: Disk) -> None:
         self.bench = bench
         self.disk = disk
+        self._mattes = _mattes(disk, bench)
         self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
         self._held: dict[int, Held] = {}
         self._backdrops = Backdrops()
@@ -94,11 +105,11 @@ class Worker:
 
         Args:
             command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard`, `Unburden`, or another `Bench`.
-            payload: for `Finish` the matte, float32[net_h,net_w] as bytes.
+            payload: for `Finish` the matte, float32[net_h,net_w] as bytes, unless it was recalled.
         """
         match command:
             case Bench():
-                self.bench = command
+                self.bench, self._mattes = command, _mattes(self.disk, command)
                 return None
             case Discard(job=job):
                 self._held.pop(job, None)
@@ -141,17 +152,38 @@ class Worker:
             self._not_too_heavy(command.stamp.size)
             data = self.disk.read_all(file, command.stamp.size)
             self._same(file, command.stamp)
-        header = reading.probe(data, self.bench.limits)
-        if header.room > command.grant:
-            return NeedsRoom(self.bench.worker, command.job, header.room), None
-        picture = reading.read(data, self.bench.limits)
-        passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
-        net = passes.net()
-        self._held[command.job] = Held(picture, passes)
+            strokes = self._strokes(command)
+        limits = self.bench.limits
+        room = max(reading.probe(data, limits).room, touchups.room(strokes, limits))
+        if room > command.grant:
+            return NeedsRoom(self.bench.worker, command.job, room), None
+        picture = reading.read(data, limits)
+        marks = touchups.marks(strokes, limits, picture.srgb.shape[:2])
         digest = hashlib.sha256(data).digest()
-        seconds = _since(started)
-        said = ReadOk(self.bench.worker, command.job, digest, passes.fit, seconds, picture.notes, header.room)
-        return said, net.tobytes()
+        name = name_of(self.bench.roots[command.folder], command.path, digest)
+        passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
+        recalled = self._mattes.recall(name, passes) if marks.digest and command.recall else None
+        net = None if recalled is not None else passes.net().tobytes()
+        self._held[command.job] = Held(picture, passes, name, marks.plane)
+        said = ReadOk(
+            worker=self.bench.worker,
+            job=command.job,
+            sha256=digest,
+            fit=passes.fit,
+            seconds=_since(started),
+            notes=picture.notes + marks.notes,
+            room=room,
+            painted=marks.digest,
+            recalled=recalled,
+        )
+        return said, net
+
+    def _strokes(self, command: Read) -> list[Stroke]:
+        root = self.bench.roots[command.folder]
+        try:
+            return touchups.read(self.disk, root, command.path, command.stamp, self.bench.limits)
+        except ChangedError:
+            raise Trouble(Fault.CHANGED, "its strokes were saved again while it waited") from None
 
     def _same(self, file: int, admitted: Stamp) -> None:
         """Size and time are those the job was admitted with: before and after every byte was read."""
@@ -176,12 +208,17 @@ class Worker:
         """The files or, if a second pass promises more, the network's input for it, and the files later."""
         started = clock.monotonic_ns()
         held = self._held[command.job]
-        small = np.frombuffer(answer, np.float32).reshape(held.passes.shape)
-        if held.passes.take(small, command.preset.second_pass):
-            net = held.passes.net().tobytes()
-            held.seconds += _since(started)
-            return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
+        remarks = writing.remarks(held.picture.rgb, command.preset)
+        if answer:
+            small = stored.rounded(np.frombuffer(answer, np.float32).reshape(held.passes.shape))
+            if held.passes.take(small, command.preset.second_pass):
+                net = held.passes.net().tobytes()
+                held.seconds += _since(started)
+                return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
+            remarks += self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()
+        if held.marks is not None:
+            alpha = touching.touch_up(alpha, held.picture.srgb, held.marks)
         backdrop = self._backdrop(command.preset)
         files = cut_out(held.picture, alpha, command.preset, backdrop)
         cut = clock.monotonic_ns()
@@ -189,7 +226,6 @@ class Worker:
             outputs = tuple(
                 self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
             )
-        remarks = writing.remarks(held.picture.rgb, command.preset)
         if backdrop is not None:
             remarks += enlarged(backdrop, files[0].width, files[0].height)
         said = Finished(

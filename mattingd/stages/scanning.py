@@ -6,16 +6,17 @@ Knows nothing of jobs.
 """
 
 import os
-import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mattingd import clock
-from mattingd.disk import Disk, NotAFileError, kind_of, stamp_of
+from mattingd.disk import Disk
 from mattingd.facts import Fact, FolderTrouble, Look, Looked, Overflowed, Scanned
-from mattingd.imaging.structure import HEAD, TAIL, junk, missing_end, sniff
+from mattingd.imaging.structure import junk
+from mattingd.looks import Looker, is_folder, without_picture
+from mattingd.strokes import belongs, is_strokes
 from mattingd.values import Stamp
 
 STRETCH = 20
@@ -50,7 +51,7 @@ class Scanner(threading.Thread):
     def __init__(
         self,
         plan: ScanPlan,
-        known: Iterable[tuple[bytes, int, int]],
+        known: Iterable[tuple[bytes, int, int, int]],
         tell: Callable[[Fact], None],
         disk: Disk,
         failed: Callable[[BaseException], None],
@@ -61,7 +62,7 @@ class Scanner(threading.Thread):
 
         Args:
             plan: what to scan, and how often.
-            known: (path, size, mtime_ns) of files whose jobs have ended.
+            known: (path, size, mtime_ns, strokes) of files whose jobs have ended.
             tell: takes facts; may make the scanner wait.
             disk: file operations.
             failed: called once if the thread ends by a defect.
@@ -73,9 +74,9 @@ class Scanner(threading.Thread):
         self.plan = plan
         self.moved = clock.monotonic_ns()
         """When the thread last got on with its work."""
-        self._known = {path: _compact(size, mtime_ns) for path, size, mtime_ns in known}
+        self._known = {path: _compact(size, mtime_ns, strokes) for path, size, mtime_ns, strokes in known}
         self._tell = tell
-        self._disk = disk
+        self._looker = Looker(plan.root, disk)
         self._failed = failed
         self._watch = watch
         self._ended = ended
@@ -165,7 +166,7 @@ class Scanner(threading.Thread):
         while self._wanted and not self._stopping:
             self.moved = clock.monotonic_ns()
             path = self._wanted.popleft()
-            look = self._full_look(path)
+            look = self._looker.full(path)
             self._remember(path, look.stamp if look else None)
             self._tell(Looked(self.plan.folder, path, look))
 
@@ -180,6 +181,9 @@ class Scanner(threading.Thread):
 
     def _look_around(self, path: bytes) -> None:
         """A path something may have happened to: a file, a whole tree, or nothing any more."""
+        if is_strokes(path):
+            self._look_beside(path)
+            return
         try:
             status = os.lstat(os.path.join(self.plan.root, path))
         except OSError:
@@ -188,14 +192,27 @@ class Scanner(threading.Thread):
             elif path:
                 self._rescan = self._rescan or self._below_is_known(path)
             return
-        is_dir = stat.S_ISDIR(status.st_mode)
+        is_dir = is_folder(status)
         if path and _is_junk(path, is_dir=is_dir):
             return
         if is_dir:
             for found, look in self._walk(path):
                 self._report(found, look)
         elif self._wants(path):
-            self._report(path, _shallow(status))
+            self._report(path, self._looker.shallow(path, status))
+
+    def _look_beside(self, strokes: bytes) -> None:
+        """Strokes came, changed or went: the pictures that they belong to are others now."""
+        directory, name = os.path.split(strokes)
+        try:
+            names = os.listdir(os.path.join(self.plan.root, directory))
+        except OSError:
+            return
+        pictures = [each for each in names if belongs(name, each)]
+        for picture in pictures:
+            self._look_around(os.path.join(directory, picture))
+        if pictures or name not in names:
+            self._report(strokes, None)
 
     def _below_is_known(self, directory: bytes) -> bool:
         prefix = directory + b"/"
@@ -239,7 +256,10 @@ class Scanner(threading.Thread):
         self._identity = root
 
     def _check_gone(self, path: bytes) -> None:
-        """Not met by a scan; it may have come while the scan ran."""
+        """Not met by a scan; it may have come while the scan ran, and strokes may have got their picture."""
+        if is_strokes(path):
+            self._report(path, None)
+            return
         try:
             os.lstat(os.path.join(self.plan.root, path))
         except (FileNotFoundError, NotADirectoryError):
@@ -248,7 +268,10 @@ class Scanner(threading.Thread):
             return
 
     def _walk(self, top: bytes, unreadable: list[bytes] | None = None) -> Iterator[tuple[bytes, Look]]:
-        """All files below `top`, without junk; a directory that is met twice is entered once."""
+        """All files below `top`, without junk; a directory that is met twice is entered once.
+
+        Strokes without their picture are among them in a complete scan only: they may just have come first.
+        """
         visited: set[tuple[int, int]] = set()
         stack = [top]
         while stack:
@@ -262,17 +285,25 @@ class Scanner(threading.Thread):
                 continue
             if not directory:
                 self._note_trouble(directory, None)
-            for entry in entries:
-                self.moved = clock.monotonic_ns()
-                path = os.path.join(directory, entry.name)
-                is_dir = entry.is_dir(follow_symlinks=False)
-                if junk(entry.name, is_dir):
-                    continue
-                if is_dir:
-                    if self.plan.only is None:
-                        stack.append(path)
-                elif self._wants(path) and (look := _look_of(entry)):
-                    yield path, look
+            yield from self._files(directory, entries, complete=unreadable is not None)
+            if self.plan.only is None:
+                stack += [os.path.join(directory, entry.name) for entry in entries if _is_open(entry)]
+
+    def _files(
+        self, directory: bytes, entries: "list[os.DirEntry[bytes]]", *, complete: bool
+    ) -> Iterator[tuple[bytes, Look]]:
+        """The files of one directory."""
+        strokes = [entry for entry in entries if is_strokes(entry.name)]
+        for entry in entries:
+            self.moved = clock.monotonic_ns()
+            path = os.path.join(directory, entry.name)
+            if junk(entry.name, is_dir=False) or entry.is_dir(follow_symlinks=False):
+                continue
+            if self._wants(path) and (look := self._looker.listed(path, entry, strokes=bool(strokes))):
+                yield path, look
+        if strokes and complete and self.plan.only is None:
+            for entry, look in without_picture(entries):
+                yield os.path.join(directory, entry.name), look
 
     def _entries(self, directory: bytes, visited: set[tuple[int, int]]) -> list["os.DirEntry[bytes]"]:
         full = os.path.join(self.plan.root, directory)
@@ -296,26 +327,7 @@ class Scanner(threading.Thread):
             self._trouble = reason
             self._tell(FolderTrouble(self.plan.folder, reason))
 
-    # --- looks ---
-
-    def _full_look(self, path: bytes) -> Look | None:
-        """Open, fstat, check the ends and for writers, close. None when nothing is there."""
-        try:
-            with self._disk.source(self.plan.root, path) as file:
-                stamp = self._disk.stamp(file)
-                head, tail = self._disk.edges(file, stamp.size, HEAD, TAIL)
-                unfinished = missing_end(sniff(head), head, tail, stamp.size)
-                return Look(stamp, full=True, writer=self._disk.has_writer(file), unfinished=unfinished)
-        except (NotAFileError, OSError):
-            return self._closed_look(path)
-
-    def _closed_look(self, path: bytes) -> Look | None:
-        """What can be said of a file that cannot be opened: whoever reads it will find out the rest."""
-        try:
-            status = os.lstat(os.path.join(self.plan.root, path))
-        except OSError:
-            return None
-        return Look(stamp_of(status), full=True, odd=_odd(status))
+    # --- what is told ---
 
     def _report(self, path: bytes, look: Look | None) -> None:
         """Tell what differs from what was told before."""
@@ -328,16 +340,16 @@ class Scanner(threading.Thread):
     def _remember(self, path: bytes, stamp: Stamp | None) -> bool:
         if stamp is None:
             return self._known.pop(path, None) is not None
-        new = _compact(stamp.size, stamp.mtime_ns)
+        new = _compact(stamp.size, stamp.mtime_ns, stamp.strokes)
         if self._known.get(path) == new:
             return False
         self._known[path] = new
         return True
 
 
-def _compact(size: int, mtime_ns: int) -> int:
-    """Size and time in one number: 100,000 files cost megabytes, not tens of them."""
-    return (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
+def _compact(size: int, mtime_ns: int, strokes: int) -> int:
+    """All that counts in one number: 100,000 files cost megabytes, not tens of them."""
+    return (strokes << 128) | (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
 
 
 def _is_junk(path: bytes, *, is_dir: bool) -> bool:
@@ -349,17 +361,6 @@ def _under(path: bytes, directories: list[bytes]) -> bool:
     return any(path.startswith(directory + b"/") for directory in directories)
 
 
-def _odd(status: os.stat_result) -> str | None:
-    kind = kind_of(status.st_mode)
-    return None if kind is None else f"it is {kind}"
-
-
-def _shallow(status: os.stat_result) -> Look:
-    return Look(stamp_of(status), odd=_odd(status))
-
-
-def _look_of(entry: "os.DirEntry[bytes]") -> Look | None:
-    try:
-        return _shallow(entry.stat(follow_symlinks=False))
-    except OSError:
-        return None
+def _is_open(entry: "os.DirEntry[bytes]") -> bool:
+    """Whether it is a folder to go into."""
+    return entry.is_dir(follow_symlinks=False) and not junk(entry.name, is_dir=True)

@@ -293,3 +293,29 @@ def test_any_setting_of_a_preset_can_be_changed(say: Say, tmp_path: Path) -> Non
         answer = say("process", "in", "-o", "out", "--set", wrong)
         assert answer.code == 2
         assert answer.err.startswith(f"mattingd: {said}")
+
+
+def test_strokes_beside_a_picture_make_its_next_version(tmp_path: Path) -> None:
+    (picture,) = pictures(tmp_path / "in", 1)
+    assert run("process", "in", "-o", "out", cwd=tmp_path).code == 0
+    with Image.open(picture) as image:
+        width, height = image.size
+    strokes = Image.new("RGBA", (width, height))
+    strokes.paste((255, 0, 0, 255), (width // 4, height // 2 - 3, width * 3 // 4, height // 2 + 3))
+    beside = picture.with_name(f"{picture.stem}.drop.png")
+    strokes.save(beside)
+    alone = run("process", beside, "-o", "out", cwd=tmp_path)
+    assert (alone.code, alone.err) == (
+        2,
+        "mattingd: these are strokes only: name the pictures that they belong to\n",
+    )
+    answer = run("process", picture, beside, "-o", "out", cwd=tmp_path)
+    assert (answer.code, answer.out.split(",")[0]) == (0, "1 done")
+    first, second = (
+        cv2.imread(str(tmp_path / "out" / f"{picture.stem}{version}.png"), cv2.IMREAD_UNCHANGED)
+        for version in ("", "_v2")
+    )
+    assert first is not None
+    assert second is not None
+    assert (first[height // 2, width // 2, 3], second[height // 2, width // 2, 3]) == (255, 0)
+    assert run("process", "in", "-o", "out", cwd=tmp_path).out.startswith("1 done before.")

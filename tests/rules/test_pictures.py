@@ -3,13 +3,13 @@
 import pytest
 
 from mattingd import commands, facts, values
-from mattingd.commands import Finish, Infer, LookAt, Publish, Read
+from mattingd.commands import Deed, Finish, Infer, LookAt, Publish, Read
 from mattingd.facts import Look
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import MEGAPIXEL, SECOND, Policy
 from mattingd.values import UNSPENT, Fault, Spent, Stamp
-from tests.rules.desk import ONE, TWO, Desk, all_of, only, stamp_of
+from tests.rules.desk import FIT, ONE, TWO, Desk, all_of, only, stamp_of
 
 # --- the way of a picture ---
 
@@ -63,6 +63,68 @@ def test_unchanged_content_and_settings_make_nothing_new() -> None:
     assert desk.states == {1: "unchanged"}
     (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.state == "unchanged"]
     assert move.sha256 == b"content 1", "the next touch is compared with it"
+
+
+def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[Deed]:
+    """A worker read a picture with strokes."""
+    content = b"content %d" % read.job
+    return desk.say(facts.ReadOk(read.worker, read.job, content, FIT, painted=painted, recalled=recalled))
+
+
+def test_strokes_go_into_the_stored_matte_without_the_model() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    last = values.Last(b"content 1", "as ever", "aa")
+    read = only(desk.admit(1, last=last), Read)
+    assert read.recall
+    finish = only(read_with(desk, read, b"strokes", "aa"), Finish)
+    assert finish.model == "aa"
+    desk.work_off([finish])
+    assert desk.states == {1: "done"}
+    (prepare,) = [write for write in desk.writes if isinstance(write, commands.Prepare)]
+    assert prepare.model == "aa", "the weights that made the matte, whichever are in use"
+    assert [w.painted for w in desk.writes if isinstance(w, commands.Move) and w.painted] == [b"strokes"]
+
+
+def test_without_a_stored_matte_the_model_makes_one() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    read = only(desk.admit(1, last=values.Last(b"content 1", "as ever")), Read)
+    desk.work_off([only(read_with(desk, read, b"strokes", None), Infer)])
+    assert desk.states == {1: "done"}
+
+
+def test_a_persons_wish_is_for_a_new_matte() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    assert not only(desk.admit(1, forced=True), Read).recall
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ends"),
+    [
+        (b"strokes", b"strokes", "unchanged"),
+        (b"", b"strokes", "done"),
+        (b"strokes", b"others", "done"),
+        (b"strokes", b"", "done"),
+    ],
+)
+def test_strokes_count_like_content(before: bytes, now: bytes, ends: str) -> None:
+    desk = Desk(ONE)
+    desk.start()
+    last = values.Last(b"content 1", "as ever", "weights of long ago", before)
+    read = only(desk.admit(1, last=last), Read)
+    desk.work_off(read_with(desk, read, now, None))
+    assert desk.states == {1: ends}
+
+
+def test_strokes_say_where_the_subject_is_when_none_was_found() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    read = only(desk.admit(1), Read)
+    infer = only(read_with(desk, read, b"strokes", None), Infer)
+    desk.work_off(desk.say(facts.Inferred(infer.batch, (True,))))
+    assert desk.states == {1: "done"}
 
 
 def test_other_settings_or_a_persons_wish_make_it_again() -> None:

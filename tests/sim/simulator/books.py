@@ -38,9 +38,10 @@ class Books:
         return {job: bool(alone) for job, state, alone in rows if state in WORKING}
 
     def current(self, key: tuple[int, bytes]) -> list[tuple[Any, ...]]:
-        """(state, size, mtime_ns, note, reason) of the job that speaks for a path."""
+        """(state, size, mtime_ns, strokes, note, reason) of the job that speaks for a path."""
         return self.rows(
-            "SELECT state, size, mtime_ns, note, reason FROM jobs WHERE folder = ? AND path = ? AND current",
+            "SELECT state, size, mtime_ns, strokes, note, reason FROM jobs"
+            " WHERE folder = ? AND path = ? AND current",
             *key,
         )
 

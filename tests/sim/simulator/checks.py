@@ -12,7 +12,16 @@ from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.clockwork import SECOND
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
 from tests.sim.simulator.people import Office
-from tests.sim.simulator.pictures import POISON, POISON_ENGINE, Content, Kind, Matte, cut_out, made_by
+from tests.sim.simulator.pictures import (
+    POISON,
+    POISON_ENGINE,
+    Content,
+    Kind,
+    Matte,
+    cut_out,
+    made_by,
+    strokes_in,
+)
 from tests.sim.simulator.shell import Shell
 from tests.sim.simulator.weather import Weather
 
@@ -173,7 +182,7 @@ class Checks:
         model = made_by(data)
         for versions in self.hot.versions.values():
             for content in versions:
-                if cut_out(content, Matte(content.number, model)) == data:
+                if cut_out(content, Matte(content.number, model), strokes_in(data)) == data:
                     return content
         raise AssertionError(f"{data!r} is no picture with its own matte")
 

@@ -1,6 +1,7 @@
 """The simulated disk: hot folders, which only people change, and the output side, which only workers do."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from mattingd.values import Output, Stamp
 from tests.sim.simulator.clockwork import Clockwork
@@ -56,6 +57,15 @@ class HotFolders:
         if not versions or versions[-1] is not file.content:
             versions.append(file.content)
         self._note(key)
+
+    def paint(self, key: Key, strokes: int) -> bool:
+        """Other strokes beside a file, or (0) none; False when it does not lie there."""
+        file = self._files.get(key)
+        if file is None:
+            return False
+        self._files[key] = replace(file, stamp=replace(file.stamp, strokes=strokes))
+        self._note(key)
+        return True
 
     def close(self, key: Key) -> None:
         """The writer closes the file; its stamp stays."""

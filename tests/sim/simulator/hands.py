@@ -4,7 +4,8 @@ Each pause of an operation is a moment at which the worker, or the whole daemon,
 """
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mattingd.commands import DoChore, Finish, Publish, Read
 from mattingd.facts import (
@@ -33,6 +34,15 @@ Say = Callable[[Fact, Content | None], None]
 """Takes a fact and, beside `ReadOk` and `AnotherPass`, the picture whose network input goes with it."""
 
 
+class Beside(NamedTuple):
+    """What a worker knows of a picture besides its pixels."""
+
+    source: tuple[int, bytes, int]
+    """Folder, path and content: where its matte is stored."""
+    strokes: int
+    recalled: Matte | None
+
+
 class DeathError(Exception):
     """The worker dies here."""
 
@@ -59,6 +69,8 @@ class Surroundings:
     """Whether a job crashed while it was alone: no accident hits an innocent in that state twice."""
     put_away: Callable[[int, Content, str], None]
     """Told whenever an original leaves its hot folder, and for where in the archive."""
+    mattes: dict[tuple[int, bytes, int], Matte] = field(default_factory=dict)
+    """Those that are stored for touch-ups, by folder, path and content."""
     wrong_before: bool = False
     """Whether a device calculated wrongly in this run of the daemon: a second time would end it."""
 
@@ -88,6 +100,8 @@ class SimWorker:
         """Decoded pictures."""
         self.firsts: dict[int, Matte] = {}
         """Their mattes, when their subjects go through the model again."""
+        self.beside: dict[int, Beside] = {}
+        """What goes with them."""
         self.life = 0
         """Counts processes, so that nothing of a dead one happens in the next."""
 
@@ -133,6 +147,7 @@ class SimWorker:
         self.order = None
         self.held.clear()
         self.firsts.clear()
+        self.beside.clear()
 
     def dismiss(self) -> None:
         """The daemon is gone: so is everything of it."""
@@ -163,12 +178,14 @@ class SimWorker:
         """Forget a picture."""
         self.held.pop(job, None)
         self.firsts.pop(job, None)
+        self.beside.pop(job, None)
 
     def _operation(self, order: Order, matte: Matte | None) -> Operation:
         if isinstance(order, Read):
             return self._read(order)
         if isinstance(order, Finish):
-            assert matte is not None
+            recalled = self.beside[order.job].recalled
+            assert (matte is None) == (recalled is not None), "one matte, and only one"
             return self._finish(order, matte)
         return self._publish(order) if isinstance(order, Publish) else self._chore(order)
 
@@ -207,7 +224,7 @@ class SimWorker:
             self.discard(job)
         match fact:
             case ReadOk():
-                self.say(fact, self.held[job])
+                self.say(fact, self.held[job] if fact.recalled is None else None)
             case AnotherPass():
                 self.say(fact, self.held[job].subject())
             case _:
@@ -230,7 +247,7 @@ class SimWorker:
         file = around.folders.get(key)
         if file is None:
             return Faulted(self.number, order.job, Fault.GONE, "it was taken away")
-        if (file.stamp.size, file.stamp.mtime_ns) != (order.stamp.size, order.stamp.mtime_ns):
+        if not file.stamp.same_as(order.stamp):
             return Faulted(self.number, order.job, Fault.CHANGED, "it was saved again")
         yield self._takes()
         after = around.folders.get(key)
@@ -261,13 +278,28 @@ class SimWorker:
         self.held[order.job] = content
         width = content.pixels // 1_000
         fit = Fit(width, content.pixels // width, content.shape[1], content.shape[0])
-        return ReadOk(self.number, order.job, content.sha256, fit)
+        beside = self._beside(order, content)
+        self.beside[order.job] = beside
+        painted = b"strokes %d" % beside.strokes if beside.strokes else b""
+        model = beside.recalled and beside.recalled.model
+        return ReadOk(self.number, order.job, content.sha256, fit, painted=painted, recalled=model)
+
+    def _beside(self, order: Read, content: Content) -> Beside:
+        """Its strokes, and the stored matte that they go into, unless that was lost or is not wanted."""
+        weather, mattes = self.around.weather, self.around.mattes
+        source, strokes = (order.folder, order.path, content.number), order.stamp.strokes
+        if source in mattes and weather.strikes(0.2, self.around.clock.now):
+            weather.count("stored matte lost")
+            del mattes[source]
+        return Beside(source, strokes, mattes.get(source) if strokes and order.recall else None)
 
     # --- finish and publish ---
 
-    def _finish(self, order: Finish, matte: Matte) -> Operation:
+    def _finish(self, order: Finish, made: Matte | None) -> Operation:
         weather, outputs = self.around.weather, self.around.outputs
-        content = self.held[order.job]
+        content, (source, strokes, recalled) = self.held[order.job], self.beside[order.job]
+        matte = made or recalled
+        assert matte is not None
         yield self._takes()
         if content.kind is Kind.POISON_FINISH:
             weather.count("poison for a worker")
@@ -275,7 +307,7 @@ class SimWorker:
         if content.kind is Kind.FLAWED:
             weather.count("cut-out cannot be written")
             return Faulted(self.number, order.job, Fault.BAD, "it is too wide for the format")
-        if content.small and order.job not in self.firsts:
+        if made and content.small and order.job not in self.firsts:
             weather.count("second pass")
             self.firsts[order.job] = matte
             return AnotherPass(self.number, order.job, content.subject().shape)
@@ -283,10 +315,11 @@ class SimWorker:
         assert matte == first._replace(nth=2 if content.small else 1), (
             f"{first} and {matte} do not go together"
         )
+        self.around.mattes[source] = matte
         if outputs.refuses:
             weather.count("output refused")
             return Faulted(self.number, order.job, Fault.OUTPUT, "the disk is full")
-        data = cut_out(content, matte)
+        data = cut_out(content, matte, strokes)
         for output in order.outputs:
             outputs.temps[outputs.temp(order.job, output)] = data[:5]
         yield self._takes()

@@ -1,6 +1,7 @@
 """The conductor with one promise broken each: the simulation must notice every one of them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mattingd.commands import Admit, Command, Prepare, UseModel
@@ -14,7 +15,7 @@ from mattingd.rules.intake import Intake
 from mattingd.rules.lifecycle import Job
 from mattingd.rules.settling import Key
 from mattingd.rules.work import Policy, Work
-from mattingd.values import Chore, Folder, Models
+from mattingd.values import Chore, Folder, Last, Models
 from tests.sim.simulator.world import Bench
 
 
@@ -188,6 +189,13 @@ class FlatteringQueue(EngineQueue):
         return engine, batch
 
 
+class BlindConductor(Conductor):
+    """Takes a picture with other strokes for the one that it has done."""
+
+    def _same(self, job: Job, last: Last) -> bool:
+        return super()._same(job, replace(last, painted=job.painted))
+
+
 MUTANTS = {
     "second look dropped": Bench(with_part("intake", HastyIntake)),
     "prepared skipped": Bench(UnpreparedConductor),
@@ -206,5 +214,6 @@ MUTANTS = {
     "two passes by different weights": Bench(with_part("inference", MixingInference)),
     "no subject at the second pass": Bench(with_part("inference", ForgetfulInference)),
     "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
+    "strokes overlooked": Bench(BlindConductor),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

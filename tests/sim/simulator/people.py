@@ -52,6 +52,8 @@ class Office:
     numbers: int = 0
     wanted_again: Counter[Key] = field(default_factory=Counter)
     """How often a picture was to be made again, or forgotten."""
+    painted: Counter[Key] = field(default_factory=Counter)
+    """How often the strokes beside a picture became others."""
     locked: dict[Key, int] = field(default_factory=dict)
     """Files that nobody else may read, and until when."""
     triggers: dict[tuple[Key, str], Callable[[], None]] = field(default_factory=dict)
@@ -85,6 +87,13 @@ class Office:
         """Take the file away, if it still lies there."""
         if self.folders.remove(key) is not None:
             self.weather.count(fault)
+
+    def paint(self, key: Key, *, strokes: bool = True) -> None:
+        """Paint new strokes for a picture, or take all away, if it still lies there."""
+        self.numbers += 1
+        if self.folders.paint(key, self.numbers if strokes else 0):
+            self.weather.count("strokes painted" if strokes else "strokes taken away")
+            self.painted[key] += 1
 
     # --- habits ---
 
@@ -275,6 +284,21 @@ class Office:
             yield self.rng.uniform(2.0, 30.0)
             self.save(key)
 
+    def paints(self, key: Key) -> Script:
+        """Paints strokes, and perhaps others; where no subject was found they say where it is."""
+        kind = self.rng.choice((Kind.GOOD, Kind.GOOD, Kind.GOOD, Kind.EMPTY))
+        self.folders.put(key, self.content(kind))
+        for _ in range(self.rng.choice((1, 2, 3))):
+            yield self.rng.choice((self.rng.uniform(0.1, 6.0), self.rng.uniform(6.0, 40.0)))
+            self.paint(key, strokes=kind is Kind.EMPTY or self.rng.random() < 0.7)
+
+    def paints_at(self, key: Key, state: str) -> Script:
+        """Paints strokes just when the daemon is at a certain point."""
+        self.triggers[key, state] = lambda: self.paint(key)
+        self.save(key)
+        return
+        yield
+
     def vanishes_soon(self, key: Key) -> Script:
         """Taken away while it rests."""
         self.save(key)
@@ -324,6 +348,8 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (2, office.is_no_file),
         (6, lambda key: office.changes_at(key, rng.choice(stages))),
         (3, lambda key: office.touches_at(key, rng.choice(stages))),
+        (8, office.paints),
+        (4, lambda key: office.paints_at(key, rng.choice((*stages, "done", "done", "done")))),
         (9, vanishes),
         (2, office.vanishes_soon),
         (4, lambda key: office.asks_at(key, rng.choice(RETRIED), forget=False)),

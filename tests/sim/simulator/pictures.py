@@ -77,9 +77,15 @@ class Matte(NamedTuple):
     nth: int = 1
 
 
-def cut_out(picture: Content, matte: Matte) -> bytes:
-    """A finished output: which picture, whose matte, and who made that."""
-    return b"cut-out of %d with the matte of %d by %s" % (picture.number, matte.number, matte.model.encode())
+def cut_out(picture: Content, matte: Matte, strokes: int) -> bytes:
+    """A finished output: which picture, which strokes, whose matte, and who made that."""
+    made = b"cut-out of %d with the matte of %d" % (picture.number, matte.number)
+    return made + b" after strokes %d by %s" % (strokes, matte.model.encode())
+
+
+def strokes_in(data: bytes) -> int:
+    """The strokes that were worked into a cut-out; 0 for none."""
+    return int(data.rpartition(b" by ")[0].rpartition(b" ")[2] or 0)
 
 
 def made_by(data: bytes) -> str:

@@ -226,7 +226,7 @@ class Shell:
             ):
                 self.workers[worker].obey(deed)
             case commands.Finish(worker=worker, job=job):
-                self.workers[worker].obey(deed, self.payloads.mattes.pop(job)[1])
+                self.workers[worker].obey(deed, self.payloads.mattes.pop(job, (0, None))[1])
             case commands.Discard(worker, job):
                 self.payloads.nets.pop(job, None)
                 self.payloads.mattes.pop(job, None)

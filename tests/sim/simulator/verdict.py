@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mattingd.rules.lifecycle import COUNTED_AS, State
-from mattingd.values import MATTE_ENDING, Folder
+from mattingd.values import MATTE_ENDING, Folder, Stamp
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.checks import QUARANTINED, Checks
 from tests.sim.simulator.disk import Key
-from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, Matte, cut_out, made_by
+from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, Matte, cut_out, made_by, strokes_in
 from tests.sim.simulator.shell import Shell
 
 
@@ -49,8 +49,8 @@ class Verdict:
             assert waits or not rows, f"{key} is gone, and its job still speaks for it: {rows}"
         else:
             assert rows, f"{key} was never admitted"
-            state, size, mtime, note, reason = rows[0]
-            assert (size, mtime) == (file.stamp.size, file.stamp.mtime_ns), f"{key}: an older version"
+            state, size, mtime, strokes, note, reason = rows[0]
+            assert Stamp(size, mtime, strokes=strokes).same_as(file.stamp), f"{key}: an older version"
             self._ended_well(key, file, state, reason)
             archives = self.folders[key[0]].originals == "archive" and key[0] not in self.checks.left_out
             assert not (archives and COUNTED_AS[State(state)] == "done"), (
@@ -59,20 +59,22 @@ class Verdict:
             self._noted(journal, key, note, failed=COUNTED_AS[State(state)] == "failed")
         outputs = self.checks.outputs
         for content in versions:
-            made = [
-                (made_by(outputs.finals.get(path, b"")), job)
+            cut_outs = [
+                (outputs.finals.get(path, b""), job)
                 for path, job in self.checks.made[content]
                 if not path.endswith(MATTE_ENDING)
             ]
+            made = [(f"{made_by(data)} {strokes_in(data)}", job) for data, job in cut_outs]
             self._once(key, made, journal.jobs_of(key))
 
     def _once(self, key: Key, made: list[tuple[str, int]], jobs: dict[int, tuple[str, bool, str]]) -> None:
         """A content is published once by the same settings and weights, unless somebody asked for more.
 
-        With weights that come and go, each change may bring one more.
+        With weights and strokes that come and go, each change may bring one more.
         """
         unasked = Counter((jobs[job][0], model) for model, job in made if not jobs[job][1])
-        asked = self.checks.office.wanted_again[key] + max(0, self.checks.models - 1)
+        office = self.checks.office
+        asked = office.wanted_again[key] + office.painted[key] + max(0, self.checks.models - 1)
         assert max(unasked.values(), default=0) <= 1 + asked, f"{key} was published twice"
         assert len(made) - len(unasked) <= asked, f"{key} was published more often than somebody asked for"
         for recipe, forced, state in jobs.values():
@@ -85,6 +87,9 @@ class Verdict:
             expected = "failed"
         assert COUNTED_AS[State(state)] == expected, f"{key} ({content.kind}) is {state}: {reason}"
         assert bool(made) == (expected == "done"), f"{key} is {state}, and has the cut-outs {made}"
+        finals = self.checks.outputs.finals
+        shown = {strokes_in(finals[path]) for path, _ in made}
+        assert expected != "done" or file.stamp.strokes in shown, f"{key}: its strokes are in no cut-out"
 
     def _expected(self, key: Key, file: File) -> str:
         """The word under which the file at a path must be counted."""
@@ -95,7 +100,8 @@ class Verdict:
             return "failed"
         if content.kind is Kind.UNSUPPORTED:
             return "ignored"
-        if content.kind is Kind.EMPTY and self.folders[key[0]].recipe.preset.on_empty == "publish":
+        published = self.folders[key[0]].recipe.preset.on_empty == "publish" or file.stamp.strokes
+        if content.kind is Kind.EMPTY and published:
             return "done"
         return "failed" if content.kind in SPOILT or not content.whole else "done"
 
@@ -115,7 +121,7 @@ class Verdict:
         for path, data in outputs.finals.items():
             expected = b"somebody else's"
             if path not in outputs.foreign:
-                expected = cut_out(made[path], Matte(made[path].number, made_by(data)))
+                expected = cut_out(made[path], Matte(made[path].number, made_by(data)), strokes_in(data))
             assert data == expected, f"{path} was changed"
 
 

@@ -24,14 +24,14 @@ class FolderWatch:
     def __init__(
         self,
         folder: int,
-        known: Iterable[tuple[bytes, int, int]],
+        known: Iterable[tuple[bytes, int, int, int]],
         disk: HotFolders,
         clock: Clockwork,
         weather: Weather,
         tell: Callable[[Fact], None],
     ) -> None:
         self.folder = folder
-        self._known = {path: (size, mtime) for path, size, mtime in known}
+        self._known = {path: tuple(stamp) for path, *stamp in known}
         self._disk = disk
         self._clock = clock
         self._weather = weather
@@ -101,7 +101,7 @@ class FolderWatch:
     def _remember(self, path: bytes, file: File | None) -> bool:
         if file is None:
             return self._known.pop(path, None) is not None
-        new = (file.stamp.size, file.stamp.mtime_ns)
+        new = (file.stamp.size, file.stamp.mtime_ns, file.stamp.strokes)
         if self._known.get(path) == new:
             return False
         self._known[path] = new
