@@ -61,4 +61,5 @@ def test_a_worker_may_take_what_the_budget_gives_or_the_largest_picture_needs() 
         (Limits(memory_megapixels=1, max_megapixels=30), 30),
     ):
         found = sizing.worker_bytes(replace(settings, limits=limits))
-        assert found == megapixels * 1_000_000 * sizing.BYTES_A_PIXEL + sizing.SPARE_BYTES
+        beside = sizing.BACKGROUND_BYTES + sizing.SPARE_BYTES
+        assert found == megapixels * 1_000_000 * sizing.BYTES_A_PIXEL + beside
