@@ -21,16 +21,24 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from mattingd.training.assets import Cutout
+
 pytestmark = pytest.mark.model
 
 BRIEF = ("--steps", 24, "--side", 224, "--pixels", 5 * 224 * 224)
+
+
+def perforated(rng: np.random.Generator) -> Cutout:
+    """A cloth of rows of holes: one odd kind of product."""
+    alpha = drawn.perforated(rng)
+    return drawn.subject(drawn.material(rng), np.pad(alpha[30:-30, 30:-30], 30))
 
 
 def write_lace(folder: Path, count: int, *, wrong: bool = False) -> None:
     """So many pictures of lace with their mattes; or each with the matte of another one."""
     folder.mkdir()
     rng = np.random.default_rng(1)
-    made = [composed(drawn.lace(rng), rng) for _ in range(count)]
+    made = [composed(perforated(rng), rng) for _ in range(count)]
     for index, (image, _) in enumerate(made):
         cv2.imwrite(str(folder / f"{index:02}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         truth = made[(index + 7 * wrong) % count].truth
