@@ -18,7 +18,7 @@ SPARE_BYTES = 1 << 30
 KEPT_BYTES = 768 << 20
 """Freed memory that a worker keeps for its next picture at most: more than 24 megapixels of JPEG need
 with the next one read. What lies free above that goes back all at once, and its pages have to be zeroed
-again: at 512 MB that was every few pictures, and 60 ms of each."""
+again: at 512 MB that was every few pictures, and some 55 ms of each before edges needed less."""
 BACKGROUND_BYTES = 240_000_000
 """Decoded backgrounds that a worker keeps at most; see `imaging.backdrop`."""
 
