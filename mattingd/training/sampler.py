@@ -57,9 +57,9 @@ def choose(
 
 @dataclass
 class Sampler:
-    """Draws batches from a library; `rng` is its whole state."""
+    """Draws batches from a data pack; `rng` is its whole state."""
 
-    library: Library
+    pack: Library
     rng: np.random.Generator
     photo_share: float = 0.5
     empty_share: float = 0.09
@@ -67,7 +67,7 @@ class Sampler:
     def photo(self, aspect: float | None = None, tries: int = 6) -> Photo:
         """A random photograph, preferably of about the given aspect."""
         for _ in range(tries):
-            group = self.library.photos[choose(self.library.photos, PHOTO_WEIGHTS, self.rng)]
+            group = self.pack.photos[choose(self.pack.photos, PHOTO_WEIGHTS, self.rng)]
             found = group[int(self.rng.integers(len(group)))]
             if aspect is None or 0.8 < found.aspect / aspect < 1.25:  # noqa: PLR2004
                 break
@@ -75,7 +75,7 @@ class Sampler:
 
     def batch(self, count: int, side: int) -> Batch:
         """`count` samples of one shape: about `side` squared pixels, the aspect of a random photograph."""
-        shape = bucket(self.photo().aspect if self.library.photos else self.rng.choice(ASPECTS), side)
+        shape = bucket(self.photo().aspect if self.pack.photos else self.rng.choice(ASPECTS), side)
         samples = [self.sample(shape) for _ in range(count)]
         images, alphas, weights = (np.stack(part) for part in zip(*samples, strict=True))
         return Batch(images, alphas, weights)
@@ -83,7 +83,7 @@ class Sampler:
     def sample(self, shape: Shape) -> Sample:
         """One finished sample of the given shape."""
         draw = self.rng.random()
-        if self.library.photos and draw < self.photo_share:
+        if self.pack.photos and draw < self.photo_share:
             made = self.photograph(shape)
         elif draw < 1 - self.empty_share:
             made = self.composed(shape)
@@ -115,19 +115,19 @@ class Sampler:
 
     def cutout(self) -> Cutout:
         """A random cut-out file's content."""
-        group = self.library.cutouts[choose(self.library.cutouts, CUTOUT_WEIGHTS, self.rng)]
+        group = self.pack.cutouts[choose(self.pack.cutouts, CUTOUT_WEIGHTS, self.rng)]
         return group[int(self.rng.integers(len(group)))].cutout
 
     def foreign(self) -> Cutout:
         """A subject that comes with its own alpha: a cut-out file, or one drawn now."""
-        return draw(self.rng) if not self.library.cutouts or happens(self.rng, 0.5) else self.cutout()
+        return draw(self.rng) if not self.pack.cutouts or happens(self.rng, 0.5) else self.cutout()
 
     def composed(self, shape: Shape) -> Sample:
         """A subject (sometimes two) on another background; alpha is known everywhere."""
-        foreign = not self.library.photos or happens(self.rng, 0.6)
+        foreign = not self.pack.photos or happens(self.rng, 0.6)
         layer = place(self.foreign(), shape, self.rng) if foreign else self.lifted(shape)
         layer = tuned(layer, self.rng)
-        behind, bare = background(self.library, shape, mean_colour(layer), self.rng)
+        behind, bare = background(self.pack, shape, mean_colour(layer), self.rng)
         image, alpha = composite(layer, behind, self.rng, bare=bare), layer.alpha
         if happens(self.rng, 0.15):
             second = tuned(place(self.foreign(), shape, self.rng), self.rng)
@@ -136,5 +136,5 @@ class Sampler:
 
     def empty(self, shape: Shape) -> Sample:
         """A picture without a subject, or the network learns to invent one (crowds are no good example)."""
-        image, _ = background(self.library, shape, self.rng.uniform(0, 256, 3), self.rng, avoid="people")
+        image, _ = background(self.pack, shape, self.rng.uniform(0, 256, 3), self.rng, avoid="people")
         return Sample(image, np.zeros(shape, np.float32), np.ones(shape, np.float32))
