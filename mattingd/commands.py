@@ -177,7 +177,8 @@ class Finish:
 
     worker: int
     job: int
-    preset: Preset
+    presets: tuple[Preset, ...]
+    """In the order of their outputs."""
     outputs: tuple[Output, ...]
     model: str = ""
     """SHA-256 of the weights that made the matte, in hexadecimal."""

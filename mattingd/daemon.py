@@ -7,6 +7,7 @@ and only then do it. Pixels travel beside the facts and are kept here between th
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +187,10 @@ class Daemon:
             number: values.Folder(
                 id=number,
                 name=folder.name,
-                recipe=values.Recipe(folder.recipe_hash, folder.recipe),
+                recipe=values.Recipe(folder.recipe_hash, folder.recipe, folder.recipes[1:]),
                 layout=self.settings.layout,
                 preset_name=folder.preset,
-                endings=values.endings_of(folder.recipe),
+                endings=folder.endings,
                 originals=folder.originals,
             )
             for number, folder in self.folders.items()
@@ -199,8 +200,8 @@ class Daemon:
         clean = self.journal.begin_run()
         self._new_day()
         rows = [row for row in self.journal.live() if self._goes_on(row)]
-        recipes = [*(row.recipe.preset for row in rows), *(hot.recipe for hot in self.folders.values())]
-        tidy(self.settings.state_dir, (values.Pin.of(recipe.background) for recipe in recipes))
+        used = [*(row.recipe.presets for row in rows), *(hot.recipes for hot in self.folders.values())]
+        tidy(self.settings.state_dir, (values.Pin.of(recipe.background) for recipe in chain(*used)))
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(facts.Admitted(row))

@@ -7,7 +7,7 @@ it took off with this model was subject (`tests/bench/preset_grid.py`). Knows no
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 
@@ -62,15 +62,21 @@ def named(name: str) -> Preset:
     return BUILT_IN[name]
 
 
-def recipe_hash(recipe: Preset, model: str) -> str:
-    """SHA-256 in hexadecimal of everything that shapes a cut-out: the recipe and the model's id.
+def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
+    """SHA-256 in hexadecimal of all that shapes a picture's outputs: its recipes and the model's id.
 
     Equal settings give an equal hash in every run and on every machine, whether a number was written ``1`` or
     ``1.0``; a new field of ``Preset`` changes all hashes, as does another default that was relied on.
     """
-    values = {name: _canonical(value) for name, value in asdict(recipe).items()}
-    text = json.dumps({"model": model, "recipe": values}, sort_keys=True, separators=(",", ":"))
+    values: dict[str, object] = {"model": model, "recipe": _values(recipe)}
+    if also:
+        values["also"] = [_values(preset) for preset in also]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _values(preset: Preset) -> dict[str, object]:
+    return {name: _canonical(value) for name, value in asdict(preset).items()}
 
 
 def _canonical(value: object) -> object:

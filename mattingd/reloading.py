@@ -6,7 +6,7 @@ restart. Pictures that are admitted keep what they were admitted with.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,8 @@ def _merged(old: Settings, values: dict[str, Any]) -> Settings:
 
 def _with_model(folder: HotFolder, model: str) -> HotFolder:
     """A folder whose recipe names the model that is in use: another one needs a restart."""
-    return replace(folder, recipe_hash=recipe_hash(folder.recipe, model))
+    first, *also = folder.recipes
+    return replace(folder, recipe_hash=recipe_hash(first, model, also))
 
 
 def _folder_changes(old: Settings, new: Settings) -> Iterator[str]:
@@ -206,24 +207,26 @@ def _folder_changes(old: Settings, new: Settings) -> Iterator[str]:
     for folder in new.hot_folders:
         if folder.path not in before:
             yield f"hot folder {folder.path} is new"
-        elif parts := _differing(before[folder.path], folder):
+        elif parts := list(_differing(before[folder.path], folder)):
             yield f"hot folder {folder.path}: {', '.join(parts)}"
     for path in before.keys() - _paths(new):
         yield f"hot folder {path} is left out; its pictures that are taken already are finished"
 
 
-def _differing(old: HotFolder, new: HotFolder) -> list[str]:
+def _differing(old: HotFolder, new: HotFolder) -> Iterator[str]:
     """What is said of a folder that stays: names with their values, recipes by their settings."""
-    told = [
-        f"{name} {_shown(getattr(old, name))} -> {_shown(getattr(new, name))}"
-        for name in ("name", "preset", "existing", "originals")
-        if getattr(old, name) != getattr(new, name)
-    ]
-    return told + [
-        f"{item.name} {_shown(getattr(old.recipe, item.name))} -> {_shown(getattr(new.recipe, item.name))}"
-        for item in fields(new.recipe)
-        if getattr(old.recipe, item.name) != getattr(new.recipe, item.name)
-    ]
+    yield from _changed(old, new, ("name", "preset", "existing", "originals"))
+    yield from _changed(old.recipe, new.recipe, [item.name for item in fields(new.recipe)])
+    if old.also != new.also:
+        named = ", ".join(each.preset + f" ({each.suffix})" for each in new.also)
+        yield f"also {named or 'nothing'}"
+
+
+def _changed(old: object, new: object, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        before, now = getattr(old, name), getattr(new, name)
+        if before != now:
+            yield f"{name} {_shown(before)} -> {_shown(now)}"
 
 
 def _paths(settings: Settings) -> frozenset[Path]:

@@ -210,9 +210,10 @@ def canvas_of(text: str, dpi: int | None) -> tuple[float, float, bool] | None:
     return None
 
 
-def endings_of(preset: Preset) -> tuple[str, ...]:
-    """What the names of a picture's outputs end in: the cut-out, then the matte if it is wanted."""
-    return EXTENSIONS[preset.format], *([MATTE_ENDING] if preset.matte_file else [])
+def endings_of(preset: Preset, suffix: str = "") -> tuple[str, ...]:
+    """What the names of a preset's outputs end in: the cut-out, then the matte if it is wanted."""
+    endings = EXTENSIONS[preset.format], *([MATTE_ENDING] if preset.matte_file else [])
+    return tuple(suffix + ending for ending in endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,14 @@ class Recipe:
     hash: str
     """SHA-256 over everything that shapes the result, the model included."""
     preset: Preset = field(default_factory=Preset)
+    """It also says how often the model looks, and what becomes of a picture without a subject."""
+    also: tuple[Preset, ...] = ()
+    """By which further outputs are made of the same matte."""
+
+    @property
+    def presets(self) -> tuple[Preset, ...]:
+        """All of them, in the order of their outputs."""
+        return self.preset, *self.also
 
 
 @dataclass(frozen=True, slots=True)

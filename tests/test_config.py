@@ -99,6 +99,29 @@ presets:
     assert folder.recipe_hash == recipe_hash(folder.recipe, "cv-unet")
 
 
+def test_further_outputs_have_recipes_and_endings_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "studio.jpg").write_bytes(b"a picture")
+    text = (
+        BASE
+        + """    settings: {matte_file: true}
+    also:
+      - preset: marketplace
+      - {preset: shop, suffix: "@web", settings: {background: studio.jpg}}
+presets: {shop: {format: webp}}
+"""
+    )
+    settings = parsed(text=text, where=tmp_path / "mattingd.yaml")
+    (folder,) = settings.hot_folders
+    pin = Pin(str(tmp_path / "studio.jpg"), hashlib.sha256(b"a picture").hexdigest())
+    shop = replace(settings.presets["shop"], background=str(pin))
+    assert folder.recipes == (Preset(matte_file=True), BUILT_IN["marketplace"], shop)
+    assert folder.endings == (".png", "_matte.png", "_marketplace.jpg", "@web.webp")
+    assert settings.backgrounds == {"background of hot folder in, output 3": pin}
+    assert folder.recipe_hash == recipe_hash(folder.recipe, "cv-unet", folder.recipes[1:])
+    assert folder.recipe_hash != recipe_hash(folder.recipe, "cv-unet")
+    assert (folder.presets, folder.formats) == ("transparent + marketplace + shop", "png + jpeg + webp")
+
+
 def test_a_background_picture_goes_from_the_configuration_and_is_pinned_by_its_content(
     tmp_path: Path,
 ) -> None:

@@ -65,8 +65,8 @@ class Admission:
     def _keep(self, recipe: Recipe) -> None:
         known = self._db.execute("SELECT 1 FROM recipes WHERE hash = ?", (recipe.hash,)).fetchone()
         if known is None:
-            preset = json.dumps(asdict(recipe.preset))
-            self._db.execute("INSERT INTO recipes VALUES (?, ?)", (recipe.hash, preset))
+            presets = json.dumps([asdict(preset) for preset in recipe.presets])
+            self._db.execute("INSERT INTO recipes VALUES (?, ?)", (recipe.hash, presets))
 
     def _insert(self, admit: Admit, *, forced: bool, suspect: bool) -> int:
         ignored = admit.ignored is not None

@@ -95,7 +95,7 @@ def live_rows(db: sqlite3.Connection) -> list[Row]:
 
 def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
     value = dict(zip(JOB_COLUMNS, raw, strict=True))
-    (preset,) = db.execute("SELECT preset FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
+    (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
     past = past_of(history(db, value["folder"], value["path"], value["id"]))
     return Row(
         job=value["id"],
@@ -103,7 +103,7 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
         path=value["path"],
         stamp=Stamp(value["size"], value["mtime_ns"], strokes=value["strokes"]),
         state=value["state"],
-        recipe=_recipe(value["recipe"], preset),
+        recipe=_recipe(value["recipe"], presets),
         outputs=outputs_of(db, value["id"]),
         note=value["note"],
         attempts=value["attempts"],
@@ -121,5 +121,6 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
 
 
 @lru_cache(maxsize=256)
-def _recipe(number: str, preset: str) -> Recipe:
-    return Recipe(number, Preset(**json.loads(preset)))
+def _recipe(number: str, presets: str) -> Recipe:
+    first, *also = (Preset(**values) for values in json.loads(presets))
+    return Recipe(number, first, tuple(also))

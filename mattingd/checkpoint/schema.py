@@ -21,7 +21,10 @@ CREATE TABLE folders (
     scanned INTEGER NOT NULL DEFAULT 0,
     paused INTEGER NOT NULL DEFAULT 0  -- a person holds it back
 );
-CREATE TABLE recipes (hash TEXT PRIMARY KEY, preset TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE recipes (
+    hash TEXT PRIMARY KEY,
+    presets TEXT NOT NULL              -- a JSON list, in the order of their outputs
+) WITHOUT ROWID;
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     folder INTEGER NOT NULL REFERENCES folders,
@@ -88,6 +91,8 @@ CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
 
 MIGRATIONS: Final = {
     1: """
+ALTER TABLE recipes RENAME COLUMN preset TO presets;
+UPDATE recipes SET presets = '[' || presets || ']';
 ALTER TABLE jobs ADD COLUMN note_gone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;

@@ -114,6 +114,16 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
             help="Any other setting of the preset: --set canvas=1:1 --set shadow=0.4",
         ),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=presets,
+            show_default=False,
+            help="Make this preset's output, too: shoe.png and, with `--also marketplace`,"
+            " shoe_marketplace.jpg.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", autocompletion=devices, help="auto, cpu, cuda or cuda:N.")
     ] = "auto",
@@ -131,8 +141,8 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
     from mattingd.cli import processing  # noqa: PLC0415
 
     order = processing.Order(
-        tuple(paths), output, preset, background, file_format, quality, tuple(settings or ()), device,
-        workers, quiet, json,
+        tuple(paths), output, preset, background, file_format, quality, tuple(settings or ()),
+        tuple(also or ()), device, workers, quiet, json,
     )  # fmt: skip
     run_verb(lambda: processing.process(order))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mattingd.backdrops import pinned
 from mattingd.checkpoint import reading
 from mattingd.cli.ending import CommandError
 from mattingd.cli.progress import Progress
@@ -16,14 +15,14 @@ from mattingd.cli.wording import console_for
 from mattingd.commands import Stop
 from mattingd.config import Engine, HotFolder, Limits, Settings, Watch, kept_backgrounds, problems_on_disk
 from mattingd.config.document import read
-from mattingd.config.recipes import folder_recipe
-from mattingd.config.shapes import FolderEntry
+from mattingd.config.recipes import Recipes, recipes_of
+from mattingd.config.shapes import AlsoEntry, FolderEntry
 from mattingd.daemon import Daemon, Mode
-from mattingd.presets import BUILT_IN, recipe_hash
+from mattingd.presets import BUILT_IN
 from mattingd.reports import Names
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.service import on_signals
-from mattingd.values import ExitCode, Preset
+from mattingd.values import ExitCode
 
 STATE = ".mattingd"
 """Where, in the output folder, a run keeps its journal: the same command again goes on with it."""
@@ -42,6 +41,7 @@ class Order:
     format: str | None
     quality: int | None
     settings: tuple[str, ...]
+    also: tuple[str, ...]
     device: str
     workers: int | None
     quiet: bool
@@ -74,7 +74,7 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
     Raises:
         CommandError: an option makes no sense.
     """
-    recipe = pinned(_recipe(order))
+    recipes = _recipes(order)
     output = Path(os.path.realpath(order.output))
     return Settings(
         output_dir=output,
@@ -84,8 +84,9 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
                 path=root,
                 name=name,
                 preset=order.preset,
-                recipe=recipe,
-                recipe_hash=recipe_hash(recipe, Engine().model),
+                recipe=recipes.first,
+                recipe_hash=recipes.hash(Engine().model),
+                also=recipes.also,
                 existing="process",
             )
             for root, name in names_of(roots)
@@ -99,8 +100,8 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
     )
 
 
-def _recipe(order: Order) -> Preset:
-    """The preset with everything that the command line changes in it.
+def _recipes(order: Order) -> Recipes:
+    """The preset with everything that the command line changes in it, and what is made besides.
 
     Raises:
         CommandError: a change makes no sense.
@@ -108,13 +109,13 @@ def _recipe(order: Order) -> Preset:
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
     changes: dict[str, object] = dict(map(_setting, order.settings))
     changes |= {name: value for name, value in wishes.items() if value is not None}
-    entry = FolderEntry(".", preset=order.preset, settings=changes)
-    recipe, problems = folder_recipe(entry, BUILT_IN, (), Path())
+    entry = FolderEntry(".", preset=order.preset, settings=changes, also=tuple(map(AlsoEntry, order.also)))
+    recipes, problems = recipes_of(entry, BUILT_IN, (), Path())
     if problems:
-        options = {name: f"--{name}" for name in (*wishes, "preset")}
-        told = ((problem, str(problem.loc[-1])) for problem in problems)
+        options = {name: f"--{name}" for name in (*wishes, "preset", "also")}
+        told = ((problem, "also" if "also" in problem.loc else str(problem.loc[-1])) for problem in problems)
         raise CommandError(*(f"{options.get(name, f'--set {name}')}: {each.text}" for each, name in told))
-    return recipe
+    return recipes
 
 
 def _setting(text: str) -> tuple[str, object]:

@@ -37,9 +37,9 @@ def _problems(settings: Settings, known: Container[Path]) -> Iterator[str]:
         yield from _said((name,), path, unwritable(path))
     broken = faults(settings.backgrounds.values())
     for index, folder in enumerate(settings.hot_folders):
-        pin = Pin.of(folder.recipe.background)
-        if pin in broken:
-            yield f"{place(('hot_folders', index))}: the background {pin.path!r} {broken.pop(pin)}"
+        for pin in (Pin.of(recipe.background) for recipe in folder.recipes):
+            if pin in broken:
+                yield f"{place(('hot_folders', index))}: the background {pin.path!r} {broken.pop(pin)}"
 
 
 def kept_backgrounds(settings: Settings) -> tuple[str, ...]:

@@ -1,29 +1,41 @@
 """Presets and what a hot folder changes in them -> finished recipes.
 
-Knows presets and the blocks that the configuration file has for them; no folder, and of paths only where they
-start.
+Knows presets and the blocks that the configuration file has for them; no folder, and of the disk only what a
+background picture holds, which is a part of the recipe.
 """
 
 import importlib.util
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from mattingd.backdrops import pinned
 from mattingd.config.checking import STRICT, Shape
 from mattingd.config.disk import absolute
-from mattingd.config.shapes import FolderEntry
-from mattingd.config.wording import Loc, Problem, known, shown
-from mattingd.presets import BUILT_IN, DEFAULT
-from mattingd.values import DEEP_FORMATS, FINISHERS, LONGEST_CANVAS, SIZED_FORMATS, Pin, Preset, canvas_of
+from mattingd.config.shapes import AlsoEntry, FolderEntry, Further, safe_suffix
+from mattingd.config.wording import Loc, Problem, known, place, shown
+from mattingd.presets import BUILT_IN, DEFAULT, recipe_hash
+from mattingd.values import (
+    DEEP_FORMATS,
+    FINISHERS,
+    LONGEST_CANVAS,
+    SIZED_FORMATS,
+    Pin,
+    Preset,
+    canvas_of,
+    endings_of,
+)
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
 
+WHOLE = frozenset({"second_pass", "on_empty"})
+"""Settings that are for a picture, not for one of its outputs: those of the hot folder's own preset hold."""
 _PRESET = Shape(Preset, TypeAdapter(list[Preset], config=STRICT))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _FILE = re.compile(r"[^#\0][^\0]*[./][^\0]*|[./][^\0]+")
@@ -51,14 +63,68 @@ def all_presets(own: Mapping[str, Changes], base: Path) -> tuple[dict[str, Prese
     return presets | dict.fromkeys(waiting, _ANY), problems
 
 
-def folder_recipe(
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """What is made of the pictures of a hot folder."""
+
+    first: Preset
+    """By its own preset."""
+    also: tuple[Further, ...]
+
+    def hash(self, model: str) -> str:
+        """Fingerprint of all of them and the model; see `mattingd.presets.recipe_hash`."""
+        return recipe_hash(self.first, model, [each.recipe for each in self.also])
+
+
+def recipes_of(
     entry: FolderEntry, presets: Mapping[str, Preset], loc: Loc, base: Path
+) -> tuple[Recipes, list[Problem]]:
+    """The recipes of the hot folder ``entry``, which stands at ``loc``; paths in them go from ``base``."""
+    first, problems = _recipe(entry, presets, loc, base)
+    taken = _folded(endings_of(first))
+    further: list[Further] = []
+    for index, also in enumerate(entry.also):
+        here: Loc = (*loc, "also", index)
+        recipe, wrong = _recipe(also, presets, here, base)
+        suffix = f"_{also.preset}" if also.suffix is None else also.suffix
+        mine = _folded(endings_of(recipe, suffix))
+        problems += [*wrong, *_of_the_whole(also, loc, here), *_unusable(suffix, taken & mine, here)]
+        taken |= mine
+        further.append(Further(preset=also.preset, suffix=suffix, recipe=recipe))
+    return Recipes(first, tuple(further)), problems
+
+
+def _recipe(
+    entry: FolderEntry | AlsoEntry, presets: Mapping[str, Preset], loc: Loc, base: Path
 ) -> tuple[Preset, list[Problem]]:
-    """The recipe of the hot folder ``entry``, which stands at ``loc``; its paths go from ``base``."""
     preset, problems = _changed(presets.get(entry.preset, _ANY), entry.settings, (*loc, "settings"), base)
     if entry.preset not in presets:
         problems = [Problem((*loc, "preset"), _unknown(entry.preset, presets)), *problems]
-    return preset, problems
+    return pinned(preset), problems
+
+
+def _of_the_whole(also: AlsoEntry, folder: Loc, loc: Loc) -> Iterator[Problem]:
+    """Settings that no single output can have."""
+    for name in sorted(WHOLE & also.settings.keys()):
+        text = f"is for all outputs of a picture: put it into {place((*folder, 'settings'))}"
+        yield Problem((*loc, "settings", name), text)
+
+
+def _unusable(suffix: str, common: set[str], loc: Loc) -> Iterator[Problem]:
+    """Why files cannot be told apart by this suffix."""
+    try:
+        safe_suffix(suffix)
+    except ValueError as error:
+        yield Problem(
+            (*loc, "preset"), f"cannot lend its name as {shown(suffix)}, which {error}; add suffix:"
+        )
+    for ending in sorted(common):
+        yield Problem(loc, f"files of another output end in {shown(ending)} too; give this one a suffix:")
+
+
+def _folded(endings: Iterable[str]) -> set[str]:
+    """As file systems see them that ignore case."""
+    return {ending.casefold() for ending in endings}
 
 
 def _like(changes: Changes) -> str:

@@ -1,8 +1,7 @@
 """``Document`` -> ``Settings``: recipes joined, names filled in, paths made real, contradictions found.
 
-Looks at the disk only to follow symbolic links, so that folders which overlap by way of a link are seen to,
-and for what a background picture holds, which is a part of the recipe. Whether folders and backgrounds can be
-used is asked elsewhere, when the program starts.
+Looks at the disk only to follow symbolic links, so that folders which overlap by way of a link are seen to.
+Whether folders and backgrounds can be used is asked elsewhere, when the program starts.
 """
 
 import os
@@ -11,13 +10,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from mattingd.backdrops import pinned
 from mattingd.config.disk import absolute
-from mattingd.config.recipes import all_presets, folder_recipe
+from mattingd.config.recipes import all_presets, recipes_of
 from mattingd.config.shapes import Common, Document, FolderEntry, HotFolder, Settings, safe_name
 from mattingd.config.wording import Loc, Problem, place, shown
 from mattingd.mounts import NETWORK, file_system
-from mattingd.presets import recipe_hash
 
 
 def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, list[Problem]]:
@@ -31,16 +28,16 @@ def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, l
     presets, problems = all_presets(document.presets, base)
     folders: list[HotFolder] = []
     for index, entry in enumerate(document.hot_folders):
-        recipe, wrong = folder_recipe(entry, presets, ("hot_folders", index), base)
+        recipes, wrong = recipes_of(entry, presets, ("hot_folders", index), base)
         problems += wrong
-        recipe = pinned(recipe)
         folders.append(
             HotFolder(
                 path=_real(base, entry.path),
                 name=entry.name or _last_part(base, entry.path),
                 preset=entry.preset,
-                recipe=recipe,
-                recipe_hash=recipe_hash(recipe, document.engine.model),
+                recipe=recipes.first,
+                recipe_hash=recipes.hash(document.engine.model),
+                also=recipes.also,
                 existing=entry.existing,
                 originals=entry.originals,
             )

@@ -23,9 +23,13 @@ from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.placing import TOKENS
 from mattingd.rules.retaining import RetentionPolicy
 from mattingd.rules.settling import SettlePolicy
-from mattingd.values import Originals, PictureLimits, Pin, Preset
+from mattingd.values import Originals, PictureLimits, Pin, Preset, endings_of
 
 _LONGEST_NAME = 200
+LONGEST_ENDING = 20
+"""Bytes that a suffix may have: names are kept short enough for it and a version, see `rules.placing`."""
+_SUFFIX = re.compile(rf"[A-Za-z0-9_.+@-]{{0,{LONGEST_ENDING - 1}}}[A-Za-z0-9_+@-]")
+_VERSION = re.compile(r"_v[0-9]+", re.IGNORECASE)
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
@@ -41,6 +45,19 @@ def safe_name(text: str) -> str:
         raise ValueError("must not begin or end with a dot or a space")
     if len(text.encode()) > _LONGEST_NAME:
         raise ValueError(f"must be at most {_LONGEST_NAME} bytes long")
+    return text
+
+
+def safe_suffix(text: str) -> str:
+    """``text`` if it can stand between a file's stem and its extension on any system.
+
+    Raises:
+        ValueError: it cannot, and why.
+    """
+    if not _SUFFIX.fullmatch(text):
+        raise ValueError(f"must be 1 to {LONGEST_ENDING} letters, digits or _ - . + @, such as _web")
+    if _VERSION.fullmatch(text):
+        raise ValueError("must not look like the version of a cut-out")
     return text
 
 
@@ -93,10 +110,23 @@ _DEVICE = "auto, cpu, cuda or cuda:N"
 
 PathText = Annotated[str, AfterValidator(_usable_path), doc("a path")]
 Name = Annotated[str, AfterValidator(safe_name), doc("a name")]
+Suffix = Annotated[str, AfterValidator(safe_suffix), doc("an ending like _web")]
 Layout = Annotated[str, AfterValidator(_layout), doc("a path with tokens")]
 TimeZone = Annotated[str, AfterValidator(_time_zone), doc("a time zone like Europe/Berlin")]
 Device = Annotated[str, AfterValidator(_matching(r"auto|cpu|cuda(:\d+)?", _DEVICE)), doc(_DEVICE)]
 Auto = Literal["auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoEntry:
+    """A further output of a hot folder's pictures as the file describes it."""
+
+    preset: str = DEFAULT
+    """How it is finished."""
+    suffix: Suffix | None = None
+    """What its file names end in, before the extension; by default `_` and the preset's name."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What differs from the preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +141,9 @@ class FolderEntry:
     """How its cut-outs are finished: a preset that comes with the program, or one of yours."""
     settings: dict[str, Any] = field(default_factory=dict)
     """What differs from the preset, such as `{background: "#438edb"}`; any of its settings can stand here."""
+    also: tuple[AlsoEntry, ...] = ()
+    """Further outputs of every picture, such as `- preset: marketplace`, which makes `shoe_marketplace.jpg`
+    beside `shoe.png`; each may have `settings` and a `suffix` of its own."""
     existing: Literal["process", "ignore"] = "process"
     """What happens at the first start to files that lie there already."""
     originals: Originals = "keep"
@@ -226,6 +259,18 @@ class Document(Common):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """A further output of a hot folder, ready to use."""
+
+    preset: str
+    """The name of the preset, for reports."""
+    suffix: str
+    """What stands between a file's stem and its extension."""
+    recipe: Preset
+    """Preset and ``settings`` in one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HotFolder:
     """A hot folder, ready to use."""
 
@@ -238,11 +283,34 @@ class HotFolder:
     recipe: Preset
     """Preset and ``settings`` of the folder in one."""
     recipe_hash: str
-    """Fingerprint of recipe and model; see ``mattingd.presets.recipe_hash``."""
+    """Fingerprint of all recipes and the model; see ``mattingd.presets.recipe_hash``."""
+    also: tuple[Further, ...] = ()
+    """What else is made of each picture."""
     existing: Literal["process", "ignore"]
     """What happens at the first start to files that lie there already."""
     originals: Originals = "keep"
     """What becomes of an original once all its cut-outs stand."""
+
+    @property
+    def recipes(self) -> tuple[Preset, ...]:
+        """Its own and those of further outputs."""
+        return self.recipe, *(each.recipe for each in self.also)
+
+    @property
+    def presets(self) -> str:
+        """Their names, for reports."""
+        return " + ".join([self.preset, *(each.preset for each in self.also)])
+
+    @property
+    def formats(self) -> str:
+        """What the files are, for reports."""
+        return " + ".join(dict.fromkeys(recipe.format for recipe in self.recipes))
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """What the names of a picture's outputs end in, in their order."""
+        further = (ending for each in self.also for ending in endings_of(each.recipe, each.suffix))
+        return *endings_of(self.recipe), *further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +332,11 @@ class Settings(Common):
     def backgrounds(self) -> dict[str, Pin]:
         """The pictures that stand behind cut-outs, by what people call them."""
         pins = {
-            f"background of hot folder {hot.name}": Pin.of(hot.recipe.background) for hot in self.hot_folders
+            f"background of hot folder {hot.name}{f', output {ordinal}' * (ordinal > 1)}": Pin.of(
+                recipe.background
+            )
+            for hot in self.hot_folders
+            for ordinal, recipe in enumerate(hot.recipes, 1)
         }
         return {about: pin for about, pin in pins.items() if pin}
 

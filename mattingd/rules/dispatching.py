@@ -76,7 +76,7 @@ class Dispatcher:
         self._begin(hand, job)
         job.wrote = True
         self.work.move(job, Event.STARTED)
-        self.work.out.append(Finish(hand.id, job.id, job.recipe.preset, job.outputs, job.model))
+        self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model))
         return True
 
     def _publish(self, hand: Hand) -> bool:

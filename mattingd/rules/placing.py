@@ -20,7 +20,7 @@ NAME_BYTES = 255
 LONGEST_SUFFIX = 16
 """Bytes of what counts as a file name's suffix when the name has to be shortened."""
 ROOM_BYTES = 40
-"""Kept free in a name for `_v999`, an extension, a second extension and `.error.txt`."""
+"""Kept free in a name for `_v999`, a suffix of 20 bytes and `_matte.png`, or for `.error.txt`."""
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

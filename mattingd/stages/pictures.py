@@ -208,36 +208,46 @@ class Worker:
         """The files or, if a second pass promises more, the network's input for it, and the files later."""
         started = clock.monotonic_ns()
         held = self._held[command.job]
-        remarks = writing.remarks(held.picture.rgb, command.preset)
+        remarks: tuple[str, ...] = ()
         if answer:
             small = stored.rounded(np.frombuffer(answer, np.float32).reshape(held.passes.shape))
-            if held.passes.take(small, command.preset.second_pass):
+            if held.passes.take(small, command.presets[0].second_pass):
                 net = held.passes.net().tobytes()
                 held.seconds += _since(started)
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
-            remarks += self._mattes.store(held.matte, held.passes.taken, command.model)
+            remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()
         if held.marks is not None:
             alpha = touching.touch_up(alpha, held.picture.srgb, held.marks)
-        backdrop = self._backdrop(command.preset)
-        files = cut_out(held.picture, alpha, command.preset, backdrop)
-        cut = clock.monotonic_ns()
-        with _output_faults():
-            outputs = tuple(
-                self._write(command.job, *each) for each in zip(command.outputs, files, strict=True)
-            )
-        if backdrop is not None:
-            remarks += enlarged(backdrop, files[0].width, files[0].height)
-        said = Finished(
+        places, outputs, write_ns = list(command.outputs), [], 0
+        for preset in command.presets:
+            files, said = self._made(held.picture, alpha, preset)
+            remarks += said
+            cut = clock.monotonic_ns()
+            with _output_faults():
+                outputs += [self._write(command.job, places.pop(0), file) for file in files]
+            write_ns += clock.monotonic_ns() - cut
+        finished = Finished(
             worker=self.bench.worker,
             job=command.job,
-            outputs=outputs,
+            outputs=tuple(outputs),
             seconds=held.seconds + _since(started),
-            write_seconds=_since(cut),
-            notes=remarks,
+            write_seconds=write_ns / clock.SECOND,
+            notes=tuple(dict.fromkeys(remarks)),
             confidence=sure,
         )
-        return said, None
+        return finished, None
+
+    def _made(
+        self, picture: Picture, alpha: UInt8, preset: Preset
+    ) -> tuple[tuple[File, ...], tuple[str, ...]]:
+        """The files of one preset, and what a person should know of them."""
+        backdrop = self._backdrop(preset)
+        files = cut_out(picture, alpha, preset, backdrop)
+        remarks = writing.remarks(picture.rgb, preset)
+        if backdrop is not None:
+            remarks += enlarged(backdrop, files[0].width, files[0].height)
+        return files, remarks
 
     def _backdrop(self, preset: Preset) -> Backdrop | None:
         """The background, where it is a picture and wanted: the one that the settings were frozen with."""

@@ -44,7 +44,7 @@ class Hand:
         """The file, written and published, and nothing is kept; or the shape and input of another pass."""
         ending = EXTENSIONS[output]
         wanted = (Output(0, Place(f"{number}{ending}", str(number), 1, ending)),)
-        order = Finish(HAND, number, Preset(format=output), wanted)
+        order = Finish(HAND, number, (Preset(format=output),), wanted)
         match self._worker.perform(order, matte):
             case AnotherPass(shape=shape), bytes(net):
                 return shape, net

@@ -78,6 +78,18 @@ def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
         assert image.convert("RGB").getpixel((0, 0)) == (0x43, 0x8E, 0xDB)
 
 
+def test_further_outputs_of_each_picture(tmp_path: Path) -> None:
+    pictures(tmp_path / "in", 2)
+    told = run("process", "in", "-o", "out", "--also", "marketplace", "--also", "mask-only", cwd=tmp_path)
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith("2 done in ")
+    endings = (".png", "_marketplace.jpg", "_mask-only.png")
+    assert set(outputs(tmp_path / "out")) == {f"p0{n}{ending}" for n in range(2) for ending in endings}
+    same = run("process", "in", "-o", "out", "--also", "markt", cwd=tmp_path)
+    assert (same.code, same.err.count("\n")) == (2, 1)
+    assert same.err.startswith("mattingd: --also: no preset is called 'markt'; known: ")
+
+
 def test_a_background_picture_goes_from_here_and_its_content_counts_as_a_setting(tmp_path: Path) -> None:
     pictures(tmp_path / "in", 1)
     (tmp_path / "wall.png").write_bytes(encode(np.full((300, 400, 3), (10, 200, 90), np.uint8), "PNG"))

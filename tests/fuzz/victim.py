@@ -102,7 +102,7 @@ class Victim:
             Output(ordinal, Place(f"{job}{ending}", str(job), 1, ending))
             for ordinal, ending in enumerate(endings_of(preset))
         )
-        finished = self._asked((Finish(HAND, job, preset, outputs), matte.tobytes()))
+        finished = self._asked((Finish(HAND, job, (preset,), outputs), matte.tobytes()))
         if not isinstance(finished, Finished):
             return self._told(finished)
         published = self._asked((Publish(HAND, job, finished.outputs), None))

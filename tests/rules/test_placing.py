@@ -60,7 +60,7 @@ folders = st.builds(
     recipe=st.just(Recipe("r")),
     layout=st.sampled_from(LAYOUTS),
     preset_name=st.sampled_from(["product", "p" * 200]),
-    endings=st.sampled_from([(".png",), (".jpg",), (".tif", "_matte.png"), (".png", "_matte.png")]),
+    endings=st.sampled_from([(".png",), (".jpg",), (".tif", "_matte.png"), (".png", "_matte.png", "_a.png")]),
 )
 
 

@@ -108,8 +108,8 @@ class World:
     def _folder(self, number: int) -> Folder:
         preset = Preset(on_empty="publish" if number == 3 else "fail")
         originals = self.originals[number]
-        endings = (".png", MATTE_ENDING) if number == 2 else (".png",)
-        recipe = Recipe(f"recipe {number}", preset)
+        endings = (".png", MATTE_ENDING, "_shop.jpg") if number == 2 else (".png",)
+        recipe = Recipe(f"recipe {number}", preset, (Preset(format="jpeg"),) if number == 2 else ())
         return Folder(number, f"in{number}", recipe, endings=endings, originals=originals)
 
     def _other_recipe(self, folder: Folder) -> Folder:
