@@ -40,8 +40,10 @@ def parser() -> argparse.ArgumentParser:
     trains.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
     trains.add_argument("--weights", type=Path, help="go on from these exported weights instead")
     trains.add_argument("--rate", type=float, default=Recipe.rate, help="scales the learning rates")
+    trains.add_argument("--encoder-rate", type=float, default=Recipe.encoder_rate, help="0 keeps the encoder")
     trains.add_argument("--decay", type=float, default=Recipe.decay, help="of the averaged weights")
     trains.add_argument("--steady", action="store_true", help="keep the decoder's norms as they are, too")
+    trains.add_argument("--seed", type=int, default=Recipe.seed)
     trains.add_argument("--minutes", type=float, default=Recipe.minutes)
     trains.add_argument("--steps", type=int, default=Recipe.steps)
     trains.add_argument(
@@ -94,8 +96,10 @@ def recipe(given: argparse.Namespace) -> Recipe:
         sides=sides,
         weights=given.weights,
         rate=given.rate,
+        encoder_rate=given.encoder_rate,
         decay=given.decay,
         steady=given.steady,
+        seed=given.seed,
         solved=given.solved,
         save_seconds=given.save_seconds,
     )

@@ -6,7 +6,6 @@ held out photographs and composites. Knows the variants and how to judge them; h
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,10 +16,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from mattingd.clock import monotonic_ns
 from mattingd.engine.cv_unet import Aspp, CvUnet, Unit, channels_last, fuse
-from mattingd.training.assets import open_library
+from mattingd.training.assets import divided, open_library
 from mattingd.training.checkpoints import Average, Run
 from mattingd.training.encoder import start_from
 from mattingd.training.evaluate import compare, predict, to_tensor
+from mattingd.training.foreground import UNDECIDED
 from mattingd.training.losses import EDGE, TERMS, Terms
 from mattingd.training.sampler import Sampler
 from mattingd.training.train import Recipe, optimiser_for, step
@@ -28,11 +28,9 @@ from mattingd.training.train import Recipe, optimiser_for, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mattingd.training.assets import Library, Photo
+    from mattingd.training.assets import Library
     from mattingd.training.sampler import Batch
 
-HELD_DIGIT = "0"
-"""Photographs whose name's SHA-256 starts so are judged on: one in sixteen."""
 JUDGED = 10
 """Batches of composites that are judged on."""
 SEED = 11
@@ -148,22 +146,6 @@ class Result(NamedTuple):
     """A forward pass at 416 x 416 on one thread, the median of 20, in float32."""
 
 
-def held(photo: Photo) -> bool:
-    """Whether a photograph is judged on."""
-    return hashlib.sha256(photo.path.name.encode()).hexdigest().startswith(HELD_DIGIT)
-
-
-def divided(library: Library) -> tuple[Library, Library]:
-    """What is trained on, and what is judged on."""
-    parts = []
-    for wanted in (False, True):
-        photos = {
-            name: tuple(p for p in group if held(p) == wanted) for name, group in library.photos.items()
-        }
-        parts.append(replace(library, photos={name: group for name, group in photos.items() if group}))
-    return parts[0], parts[1]
-
-
 def forward_ms(net: CvUnet, rounds: int = 20) -> float:
     """Milliseconds of a fused network's forward pass at 416 x 416: the median."""
     picture = channels_last_picture(416)
@@ -184,7 +166,7 @@ def channels_last_picture(side: int) -> Tensor:
 def judged(name: str, net: CvUnet, library: Library, batches: list[Batch]) -> Result:
     """How good a trained variant is."""
     scores = [
-        compare(predict(net, photo.image, 320), photo.mask, 128 if photo.trimap else None)
+        compare(predict(net, photo.image, 320), photo.mask, UNDECIDED if photo.trimap else None)
         for group in library.photos.values()
         for photo in group
     ]

@@ -6,7 +6,7 @@ Knows folder names and file formats; knows nothing of augmentation or the networ
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mattingd.training.geometry import Array, Plane
 
 HELD_OUT_DIGITS = "0123"
+ASIDE_DIGIT = "0"
 BELIEVED = 153
 """The weight, of 255, of what a matting solver says in a band that nobody labelled."""
 
@@ -220,3 +221,19 @@ def open_library(data: Path, solved: Path | None = None) -> Library:
         {name: group for name, group in cutouts.items() if group},
         backgrounds,
     )
+
+
+def aside(photo: Photo) -> bool:
+    """Whether a photograph's file name (SHA-256 starting with 0) is kept to judge a training on: 1 in 16."""
+    return hashlib.sha256(photo.path.name.encode()).hexdigest().startswith(ASIDE_DIGIT)
+
+
+def divided(library: Library) -> tuple[Library, Library]:
+    """What is trained on, and what is judged on."""
+    parts = []
+    for wanted in (False, True):
+        photos = {
+            name: tuple(p for p in group if aside(p) == wanted) for name, group in library.photos.items()
+        }
+        parts.append(replace(library, photos={name: group for name, group in photos.items() if group}))
+    return parts[0], parts[1]

@@ -13,10 +13,11 @@ from mattingd.training.foreground import UNDECIDED
 from mattingd.training.geometry import Array, Plane, bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mattingd.engine.cv_unet import CvUnet
+    from mattingd.training.assets import Photo
 
 SIDE = 416
 
@@ -74,15 +75,18 @@ def predict(net: CvUnet, image: Array, side: int = SIDE) -> Plane:
     return np.clip(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
 
 
+def scores_of(matte: Callable[[Array], Plane], photos: Mapping[str, Sequence[Photo]]) -> dict[str, Scores]:
+    """Mean scores of a function picture -> matte per group; what the `pets` leave undecided is left out."""
+    return {
+        name: mean_scores(compare(matte(p.image), p.mask, UNDECIDED if p.trimap else None) for p in group)
+        for name, group in photos.items()
+        if group
+    }
+
+
 def evaluate(matte: Callable[[Array], Plane], photos: Path) -> dict[str, Scores]:
-    """Mean scores of a function picture -> matte per group under `photos`; 128 in `pets` is left out."""
-    table = {}
-    for folder in sorted(photos.glob("*/")):
-        ignore = UNDECIDED if folder.name == "pets" else None
-        found = photos_in(folder)
-        if found:
-            table[folder.name] = mean_scores(compare(matte(p.image), p.mask, ignore) for p in found)
-    return table
+    """Mean scores of a function picture -> matte per folder under `photos`."""
+    return scores_of(matte, {folder.name: photos_in(folder) for folder in sorted(photos.glob("*/"))})
 
 
 def table_line(table: dict[str, Scores]) -> str:

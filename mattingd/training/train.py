@@ -14,17 +14,18 @@ from safetensors.torch import load_file
 
 from mattingd.clock import monotonic_ns
 from mattingd.engine.cv_unet import CvUnet, channels_last
-from mattingd.training.assets import open_library
+from mattingd.training.assets import divided, open_library
 from mattingd.training.checkpoints import Average, Run, restore, save, with_state
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
-from mattingd.training.evaluate import SIDE, evaluate, predict, table_line, to_tensor
+from mattingd.training.evaluate import SIDE, predict, scores_of, table_line, to_tensor
 from mattingd.training.losses import TERMS, Terms, matting_loss
 from mattingd.training.sampler import Batch, Sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mattingd.training.assets import Library
+    from mattingd.training.assets import Library, Photo
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Recipe:
     )
     """Until which progress which network sides are drawn from."""
     encoder_rate: float = 3e-4
+    """0 leaves the encoder as it is, and each step takes two thirds of the time."""
     decoder_rate: float = 2e-3
     warm_up: int = 100
     weights: Path | None = None
@@ -100,7 +102,10 @@ def side_now(recipe: Recipe, run: Run) -> int:
 def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW with the encoder's and the decoder's rates; gains and biases are not decayed."""
     groups = []
+    net.encoder.requires_grad_(recipe.encoder_rate > 0)
     for rate, mine in ((recipe.encoder_rate, True), (recipe.decoder_rate, False)):
+        if not rate:
+            continue
         named = [p for name, p in net.named_parameters() if name.startswith("encoder.") == mine]
         for decay, flat in ((0.01, False), (0.0, True)):
             chosen = [p for p in named if (p.ndim == 1) == flat]
@@ -139,7 +144,7 @@ def going_on(weights: Path, sampler: Sampler) -> CvUnet:
 
 
 def prepare(recipe: Recipe, library: Library | None = None) -> tuple[Run, Sampler]:
-    """A run at its start, or where its checkpoint left it; without a `library`, on the pack's."""
+    """A run at its start, or where its checkpoint left it; without a `library`, on the whole pack's."""
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
@@ -157,14 +162,12 @@ def prepare(recipe: Recipe, library: Library | None = None) -> tuple[Run, Sample
     return run, sampler
 
 
-def report_eval(recipe: Recipe, run: Run) -> None:
-    """Scores of the averaged weights on the pack's `eval`; for the log only, nothing is chosen by it."""
-    photos = recipe.data / "eval" / "photos"
-    if photos.is_dir() and run.average.state:
-        net = with_state(run.average.state)
-        channels_last(net).eval()
-        table = evaluate(lambda image: predict(net, image, SIDE), photos)
-        say(f"eval at step {run.step}: {table_line(table)}")
+def report(run: Run, photos: Mapping[str, Sequence[Photo]]) -> None:
+    """Scores of the averaged weights on photographs that are held back; for the log only."""
+    if photos and run.average.state:
+        net = channels_last(with_state(run.average.state)).eval()
+        table = scores_of(lambda image: predict(net, image, SIDE), photos)
+        say(f"held back, at step {run.step}: {table_line(table)}")
 
 
 class Stopwatch:
@@ -223,7 +226,14 @@ class Ticker:
 
 
 def train(recipe: Recipe, library: Library | None = None) -> Run:
-    """Train until the schedule's end; resumes from `recipe.out` and leaves the final checkpoint there."""
+    """Train until the schedule's end; resumes from `recipe.out` and leaves the final checkpoint there.
+
+    Without a `library` it learns from the pack, and holds back some of its photographs to report on.
+    """
+    watched: Mapping[str, Sequence[Photo]] = {}
+    if library is None:
+        library, aside = divided(open_library(recipe.data, recipe.solved))
+        watched = aside.photos
     run, sampler = prepare(recipe, library)
     run.net.train(not recipe.steady)
     path, clock = recipe.out / "checkpoint.pt", Stopwatch(run.seconds)
@@ -240,7 +250,7 @@ def train(recipe: Recipe, library: Library | None = None) -> Run:
             save(run, path)
             say(f"saved at step {run.step}")
         if judging.due(run.seconds):
-            report_eval(recipe, run)
+            report(run, watched)
     save(run, path)
-    report_eval(recipe, run)
+    report(run, watched)
     return run

@@ -40,8 +40,8 @@ def write_photos(folder: Path, count: int, rng: np.random.Generator, *, band: bo
         if band:
             edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
             mask = np.where(edge > 0, 128, mask)
-        cv2.imwrite(str(folder / f"p{index}.webp"), picture)
-        cv2.imwrite(str(folder / f"p{index}.png"), mask)
+        cv2.imwrite(str(folder / f"{index:02}.webp"), picture)
+        cv2.imwrite(str(folder / f"{index:02}.png"), mask)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from mattingd.engine.cv_unet import CvUnet, fuse
-from mattingd.training.ablation import VARIANTS, compared, divided, table_row
-from mattingd.training.assets import open_library
+from mattingd.training.ablation import VARIANTS, compared, table_row
+from mattingd.training.assets import divided, open_library
 from mattingd.training.losses import TERMS, Terms, gradient, matting_loss
 from mattingd.training.train import Recipe
 

@@ -203,6 +203,17 @@ def start(pack: Path, out: Path, steps: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def test_an_encoder_without_a_rate_stays_as_it_is(pack: Path, tmp_path: Path) -> None:
+    small = dataclasses.replace(recipe(pack, tmp_path, steps=3), encoder_rate=0.0)
+    run, sampler = prepare(small)
+    before = {name: value.clone() for name, value in run.net.state_dict().items()}
+    for _ in range(3):
+        step(run, sampler.batch(2, 64), 1.0)
+    moved = {name for name, value in run.net.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved
+    assert not any(name.startswith("encoder.") for name in moved)
+
+
 def test_a_killed_run_goes_on_at_its_saved_step(pack: Path, tmp_path: Path) -> None:
     with start(pack, tmp_path, 10_000) as first:
         assert first.stdout is not None
@@ -216,7 +227,7 @@ def test_a_killed_run_goes_on_at_its_saved_step(pack: Path, tmp_path: Path) -> N
     assert second.returncode == 0
     resumed = int(said.splitlines()[0].split()[4].rstrip(","))
     assert resumed >= at
-    assert "eval at step" in said
+    assert "held back, at step" in said
 
 
 def test_exporting_gives_a_model_that_the_engine_takes(pack: Path, tmp_path: Path) -> None:
