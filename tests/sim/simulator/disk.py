@@ -9,6 +9,8 @@ from tests.sim.simulator.pictures import Content, File
 
 Key = tuple[int, bytes]
 """Hot folder and path."""
+FURTHER = ("_matte.png", "_shop.jpg")
+"""What the names of the second hot folder's further outputs end in."""
 
 
 class HotFolders:

@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mattingd.rules.lifecycle import COUNTED_AS, State
-from mattingd.values import MATTE_ENDING, Folder, Stamp
+from mattingd.values import Folder, Stamp
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.checks import QUARANTINED, Checks
-from tests.sim.simulator.disk import Key
+from tests.sim.simulator.disk import FURTHER, Key
 from tests.sim.simulator.pictures import SPOILT, Content, File, Kind, Matte, cut_out, made_by, strokes_in
 from tests.sim.simulator.shell import Shell
 
@@ -62,7 +62,7 @@ class Verdict:
             cut_outs = [
                 (outputs.finals.get(path, b""), job)
                 for path, job in self.checks.made[content]
-                if not path.endswith(MATTE_ENDING)
+                if not path.endswith(FURTHER)
             ]
             made = [(f"{made_by(data)} {strokes_in(data)}", job) for data, job in cut_outs]
             self._once(key, made, journal.jobs_of(key))

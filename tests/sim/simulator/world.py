@@ -15,10 +15,10 @@ from mattingd.rules.conductor import Conductor
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.rules.settling import SettlePolicy
 from mattingd.rules.work import Policy
-from mattingd.values import MATTE_ENDING, Folder, Originals, Output, Preset, Recipe, Row
+from mattingd.values import Folder, Originals, Output, Preset, Recipe, Row
 from tests.sim.simulator.checks import Checks
 from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
-from tests.sim.simulator.disk import HotFolders, Key, OutputDisk
+from tests.sim.simulator.disk import FURTHER, HotFolders, Key, OutputDisk
 from tests.sim.simulator.hands import Surroundings
 from tests.sim.simulator.mattes import MODELS, SHIPPED
 from tests.sim.simulator.people import MEGAPIXEL, NAMES, Office, habits
@@ -108,7 +108,7 @@ class World:
     def _folder(self, number: int) -> Folder:
         preset = Preset(on_empty="publish" if number == 3 else "fail")
         originals = self.originals[number]
-        endings = (".png", MATTE_ENDING, "_shop.jpg") if number == 2 else (".png",)
+        endings = (".png", *FURTHER) if number == 2 else (".png",)
         recipe = Recipe(f"recipe {number}", preset, (Preset(format="jpeg"),) if number == 2 else ())
         return Folder(number, f"in{number}", recipe, endings=endings, originals=originals)
 
