@@ -88,7 +88,7 @@ REFERENCE_SIDE = 1024
 
 
 SecondPass = Literal["auto", "never", "always"]
-"""When the subject goes through the model a second time, by itself."""
+"""When a picture goes through the model a second time: its subject by itself, or its mirror image."""
 
 _HASH = "#sha256="
 
@@ -119,7 +119,8 @@ class Preset:
     """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
 
     second_pass: SecondPass = "auto"  # noqa: S105 - no password
-    """The model sees a small subject once more, by itself: `auto` where that helps, `never`, or `always`."""
+    """The model sees a small subject once more, by itself, or an unsure picture as its mirror image: `auto`
+    where that helps, `never`, or `always`."""
     threshold: Annotated[int, Ge(0), Le(254)] = 0
     """Alpha below this (of 255) becomes 0."""
     threshold_mode: Literal["soft", "hard"] = "soft"
@@ -497,6 +498,10 @@ class Chore(StrEnum):
     """Put the original into the archive, or delete it."""
     SWEEP = "sweep"
     """Remove the temp file of an attempt that will not be published."""
+
+
+NO_SUBJECT = "no subject was found in the picture"
+"""Why a picture fails that has nothing to cut out."""
 
 
 class Fault(StrEnum):

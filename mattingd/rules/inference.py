@@ -12,7 +12,7 @@ from mattingd.rules.crew import Crew
 from mattingd.rules.engines import Engines
 from mattingd.rules.lifecycle import Event, Job, State
 from mattingd.rules.work import SECOND, Work
-from mattingd.values import Spent
+from mattingd.values import NO_SUBJECT, Spent
 
 BATCH_DEADLINE_NS = 120 * SECOND
 """A batch is given at least this long, ..."""
@@ -83,7 +83,7 @@ class Inference:
             elif job.again and job.model != batch.model:
                 self.work.requeue(job, "other weights came into use between its two passes")
             elif empty and self._must_show_a_subject(job):
-                self.work.move(job, Event.BROKE, "no subject was found in the picture")
+                self.work.move(job, Event.BROKE, NO_SUBJECT)
             elif job.worker is not None:
                 job.model = batch.model
                 job.inferred += fact.seconds / len(batch.jobs)

@@ -44,7 +44,7 @@ from mattingd.mattes import name_of
 from mattingd.notes import note_text
 from mattingd.originals import OriginalsStore, Source
 from mattingd.touchups import ChangedError, Mattes, Stroke
-from mattingd.values import Chore, Fault, Output, Pin, Preset, Stamp
+from mattingd.values import NO_SUBJECT, Chore, Fault, Output, Pin, Preset, Stamp
 
 MEGABYTE = 1_000_000
 
@@ -215,6 +215,8 @@ class Worker:
                 net = held.passes.net().tobytes()
                 held.seconds += _since(started)
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
+            if held.passes.is_empty and held.marks is None and command.presets[0].on_empty == "fail":
+                raise Trouble(Fault.BAD, NO_SUBJECT)
             remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()
         if held.marks is not None:

@@ -138,7 +138,7 @@ def count_empties(given: argparse.Namespace) -> None:
     model = catalog.entry()
     engine = TorchEngine(model, catalog.weights(model), "cpu", "fp32")
     lands = open_library(given.data).backgrounds
-    count = empties.reported(lambda picture: engine.matte(picture[None])[0], lands)
+    count = empties.reported(engine, lands)
     say(f"reported: {count.drawn} of {empties.DRAWN} drawn, {count.lands} of {empties.LANDS} landscapes")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mattingd.imaging.matte import is_empty
+from mattingd.imaging.second_pass import all_passes
 from mattingd.training.backgrounds import camouflage, lit_evenly, plain, scenery, studio
 from mattingd.training.degrade import degrade
 from mattingd.training.drawn import shade
@@ -14,8 +14,9 @@ from mattingd.training.drawn import shade
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mattingd.engine.contract import Engine
     from mattingd.training.assets import Photo
-    from mattingd.training.geometry import Array, Plane
+    from mattingd.training.geometry import Array
 
 SEED = 20261121
 DRAWN, LANDS = 40, 60
@@ -53,9 +54,10 @@ def pictures(
         yield "lands", degrade(scenery(land, SHAPES[index % len(SHAPES)], rng), rng)
 
 
-def reported(matte: Callable[[Array], Plane], lands: tuple[Photo, ...]) -> Reported:
-    """Judge a function picture -> matte float32 [H,W] in [0,1] at network size."""
+def reported(engine: Engine, lands: tuple[Photo, ...]) -> Reported:
+    """Judge an engine, with as many passes at a picture as the daemon makes."""
     found = {"drawn": 0, "lands": 0}
     for group, picture in pictures(lands):
-        found[group] += is_empty(matte(picture))
+        passes = all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+        found[group] += passes.is_empty
     return Reported(**found)

@@ -27,6 +27,8 @@ SHIPPED = "0" * 64
 """The hash of the test engine's own weights."""
 FAINT, FAINT_CARD = 0.8, 223
 """What the other weights multiply mattes by, and what finishing makes of that."""
+ONE_PASS = {"second_pass": "never"}
+"""A faint card is sure of nothing, and would not pass for a subject at a second look."""
 STREAM = 110
 MEGABYTE = 1_000_000
 
@@ -99,7 +101,7 @@ def test_models_are_exchanged_under_load(make_site: MakeSite, tmp_path: Path) ->
     new = weights.counting(tmp_path / "faint.safetensors", FAINT)
     weights.counting(tmp_path / "wrong.safetensors", 0.2, wrong=True)
     weights.counting(tmp_path / "deadly.safetensors", 0.2, dies=True)
-    site = make_site()
+    site = make_site(hot_folders=[{"path": str(tmp_path / "site0" / "in"), "settings": ONE_PASS}])
     site.start(environment={"MATTINGD_TEST_PLAN": str(plan)})
     stream = Stream(site)
     stream.start()
@@ -134,7 +136,7 @@ def test_killed_in_the_middle_of_a_reload(make_site: MakeSite, tmp_path: Path) -
     plan = tmp_path / "plan.json"
     environment = {"MATTINGD_TEST_PLAN": str(plan)}
     new = weights.counting(tmp_path / "faint.safetensors", FAINT)
-    site = make_site()
+    site = make_site(hot_folders=[{"path": str(tmp_path / "site0" / "in"), "settings": ONE_PASS}])
     plan.write_text('{"delay_ms": 10}')
     site.start(environment=environment)
     stream = Stream(site)
@@ -165,7 +167,7 @@ def test_killed_in_the_middle_of_a_reload(make_site: MakeSite, tmp_path: Path) -
 
 def test_without_a_daemon_it_is_for_the_next_start(make_site: MakeSite, tmp_path: Path) -> None:
     new = weights.counting(tmp_path / "faint.safetensors", FAINT)
-    site = make_site()
+    site = make_site(hot_folders=[{"path": str(tmp_path / "site0" / "in"), "settings": ONE_PASS}])
     assert models(site, "rollback").stderr == (
         "mattingd: there is nothing to go back to: no other model was ever in use\n"
     )

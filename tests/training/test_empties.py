@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mattingd.child import model_spec
 from mattingd.training import empties
 from mattingd.training.assets import open_library
 
@@ -25,12 +26,15 @@ def test_they_are_the_same_at_every_call(pack: Path) -> None:
 
 
 def test_what_is_found_in_them_is_counted(pack: Path) -> None:
-    def finds_something_in_tall_ones(picture: Array) -> Plane:
-        height, width = picture.shape[:2]
-        return np.full((height, width), float(height > width), np.float32)
+    class FindsSomethingInTallOnes:
+        spec = model_spec("cv-unet")
+
+        def matte(self, batch: Array) -> Plane:
+            _, height, width, _ = batch.shape
+            return np.full((1, height, width), float(height > width), np.float32)
 
     lands = open_library(pack).backgrounds
     tall = [group for group, picture in empties.pictures(lands) if picture.shape[0] > picture.shape[1]]
-    count = empties.reported(finds_something_in_tall_ones, lands)
+    count = empties.reported(FindsSomethingInTallOnes(), lands)  # type: ignore[arg-type]
     assert count.drawn == empties.DRAWN - tall.count("drawn")
     assert count.lands == empties.LANDS - tall.count("lands")
