@@ -85,6 +85,8 @@ class Held:
     """Under which name its mattes are stored."""
     marks: UInt8 | None
     """What a person painted, uint8[H,W], see `touching`."""
+    painted: bool
+    """Whether there are strokes, be it empty ones: then it is for a person to say where the subject is."""
     seconds: float = 0.0
     """Spent on its second pass so far."""
 
@@ -164,7 +166,7 @@ class Worker:
         passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
         recalled = self._mattes.recall(name, passes) if marks.digest and command.recall else None
         net = None if recalled is not None else passes.net().tobytes()
-        self._held[command.job] = Held(picture, passes, name, marks.plane)
+        self._held[command.job] = Held(picture, passes, name, marks.plane, bool(marks.digest))
         said = ReadOk(
             worker=self.bench.worker,
             job=command.job,
@@ -215,7 +217,7 @@ class Worker:
                 net = held.passes.net().tobytes()
                 held.seconds += _since(started)
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
-            if held.passes.is_empty and held.marks is None and command.presets[0].on_empty == "fail":
+            if held.passes.is_empty and not held.painted and command.presets[0].on_empty == "fail":
                 raise Trouble(Fault.BAD, NO_SUBJECT)
             remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from tests.daemon.conftest import MakeSite
-from tests.daemon.harness.site import KILLING, Site
+from tests.daemon.harness.site import KILLING, Site, wait_until
 from tests.daemon.test_touchups import after, painted, two_discs
 
 ALSO: list[dict[str, Any]] = [
@@ -32,7 +32,9 @@ def entry(path: Path, **more: Any) -> dict[str, Any]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A running daemon whose hot folder makes five files of a picture."""
     root = tmp_path_factory.mktemp("several") / "site"
-    site = Site(root, hot_folders=[entry(root / "in")])
+    tiny = {"preset": "marketplace", "settings": {"max_kb": 5}}
+    more = {"path": str(root / "more"), "also": [{"preset": "mask-only"}, tiny]}
+    site = Site(root, ("in", "more"), hot_folders=[entry(root / "in"), more])
     site.start()
     yield site
     site.close()
@@ -102,6 +104,20 @@ def test_strokes_change_them_all(site: Site) -> None:
     for ordinal, band in ((0, 3), (4, 0)):
         old, new = (np.atleast_3d(np.asarray(loaded(each[ordinal])))[..., band] for each in (before, again))
         assert (old[150, 300], new[150, 300], new[150, 100]) == (255, 0, 255)
+
+
+def test_if_one_cannot_be_made_none_is_published(site: Site) -> None:
+    """No JPEG of 1000 px is this small: the last of them fails, and what was written before it goes."""
+    folder = site.root / "more"
+    source = folder / "shoe.png"
+    source.write_bytes(hostile.encoded("PNG"))
+    site.wait_ended([source])
+    newest = site.records(source)[0]
+    assert (newest.state, newest.outputs) == ("failed", ())
+    assert newest.reason.startswith("it is larger than 5 kB at any quality")
+    wait_until(lambda: site.temps() == [], "what was written before is gone")
+    assert not list(site.out.glob("*/more/shoe*"))
+    assert (site.out / newest.note).exists()
 
 
 def test_every_one_is_accounted_for_and_status_names_the_presets(site: Site) -> None:
