@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     exports = verbs.add_parser("export", help="write the averaged weights into the package")
     exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
     exports.add_argument("--blend", type=Path, help="the mean with these exported weights")
+    exports.add_argument("--share", type=float, default=0.5, help="of the training's own in that mean")
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
     scores.add_argument("--data", type=Path, required=True)
     scores.add_argument("--sheet", type=Path, help="also write a contact sheet of every third picture here")
@@ -116,7 +117,7 @@ def judge(given: argparse.Namespace) -> None:
 
 def write_weights(given: argparse.Namespace) -> None:
     """Put the averaged weights into the package."""
-    spec = export(given.out / "checkpoint.pt", given.to, given.blend)
+    spec = export(given.out / "checkpoint.pt", given.to, given.blend, given.share)
     say(f"{given.to / spec.id}.safetensors  sha256 {spec.sha256}")
 
 

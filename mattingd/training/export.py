@@ -64,10 +64,20 @@ def expected(data: dict[str, object], content: bytes) -> list[list[float]]:
     return [[round(float(v), 4) for v in row] for row in means]
 
 
-def blend(net: CvUnet, weights: Path) -> CvUnet:
-    """The mean of a fused network and exported weights: two ends of one training are steadier than either."""
-    other = safetensors.torch.load_file(weights)
-    net.load_state_dict({name: (value + other[name].float()) / 2 for name, value in net.state_dict().items()})
+def blend(net: CvUnet, weights: Path, share: float = 0.5) -> CvUnet:
+    """The mean of a fused network and the exported weights it went on from, `share` of it the network's.
+
+    Where a training starts and where it ends lie in one valley, and the mean is often lower than both
+    (Wortsman et al. 2022, model soups). Weights without a detail branch count as one without a say.
+    """
+    other = {name: value.float() for name, value in safetensors.torch.load_file(weights).items()}
+    means = {}
+    for name, mine in net.state_dict().items():
+        theirs = other.get(name, mine)
+        if theirs.shape != mine.shape:
+            theirs = torch.cat([theirs, torch.zeros_like(mine[:, theirs.shape[1] :])], 1)
+        means[name] = share * mine + (1 - share) * theirs
+    net.load_state_dict(means)
     return net
 
 
@@ -83,8 +93,14 @@ def packed(net: CvUnet) -> bytes:
     return bytes(content)
 
 
-def export(checkpoint: Path, folder: Path, with_weights: Path | None = None) -> ModelSpec:
-    """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`; blended `with_weights` if there are any.
+def export(checkpoint: Path, folder: Path, with_weights: Path | None = None, share: float = 0.5) -> ModelSpec:
+    """Write `cv-unet.safetensors` and `cv-unet.json` into `folder`.
+
+    Args:
+        checkpoint: of the training.
+        folder: of the weights.
+        with_weights: exported weights to blend with, if any.
+        share: the checkpoint's in that blend.
 
     Raises:
         ValueError: the file would be larger than the package allows.
@@ -92,7 +108,7 @@ def export(checkpoint: Path, folder: Path, with_weights: Path | None = None) -> 
     """
     net = averaged(checkpoint)
     if with_weights is not None:
-        net = blend(net, with_weights)
+        net = blend(net, with_weights, share)
     return publish(packed(net), folder)
 
 

@@ -230,6 +230,25 @@ def test_a_killed_run_goes_on_at_its_saved_step(pack: Path, tmp_path: Path) -> N
     assert "held back, at step" in said
 
 
+def test_a_blend_is_the_mean_also_with_weights_that_have_no_detail_branch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, other = fuse(CvUnet()), fuse(CvUnet(detailed=False))
+    mine = {name: value.clone() for name, value in net.state_dict().items()}
+    theirs = other.state_dict()
+    (tmp_path / "other.safetensors").write_bytes(safetensors.torch.save(theirs))
+    mixed = exporting.blend(net, tmp_path / "other.safetensors", 0.75).state_dict()
+    for name, value in mixed.items():
+        if name.startswith("detail."):
+            wanted = mine[name]
+        elif name == "edge.weight":
+            known = theirs[name].shape[1]
+            torch.testing.assert_close(value[:, :known], 0.75 * mine[name][:, :known] + 0.25 * theirs[name])
+            wanted = torch.cat([value[:, :known], 0.75 * mine[name][:, known:]], 1)
+        else:
+            wanted = 0.75 * mine[name] + 0.25 * theirs[name]
+        torch.testing.assert_close(value, wanted)
+
+
 def test_exporting_gives_a_model_that_the_engine_takes(pack: Path, tmp_path: Path) -> None:
     small = recipe(pack, tmp_path, steps=2)
     train(small)
