@@ -51,8 +51,8 @@ _LOST, _NEW = 0.05, 0.4
 """Shares of the subject: losing more of what the first pass was sure of, or gaining more where it was sure
 that nothing is, the second contradicts it. Wisps of hair are new, and nothing is lost."""
 _LEAST_SURE = 0.1
-"""Where less of what is seen is sure after both the picture and its mirror image, nothing is there: a cloud, a
-rock. Of 1,104 training photographs none had less than .38; of drawn stools, cables and the like, seen as a
+"""Where less of what is seen is sure after both the picture and its mirror image, nothing is there: a cloud,
+a rock. Of 1,104 training photographs none had less than .38; of drawn stools, cables and the like, seen as a
 mere haze, one in ten has less than .1."""
 _SURE = 0.1
 """Where less of what is seen is sure after both the picture and its mirror image, nothing is there: a
