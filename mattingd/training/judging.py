@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mattingd.imaging import reading
-from mattingd.imaging.second_pass import all_passes
+from mattingd.imaging.second_pass import Passes, all_passes
 from mattingd.training.assets import read_plane
 from mattingd.training.metrics import Measures, mean, measure
 from mattingd.values import PictureLimits
@@ -87,9 +87,19 @@ def opened(path: Path) -> Picture:
         raise ValueError(f"{path}: {error}") from error
 
 
+def seen(engine: Engine, srgb: Array) -> Passes:
+    """All passes at a picture."""
+    return all_passes(srgb, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+
+
+def matte_of(engine: Engine, srgb: Array) -> Plane:
+    """The matte float32 [H,W] in [0,1] of a picture at full size, whether there is a subject or not."""
+    return seen(engine, srgb).matte().astype(np.float32) / 255
+
+
 def cut(engine: Engine, srgb: Array) -> tuple[Plane, bool]:
-    """The matte float32 [H,W] in [0,1] of a picture at full size, and whether there is a subject."""
-    passes = all_passes(srgb, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+    """What comes out: the matte float32 [H,W] in [0,1], all 0 without a subject, and whether there is one."""
+    passes = seen(engine, srgb)
     if passes.is_empty:
         return np.zeros(srgb.shape[:2], np.float32), False
     return passes.matte().astype(np.float32) / 255, True

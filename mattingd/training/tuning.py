@@ -22,7 +22,7 @@ from mattingd.training.chance import happens
 from mattingd.training.compose import mean_colour, over, place
 from mattingd.training.drawn import KINDS
 from mattingd.training.export import averaged, packed
-from mattingd.training.judging import cut, pairs_in
+from mattingd.training.judging import matte_of, pairs_in
 from mattingd.training.metrics import Measures, mean, measure
 from mattingd.training.train import Recipe, train
 
@@ -137,8 +137,11 @@ def known(own: Own) -> list[Known]:
 
 
 def judged(engine: Engine, pictures: Iterable[Known]) -> Measures:
-    """An engine's mean measures."""
-    return mean(measure(cut(engine, picture.image)[0], picture.truth) for picture in pictures)
+    """An engine's mean measures, of the mattes as they are.
+
+    Of so few pictures one that does not pass for a subject would outweigh all others.
+    """
+    return mean(measure(matte_of(engine, picture.image), picture.truth) for picture in pictures)
 
 
 def refusal(seen: Comparison) -> str | None:

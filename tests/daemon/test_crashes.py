@@ -176,8 +176,7 @@ def test_children_killed_while_they_work_cost_no_picture(site: Site, tell: Tell,
     process = site.start()
     innocents, kills, done = drop_innocents(site), 0, 0
     while kills < KILLS:
-        innocents += drop_innocents(site, len(innocents), 8)
-        done = wait_for_full_work(site, done + 4)
+        done = wait_for_full_work(site, innocents, done + 4)
         for child in site.children()[kind][:1]:
             child.kill()
             kills += 1
@@ -189,13 +188,16 @@ def test_children_killed_while_they_work_cost_no_picture(site: Site, tell: Tell,
     assert site.audit()["counts"]["failed"] == 0
 
 
-def wait_for_full_work(site: Site, done: int) -> int:
-    """Until so many are done, some are in work, and none has to run alone; returns how many are done."""
+def wait_for_full_work(site: Site, innocents: list[Path], done: int) -> int:
+    """Drop more until so many are done, some in work, none has to run alone; returns how many are done."""
     status = site.status()
 
     def reached() -> bool:
         status.update(site.status())
-        return status["counts"]["done"] >= done and bool(status["in_work"]) and not suspects(site)
+        counts = status["counts"]
+        if counts["waiting"] < 4:
+            innocents.extend(drop_innocents(site, len(innocents), 8))
+        return counts["done"] >= done and bool(status["in_work"]) and not suspects(site)
 
     with site.explained():
         wait_until(reached, "it was in full work again")

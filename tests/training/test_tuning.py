@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.model
 
-BRIEF = ("--steps", 24, "--side", 224, "--pixels", 5 * 224 * 224)
+BRIEF = ("--steps", 24, "--side", 352, "--pixels", 5 * 224 * 224)
 
 
 def perforated(rng: np.random.Generator) -> Cutout:
