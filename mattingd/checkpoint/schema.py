@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """`PRAGMA user_version` of the journals this code writes."""
 COPIES: Final = 3
 """Daily copies that are kept."""
@@ -91,8 +91,6 @@ CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
 
 MIGRATIONS: Final = {
     1: """
-ALTER TABLE recipes RENAME COLUMN preset TO presets;
-UPDATE recipes SET presets = '[' || presets || ']';
 ALTER TABLE jobs ADD COLUMN note_gone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
@@ -113,6 +111,10 @@ ALTER TABLE outputs ADD COLUMN remains_on TEXT;
 ALTER TABLE outputs ADD COLUMN model TEXT;
 CREATE INDEX standing ON outputs (job) WHERE published AND (remains IS NULL OR remains = 'going');
 CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
+""",
+    2: """
+ALTER TABLE recipes RENAME COLUMN preset TO presets;
+UPDATE recipes SET presets = '[' || presets || ']';
 """,
 }
 """What makes the next version of a journal; each is one transaction. New columns come last in their table."""
