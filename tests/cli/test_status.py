@@ -110,7 +110,7 @@ def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
 
 
 def test_what_a_running_daemon_is_doing(slow: Site) -> None:
-    queue = pictures(slow.hot[0] / "many", 12)
+    queue = pictures(slow.hot[0] / "many", 60)
     wait_for_line(slow, queue[0], "done")
     told = status(slow)
     assert told.code == 0

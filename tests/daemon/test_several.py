@@ -48,8 +48,12 @@ def loaded(path: Path) -> Image.Image:
 
 
 def outputs(site: Site, source: Path) -> list[Path]:
-    """Those of a file's newest job, which is done."""
+    """Those of a file's newest job, when that is done."""
     site.wait_ended([source])
+    return outputs_now(site, source)
+
+
+def outputs_now(site: Site, source: Path) -> list[Path]:
     newest = site.records(source)[0]
     assert (newest.state, newest.reason) == ("done", "")
     return [site.out / output for output in newest.outputs]
@@ -142,7 +146,9 @@ def test_killed_in_the_midst_of_them_the_rest_follows_once(make_site: MakeSite, 
     assert (site.root / "killed").read_text(encoding="utf-8") == f"{point}\n"
     assert source.exists(), "an original stays until all of its outputs stand"
     site.start()
-    made = outputs(site, source)
+    wait_until(lambda: not source.exists(), "its original is in the archive")
+    site.wait_ended([])
+    made = outputs_now(site, source)
     assert [path.name for path in made] == [f"shoe{ending}" for ending in ENDINGS]
     assert sorted(made[0].parent.iterdir()) == sorted(made)
     assert site.temps() == []
