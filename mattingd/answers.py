@@ -252,7 +252,7 @@ def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
     return {
         "name": folder.name,
         "path": str(folder.path),
-        "preset": folder.presets,
+        "preset": folder.preset_names,
         "watched": daemon.lookouts.how.get(number, "scans"),
         "trouble": tally.troubles.get(number),
         "paused": daemon.conductor.work.paused(number),

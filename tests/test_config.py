@@ -119,7 +119,7 @@ presets: {shop: {format: webp}}
     assert settings.backgrounds == {"background of hot folder in, output 3": pin}
     assert folder.recipe_hash == recipe_hash(folder.recipe, "cv-unet", folder.recipes[1:])
     assert folder.recipe_hash != recipe_hash(folder.recipe, "cv-unet")
-    assert (folder.presets, folder.formats) == ("transparent + marketplace + shop", "png + jpeg + webp")
+    assert (folder.preset_names, folder.formats) == ("transparent + marketplace + shop", "png + jpeg + webp")
 
 
 def test_a_background_picture_goes_from_the_configuration_and_is_pinned_by_its_content(

@@ -77,7 +77,7 @@ def _check_as_json(path: Path) -> ExitCode:
         problems, stocks, code = error.lines, [], ExitCode.CONFIG
     folders = [
         {"path": str(stock.folder.path), "files": stock.files, "waiting": stock.waiting}
-        | {"preset": stock.folder.presets, "format": stock.folder.formats}
+        | {"preset": stock.folder.preset_names, "format": stock.folder.formats}
         for stock in stocks
     ]
     print(json.dumps({"config": str(path), "problems": list(problems), "folders": folders}))  # noqa: T201
@@ -98,7 +98,7 @@ def _show(console: Console, path: Path, settings: Settings) -> None:
         folder = stock.folder
         takes = f"about {duration(stock.seconds)}" if stock.waiting else ""
         todo = takes if folder.existing == "process" else "those are ignored"
-        cells = (str(folder.path), folder.presets, folder.formats, f"{stock.files}", f"{stock.waiting}")
+        cells = (str(folder.path), folder.preset_names, folder.formats, f"{stock.files}", f"{stock.waiting}")
         table.add_row(*map(escape, cells), todo if stock.waiting else "")
     console.print(table)
 

@@ -59,7 +59,7 @@ def _from_journal(settings: Settings) -> dict[str, Any]:
             {
                 "name": folder.name,
                 "path": str(folder.path),
-                "preset": folder.presets,
+                "preset": folder.preset_names,
                 "paused": bytes(folder.path) in held,
             }
             for folder in settings.hot_folders

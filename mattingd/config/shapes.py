@@ -297,7 +297,7 @@ class HotFolder:
         return self.recipe, *(each.recipe for each in self.also)
 
     @property
-    def presets(self) -> str:
+    def preset_names(self) -> str:
         """Their names, for reports."""
         return " + ".join([self.preset, *(each.preset for each in self.also)])
 

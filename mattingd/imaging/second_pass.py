@@ -55,10 +55,6 @@ _LEAST_SURE = 0.03
 a rock. Of 1,104 training photographs none had less than .38; of 120 drawn things 18 have (13 by the first
 pass alone), with .1 it would be 25, and no more landscapes (54 of 60) known for what they are."""
 _SURE = 0.1
-"""Where less of what is seen is sure after both the picture and its mirror image, nothing is there: a
-cloud, a rock. Of 1,104 training photographs none had less than .5; of drawn stools, cables and the like, seen
-as a mere haze, one in twenty has less."""
-_SURE = 0.1
 """A first pass was sure up to this, and from 1 minus this."""
 _HALF = 0.5
 
