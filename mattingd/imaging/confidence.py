@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 _UNDECIDED = 0.1, 0.9
-_SHARE_WEIGHT = 1.5
-_WIDTH = 12.0
+_WIDTH = 24.0
 """Undecided pixels for each of the outline at which the confidence has fallen to 1/e."""
-_EDGE = 60.0
+_EDGE = 15.0
 """A change of grey (Sobel, 0 to 1020) along the outline at which an edge counts as half agreed upon.
 
-The three were settled on 140 training photographs and 72 composites with the first weights: of those whose
-soft IoU was below .8, `values.NEEDS_A_LOOK` marks about half; of the others, one in ten.
+Both, and that agreement counts squared, were settled with the third weights on 1,673 training photographs and
+237 composites of drawn and soft things: of those whose soft IoU was below .8, `values.NEEDS_A_LOOK` marks 55
+and 75 %; of the others 2 and 22 %; of those above .9, 1 and 6 %.
 """
 _CROSS = np.ones((3, 3), np.uint8)
 
@@ -36,23 +36,23 @@ def confidence(alpha: npt.NDArray[np.float32], picture: npt.NDArray[np.uint8]) -
         return 1.0 if not subject.any() else 0.5
     low, high = _UNDECIDED
     width = np.count_nonzero((alpha > low) & (alpha < high)) / (length + 1)
-    decided = math.exp(-(width / _WIDTH + _SHARE_WEIGHT * undecided(alpha)))
+    decided = math.exp(-(width / _WIDTH + undecided(alpha)))
     edge = _edge_along(outline, picture)
     return decided * edge / (edge + _EDGE)
 
 
 def of_two_passes(alpha: npt.NDArray[np.float32], picture: npt.NDArray[np.uint8], agreement: float) -> float:
-    """The same after a second pass over the subject's crop: where the two do not agree, one of them is wrong.
+    """The same after a second pass: where the two do not agree, one of them is wrong.
 
-    Of 306 composites with a second pass it puts .92 of the pairs of a good and a bad matte (IoU from .8, and
-    below) in the right order; the crop's matte alone .85, the first one .75. Of photographs .73, .69 and .67.
+    Of 241 composites of mostly small subjects it puts .97 of the pairs of a good and a bad matte (soft IoU
+    from .8, and below) in the right order, and marks 95 % of the bad ones and 9 % of the others.
 
     Args:
-        alpha: float32[h,w], the matte of the crop that was kept.
-        picture: uint8[h,w,3], the crop.
+        alpha: float32[h,w], the matte that was kept: of the subject's crop or of the whole picture.
+        picture: uint8[h,w,3], that crop or picture.
         agreement: of both passes, 0 to 1.
     """
-    return confidence(alpha, picture) * math.sqrt(agreement)
+    return confidence(alpha, picture) * agreement**2
 
 
 def undecided(alpha: npt.NDArray[np.float32]) -> float:
