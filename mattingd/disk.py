@@ -206,11 +206,22 @@ class Disk:
             os.fsync(claim)
         ours = os.fstat(claim)
         os.close(claim)
-        there = os.stat(new, dir_fd=new_folder, follow_symlinks=False)
-        if there.st_size or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+        if not self._holds(new, new_folder, ours):
             return False
-        os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        try:
+            os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        except OSError:
+            with suppress(OSError):
+                if self._holds(new, new_folder, ours):
+                    os.unlink(new, dir_fd=new_folder)
+            raise
         return True
+
+    @staticmethod
+    def _holds(name: str, folder: int | None, claim: os.stat_result) -> bool:
+        """Whether a name is still our empty claim to it."""
+        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return not there.st_size and (there.st_dev, there.st_ino) == (claim.st_dev, claim.st_ino)
 
     def replace(self, temp: str, final: str) -> None:
         """Give a temp file its final name over an older one. Only for our own notes."""

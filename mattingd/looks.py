@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mattingd.disk import Disk, NotAFileError, kind_of, stamp_of
 from mattingd.facts import Look
 from mattingd.imaging.structure import HEAD, TAIL, missing_end, sniff
-from mattingd.strokes import NO_PICTURE, identity, is_strokes, names_beside
+from mattingd.strokes import NO_PICTURE, belongs, identity, is_strokes, names_beside
 from mattingd.values import Stamp, readable
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Looker:
 
         None when nothing is there. Of what cannot be opened, whoever reads it will find out the rest.
         """
+        if is_strokes(path):
+            return self._of_strokes(path)
         try:
             look = self._opened(path)
         except (NotAFileError, OSError):
@@ -47,6 +49,15 @@ class Looker:
             with suppress(NotAFileError, OSError):
                 look = _both(look, self._opened(strokes), strokes)
         return self.with_strokes(path, look)
+
+    def _of_strokes(self, path: bytes) -> Look | None:
+        """They are listed where they lie alone; else they are part of the picture, and nothing themselves."""
+        directory, name = os.path.split(path)
+        with suppress(OSError):
+            if any(belongs(name, each) for each in os.listdir(os.path.join(self._root, directory))):
+                return None
+        look = self._closed(path)
+        return look and replace(look, odd=look.odd or NO_PICTURE)
 
     def shallow(self, path: bytes, status: os.stat_result) -> Look:
         """Without opening anything."""

@@ -11,8 +11,18 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mattingd.config import ConfigError, HotFolder, Settings, kept_backgrounds, load, problems_on_disk
+from mattingd.config import (
+    ConfigError,
+    HotFolder,
+    Settings,
+    contradictions,
+    kept_backgrounds,
+    load,
+    place,
+    problems_on_disk,
+)
 from mattingd.inbox import Defect, Inbox, Reply, Reread
+from mattingd.mounts import mount_table
 from mattingd.presets import recipe_hash
 from mattingd.service import Notifier
 from mattingd.values import Pin
@@ -36,6 +46,8 @@ LIVE = frozenset(
 """Settings, and blocks of them, that can change while the daemon runs; hot folders can, too."""
 PATIENCE_SECONDS = 8.0
 """How long somebody who asks for a reload waits for word: others have questions, too."""
+_MIXED = "it is so until a restart, with the folders that are in use now: restart the daemon instead"
+"""Of settings that are sound in the file, and contradict what stays in use."""
 ELSEWHERE = frozenset({"hot_folders", "presets"})
 """Compared folder by folder: a preset matters only where a folder uses it."""
 
@@ -65,7 +77,13 @@ class Source:
             ConfigError: they cannot be used; holds all mistakes.
         """
         settings = load(self.path)
-        problems = problems_on_disk(settings, known=_paths(old)) or kept_backgrounds(settings)
+        mixed, _ = reconciled(old, settings)
+        unsound = contradictions(mixed, mount_table())
+        problems = (
+            problems_on_disk(settings, known=_paths(old))
+            or tuple(f"{place(each.loc)}: {each.text}; {_MIXED}" for each in unsound)
+            or kept_backgrounds(mixed)
+        )
         if problems:
             raise ConfigError(tuple(f"{self.path}: {problem}" for problem in problems))
         return settings

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from mattingd.config.checking import STRICT, Shape
 from mattingd.config.disk import kept_backgrounds, problems_on_disk, unreadable, unwritable
 from mattingd.config.document import Source, read
-from mattingd.config.resolving import resolve
+from mattingd.config.resolving import contradictions, resolve
 from mattingd.config.sample import example, init_text
 from mattingd.config.shapes import Document, Engine, HotFolder, Limits, Log, Settings, Watch
 from mattingd.config.wording import Problem, place
@@ -28,11 +28,13 @@ __all__ = [
     "Log",
     "Settings",
     "Watch",
+    "contradictions",
     "example",
     "init_text",
     "kept_backgrounds",
     "load",
     "parse",
+    "place",
     "problems_on_disk",
     "unreadable",
     "unwritable",
@@ -83,8 +85,8 @@ def parse(text: str | bytes, where: str | Path, *, mountinfo: str | None = None)
     # What YAML could not understand is no second mistake for having the wrong type.
     told = {problem.loc for problem in source.problems}
     table = mount_table() if mountinfo is None else mountinfo
-    settings, contradictions = resolve(document, Path(where).absolute().parent, table)
-    problems = [*source.problems, *(each for each in misshapen if each.loc not in told), *contradictions]
+    settings, unsound = resolve(document, Path(where).absolute().parent, table)
+    problems = [*source.problems, *(each for each in misshapen if each.loc not in told), *unsound]
     if problems:
         raise _error(source, where, problems)
     return settings

@@ -51,9 +51,18 @@ def resolve(document: Document, base: Path, mountinfo: str) -> tuple[Settings, l
         presets=presets,
     )
     problems += _name_problems(settings.hot_folders, document.hot_folders)
-    problems += _overlaps(settings)
-    problems += _contradictions(settings, mountinfo)
-    return settings, problems
+    return settings, [*problems, *contradictions(settings, mountinfo)]
+
+
+def contradictions(settings: Settings, mountinfo: str) -> Iterator[Problem]:
+    """What is sound by itself, but not together, or not on this machine.
+
+    Args:
+        settings: resolved, with paths made real.
+        mountinfo: text of ``/proc/self/mountinfo``.
+    """
+    yield from _overlaps(settings)
+    yield from _contradictions(settings, mountinfo)
 
 
 def _real(base: Path, text: str) -> Path:
@@ -131,7 +140,7 @@ def _inside(inner: tuple[Loc, Path], outer: tuple[Loc, Path], why: str) -> Itera
 
 
 def _contradictions(settings: Settings, mountinfo: str) -> Iterator[Problem]:
-    """Values that are sound each by itself, but not together or not on this machine."""
+    """The same of single values."""
     kind = file_system(settings.state_dir, mountinfo)
     if kind in NETWORK:
         yield Problem(

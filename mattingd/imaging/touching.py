@@ -7,6 +7,7 @@ same edges as every matte (`refining`), so that hair stays hair. Knows alpha, co
 files.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -171,8 +172,8 @@ def _neighbourhoods(near: Float32, shape: tuple[int, ...]) -> list[_Box]:
         _Box(
             int(top * down),
             int(left * across),
-            int((top + height) * down),
-            int((left + width) * across),
+            min(shape[0], math.ceil((top + height) * down)),
+            min(shape[1], math.ceil((left + width) * across)),
         )
         for left, top, width, height, _ in stats[1:count].tolist()
     ]

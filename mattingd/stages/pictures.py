@@ -53,6 +53,7 @@ Answer = tuple[Fact, bytes | None]
 """A fact and, beside it, pixels in transit."""
 
 _KINDS = {"unsupported": Fault.UNSUPPORTED, "truncated": Fault.TRUNCATED}
+"""Of a file that is read. What was read, and cannot be finished, failed."""
 
 
 class Trouble(Exception):  # noqa: N818 - a fault on its way to becoming a fact
@@ -84,9 +85,7 @@ class Held:
     matte: str
     """Under which name its mattes are stored."""
     marks: UInt8 | None
-    """What a person painted, uint8[H,W], see `touching`."""
-    painted: bool
-    """Whether there are strokes, be it empty ones: then it is for a person to say where the subject is."""
+    """What a person painted, uint8[H,W], see `touching`: who paints says where the subject is."""
     seconds: float = 0.0
     """Spent on its second pass so far."""
 
@@ -126,7 +125,8 @@ class Worker:
         except Trouble as trouble:
             fault = Faulted(self.bench.worker, command.job, trouble.fault, trouble.reason)
         except PictureError as error:
-            fault = Faulted(self.bench.worker, command.job, _KINDS.get(error.kind, Fault.BAD), str(error))
+            kind = _KINDS.get(error.kind, Fault.BAD) if isinstance(command, Read) else Fault.BAD
+            fault = Faulted(self.bench.worker, command.job, kind, str(error))
         except (ValueError, cv2.error, ArithmeticError, LookupError, MemoryError) as error:
             reason = f"it could not be processed ({type(error).__name__}: {error})"
             if is_out_of_memory(error):
@@ -166,7 +166,7 @@ class Worker:
         passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
         recalled = self._mattes.recall(name, passes) if marks.digest and command.recall else None
         net = None if recalled is not None else passes.net().tobytes()
-        self._held[command.job] = Held(picture, passes, name, marks.plane, bool(marks.digest))
+        self._held[command.job] = Held(picture, passes, name, marks.plane)
         said = ReadOk(
             worker=self.bench.worker,
             job=command.job,
@@ -217,7 +217,7 @@ class Worker:
                 net = held.passes.net().tobytes()
                 held.seconds += _since(started)
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
-            if held.passes.is_empty and not held.painted and command.presets[0].on_empty == "fail":
+            if held.passes.is_empty and held.marks is None and command.presets[0].on_empty == "fail":
                 raise Trouble(Fault.BAD, NO_SUBJECT)
             remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()

@@ -150,6 +150,32 @@ def test_what_cannot_change_is_named_and_stays_and_a_restart_knows_it(make_site:
     assert len(site.children()["worker"]) == 1
 
 
+def test_folders_that_would_meet_until_a_restart_are_refused(make_site: MakeSite) -> None:
+    """What runs is a mixture: the output folder stays the one in use, the hot folders are the new ones."""
+    site = make_site()
+    (site.root / "archive").mkdir()
+    site.start()
+    first = drop(site.hot[0], "a.png", 1)
+    site.wait_ended([first])
+    was, elsewhere = site.out, site.root / "elsewhere"
+    edit(site, output_dir=str(elsewhere), hot_folders=[folder(site.hot[0]), folder(was, originals="delete")])
+    (mistake,) = site.ask("reload")["mistakes"]
+    assert "output_dir: is the same folder as hot_folders[1].path" in mistake
+    assert mistake.endswith("restart the daemon instead")
+    archived = folder(site.hot[0], originals="archive")
+    edit(site, output_dir=str(was), archive_dir=str(site.root / "archive"), hot_folders=[archived])
+    (mistake,) = site.ask("reload")["mistakes"]
+    assert "hot_folders[0].originals: needs archive_dir" in mistake
+    again = drop(site.hot[0], "b.png", 2)
+    site.wait_ended([again])
+    assert site.result_of(first).exists()
+    assert len(site.rows()) == 2, "the settings from before are in use"
+    assert site.stop() == 0
+    site.start()
+    later = drop(site.hot[0], "c.png", 3)
+    wait_until(lambda: not later.exists(), "its original is in the archive")
+
+
 def of_many_tiles() -> bytes:
     return pictures.encode(np.tile(pictures.draw(Label(1)), (3, 3, 1)))
 

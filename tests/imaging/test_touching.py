@@ -130,6 +130,14 @@ def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     assert touching.touch_up(matte, picture, marks).shape == shape
 
 
+def test_strokes_reach_the_last_row_and_column() -> None:
+    """A size whose reduction and back falls a pixel short when it is cut off."""
+    shape = 1241, 2158
+    marks = np.full(shape, touching.DROP, np.uint8)
+    dropped = touching.touch_up(np.full(shape, 255, np.uint8), np.full((*shape, 3), 200, np.uint8), marks)
+    assert not dropped.any()
+
+
 def test_a_large_picture_is_touched_up_as_a_small_one_is() -> None:
     small = photographed("coffee", (200, 100, 240, 200))
     picture, matte, truth, marks = map(enlarged, (small.picture, small.matte, small.truth, small.marks))

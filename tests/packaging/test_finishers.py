@@ -88,6 +88,18 @@ def test_what_a_finisher_does_wrong_is_told(broken: None, name: str, said: str) 
         finishers.finished(composed, name)
 
 
+def test_a_picture_whose_finisher_fails_is_a_failed_one_and_the_run_goes_on(
+    broken: None, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("hat.png", "shoe.png"):
+        (tmp_path / "in" / name).write_bytes(pictures.picture(7))
+    done = process(tmp_path, "--set", "finisher=fails", path=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
+    note = tmp_path / "out" / "_failed" / "shoe.png.error.txt"
+    assert "the finisher 'fails' failed (ValueError: no ink)" in note.read_text(encoding="utf-8")
+
+
 def test_a_finisher_may_change_the_size(broken: None) -> None:
     composed = Composed(np.zeros((10, 10, 4), np.uint8), np.zeros((10, 10), np.uint8))
     assert finishers.finished(composed, "shrinks").pixels.shape == (4, 5, 4)
