@@ -6,6 +6,7 @@ one that is done are the same walk. Nothing here runs on the conductor's thread.
 
 import contextlib
 import hashlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -136,25 +137,41 @@ class Sweep:
             if self.settings.archive_dir is not None:
                 yield from self._below_archive(ledger, self.settings.archive_dir, commit)
 
+    def mark(self, commit: Commit) -> None:
+        """Have the output folder bear its mark, if it is known to be the right one.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        with contextlib.suppress(StoppedError), contextlib.ExitStack() as stack:
+            self._home(stack, stack.enter_context(reading(self._journal)), commit)
+
     def _below_output(self, ledger: Ledger, commit: Commit | None) -> Iterator[Line]:
+        with contextlib.ExitStack() as stack:
+            place = self._home(stack, ledger, commit)
+            if place is not None:
+                yield from self._walk(place, self._pages(ledger, shown=commit is None), commit)
+
+    def _home(self, stack: contextlib.ExitStack, ledger: Ledger, commit: Commit | None) -> Home | None:
+        """The output folder, open and marked; None where nothing was made yet, or it is not the right one."""
         root = self.settings.output_dir
         files = [(made.path, made.size) for made in ledger.newest_made(PROOF)]
-        if not files and not ledger.founded:
-            return  # nothing was made yet, and the folder may not be there either
+        known = ledger.is_home(os.fsencode(root))
+        if not files and not known:
+            return None  # nothing was made yet, and the folder may not be there either
         founding = Founding(
-            expected=ledger.founded,
+            expected=known,
             proof=lambda: self._some_are_there(root, files),
             make=commit is not None,
         )
-        with contextlib.ExitStack() as stack:
-            try:
-                place = stack.enter_context(home(str(root), ledger.instance, self._disk, founding))
-            except OfflineError as error:
-                self._refuse(str(error))
-                return
-            if commit is not None and not ledger.founded:
-                commit(Swept((), founded=True))
-            yield from self._walk(place, self._pages(ledger, shown=commit is None), commit)
+        try:
+            place = stack.enter_context(home(str(root), ledger.instance, self._disk, founding))
+        except OfflineError as error:
+            self._refuse(str(error))
+            return None
+        if commit is not None and not known:
+            commit(Swept((), home=os.fsencode(root)))
+        return place
 
     def _below_archive(self, ledger: Ledger, root: Path, commit: Commit | None) -> Iterator[Line]:
         """The archive bears no mark: something of ours must lie there each time."""
@@ -365,11 +382,13 @@ class Cleaner(threading.Thread):
             number, confirmed, self._confirmed = self._wanted, self._confirmed, False
         settings = self._settings()
         self._tidy(settings)
+        today = clock.wall(self._zone).date().isoformat()
+        sweep = Sweep(settings, self._journal, today, confirmed=confirmed, stopped=lambda: self._stopping)
         if retaining.removes(settings.retention):
-            today = clock.wall(self._zone).date().isoformat()
-            sweep = Sweep(settings, self._journal, today, confirmed=confirmed, stopped=lambda: self._stopping)
             self.report = sweep.run(self._commit)
             self._tell(self.report.fact())
+        else:
+            sweep.mark(self._commit)
         self.done = number
 
     def _tidy(self, settings: Settings) -> None:

@@ -135,8 +135,8 @@ class Remember:
     """What retention is about to do, or did. Followed by `SweepOn`."""
 
     marks: tuple[Mark, ...]
-    founded: bool = False
-    """The output folder bears its mark."""
+    home: bytes = b""
+    """The output folder, if it bears its mark from now on."""
 
 
 Write = (
@@ -376,6 +376,8 @@ class Bench:
     """Where backgrounds are kept."""
     mattes_root: str | None = None
     """Where mattes are stored for touch-ups, if they are."""
+    marked: bool = False
+    """Whether the output folder bears our mark, and nothing may be written where that is missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from mattingd import clock, commands, facts, values
 from mattingd.backdrops import tidy
 from mattingd.checkpoint import Checkpoint, PlacingRules
+from mattingd.children import Message
 from mattingd.cleaning import Cleaner
 from mattingd.config import HotFolder, Settings
 from mattingd.control import ControlServer
@@ -105,6 +106,7 @@ class Daemon:
             settings,
             self.journal.roots(),
             instance=self.journal.instance,
+            marked=self.journal.is_home(os.fsencode(settings.output_dir)),
             keep=(self._lock.descriptor,),
             programs=mode.programs,
             heard=self._inbox.put,
@@ -251,9 +253,16 @@ class Daemon:
         if not messages:
             todo += self._hear(facts.Tick(), None)
         self._obey(todo)
+        self._have_output_marked(messages)
         for message in messages:
             if not isinstance(message, tuple):
                 self._attend(message)
+
+    def _have_output_marked(self, messages: Iterable[Message | Note]) -> None:
+        """The first cut-outs prove that the output folder is the right one: a sweep marks it."""
+        published = (isinstance(each, tuple) and isinstance(each[0], facts.Published) for each in messages)
+        if not self._staff.marked and any(published):
+            self.cleaner.sweep()
 
     def _attend(self, note: Note) -> None:
         """Between two turns: whoever is answered here finds everything that was said before him done."""
@@ -338,6 +347,8 @@ class Daemon:
             case commands.KillWorker(worker, why):
                 self._staff.kill_worker(worker, why)
             case commands.SweepOn():
+                if self.journal.is_home(os.fsencode(self.settings.output_dir)):
+                    self._staff.look_for_mark()
                 self.cleaner.go_on()
             case commands.StartEngine() | commands.KillEngine() | commands.EndEngine():
                 self._staff.look_after_engine(deed)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -55,6 +56,19 @@ def stamp_of(status: os.stat_result) -> Stamp:
 def identity_of(status: os.stat_result) -> tuple[int, ...]:
     """Tells a file, and its content, from any that comes in its place."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def home_mark(instance: str) -> str:
+    """The name of the hidden file that tells our output folder from a mount point with nothing mounted."""
+    return f"{TEMP_PREFIX}{instance}-home"
+
+
+def not_home(what: str, root: str, mark: str) -> str:
+    """What to say, and to do, where that file is missing."""
+    return (
+        f"{what} {root} is not the one that was worked with: is its disk or share mounted?"
+        f" If it is the right one, say so with: touch {shlex.quote(os.path.join(root, mark))}"
+    )
 
 
 class Disk:

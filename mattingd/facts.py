@@ -279,8 +279,8 @@ class Swept:
     """Retention is about to remove, or has removed, these; it goes on when the journal holds that."""
 
     marks: tuple[Mark, ...]
-    founded: bool = False
-    """The output folder bears its mark from now on."""
+    home: bytes = b""
+    """The output folder, if it bears its mark from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Staff:
         roots: Mapping[int, bytes],
         *,
         instance: str,
+        marked: bool,
         keep: Sequence[int],
         programs: Programs,
         heard: Callable[[Message], None],
@@ -56,6 +57,7 @@ class Staff:
             settings: of the daemon.
             roots: where each hot folder lies.
             instance: the journal's, for temp names.
+            marked: whether the output folder bears its mark.
             keep: descriptors every child inherits.
             programs: command lines.
             heard: takes facts; called on the children's threads.
@@ -63,6 +65,8 @@ class Staff:
         self._settings = settings
         self._roots = dict(roots)
         self._instance = instance
+        self.marked = marked
+        """Whether the output folder bears its mark; workers write nowhere else then."""
         self._keep = tuple(keep)
         self._programs = programs
         self._heard = heard
@@ -96,6 +100,15 @@ class Staff:
     def change(self, settings: Settings, roots: Mapping[int, bytes]) -> None:
         """Other limits and folders, also for the workers there are; the engine stays as it is."""
         self._settings, self._roots = settings, dict(roots)
+        self._set_benches()
+
+    def look_for_mark(self) -> None:
+        """From now on the output folder bears its mark."""
+        if not self.marked:
+            self.marked = True
+            self._set_benches()
+
+    def _set_benches(self) -> None:
         for number, worker in self._workers.items():
             worker.tell((self._bench(number), None))
 
@@ -113,6 +126,7 @@ class Staff:
             archive_root=None if self._settings.archive_dir is None else str(self._settings.archive_dir),
             mattes_root=self._mattes_root(),
             instance=self._instance,
+            marked=self.marked,
             limits=values.PictureLimits(limits.max_megapixels, limits.max_megabytes),
             side=spec.side,
             multiple=spec.multiple,

@@ -144,6 +144,10 @@ class Checkpoint:
                 (folder, recipe),
             )
 
+    def is_home(self, output: bytes) -> bool:
+        """Whether this output folder bears our mark."""
+        return self._meta("home", "") == output.hex()
+
     def held(self) -> frozenset[int]:
         """The hot folders that a person holds back."""
         return frozenset(number for (number,) in self._db.execute("SELECT id FROM folders WHERE paused"))
@@ -352,8 +356,8 @@ class Checkpoint:
                     " WHERE job = ? AND ordinal = ? AND published",
                     (mark.remains, mark.day, mark.job, mark.ordinal),
                 )
-        if remember.founded:
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('founded', '1')")
+        if remember.home:
+            self._put_meta("home", remember.home.hex())
 
     # --- small ---
 

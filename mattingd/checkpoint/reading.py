@@ -318,10 +318,9 @@ class Ledger:
 
     # --- retention ---
 
-    @property
-    def founded(self) -> bool:
-        """Whether the output folder bears its mark."""
-        return self._meta("founded", "") == "1"
+    def is_home(self, output: bytes) -> bool:
+        """Whether this output folder bears our mark."""
+        return self._meta("home", "") == output.hex()
 
     def count_standing(self) -> int:
         """Published outputs that retention has not seen to."""

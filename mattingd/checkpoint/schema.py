@@ -115,6 +115,7 @@ CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
     2: """
 ALTER TABLE recipes RENAME COLUMN preset TO presets;
 UPDATE recipes SET presets = '[' || presets || ']';
+DELETE FROM meta WHERE key = 'founded';  -- 'home' takes its place, which names the folder
 """,
 }
 """What makes the next version of a journal; each is one transaction. New columns come last in their table."""

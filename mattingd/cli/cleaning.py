@@ -69,7 +69,7 @@ def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
     with journal_of(settings) as journal:
 
         def commit(swept: Swept) -> None:
-            journal.apply([Remember(swept.marks, swept.founded)])
+            journal.apply([Remember(swept.marks, swept.home)])
 
         return _sweep(settings, confirmed=confirmed).run(commit)
 

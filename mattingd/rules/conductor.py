@@ -105,7 +105,7 @@ class Conductor:
             facts.Inferred: self.inference.inferred,
             facts.InferFailed: self.inference.failed,
             facts.SpaceLow: self._space_low,
-            facts.Swept: lambda fact: self._do(Remember(fact.marks, fact.founded), SweepOn()),
+            facts.Swept: lambda fact: self._do(Remember(fact.marks, fact.home), SweepOn()),
             facts.Cleaned: lambda _: None,
             facts.ModelAsked: lambda fact: self.engines.asked(fact, stopping=self.stopping),
             facts.StopAsked: self._stop_asked,

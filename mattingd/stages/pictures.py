@@ -6,6 +6,7 @@ next. A hostile picture takes down this process and no other.
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import resource
@@ -18,7 +19,7 @@ import numpy as np
 
 from mattingd import backdrops, clock, touchups
 from mattingd.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
-from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError
+from mattingd.disk import TEMP_PREFIX, Disk, NotAFileError, home_mark, not_home
 from mattingd.facts import (
     AnotherPass,
     ChoreDone,
@@ -267,6 +268,7 @@ class Worker:
 
     def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
+        self._at_home()
         final = self._path(output.place.path)
         self.disk.make_directories(os.path.dirname(final))
         temp = self._temp(job, output)
@@ -286,6 +288,7 @@ class Worker:
         No output gets its name before all are seen to be ready for theirs.
         """
         started = clock.monotonic_ns()
+        self._at_home()
         ready: list[tuple[Output, str, str]] = []
         for output in command.outputs:
             final = self._path(output.place.path)
@@ -336,6 +339,7 @@ class Worker:
 
     def _put_away(self, command: DoChore) -> str:
         """Move or delete the original of a job whose outputs all stand as they were made; else it stays."""
+        self._at_home()
         root, original = self.bench.roots.get(command.folder), command.original
         if root is None:
             return ""
@@ -348,6 +352,7 @@ class Worker:
         return self._originals.put_away(source, original)
 
     def _write_note(self, command: DoChore) -> None:
+        self._at_home()
         for note in command.notes:
             final = self._path(note)
             directory = os.path.dirname(final)
@@ -370,6 +375,12 @@ class Worker:
         return self.disk.remove_directory_if_empty(self._path(directory))
 
     # --- small ---
+
+    def _at_home(self) -> None:
+        """Raise OSError where an empty mount point lies in the place of the output folder."""
+        root, mark = self.bench.output_root, home_mark(self.bench.instance)
+        if self.bench.marked and self.disk.size(os.path.join(root, mark)) is None:
+            raise OSError(errno.ENODEV, not_home("the output folder", root, mark))
 
     def _path(self, relative: str) -> str:
         return os.path.join(self.bench.output_root, relative)

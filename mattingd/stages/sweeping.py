@@ -6,12 +6,11 @@ folder and nothing on another disk can be reached.
 
 import contextlib
 import os
-import shlex
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mattingd.disk import TEMP_PREFIX, Disk, identity_of, kind_of
+from mattingd.disk import TEMP_PREFIX, Disk, home_mark, identity_of, kind_of, not_home
 from mattingd.facts import SpaceLow
 from mattingd.values import Kept, Remains, Seen, Sight
 
@@ -162,7 +161,7 @@ def home(root: str, instance: str, disk: Disk, founding: Founding) -> Iterator[H
     with contextlib.ExitStack() as stack:
         try:
             descriptor = stack.enter_context(disk.folder(root))
-            _see_mark(root, descriptor, f"{TEMP_PREFIX}{instance}-home", disk, founding)
+            _see_mark(root, descriptor, home_mark(instance), disk, founding)
         except OSError as error:
             raise OfflineError(f"{founding.what} {root} cannot be used: {error.strerror}") from error
         yield Home(root, descriptor, instance, disk)
@@ -173,10 +172,7 @@ def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Found
         disk.status_in(descriptor, mark)
     except FileNotFoundError:
         if founding.expected or not founding.proof():
-            raise OfflineError(
-                f"{founding.what} {root} is not the one that was worked with: is its disk or share mounted?"
-                f" If it is the right one, say so with: touch {shlex.quote(os.path.join(root, mark))}"
-            ) from None
+            raise OfflineError(not_home(founding.what, root, mark)) from None
         if founding.make:
             disk.touch_in(descriptor, mark)
 

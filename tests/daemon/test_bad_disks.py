@@ -9,12 +9,24 @@ from pathlib import Path
 
 import hostile
 import pytest
+import yaml
 
+from mattingd.disk import not_home
 from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site, wait_until
 
 MakeSite = Callable[..., Site]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+
+
+@contextmanager
+def bound(disk: Path, path: Path) -> Iterator[None]:
+    """A folder mounted at this path, as a disk or share is."""
+    subprocess.run(["mount", "--bind", disk, path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @contextmanager
@@ -81,6 +93,49 @@ def test_a_read_only_or_full_output_holds_pictures_back_until_it_heals(make_site
         assert process.poll() is None
         assert site.stop() == 0
         assert "Traceback" not in site.log_tail()
+
+
+@needs_root
+def test_nothing_is_written_where_the_output_disk_is_not_mounted(make_site: MakeSite) -> None:
+    site = make_site(retry={"first_seconds": 0.5, "cap_seconds": 0.5})
+    document = yaml.safe_load(site.config.read_text(encoding="utf-8"))
+    document["hot_folders"] = [{"path": str(site.hot[0]), "originals": "delete"}]
+    site.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    disk = site.root / "disk"
+    disk.mkdir()
+    with bound(disk, site.out):
+        site.start()
+        first = drop(site, "first.png")
+        wait_until(lambda: not first.exists(), "its cut-out stands")
+        wait_until(lambda: any(disk.glob(".mattingd-*-home")), "the output folder bears its mark")
+        (mark,) = disk.glob(".mattingd-*-home")
+    second = drop(site, "second.png")
+    told = not_home("the output folder", str(site.out), mark.name)
+    wait_for(site, second, f"the cut-out cannot be written: {told}")
+    assert not list(site.out.iterdir()), "nothing lies on the bare mount point"
+    assert second.exists()
+    with bound(disk, site.out):
+        wait_until(lambda: not second.exists(), "it goes on by itself")
+        assert [path.name for path in sorted(disk.rglob("*.png"))] == ["first.png", "second.png"]
+        assert site.audit()["gaps"] == []
+        site.close()
+
+
+def test_an_output_folder_that_was_chosen_anew_is_marked_anew(make_site: MakeSite) -> None:
+    site = make_site()
+    site.start()
+    first = drop(site, "first.png")
+    site.wait_ended([first])
+    wait_until(lambda: any(site.out.glob(".mattingd-*-home")), "the output folder bears its mark")
+    assert site.stop() == 0
+    site.out = site.root / "elsewhere"
+    document = yaml.safe_load(site.config.read_text(encoding="utf-8")) | {"output_dir": str(site.out)}
+    site.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    site.start()
+    second = drop(site, "second.png")
+    site.wait_ended([second])
+    assert site.result_of(second).exists()
+    wait_until(lambda: any(site.out.glob(".mattingd-*-home")), "the other output folder bears one, too")
 
 
 @needs_root

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -111,8 +112,8 @@ def test_strokes_that_come_first_wait_for_their_picture(site: Site, folder: Path
     state, reason, _ = after(site, drop, lambda: drop.write_bytes(painted(RIGHT)))
     assert (state, reason) == ("ignored", NO_PICTURE)
     for verb in ("retry", "forget"):
-        state, reason, _ = after(site, drop, lambda verb=verb: site.command(verb, str(drop)))
-        assert (state, reason) == ("ignored", NO_PICTURE), "whoever asks for them does not make them a picture"
+        state, reason, _ = after(site, drop, partial(site.command, verb, str(drop)))
+        assert (state, reason) == ("ignored", NO_PICTURE), "asking makes them no picture"
     state, _, made = after(site, shoe, lambda: shoe.write_bytes(two_discs()))
     assert state == "done"
     assert made is not None

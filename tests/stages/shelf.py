@@ -173,7 +173,7 @@ class Shelf:
 
         def commit(swept: Swept) -> None:
             def write() -> None:
-                self.journal.apply([Remember(swept.marks, swept.founded)])
+                self.journal.apply([Remember(swept.marks, swept.home)])
 
             disk.strike(write) if isinstance(disk, DoomedDisk) else write()
 

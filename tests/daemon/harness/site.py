@@ -258,7 +258,7 @@ class Site:
 
     def temps(self) -> list[Path]:
         """Temp files that were left behind."""
-        return sorted(self.out.rglob(".mattingd*"))
+        return sorted(path for path in self.out.rglob(".mattingd*") if not path.name.endswith("-home"))
 
     def remove(self) -> None:
         """Give the disk space back."""
