@@ -219,7 +219,11 @@ class Daemon:
 
         A single run does only what it was asked for.
         """
-        return row.folder in self.folders or not self.mode.once or bool(row.chores)
+        if not self.mode.once or row.chores:
+            return True
+        folder = self.folders.get(row.folder)
+        only = None if folder is None else (self.mode.only or {}).get(folder.path)
+        return folder is not None and (only is None or row.path in only)
 
     def _open_control(self) -> ControlServer | None:
         if self._answer is None:

@@ -140,7 +140,7 @@ class NeedsRoom:
 
 @dataclass(frozen=True, slots=True)
 class AnotherPass:
-    """The matte was taken, and another pass over its subject promises more; the network input lies beside."""
+    """The matte was taken, and another pass promises more; the network input for it lies beside."""
 
     worker: int
     job: int

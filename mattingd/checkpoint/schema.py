@@ -187,14 +187,23 @@ def newer(path: Path, version: int) -> str:
 
 def _way_out(path: Path) -> str:
     """The command that puts the newest copy back, or, without one, a new journal in its place."""
-    copies = copies_of(path)
+    before = path.parent.glob(f"{glob.escape(path.name)}.version-*")
+    usable = [copy for copy in (*before, *copies_of(path)) if 0 < _version_of(copy) <= VERSION]
     rest = " ".join(shlex.quote(f"{path}{end}") for end in ("-wal", "-shm"))
     here = shlex.quote(str(path))
-    if copies:
-        return f"To go on with the newest copy: rm -f {rest}; cp {shlex.quote(str(copies[-1]))} {here}"
+    if usable:
+        newest = max(usable, key=lambda copy: copy.stat().st_mtime_ns)
+        return f"To go on with the newest copy: rm -f {rest}; cp {shlex.quote(str(newest))} {here}"
     return f"There is no copy; to begin anew: rm -f {rest}; mv {here} {shlex.quote(f'{path}.damaged')}"
 
 
 def copies_of(path: Path) -> list[Path]:
     """The daily copies of a journal, oldest first."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.????-??-??"))
+
+
+def _version_of(path: Path) -> int:
+    """Which version of a journal a file is (sqlite.org/fileformat.html, offset 60); 0 when it is none."""
+    with path.open("rb") as file:
+        header = file.read(64)
+    return int.from_bytes(header[60:]) if header.startswith(b"SQLite format 3\0") else 0

@@ -109,7 +109,9 @@ def _recipes(order: Order) -> Recipes:
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
     changes: dict[str, object] = dict(map(_setting, order.settings))
     changes |= {name: value for name, value in wishes.items() if value is not None}
-    entry = FolderEntry(".", preset=order.preset, settings=changes, also=tuple(map(AlsoEntry, order.also)))
+    entry = FolderEntry(
+        ".", preset=order.preset, settings=changes, also=tuple(map(AlsoEntry, dict.fromkeys(order.also)))
+    )
     recipes, problems = recipes_of(entry, BUILT_IN, (), Path())
     if problems:
         options = {name: f"--{name}" for name in (*wishes, "preset", "also")}

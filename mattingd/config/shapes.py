@@ -2,7 +2,7 @@
 
 The string under each field is its documentation: the example file is made of it. Policies, picture limits and
 presets are declared in their own rooms and only joined here. ``Document`` is what stands in the file;
-``Settings`` is what the program uses: real and absolute paths, every name filled in, one finished recipe for
+``Settings`` is what the program uses: real and absolute paths, every name filled in, the finished recipes of
 each hot folder.
 """
 

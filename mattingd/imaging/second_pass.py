@@ -86,7 +86,7 @@ class Seen:
 
 
 class Passes:
-    """One picture, and what the network says of it: of all of it and, perhaps, of its subject by itself."""
+    """One picture, and what the network says of it and, perhaps, of its subject alone or its mirror image."""
 
     def __init__(self, srgb: UInt8, *, side: int, multiple: int) -> None:
         """Nothing is said yet.

@@ -243,6 +243,13 @@ class Conductor:
             self.work.requeue(job, "the daemon ended while it was being processed")
         else:
             self.work.crashed(job, "the daemon ended while it was being processed", by_itself=job.alone)
+        if self.policy.once and job.state is State.QUEUED and self._asked_otherwise(job):
+            self.work.move(job, Event.CHANGED, "it is asked for with other settings now")
+
+    def _asked_otherwise(self, job: Job) -> bool:
+        """Whether a single run wants something else of a picture than the one before, which did not end."""
+        folder = self.work.folders.get(job.folder)
+        return folder is not None and folder.recipe.hash != job.recipe.hash
 
     def _stop_asked(self, _: facts.StopAsked) -> None:
         """The first request finishes what is in flight; a second one ends now."""

@@ -39,13 +39,13 @@ class State(StrEnum):
     MATTED = "matted"
     """Has a matte; waits for the worker that holds the picture."""
     FINISHING = "finishing"
-    """The worker makes the cut-out and writes it to a temp file."""
+    """The worker makes the cut-outs and writes each to a temp file."""
     PREPARED = "prepared"
-    """The whole cut-out lies in a temp file, and the journal knows its hash."""
+    """All cut-outs lie whole in temp files, and the journal knows their hashes."""
     HELD = "held"
     """Something that may heal is in the way; it is tried again later."""
     DONE = "done"
-    """The cut-out stands under its final name."""
+    """All cut-outs stand under their final names."""
     UNCHANGED = "unchanged"
     """The same content and settings as this file's last result: nothing new to make."""
     FAILED = "failed"
@@ -66,7 +66,7 @@ class Event(StrEnum):
     SUCCEEDED = "succeeded"
     """That operation succeeded."""
     AGAIN = "again"
-    """Its subject goes through the model a second time, by itself."""
+    """It goes through the model a second time: its subject by itself, or its mirror image."""
     RECALLED = "recalled"
     """Strokes were painted on its last result, whose matte is stored: the model has nothing to do."""
     SAME = "same"
@@ -199,7 +199,7 @@ class Job:
     """Who holds the picture."""
     fit: Fit | None = None
     again: bool = False
-    """It has a matte, and its subject goes through the model again."""
+    """It has a matte, and goes through the model again."""
     inferred: float = 0.0
     """Seconds of the model's time that it took."""
     reserved: int = 0

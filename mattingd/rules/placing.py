@@ -26,11 +26,6 @@ _TOKEN = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def unknown_tokens(layout: str) -> tuple[str, ...]:
-    """Tokens in a layout that nobody can fill in."""
-    return tuple(name for name in _TOKEN.findall(layout) if name not in TOKENS)
-
-
 def safe_component(name: str) -> str:
     """One path component that every file system takes: no control or undecodable characters, not too long.
 

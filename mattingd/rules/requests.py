@@ -30,7 +30,10 @@ def reply_to_retry(state: State | None, *, running: bool) -> Reply:
         running: whether a daemon runs; what is asked for without one happens at its next start.
     """
     if state is None:
-        return Reply(granted=False, words="it does not lie there any more; put it back and it is done")
+        return Reply(
+            granted=False,
+            words="it does not lie there any more: `mattingd forget` it and put it back, and it is made anew",
+        )
     if state is State.HELD:
         return Reply(granted=True, words="it is tried again " + ("now" if running else "at the next start"))
     if state in LIVE:

@@ -200,7 +200,8 @@ def test_what_is_not_known_is_said_and_what_may_be_meant(lasting: Site, say: Say
     asked(site, "rescan", "shoes")
     wait_until(lambda: asked(site, "retry", gone).code == 1, "it was noticed")
     assert asked(site, "retry", gone).out == (
-        "shoes/blank.png: it does not lie there any more; put it back and it is done\n"
+        "shoes/blank.png: it does not lie there any more:"
+        " `mattingd forget` it and put it back, and it is made anew\n"
     )
 
 

@@ -174,6 +174,26 @@ def test_an_interrupted_run_goes_on_by_the_same_command(tmp_path: Path, plan: Ca
             image.load()
 
 
+def test_after_an_interrupted_run_another_one_gets_what_it_asks_for(
+    tmp_path: Path, plan: Callable[..., str]
+) -> None:
+    sources = pictures(tmp_path / "in", 20)
+    with started(
+        "process", "in", "-o", "out", cwd=tmp_path, MATTINGD_TEST_PLAN=plan(delay_ms=200)
+    ) as process:
+        wait_until(lambda: made(tmp_path / "out") > 0, "some were done")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    before = made(tmp_path / "out")
+    assert before < len(sources)
+    one = run("process", sources[-1], "-o", "out", "--json", cwd=tmp_path)
+    assert one.json["done"] + one.json["before"] == 1, "no others are done along with it"
+    assert made(tmp_path / "out") <= before + 1
+    other = run("process", "in", "-o", "out", "--preset", "id-photo", "--json", cwd=tmp_path)
+    assert (other.code, other.json["done"]) == (0, len(sources))
+    assert {path.stem for path in (tmp_path / "out").glob("*.jpg")} == {path.stem for path in sources}
+
+
 def test_two_at_once_on_one_output_are_refused(tmp_path: Path, plan: Callable[..., str]) -> None:
     pictures(tmp_path / "in", 4)
     slow = plan(delay_ms=10_000)

@@ -1,5 +1,6 @@
 """A journal of an earlier version goes on as if it had always been one of this: with a copy before."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -62,6 +63,17 @@ def test_an_earlier_version_becomes_the_present_one(tmp_path: Path, version: int
     with reading(path) as ledger:
         assert ledger.states() == {"done": 2, "failed": 1, "queued": 1}
         assert [made.path for made in ledger.made()] == ["a.png", "2026-11-20/in/d.png"]
+
+
+def test_who_went_back_to_an_earlier_version_is_told_of_its_copy(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.db"
+    opened(path).close()
+    shutil.copy(path, kept := tmp_path / f"checkpoint.db.version-{VERSION}")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
+    shutil.copy(path, tmp_path / "checkpoint.db.2026-11-21")
+    with pytest.raises(JournalError, match=rf"with the newest copy: .* cp {kept} {path}"):
+        opened(path)
 
 
 @pytest.mark.parametrize("version", EARLIER)

@@ -18,7 +18,6 @@ from mattingd.rules.placing import (
     pick,
     place,
     safe_component,
-    unknown_tokens,
 )
 from mattingd.values import Folder, Place, Recipe
 
@@ -196,11 +195,6 @@ def test_a_place_that_a_foreign_file_holds_gives_the_next_version() -> None:
     taken = place("shoe", 1, ".png")
     held = {"shoe_v2.png", "shoe_v3.png"}
     assert next_version(taken, held.__contains__).path == "shoe_v4.png"
-
-
-def test_tokens_that_nobody_can_fill_in() -> None:
-    assert unknown_tokens("{date}/{folder}/{path}/{drop}/{stem}/{preset}") == ()
-    assert unknown_tokens("{date}/{customer}/{Path}") == ("customer", "Path")
 
 
 # --- drops and dates ---
