@@ -16,6 +16,8 @@ from mattingd.imaging.errors import corrupt, truncated
 
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)  # beginning with \xff+ it is 30 times slower
 _EOI, _SOS, _SOI, _TEM = 0xD9, 0xDA, 0xD8, 0x01
+_RESERVED = frozenset({*range(0x02, 0xC0), *range(0xF0, 0xFE)})
+"""Markers that mean nothing in the processes that are decoded: libjpeg gives up at one."""
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HOLE = bytes(2048)  # half a page: holes in copies are made of whole ones
 _LEAST_SOS = 6  # bytes of a scan's header
@@ -57,7 +59,8 @@ def walk(data: bytes) -> Stream:
     """Follow the markers to the end of the (first) picture; what comes after it is not looked at.
 
     Raises:
-        PictureError: ``truncated`` when the data ends before the end marker.
+        PictureError: ``truncated`` when the data ends before the end marker; ``corrupt`` at a marker that
+            means nothing, where OpenCV would give out what it had decoded by then.
     """
     position, components, bits, header = 2, 0, 8, b""
     scans: list[Scan] = []
@@ -67,6 +70,8 @@ def walk(data: bytes) -> Stream:
         code, position, header = found[1][0], found.end(), b""
         if code == _EOI:
             return Stream(components, tuple(scans), found.start(), bits)
+        if code in _RESERVED:
+            raise corrupt(f"a marker that means nothing, FF{code:02X}, stands in it")
         if code in (_SOI, _TEM) or position + 2 > len(data):
             continue
         content = data[position + 2 : position + struct.unpack_from(">H", data, position)[0]]

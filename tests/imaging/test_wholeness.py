@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging import boxes
+from mattingd.imaging import boxes, jpeg
 from mattingd.imaging.reading import PictureError, read
 from mattingd.values import PictureLimits
 from tests.imaging import documents
@@ -102,6 +102,13 @@ def test_flat_surfaces_are_coded_as_zeros_and_yet_whole(
     assert kind_of(content) == "picture"
     middle = content.index(b"\xff\xda") + 3000 if kind == "JPEG" else len(content) // 5
     assert kind_of(content[:middle] + bytes(len(content) - middle)) == "truncated"
+
+
+@pytest.mark.parametrize("name", ["jpeg baseline", "jpeg progressive"])
+def test_a_marker_that_means_nothing_is_damage_and_no_part_of_a_picture(name: str) -> None:
+    content = FILES[name]
+    middle = jpeg.walk(content).scans[0].start + 200
+    assert kind_of(content[:middle] + b"\xff\x35" + content[middle + 2 :]) == "corrupt"
 
 
 def test_bytes_after_a_jpegs_end_are_no_harm() -> None:
