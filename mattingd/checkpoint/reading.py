@@ -224,12 +224,13 @@ class Ledger:
             since: only what ended at this time (seconds since 1970) or later.
             root: only of this hot folder.
             state: only with this end.
-            below: only with less confidence than this.
+            below: only with less confidence than this, and with no later job of the same file.
         """
         ended = "CAST(strftime('%s', j.ended_at) AS INTEGER)"
         wanted = {f"{ended} >= ?": since, "f.root = ?": root, "j.state = ?": state, "j.confidence < ?": below}
         given = {clause: value for clause, value in wanted.items() if value is not None}
-        where = " AND ".join(("j.ended_at IS NOT NULL", *given))
+        newest = () if below is None else ("j.current",)
+        where = " AND ".join(("j.ended_at IS NOT NULL", *newest, *given))
         table = f"FROM jobs j JOIN folders f ON f.id = j.folder WHERE {where}"
         (number,) = self._db.execute(f"SELECT count(*) {table}", (*given.values(),)).fetchone()
         rows = self._db.execute(

@@ -167,7 +167,8 @@ def status(
 def history(
     config: Config = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what ended since: 2h, 7d, today, 2026-11-20.")
+        str | None,
+        typer.Option(metavar="TIME", help="Only what ended since: 30m, 2h, 7d, today, 2026-11-20."),
     ] = None,
     folder: Annotated[
         str | None,
@@ -176,6 +177,7 @@ def history(
         ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed, and why.")] = False,
+    ignored: Annotated[bool, typer.Option("--ignored", help="Only what was no picture, and why.")] = False,
     look: Annotated[
         bool, typer.Option("--needs-look", help="Only cut-outs the model was not sure of.")
     ] = False,
@@ -185,9 +187,10 @@ def history(
     """Tell what was done when, and where it lies; the newest last."""
     from mattingd.cli import remembering  # noqa: PLC0415
 
+    only = [state for state, wanted in (("failed", failed), ("ignored", ignored), ("done", look)) if wanted]
     run_verb(
         lambda: remembering.history(
-            config, since=since, folder=folder, failed=failed, look=look, limit=limit, as_json=json
+            config, since=since, folder=folder, only=only, look=look, limit=limit, as_json=json
         )
     )
 

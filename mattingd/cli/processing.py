@@ -2,11 +2,13 @@
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from mattingd import clock
 from mattingd.checkpoint import reading
 from mattingd.cli.ending import CommandError
 from mattingd.cli.progress import Progress
@@ -22,7 +24,7 @@ from mattingd.presets import BUILT_IN
 from mattingd.reports import Names
 from mattingd.rules.lifecycle import RetryPolicy
 from mattingd.service import on_signals
-from mattingd.values import ExitCode
+from mattingd.values import NEEDS_A_LOOK, ExitCode
 
 STATE = ".mattingd"
 """Where, in the output folder, a run keeps its journal: the same command again goes on with it."""
@@ -62,9 +64,12 @@ def process(order: Order) -> ExitCode:
         daemon.journal.ask_again(number, folder.recipe_hash)
     progress.watch(daemon, before=_done_before(daemon, wanted))
     on_signals(daemon.stop)
+    started = clock.wall().timestamp()
     with progress:
         stop = daemon.run()
-    report(order, progress, stop, interrupted=daemon.conductor.stopping)
+    report(
+        order, progress, stop, _doubtful(daemon, names, int(started)), interrupted=daemon.conductor.stopping
+    )
     return exit_code(progress, stop, interrupted=daemon.conductor.stopping)
 
 
@@ -139,6 +144,14 @@ def _done_before(daemon: Daemon, wanted: Sources) -> int:
         )
 
 
+def _doubtful(daemon: Daemon, names: Names, since: float) -> list[tuple[str, float]]:
+    """The cut-outs of this run that somebody should look at, and the confidence in each."""
+    with reading(daemon.journal.path) as ledger:
+        unsure, _ = ledger.endings(sys.maxsize, since=since, state="done", below=NEEDS_A_LOOK)
+    numbers = {bytes(folder.path): number for number, folder in daemon.folders.items()}
+    return [(names.at(numbers[each.root], each.path), each.confidence or 0.0) for each in unsure]
+
+
 def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
     """All well, some failed or left, or none done."""
     done = progress.done + progress.before
@@ -154,19 +167,26 @@ def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
 # --- the summary ---
 
 
-def report(order: Order, progress: Progress, stop: Stop, *, interrupted: bool) -> None:
+def report(
+    order: Order, progress: Progress, stop: Stop, unsure: list[tuple[str, float]], *, interrupted: bool
+) -> None:
     """Say what became of everything."""
     trouble = stop.reason if stop.code is not ExitCode.OK else ""
     if order.json:
-        _print_json(order, progress, trouble)
+        _print_json(order, progress, unsure, trouble)
         return
     console = console_for()
-    for title, style, ends in (("failed", "red", progress.failures), ("ignored", "dim", progress.ignored)):
-        for end in ends[:SHOWN]:
+    look = [f"{name}: needs a look, confidence {confidence:.2f}" for name, confidence in unsure]
+    for title, style, lines in (
+        ("look", "yellow", look),
+        ("failed", "red", [f"{end.name}: {end.reason}" for end in progress.failures]),
+        ("ignored", "dim", [f"{end.name}: {end.reason}" for end in progress.ignored]),
+    ):
+        for line in lines[:SHOWN]:
             console.print(f"[{style}]{title:<8}[/]", end="")
-            console.print(f"{end.name}: {end.reason}", markup=False, soft_wrap=True)
-        if len(ends) > SHOWN:
-            console.print(f"[{style}]... and {len(ends) - SHOWN} more {title}[/]")
+            console.print(line, markup=False, soft_wrap=True)
+        if len(lines) > SHOWN:
+            console.print(f"[{style}]... and {len(lines) - SHOWN} more: {title}[/]")
     if trouble:
         console.print("[red]stopped [/]", end="")
         console.print(trouble, markup=False, soft_wrap=True)
@@ -196,7 +216,7 @@ def _summarize(console: Console, order: Order, progress: Progress) -> None:
         )
 
 
-def _print_json(order: Order, progress: Progress, trouble: str) -> None:
+def _print_json(order: Order, progress: Progress, unsure: list[tuple[str, float]], trouble: str) -> None:
     told = {
         "done": progress.done,
         "before": progress.before,
@@ -204,6 +224,7 @@ def _print_json(order: Order, progress: Progress, trouble: str) -> None:
             {"file": end.name, "reason": end.reason, "note": str(order.output / end.note)}
             for end in progress.failures
         ],
+        "needs_look": [{"file": name, "confidence": confidence} for name, confidence in unsure],
         "ignored": [{"file": end.name, "reason": end.reason} for end in progress.ignored],
         "left": progress.left(),
         "output": str(order.output),

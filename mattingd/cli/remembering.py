@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
@@ -20,9 +20,9 @@ from mattingd.config import Settings, load
 from mattingd.daemon import JOURNAL
 from mattingd.values import NEEDS_A_LOOK, ExitCode, model_name, readable
 
-AGO = re.compile(r"(\d+)\s*(min|h|d|w)")
-UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-WHEN = "write it like 2h, 7d, today, yesterday, 2026-11-20 or '2026-11-20 14:00'"
+AGO = re.compile(r"(\d+)\s*(m|min|h|d|w)")
+UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+WHEN = "write it like 30m, 2h, 7d, today, yesterday, 2026-11-20 or '2026-11-20 14:00'"
 REMAINS = {"trashed": "in the trash", "expired": "expired", "taken": "taken away"}
 """What became of a cut-out, in words, by what the journal stores."""
 STYLES = {"done": "green", "failed": "red"}
@@ -33,12 +33,18 @@ def history(
     *,
     since: str | None,
     folder: str | None,
-    failed: bool,
+    only: Sequence[str],
     look: bool,
     limit: int,
     as_json: bool,
 ) -> ExitCode:
-    """Print the jobs that ended last, the newest last."""
+    """Print the jobs that ended last, the newest last.
+
+    Raises:
+        CommandError: several ends are asked for at once, or the time is none.
+    """
+    if len(only) > 1:
+        raise CommandError("--failed, --ignored and --needs-look exclude one another: ask for one of them")
     settings = load(find_config(config))
     zone = clock.zone(settings.timezone)
     after = None if since is None else moment(since, clock.wall(zone)).timestamp()
@@ -46,7 +52,7 @@ def history(
     endings: list[Ending] = []
     number = 0
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
-        state = "failed" if failed else "done" if look else None
+        state = only[0] if only else None
         below = NEEDS_A_LOOK if look else None
         endings, number = ledger.endings(limit, since=after, root=root, state=state, below=below)
     if as_json:

@@ -4,13 +4,14 @@ Geometry goes by the subject's box in the matte. Without a change of scale pixel
 Knows colours, alpha and presets' frames. Must not know files.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from mattingd.imaging.sampling import Levels, Tile, UInt8, as_levels, at_least, eight_bits, whole_of
-from mattingd.values import Preset, canvas_of
+from mattingd.values import REFERENCE_SIDE, Preset, canvas_of
 
 _SEEN, _SOLID = 26, 128
 """Alpha (of 255) from which a pixel counts when a picture is trimmed, and for the place on a canvas: wisps
@@ -78,7 +79,7 @@ def frame_of(matte: Levels, preset: Preset) -> Frame | None:
     seen = eight_bits(matte)
     everything = Box(0, 0, width, height)
     if canvas is None:
-        box = subject(seen) or everything
+        box = _with_shadow(subject(seen) or everything, preset)
         return Frame(box.width, box.height, 1.0, -box.left, -box.top)
     box = subject(seen, _SOLID) or subject(seen) or everything
     across, down, exact = canvas
@@ -88,6 +89,18 @@ def frame_of(matte: Levels, preset: Preset) -> Frame | None:
         return _by_head(box, neck, seen, (round(across), round(down)), preset.fill)
     scale = preset.fill * min(across / box.width, down / box.height)
     return _placed(box, round(across), round(down), scale, preset)
+
+
+def _with_shadow(box: Box, preset: Preset) -> Box:
+    """The box with room for the shadow, whose pixels are those of the picture that comes of it."""
+    if not preset.shadow or preset.content == "matte":
+        return box
+    x, y, soft = preset.shadow_x, preset.shadow_y, preset.shadow_blur
+    left, above, right, below = (max(0.0, soft + off) for off in (-x, -y, x, y))
+    across, down = (max(1.0, REFERENCE_SIDE - room) for room in (left + right, above + below))
+    unit = max(box.width / across, box.height / down)
+    left, above, right, below = (math.ceil(side * unit) for side in (left, above, right, below))
+    return Box(box.left - left, box.top - above, box.right + right, box.bottom + below)
 
 
 def _shaped(box: Box, aspect: float, preset: Preset) -> Frame:

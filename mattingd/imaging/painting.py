@@ -21,6 +21,11 @@ _SHARE = 0.5
 _MOST = 0.9
 """Of the picture; who paints more has painted the background, too."""
 
+_BETWEEN = 0.2
+"""Of a file without transparency, neither black nor a stroke: where there is more it is a photograph."""
+
+_GROUND = "strokes belong on a transparent or a black background"
+
 _ROUNDING = 1.0
 """Pixels by which a side of a copy may be off."""
 
@@ -53,8 +58,8 @@ def painted(data: bytes, limits: PictureLimits, shape: tuple[int, int]) -> UInt8
     if not _same_shape((height, width), shape):
         raise PictureError(
             "corrupt",
-            f"it has {width} x {height} pixels, the picture {shape[1]} x {shape[0]}: paint on the picture"
-            " itself, or on a smaller copy of all of it",
+            f"it has {width} x {height} pixels, the picture {shape[1]} x {shape[0]}: paint on a layer over"
+            " all of the picture, or of a smaller copy, and save that layer alone",
         )
     level = _level(picture.rgb, picture.alpha)
     strongest = int(level.max())
@@ -62,9 +67,9 @@ def painted(data: bytes, limits: PictureLimits, shape: tuple[int, int]) -> UInt8
         return None
     cover = as_uint8((level >= max(_FAINTEST, _SHARE * strongest)).astype(np.uint8) * 255)
     if cv2.countNonZero(cover) > _MOST * cover.size:
-        raise PictureError(
-            "corrupt", "nearly all of it is painted: strokes belong on a transparent or a black background"
-        )
+        raise PictureError("corrupt", f"nearly all of it is painted: {_GROUND}")
+    if not _has_transparency(picture.alpha) and np.mean(level >= _FAINTEST) - np.mean(cover > 0) > _BETWEEN:
+        raise PictureError("corrupt", f"it holds a picture, and not strokes alone: {_GROUND}")
     return _on_grid(cover, shape)
 
 
@@ -77,9 +82,13 @@ def _same_shape(strokes: tuple[int, int], picture: tuple[int, int]) -> bool:
     return max(off) * small <= _ROUNDING
 
 
+def _has_transparency(alpha: Levels | None) -> bool:
+    return alpha is not None and bool(alpha.min() < alpha.max())
+
+
 def _level(rgb: Levels, alpha: Levels | None) -> UInt8:
     """How much is painted, uint8[h,w]."""
-    if alpha is not None and alpha.min() < alpha.max():
+    if alpha is not None and _has_transparency(alpha):
         return eight_bits(alpha)
     return as_uint8(eight_bits(rgb).max(axis=2))
 

@@ -226,7 +226,8 @@ class Worker:
             alpha = touching.touch_up(alpha, held.picture.srgb, held.marks)
         places, outputs, write_ns = list(command.outputs), [], 0
         for preset in command.presets:
-            files, said = self._made(held.picture, alpha, preset)
+            with _named(places[0] if len(command.presets) > 1 else None):
+                files, said = self._made(held.picture, alpha, preset)
             remarks += said
             cut = clock.monotonic_ns()
             with _output_faults():
@@ -418,6 +419,17 @@ def _source_faults() -> Iterator[None]:
         raise Trouble(Fault.BUSY, reason) from error
     except OSError as error:
         raise Trouble(Fault.BUSY, f"it cannot be read at present: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _named(output: Output | None) -> Iterator[None]:
+    """Of several outputs, say which one cannot be made."""
+    try:
+        yield
+    except PictureError as error:
+        if output is None:
+            raise
+        raise PictureError(error.kind, f"{os.path.basename(output.place.path)}: {error}") from error
 
 
 @contextlib.contextmanager

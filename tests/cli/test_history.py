@@ -39,7 +39,7 @@ def test_times_as_people_write_them(text: str, meant: str) -> None:
 
 
 def test_what_is_no_time_is_said() -> None:
-    with pytest.raises(CommandError, match="--since 'last week' is no time: write it like 2h, 7d"):
+    with pytest.raises(CommandError, match="--since 'last week' is no time: write it like 30m, 2h, 7d"):
         moment("last week", NOW)
 
 
@@ -85,6 +85,9 @@ def test_each_job_has_its_end_its_number_and_its_place(site: Site, tell: Callabl
 
 def test_only_what_was_asked_for(site: Site, tell: Callable[..., Answer]) -> None:
     assert [job["state"] for job in tell("--failed", "--json").json] == ["failed"]
+    assert tell("--ignored").out == "nothing of the kind has ended\n"
+    both = tell("--failed", "--ignored")
+    assert (both.code, "exclude one another" in both.err) == (2, True)
     for name in ("hats", str(site.hot[1])):
         assert [job["file"] for job in tell("--folder", name, "--json").json] == ["sub [1]/p00.png"]
     assert len(tell("--since", "1h", "--json").json) == 4
@@ -148,7 +151,7 @@ def test_what_cannot_be_told_is_explained(site: Site, tell: Callable[..., Answer
         2,
         "mattingd: there is no hot folder 'socks'; there is: shoes, hats\n",
     )
-    assert tell("--since", "soon").err.startswith("mattingd: --since 'soon' is no time: write it like 2h")
+    assert tell("--since", "soon").err.startswith("mattingd: --since 'soon' is no time: write it like 30m")
     fresh = Site(tmp_path / "fresh")
     none = here("history", "--config", fresh.config)
     assert (none.code, none.out) == (0, "nothing of the kind has ended\n")

@@ -118,7 +118,7 @@ def test_if_one_cannot_be_made_none_is_published(site: Site) -> None:
     site.wait_ended([source])
     newest = site.records(source)[0]
     assert (newest.state, newest.outputs) == ("failed", ())
-    assert newest.reason.startswith("it is larger than 5 kB at any quality")
+    assert newest.reason.startswith("shoe_marketplace.jpg: it is larger than 5 kB at any quality")
     wait_until(lambda: site.temps() == [], "what was written before is gone")
     assert not list(site.out.glob("*/more/shoe*"))
     assert (site.out / newest.note).exists()

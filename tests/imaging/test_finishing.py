@@ -1,6 +1,7 @@
 """Clean-up, frames, shadows, sizes: what a preset makes of a picture and its matte."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -87,6 +88,18 @@ def test_trimmed_to_the_subject_and_bit_exact() -> None:
     assert corner is not None
     cropped = rgb[corner.top : corner.bottom, corner.left : corner.right]
     np.testing.assert_array_equal(composed.pixels[:, :, :3][opaque], cropped[opaque])
+
+
+@pytest.mark.parametrize(("x", "y"), [(30, 40), (60, 25)])
+def test_trimming_leaves_room_for_the_shadow(x: int, y: int) -> None:
+    preset = Preset(trim=True, shadow=0.8, shadow_x=x, shadow_y=y, shadow_blur=20)
+    matte = made(disk(700, 500, 90, (200, 300)), preset).pixels[:, :, 3]
+    far = 255 * 0.8 * 0.06  # what a Gaussian has left at two sigma, where the blur ends
+    assert max(matte[-1].max(), matte[:, -1].max()) <= far
+    mirrored = replace(preset, shadow_x=-x, shadow_y=-y)
+    turned = made(disk(700, 500, 90, (200, 300)), mirrored).pixels[:, :, 3]
+    assert turned.shape == matte.shape
+    assert max(turned[0].max(), turned[:, 0].max()) <= far
 
 
 @pytest.mark.parametrize(("width", "height", "radius"), [(900, 700, 200), (300, 400, 60), (4000, 1000, 450)])

@@ -30,6 +30,12 @@ def line(shape: tuple[int, ...] = SHAPE, *, row: float = 0.5) -> UInt8:
     return plane
 
 
+def on_a_photograph() -> UInt8:
+    """A bright line over a dim scene."""
+    scene = cv2.resize(np.random.default_rng(3).integers(0, 110, (9, 12), np.uint8), SHAPE[::-1])
+    return np.maximum(scene, line()).astype(np.uint8)
+
+
 def on_transparent(plane: UInt8, colour: tuple[int, int, int]) -> bytes:
     return png(np.dstack([*(np.full_like(plane, c) for c in colour), plane]))
 
@@ -104,6 +110,7 @@ def test_what_is_painted_in_both_is_kept() -> None:
     [
         (png(line((20, 30))), "shoe.keep.png: it has 30 x 20 pixels, the picture 120 x 90: paint on"),
         (png(np.full(SHAPE, 255, np.uint8)), "shoe.keep.png: nearly all of it is painted: strokes belong on"),
+        (png(on_a_photograph()), "shoe.keep.png: it holds a picture, and not strokes alone"),
         (b"", "shoe.keep.png: the file is empty"),
         (b"hello, I am no picture at all", "shoe.keep.png: this is not a picture"),
     ],
