@@ -28,6 +28,8 @@ class Audit:
     counts: dict[str, int] = field(default_factory=dict)
     unseen: int = 0
     """Files that lie there and are in no journal yet, because no daemon runs."""
+    settling: int = 0
+    """Files that a running daemon has seen and not taken yet: still being written, cut off, or in use."""
     present: int = 0
     """Published outputs that lie where they were published."""
     taken_away: int = 0
@@ -94,6 +96,8 @@ def _check_sources(
         elif (root, path) not in settling:
             name = readable(os.path.join(root, path))
             result.gaps.append(f"{name} lies in a hot folder and the daemon does not know it")
+        else:
+            result.settling += 1
 
 
 def files_below(

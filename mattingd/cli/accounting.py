@@ -33,7 +33,7 @@ def audit(config: Path | None, *, deep: bool, as_json: bool) -> ExitCode:
         again.gaps = [gap for gap in again.gaps if gap in result.gaps]
         result = again
     if as_json:
-        names = ("seen", "unseen", "present", "taken_away", "changed", "expired", "gaps")
+        names = ("seen", "unseen", "settling", "present", "taken_away", "changed", "expired", "gaps")
         report = {name: getattr(result, name) for name in names} | {"counts": result.counts}
         print(json.dumps(report))  # noqa: T201
     else:
@@ -73,8 +73,8 @@ def _show(result: Audit) -> None:
     total = " + ".join(f"{result.counts.get(word, 0)} {word}" for word in words)
     console.print(f"{result.seen} seen = {total}", soft_wrap=True)
     console.print(
-        f"{result.present} cut-outs lie where they were published, {result.taken_away} were taken away,"
-        f" {result.changed} were changed" + (f", {result.expired} expired" if result.expired else ""),
+        f"cut-outs: {result.present} lie where they were published, {result.taken_away} taken away,"
+        f" {result.changed} changed" + (f", {result.expired} expired" if result.expired else ""),
         soft_wrap=True,
     )
     if result.unseen:
@@ -83,6 +83,8 @@ def _show(result: Audit) -> None:
             style="yellow",
             soft_wrap=True,
         )
+    if result.settling:
+        console.print(f"{result.settling} more still settling: `mattingd status` says which", style="yellow")
     for gap in result.gaps:
         console.print(f"gap: {gap}", style="red", markup=False, soft_wrap=True)
     if result.balanced:

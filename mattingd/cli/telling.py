@@ -93,13 +93,14 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
 
 def _state(answer: dict[str, Any]) -> str:
     if "pid" in answer:
-        state = "[yellow]stopping[/]" if answer["stopping"] else "[bold green]running[/]"
+        for_long = duration(answer["uptime_seconds"])
+        running = f"[bold green]running[/] for {for_long}"
+        state = f"[yellow]stopping[/] after {for_long}" if answer["stopping"] else running
         if answer.get("stops"):
             left, seconds = answer["stops"]["pictures"], answer["stops"]["seconds"]
             pictures = "1 picture is" if left == 1 else f"{left} pictures are"
             state += f", {pictures} finished first (for {seconds:.0f} s at most)"
-        for_long = duration(answer["uptime_seconds"])
-        return f"{state} for {for_long}, process {answer['pid']}, version {answer['version']}"
+        return f"{state}, process {answer['pid']}, version {answer['version']}"
     if answer["never"]:
         return "[bold yellow]not running[/], and never did here: `mattingd run` starts it"
     if not answer["clean"]:

@@ -10,7 +10,7 @@ import hostile
 import pytest
 
 from tests.cli.conftest import Answer, here, pictures
-from tests.daemon.harness.site import Site
+from tests.daemon.harness.site import Site, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_it_balances(site: Site) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
         "7 seen = 5 done + 1 failed + 0 waiting + 1 ignored + 0 superseded + 0 withdrawn",
-        "5 cut-outs lie where they were published, 0 were taken away, 0 were changed",
+        "cut-outs: 5 lie where they were published, 0 taken away, 0 changed",
         "every file is accounted for",
     ]
     told = audit(site, "--json", "--deep").json
@@ -137,6 +137,11 @@ def test_new_files_without_a_daemon_are_told_and_no_gap(site: Site) -> None:
 def test_beside_a_running_daemon_a_new_file_is_no_gap_and_an_unknown_one_is(site: Site) -> None:
     site.start()
     (fresh,) = pictures(site.hot[0] / "new", 1)
+    cut = site.hot[0] / "new" / "cut.png"
+    cut.write_bytes(fresh.read_bytes()[:-20])
+    wait_until(lambda: audit(site, "--json").json["settling"] == 1, "one stays behind until it is whole")
+    assert "1 more still settling" in audit(site).out
+    cut.unlink()
     assert audit(site, "--json").json["gaps"] == []
     site.wait_ended([fresh])
     tamper(site, "UPDATE jobs SET current = 0 WHERE CAST(path AS TEXT) LIKE '%p03.png'")
