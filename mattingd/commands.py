@@ -71,6 +71,8 @@ class Prepare:
     outputs: tuple[Output, ...]
     model: str = ""
     """SHA-256 of the weights that made the matte, in hexadecimal."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of them, told when they are published."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -461,6 +461,8 @@ class Row:
     """That of its drop."""
     sha256: bytes | None = None
     """Of its content, once it was read."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of cut-outs that lie prepared."""
 
 
 class ExitCode(IntEnum):

@@ -314,6 +314,8 @@ class Checkpoint:
                 for o in prepare.outputs
             ],
         )
+        remarks = json.dumps(prepare.remarks)
+        self._db.execute("UPDATE jobs SET remarks = ? WHERE id = ?", (remarks, prepare.job))
 
     def _vanished(self, gone: Vanished) -> None:
         self._db.execute(

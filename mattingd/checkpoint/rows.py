@@ -117,6 +117,7 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
         stale_notes=past.notes,
         date=value["drop_name"][:10],
         sha256=value["sha256"],
+        remarks=tuple(json.loads(value["remarks"])),
     )
 
 

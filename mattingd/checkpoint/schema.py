@@ -62,7 +62,8 @@ CREATE TABLE jobs (
     original_remains TEXT,             -- once retention has looked at it, see `Remains`
     confidence REAL,                   -- in its matte, 0 to 1
     strokes INTEGER NOT NULL DEFAULT 0, -- which strokes lie beside the file ...
-    painted BLOB                       -- ... and the SHA-256 of what is painted in them
+    painted BLOB,                      -- ... and the SHA-256 of what is painted in them
+    remarks TEXT NOT NULL DEFAULT '[]' -- a JSON list, on the cut-outs that lie prepared
 );
 CREATE UNIQUE INDEX one_current ON jobs (folder, path) WHERE current;
 CREATE INDEX by_path ON jobs (folder, path, id);
@@ -115,6 +116,7 @@ CREATE INDEX in_trash ON outputs (job) WHERE remains = 'trashed';
     2: """
 ALTER TABLE recipes RENAME COLUMN preset TO presets;
 UPDATE recipes SET presets = '[' || presets || ']';
+ALTER TABLE jobs ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]';
 DELETE FROM meta WHERE key = 'founded';  -- 'home' takes its place, which names the folder
 """,
 }
@@ -144,7 +146,7 @@ JOB_COLUMNS: Final = (
     "note", "forced", "attempts", "alone", "suspect", "strikes", "chores", "sha256", "admitted_batches",
     "batch", "admitted_at", "ended_at", "note_gone", "again",
     "forgotten", "read_s", "infer_s", "finish_s", "write_s", "publish_s", "original",
-    "original_on", "original_remains", "confidence", "strokes", "painted",
+    "original_on", "original_remains", "confidence", "strokes", "painted", "remarks",
 )  # fmt: skip
 
 

@@ -384,7 +384,7 @@ class Conductor:
         job.outputs = fact.outputs
         job.remarks += fact.notes
         self.dispatcher.output_works()
-        self._do(Prepare(job.id, fact.outputs, job.model))
+        self._do(Prepare(job.id, fact.outputs, job.model, job.remarks))
         self.work.release(job)
         spent = Spent(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
         self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)

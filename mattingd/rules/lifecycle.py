@@ -252,6 +252,7 @@ class Job:
             reason=row.reason,
             date=row.date,
             sha256=row.sha256,
+            remarks=row.remarks,
             wrote=row.attempts > 0,
         )
 

@@ -81,7 +81,8 @@ def test_a_second_signal_ends_at_once_and_blames_nobody(site: Site, signals: tup
     assert stops["pictures"] > 0
     assert 0 < stops["seconds"] <= 60
     told = site.command("status").stdout
-    assert re.search(r"stopping after \d+ s, \d+ pictures? (is|are) finished first \(for \d+ s at most\)", told), told
+    said = r"stopping after \d+ s, \d+ pictures? (is|are) finished first \(for \d+ s at most\)"
+    assert re.search(said, told), told
     process.send_signal(signals[1])
     assert process.wait(timeout=20) == 0
     assert set(states(site)) == {"queued"}

@@ -171,6 +171,7 @@ def test_a_kill_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
         site.start()
         site.wait_ended([shoe])
         assert [record.state for record in site.records(shoe)] == ["done", "done"]
+        assert site.records(shoe)[0].reason == "touched up by shoe.drop.png"
         assert [path.name for path in site.results()] == ["shoe.png", "shoe_v2.png"]
         assert not alpha(site.result_of(shoe))[:, 210:].any()
         assert site.temps() == []

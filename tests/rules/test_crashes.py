@@ -31,6 +31,21 @@ def test_after_an_unclean_stop_everything_in_flight_runs_alone() -> None:
     assert second[2] == 3, "suspects first, one after the other"
 
 
+def test_what_is_to_be_known_of_a_prepared_cut_out_outlives_the_daemon() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    read = only(desk.admit(1), Read)
+    told = ("first of 12 frames",)
+    infer = only(desk.say(facts.ReadOk(read.worker, 1, b"x", FIT, notes=told)), Infer)
+    desk.answer(only(desk.answer(infer), Finish))
+    (kept,) = (write.remarks for write in desk.writes if isinstance(write, commands.Prepare))
+    assert kept == told
+    later = Desk(ONE)
+    later.work_off(later.start(row(1, "prepared", remarks=kept), clean=False))
+    moves = [write for write in later.writes if isinstance(write, commands.Move)]
+    assert (moves[-1].state, moves[-1].reason) == ("done", "first of 12 frames")
+
+
 def test_after_a_clean_stop_nobody_is_suspect() -> None:
     desk = Desk(TWO)
     deeds = desk.start(row(1, "reading"), row(2, "finishing"), clean=True)
