@@ -28,7 +28,7 @@ def test_it_cuts_out_three_photographs_and_shows_them_and_may_be_repeated(tmp_pa
     (tmp_path / "mattingd-demo").mkdir()
     (tmp_path / "mattingd-demo" / ".mattingd-demo").touch()
     (tmp_path / "mattingd-demo" / "old").touch()
-    answer = run("demo", cwd=tmp_path)
+    answer = run("demo", cwd=tmp_path, MATTINGD_TEST_ENGINE="0")
     assert answer.code == 0, answer.out + answer.err
     assert not (tmp_path / "mattingd-demo" / "old").exists()
     lines = answer.out.splitlines()
