@@ -80,7 +80,8 @@ def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
 
 def test_further_outputs_of_each_picture(tmp_path: Path) -> None:
     pictures(tmp_path / "in", 2)
-    told = run("process", "in", "-o", "out", "--also", "marketplace", "--also", "mask-only", cwd=tmp_path)
+    also = ("--also", "marketplace", "--also", "mask-only", "--also", "mask-only")
+    told = run("process", "in", "-o", "out", *also, cwd=tmp_path)
     assert (told.code, told.err) == (0, "")
     assert told.out.startswith("2 done in ")
     endings = (".png", "_marketplace.jpg", "_mask-only.png")
