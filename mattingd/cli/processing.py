@@ -114,9 +114,8 @@ def _recipes(order: Order) -> Recipes:
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
     changes: dict[str, object] = dict(map(_setting, order.settings))
     changes |= {name: value for name, value in wishes.items() if value is not None}
-    entry = FolderEntry(
-        ".", preset=order.preset, settings=changes, also=tuple(map(AlsoEntry, dict.fromkeys(order.also)))
-    )
+    also = tuple(map(AlsoEntry, dict.fromkeys(order.also)))
+    entry = FolderEntry(".", preset=order.preset, settings=changes, also=also)
     recipes, problems = recipes_of(entry, BUILT_IN, (), Path())
     if problems:
         options = {name: f"--{name}" for name in (*wishes, "preset", "also")}
@@ -149,7 +148,11 @@ def _doubtful(daemon: Daemon, names: Names, since: float) -> list[tuple[str, flo
     with reading(daemon.journal.path) as ledger:
         unsure, _ = ledger.endings(sys.maxsize, since=since, state="done", below=NEEDS_A_LOOK)
     numbers = {bytes(folder.path): number for number, folder in daemon.folders.items()}
-    return [(names.at(numbers[each.root], each.path), each.confidence or 0.0) for each in unsure]
+    return [
+        (names.at(numbers[each.root], each.path), each.confidence or 0.0)
+        for each in unsure
+        if each.root in numbers  # a run over other folders may have ended in the very second this one began
+    ]
 
 
 def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
