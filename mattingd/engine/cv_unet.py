@@ -224,6 +224,72 @@ class Up(nn.Module):
         return torch.add(mixed, self.polish(mixed))
 
 
+class Block(nn.Module):
+    """A transformer block over the whole picture: where everything is, attention, and a two-layer perceptron.
+
+    Positions come from a depthwise convolution (Chu et al. 2021, conditional positional encodings), so any
+    size of picture will do. Each part is added to what goes in; a new block starts by adding nothing.
+    """
+
+    def __init__(self, channels: int, heads: int = 4, wider: int = 3) -> None:
+        super().__init__()
+        self.heads = heads
+        self.place = Unit(channels, channels, 3, groups=channels, act=False)
+        self.before_attention = nn.LayerNorm(channels)
+        self.query_key_value = nn.Linear(channels, 3 * channels)
+        self.attended = nn.Linear(channels, channels)
+        self.before_mixing = nn.LayerNorm(channels)
+        self.widen = nn.Linear(channels, wider * channels)
+        self.narrow = nn.Linear(wider * channels, channels)
+
+    def attention(self, x: Tensor) -> Tensor:
+        """Map tokens [N,T,C] to what each gathers from all others, [N,T,C]."""
+        n, tokens, channels = x.shape
+        parts = self.query_key_value(x).view(n, tokens, 3, self.heads, channels // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        gathered = F.scaled_dot_product_attention(query, key, value)
+        mixed: Tensor = self.attended(gathered.transpose(1, 2).reshape(n, tokens, channels))
+        return mixed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N,channels,h,w] to [N,channels,h,w]."""
+        x = x + self.place(x)
+        n, channels, height, width = x.shape
+        tokens = x.permute(0, 2, 3, 1).reshape(n, height * width, channels)
+        tokens = tokens + self.attention(self.before_attention(tokens))
+        mixed: Tensor = self.narrow(F.gelu(self.widen(self.before_mixing(tokens)), approximate="tanh"))
+        return (tokens + mixed).reshape(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Context(nn.Module):
+    """Which thing is the subject: the bottom's features at half their size, each place seeing all others."""
+
+    def __init__(self, inputs: int, inner: int = 256, depth: int = 3) -> None:
+        super().__init__()
+        self.down = Unit(inputs, inner, 3, stride=2)
+        self.blocks = nn.Sequential(*(Block(inner) for _ in range(depth)))
+        self.leave = nn.Conv2d(inner, inputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N,inputs,h,w] to [N,inputs,h,w]."""
+        y = self.leave(self.blocks(self.down(x)))
+        return x + F.interpolate(y, size=x.shape[2:], mode="bilinear", align_corners=False)
+
+
+class Refine(nn.Module):
+    """Two dense 3x3 convolutions whose result is added to what goes in (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = Unit(channels, channels, 3)
+        self.second = Unit(channels, channels, 3, act=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N,channels,h,w] to [N,channels,h,w]."""
+        added: Tensor = self.second(self.first(x))
+        return x + added
+
+
 class Detail(nn.Module):
     """Thin things such as hair: the decoder's features beside the picture's pixels, four to a place."""
 
@@ -241,16 +307,20 @@ class Detail(nn.Module):
 class CvUnet(nn.Module):
     """The whole network: RGB in [-1, 1] in, `Output` out.
 
-    Weights from before there was a detail branch run in a network without one (`detailed=False`).
+    Older weights run in a network without the parts they know nothing of: the detail branch (`detailed`),
+    and the context with the two refinements of the decoder (`contextual`).
     """
 
-    def __init__(self, *, detailed: bool = True) -> None:
+    def __init__(self, *, detailed: bool = True, contextual: bool = True) -> None:
         super().__init__()
         self.encoder = Encoder()
         self.aspp = Aspp(320, 192, 192)
+        self.context = Context(192) if contextual else nn.Identity()
         self.coarse = nn.Conv2d(192, 1, 1)
         self.up8 = Up(192, 32, 96)
+        self.refine8 = Refine(96) if contextual else nn.Identity()
         self.up4 = Up(96, 24, 64)
+        self.refine4 = Refine(64) if contextual else nn.Identity()
         self.up2 = Up(64, 16, 32)
         self.spread = nn.Conv2d(32, 32, 1)
         self.detail = Detail(32) if detailed else None
@@ -260,8 +330,9 @@ class CvUnet(nn.Module):
     def forward(self, x: Tensor) -> Output:
         """Map RGB [N,3,H,W] in [-1, 1], sides multiples of 32, to logits at full and at 1/16 size."""
         bottom, (half, quarter, eighth) = self.encoder(x)
-        deep = self.aspp(bottom)
-        y = self.up4(self.up8(deep, eighth), quarter)
+        deep = self.context(self.aspp(bottom))
+        y = self.refine8(self.up8(deep, eighth))
+        y = self.refine4(self.up4(y, quarter))
         y = self.up2(y, half)
         seen = [F.pixel_shuffle(self.spread(y), 2), x]
         if self.detail is not None:
@@ -269,10 +340,24 @@ class CvUnet(nn.Module):
         logits = self.last(F.relu(self.edge(torch.cat(seen, 1))))
         return Output(logits, self.coarse(deep))
 
+    def add_nothing(self, missing: Collection[str]) -> None:
+        """Let each part whose weights' names are `missing` leave what goes through it as it is."""
+        with torch.no_grad():
+            if isinstance(self.context, Context) and "context.leave.weight" in missing:
+                self.context.leave.weight.zero_()
+                self.context.leave.bias.zero_()  # type: ignore[union-attr]
+            for name, part in (("refine8", self.refine8), ("refine4", self.refine4)):
+                if isinstance(part, Refine) and f"{name}.second.conv.weight" in missing:
+                    part.second.norm.weight.zero_()  # type: ignore[union-attr]
+
 
 def shaped_for(weights: Collection[str]) -> CvUnet:
     """A network with the parts that these names of weights speak of; its own weights are random."""
-    return CvUnet(detailed=any(name.startswith("detail.") for name in weights))
+
+    def has(part: str) -> bool:
+        return any(name.startswith(part) for name in weights)
+
+    return CvUnet(detailed=has("detail."), contextual=has("context."))
 
 
 def channels_last(net: CvUnet) -> CvUnet:

@@ -36,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True)
     trains = verbs.add_parser("train", help="train, or go on training")
     trains.add_argument("--data", type=Path, required=True, help="the data pack")
+    trains.add_argument("--more", type=Path, nargs="+", default=(), help="packs of many sources")
+    trains.add_argument(
+        "--photo-share", type=float, default=Recipe.photo_share, help="of photographs as they are"
+    )
+    trains.add_argument(
+        "--empty-share", type=float, default=Recipe.empty_share, help="of pictures of nothing"
+    )
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
     trains.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
     trains.add_argument("--weights", type=Path, help="go on from these exported weights instead")
@@ -102,6 +109,9 @@ def recipe(given: argparse.Namespace) -> Recipe:
         steady=given.steady,
         seed=given.seed,
         solved=given.solved,
+        more=tuple(given.more),
+        photo_share=given.photo_share,
+        empty_share=given.empty_share,
         save_seconds=given.save_seconds,
     )
 

@@ -5,6 +5,7 @@ Knows folder names and file formats; knows nothing of augmentation or the networ
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mattingd.training.foreground import (
     UNDECIDED,
@@ -22,6 +24,7 @@ from mattingd.training.foreground import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mattingd.training.geometry import Array, Plane
@@ -84,6 +87,18 @@ class Photo:
     solved: Path | None = None
     truth: Path | None = None
     """The mask's own file; None: the same name ending in `.png`."""
+    soft: bool = False
+    """Whether the mask is a matte already: a teacher's."""
+    trust: float = 1.0
+    """How often it is drawn beside its neighbours, in (0,1]: a matte that two networks disagree on less."""
+    liftable: bool = True
+    """Whether its subject may be put before other backgrounds."""
+    kept: bool = True
+    """Whether what was decoded stays in memory. A pack of ten thousand pictures would take them all."""
+
+    def opened(self) -> Photo:
+        """Itself, or a copy that is forgotten after use."""
+        return self if self.kept else replace(self)
 
     @cached_property
     def image(self) -> Array:
@@ -100,11 +115,11 @@ class Photo:
         """Whether 128 in the mask means "undecided"."""
         return self.group == "pets"
 
-    @property
+    @cached_property
     def aspect(self) -> float:
-        """Width over height."""
-        height, width = self.mask.shape
-        return float(width / height)
+        """Width over height, from the file's header."""
+        with Image.open(self.path) as picture:
+            return float(picture.width / picture.height)
 
     @cached_property
     def known(self) -> Array:
@@ -130,7 +145,10 @@ class Photo:
     @cached_property
     def cutout(self) -> Cutout:
         """The subject lifted from the photograph: a softened matte and estimated colours."""
-        if self.trimap and self.solved is None:
+        alpha: Plane
+        if self.soft:
+            alpha = self.mask.astype(np.float32) / 255
+        elif self.trimap and self.solved is None:
             alpha = soft_from_trimap(self.image, self.mask)
         else:
             binary = (soft_from_binary(self.mask) * 255).astype(np.uint8)
@@ -191,6 +209,8 @@ class Library:
     photos: dict[str, tuple[Photo, ...]]
     cutouts: dict[str, tuple[CutoutFile, ...]]
     backgrounds: tuple[Photo, ...]
+    world: frozenset[str] = frozenset()
+    """Those groups of `photos` that come from a pack of many sources."""
 
 
 def photos_in(folder: Path, solved: Path | None = None) -> tuple[Photo, ...]:
@@ -228,6 +248,47 @@ def open_library(data: Path, solved: Path | None = None) -> Library:
         {name: group for name, group in cutouts.items() if group},
         backgrounds,
     )
+
+
+DISTRUSTED, TRUSTED = 0.3, 0.9
+"""Agreement of two teachers below which a matte counts little, and above which it counts as it is."""
+LEAST_TRUST = 0.15
+AGREED, DECIDED = 0.85, 0.1
+"""A subject is lifted where the teachers agree at least so far and leave no more than this undecided."""
+
+
+def world_in(pack: Path, part: str = "train") -> dict[str, tuple[Photo, ...]]:
+    """The photographs of a pack of many sources, `PART/photos/SOURCE/`, with its `index.csv` beside `PART`.
+
+    The index states part, source, name, agreement and undecided, or `kind` "truth" for masks made by hand;
+    what it does not list is taken for truth.
+    """
+    index = pack / "index.csv"
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    if index.exists():
+        with index.open(encoding="utf-8", newline="") as lines:
+            rows = {(row["source"], row["name"]): row for row in csv.DictReader(lines)}
+    groups = {}
+    for folder in sorted((pack / part / "photos").glob("*/")):
+        photos = photos_in(folder)
+        groups[folder.name] = tuple(trusted(p, rows.get((p.group, p.path.stem), {})) for p in photos)
+    return {name: group for name, group in groups.items() if group}
+
+
+def trusted(photo: Photo, row: dict[str, str]) -> Photo:
+    """A photograph with what its row of the index says about its matte."""
+    if "agreement" not in row:
+        return replace(photo, kept=False, soft=row.get("kind") == "teacher")
+    agreement, undecided = float(row["agreement"]), float(row["undecided"])
+    trust = min(1.0, max(LEAST_TRUST, (agreement - DISTRUSTED) / (TRUSTED - DISTRUSTED)))
+    liftable = agreement > AGREED and undecided < DECIDED
+    return replace(photo, kept=False, soft=True, trust=trust, liftable=liftable)
+
+
+def with_world(library: Library, packs: Iterable[Path]) -> Library:
+    """A library with the photographs of further packs; the first of two groups of one name is kept."""
+    photos = {name: group for pack in packs for name, group in world_in(pack).items()}
+    return replace(library, photos=photos | library.photos, world=frozenset(photos) - set(library.photos))
 
 
 def aside(photo: Photo) -> bool:

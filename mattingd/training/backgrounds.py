@@ -11,6 +11,8 @@ from mattingd.training.chance import happens
 from mattingd.training.geometry import Array, random_window
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from mattingd.training.assets import Library, Photo
 
 Shape = tuple[int, int]
@@ -71,13 +73,15 @@ def beside_the_subject(photo: Photo, shape: Shape, rng: np.random.Generator, tri
     return None
 
 
-def real(library: Library, shape: Shape, rng: np.random.Generator, avoid: str = "") -> Array:
-    """Scenery, or what stands beside the subject of a photograph (not of group `avoid`); often blurred."""
+def real(
+    library: Library, shape: Shape, rng: np.random.Generator, avoid: AbstractSet[str] = frozenset()
+) -> Array:
+    """Scenery, or what stands beside the subject of a photograph (not of groups `avoid`); often blurred."""
     picture: Array | None = None
     if library.photos and (not library.backgrounds or happens(rng, 0.6)):
-        groups = sorted(name for name in library.photos if name != avoid) or sorted(library.photos)
+        groups = sorted(name for name in library.photos if name not in avoid) or sorted(library.photos)
         group = library.photos[groups[int(rng.integers(len(groups)))]]
-        picture = beside_the_subject(group[int(rng.integers(len(group)))], shape, rng)
+        picture = beside_the_subject(group[int(rng.integers(len(group)))].opened(), shape, rng)
     if picture is None and library.backgrounds:
         picture = scenery(library.backgrounds[int(rng.integers(len(library.backgrounds)))], shape, rng)
     if picture is None:
@@ -88,7 +92,11 @@ def real(library: Library, shape: Shape, rng: np.random.Generator, avoid: str = 
 
 
 def background(
-    library: Library, shape: Shape, near: np.ndarray, rng: np.random.Generator, avoid: str = ""
+    library: Library,
+    shape: Shape,
+    near: np.ndarray,
+    rng: np.random.Generator,
+    avoid: AbstractSet[str] = frozenset(),
 ) -> tuple[Array, bool]:
     """A random background for a subject of mean colour `near`, and whether it is a bare (studio-like) one."""
     kind = rng.choice(KINDS, p=SHARES)

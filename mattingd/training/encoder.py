@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mattingd.engine.cv_unet import CvUnet, Encoder, Unit
+from mattingd.engine.cv_unet import CvUnet, Encoder, Unit, shaped_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def spread(unit: Unit, x: Tensor) -> None:
     """Give a unit true statistics of its input `x` without changing what it computes.
 
     The convolution is scaled to unit variance per channel and the norm's gain and bias undo it: so every
-    channel's weights have a like size, which AdamW's like-sized steps need.
+    channel's weights have a like size, which AdamW's like-sized steps need. A gain of zero stays zero.
     """
     y = nn.functional.conv2d(
         x, unit.conv.weight, None, unit.conv.stride, unit.conv.padding, unit.conv.dilation, unit.conv.groups
@@ -64,8 +64,8 @@ def spread(unit: Unit, x: Tensor) -> None:
     unit.conv.weight.div_(deviation.view(-1, 1, 1, 1))
     running_mean.copy_(mean / deviation)
     running_var.fill_(1 - norm.eps)
-    norm.bias.add_(mean)
-    norm.weight.copy_(deviation)
+    norm.bias.add_(norm.weight * mean)
+    norm.weight.mul_(deviation)
 
 
 def calibrate(net: nn.Module, x: Tensor) -> None:
@@ -106,18 +106,20 @@ def without_effect(net: nn.Module) -> None:
         running_var.fill_(1 - norm.eps)
 
 
-def unfolded(weights: dict[str, Tensor], x: Tensor) -> CvUnet:
+def unfolded(weights: dict[str, Tensor], x: Tensor, *, grow: bool = True) -> CvUnet:
     """A network that says what exported `weights` say, with norms again, calibrated on `x` [N,3,H,W].
 
     Folded convolutions differ in size by orders of magnitude, and steps of one size suit none of them. To
-    weights from before there was a detail branch it is added, without a say at first.
+    weights from before there was a detail branch, or a context, these are added without a say at first, if
+    it is to `grow`.
     """
-    net = CvUnet()
+    net = CvUnet() if grow else shaped_for(weights)
     without_effect(net)
     back = {name.replace(".conv.bias", ".norm.bias"): value.float() for name, value in weights.items()}
     edge = back["edge.weight"]
     unseen = edge.new_zeros(len(edge), net.edge.in_channels - edge.shape[1], *edge.shape[2:])
     back["edge.weight"] = torch.cat([edge, unseen], 1)
+    net.add_nothing(net.state_dict().keys() - back.keys())
     net.load_state_dict(net.state_dict() | back)
     calibrate(net, x)
     return net

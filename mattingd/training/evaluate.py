@@ -78,7 +78,10 @@ def predict(net: CvUnet, image: Array, side: int = SIDE) -> Plane:
 def scores_of(matte: Callable[[Array], Plane], photos: Mapping[str, Sequence[Photo]]) -> dict[str, Scores]:
     """Mean scores of a function picture -> matte per group; what the `pets` leave undecided is left out."""
     return {
-        name: mean_scores(compare(matte(p.image), p.mask, UNDECIDED if p.trimap else None) for p in group)
+        name: mean_scores(
+            compare(matte(p.image), p.mask, UNDECIDED if p.trimap else None)
+            for p in (photo.opened() for photo in group)
+        )
         for name, group in photos.items()
         if group
     }

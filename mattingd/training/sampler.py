@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int]
 
-PHOTO_WEIGHTS = {"people": 0.38, "pets": 0.34, "davis": 0.2, "cats": 0.08}
+PHOTO_WEIGHTS = {"people": 0.32, "pets": 0.34, "davis": 0.26, "cats": 0.08}
+"""How often a photograph is drawn from which of the first pack's groups."""
+WORLD_SHARE = 0.62
+"""How often it is drawn from a pack of many sources instead, where there is one..."""
+EVEN = 0.7
+"""...and from which of them: by the number of photographs to this power, so that small ones count more."""
 CUTOUT_WEIGHTS = {
     "stamps": 0.42, "trellis": 0.16, "grocery": 0.14, "wonder3d": 0.1, "objects3d": 0.08, "people": 0.1,
 }  # fmt: skip
@@ -30,6 +35,9 @@ DRAWN_SHARE = 0.35
 """Of the subjects that no photograph gave. More of them teaches that whatever has an outline is a subject."""
 DOUBT = {"people": (3, 0.8), "cats": (9, 0.2)}
 """Groups whose outlines are imprecise: width in pixels of the band that weighs less, and its weight."""
+
+MASKED = (3, 0.6)
+"""The same for the world's masks that were made by hand."""
 
 
 class Sample(NamedTuple):
@@ -57,6 +65,15 @@ def choose(
     return names[int(rng.choice(len(names), p=share / share.sum()))]
 
 
+def shares_of(pack: Library) -> dict[str, float]:
+    """How often a photograph is drawn from which group; the sum is 1."""
+    own = {name: PHOTO_WEIGHTS.get(name, 0.1) for name in pack.photos if name not in pack.world}
+    world = {name: len(pack.photos[name]) ** EVEN for name in pack.world}
+    share = (WORLD_SHARE if own else 1.0) if world else 0.0
+    parts = ((own, 1 - share), (world, share))
+    return {name: total * w / sum(part.values()) for part, total in parts for name, w in part.items()}
+
+
 @dataclass
 class Sampler:
     """Draws batches from a data pack; `rng` is its whole state."""
@@ -66,14 +83,19 @@ class Sampler:
     photo_share: float = 0.62
     empty_share: float = 0.08
 
+    def __post_init__(self) -> None:
+        self.shares = shares_of(self.pack)
+
     def photo(self, aspect: float | None = None, tries: int = 6) -> Photo:
-        """A random photograph, preferably of about the given aspect."""
+        """A random photograph, preferably of about the given aspect; doubtful mattes come less often."""
         for _ in range(tries):
-            group = self.pack.photos[choose(self.pack.photos, PHOTO_WEIGHTS, self.rng)]
+            group = self.pack.photos[choose(self.pack.photos, self.shares, self.rng)]
             found = group[int(self.rng.integers(len(group)))]
+            if found.trust < 1 and self.rng.random() > found.trust:
+                continue
             if aspect is None or 0.8 < found.aspect / aspect < 1.25:  # noqa: PLR2004
                 break
-        return found
+        return found.opened()
 
     def batch(self, count: int, side: int) -> Batch:
         """`count` samples of one shape: about `side` squared pixels, the aspect of a random photograph."""
@@ -99,8 +121,9 @@ class Sampler:
         window = random_window(photo.mask.shape[:2], shape[1] / shape[0], self.rng)
         known, alpha = unit(window.cut(photo.known, shape)), unit(window.cut(photo.matte, shape))
         weight = np.where((known == 1) | (photo.solved is not None), known, np.float32(0))
-        if photo.group in DOUBT:
-            width, trust = DOUBT[photo.group]
+        doubt = MASKED if photo.group in self.pack.world and not photo.soft else DOUBT.get(photo.group)
+        if doubt is not None:
+            width, trust = doubt
             kernel = np.ones((width, width), np.uint8)
             band = cv2.morphologyEx((alpha > HALF).astype(np.uint8), cv2.MORPH_GRADIENT, kernel)
             weight = weight * np.where(band > 0, np.float32(trust), np.float32(1))
@@ -109,7 +132,7 @@ class Sampler:
     def lifted(self, shape: Shape) -> Layer:
         """The subject of a photograph in its own frame, so that cut-off limbs stay at the border."""
         photo = self.photo(shape[1] / shape[0])
-        while photo.group == "cats":
+        while photo.group == "cats" or not photo.liftable:
             photo = self.photo(None)
         window = random_window(photo.mask.shape[:2], shape[1] / shape[0], self.rng)
         cutout = photo.cutout
@@ -138,5 +161,6 @@ class Sampler:
 
     def empty(self, shape: Shape) -> Sample:
         """A picture without a subject, or the network learns to invent one (crowds are no good example)."""
-        image, _ = background(self.pack, shape, self.rng.uniform(0, 256, 3), self.rng, avoid="people")
+        avoid = {"people"} | self.pack.world
+        image, _ = background(self.pack, shape, self.rng.uniform(0, 256, 3), self.rng, avoid)
         return Sample(image, np.zeros(shape, np.float32), np.ones(shape, np.float32))

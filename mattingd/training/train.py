@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from mattingd.clock import monotonic_ns
 from mattingd.engine.cv_unet import CvUnet, channels_last
-from mattingd.training.assets import divided, open_library
+from mattingd.training.assets import divided, open_library, with_world, world_in
 from mattingd.training.checkpoints import Average, Run, restore, save, with_state
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, predict, scores_of, table_line, to_tensor
@@ -38,6 +38,8 @@ class Recipe:
     """The folded MobileNetV2 (npz) to start from; None starts from random weights."""
     out: Path
     """Folder of `checkpoint.pt`."""
+    more: tuple[Path, ...] = ()
+    """Packs of many sources (`world_in`), with their `eval` parts to report on."""
     solved: Path | None = None
     """Folder of mattes solved from the pack's masks (`solving`)."""
     minutes: float = 110.0
@@ -56,8 +58,14 @@ class Recipe:
     """0 leaves the encoder as it is, and each step takes two thirds of the time."""
     decoder_rate: float = 2e-3
     warm_up: int = 100
+    photo_share: float = 0.62
+    """Of pictures that are photographs as they are."""
+    empty_share: float = 0.08
+    """Of pictures without a subject. The rest are composites."""
     weights: Path | None = None
     """Exported weights (safetensors) to go on from instead."""
+    grow: bool = True
+    """Whether weights of an older network get the parts that it lacks."""
     rate: float = 1.0
     """Scales both rates; a run that goes on from weights wants about a tenth."""
     steady: bool = False
@@ -138,9 +146,9 @@ def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS) -> float:
     return float(loss.detach())
 
 
-def going_on(weights: Path, sampler: Sampler) -> CvUnet:
+def going_on(weights: Path, sampler: Sampler, *, grow: bool) -> CvUnet:
     """The network of exported weights (safetensors), made ready for training."""
-    return unfolded(load_file(weights), to_tensor(sampler.batch(6, SIDE).images))
+    return unfolded(load_file(weights), to_tensor(sampler.batch(6, SIDE).images), grow=grow)
 
 
 def prepare(recipe: Recipe, library: Library | None = None) -> tuple[Run, Sampler]:
@@ -148,8 +156,11 @@ def prepare(recipe: Recipe, library: Library | None = None) -> tuple[Run, Sample
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    sampler = Sampler(library or open_library(recipe.data, recipe.solved), rng)
-    net = channels_last(CvUnet() if recipe.weights is None else going_on(recipe.weights, sampler))
+    library = library or with_world(open_library(recipe.data, recipe.solved), recipe.more)
+    sampler = Sampler(library, rng, photo_share=recipe.photo_share, empty_share=recipe.empty_share)
+    net = channels_last(
+        CvUnet() if recipe.weights is None else going_on(recipe.weights, sampler, grow=recipe.grow)
+    )
     run = Run(net, optimiser_for(net, recipe), Average(recipe.decay), rng)
     recipe.out.mkdir(parents=True, exist_ok=True)
     if restore(run, recipe.out / "checkpoint.pt"):
@@ -230,10 +241,13 @@ def train(recipe: Recipe, library: Library | None = None) -> Run:
 
     Without a `library` it learns from the pack, and holds back some of its photographs to report on.
     """
-    watched: Mapping[str, Sequence[Photo]] = {}
+    watched: dict[str, Sequence[Photo]] = {}
     if library is None:
         library, aside = divided(open_library(recipe.data, recipe.solved))
-        watched = aside.photos
+        library = with_world(library, recipe.more)
+        watched = dict(aside.photos)
+        for pack in recipe.more:
+            watched[pack.name] = [photo for group in world_in(pack, "eval").values() for photo in group]
     run, sampler = prepare(recipe, library)
     run.net.train(not recipe.steady)
     path, clock = recipe.out / "checkpoint.pt", Stopwatch(run.seconds)

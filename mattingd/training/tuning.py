@@ -192,6 +192,7 @@ def tune(order: Tuning) -> tuple[bytes, Comparison]:
         pixels=order.pixels,
         sides=((1.0, tuple(order.sides)),),
         weights=start,
+        grow=False,
         rate=order.rate,
         steady=True,
         decay=0.98,

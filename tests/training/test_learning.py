@@ -18,7 +18,7 @@ import torch
 
 from mattingd.engine.catalog import parse
 from mattingd.engine.contract import EngineFault
-from mattingd.engine.cv_unet import CvUnet, Encoder, Output, fuse
+from mattingd.engine.cv_unet import Context, CvUnet, Encoder, Output, fuse
 from mattingd.engine.torch_engine import TorchEngine
 from mattingd.training import curve
 from mattingd.training import export as exporting
@@ -314,11 +314,29 @@ def test_a_run_goes_on_from_exported_weights(tmp_path: Path, pack: Path) -> None
     assert exporting.stored(exporting.averaged(tmp_path / "second" / "checkpoint.pt"))
 
 
-def test_a_detail_branch_joins_older_weights_without_a_say() -> None:
+@pytest.mark.parametrize("detailed", [False, True])
+def test_new_parts_join_older_weights_without_a_say(*, detailed: bool) -> None:
     torch.manual_seed(5)
-    older = fuse(CvUnet(detailed=False))
+    older = fuse(CvUnet(detailed=detailed, contextual=False))
     x = torch.rand(2, 3, 64, 96) * 2 - 1
     newer = unfolded(older.state_dict(), x)
     assert newer.detail is not None
+    assert isinstance(newer.context, Context)
     with torch.no_grad():
         torch.testing.assert_close(newer(x).logits, older(x).logits, atol=1e-3, rtol=1e-3)
+
+
+def test_new_parts_learn_from_the_first_step(tmp_path: Path, pack: Path) -> None:
+    run, sampler = prepare(Recipe(pack, None, tmp_path, seed=3))
+    run.net.add_nothing(run.net.state_dict().keys())  # type: ignore[operator]
+    step(run, sampler.batch(2, 64), 1.0)
+    step(run, sampler.batch(2, 64), 1.0)
+    moved = run.net.state_dict()
+    assert moved["context.leave.weight"].abs().max() > 0
+    assert moved["refine8.second.norm.weight"].abs().max() > 0
+
+
+def test_weights_of_a_team_keep_the_network_they_came_from() -> None:
+    older = fuse(CvUnet(contextual=False))
+    kept = unfolded(older.state_dict(), torch.rand(2, 3, 64, 64), grow=False)
+    assert not isinstance(kept.context, Context)

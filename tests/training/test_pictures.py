@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.training import drawn
-from mattingd.training.assets import held_out, open_library
+from mattingd.training.assets import held_out, open_library, with_world
 from mattingd.training.compose import Layer, over, shadow
 from mattingd.training.degrade import degrade
 from mattingd.training.foreground import estimate_foreground, soft_from_binary, soft_from_trimap
@@ -216,3 +216,45 @@ def test_masks_are_solved_once_and_believed_less_than_labels(pack: Path, tmp_pat
     sampler = Sampler(type(library)({"pets": (pet,)}, {}, ()), np.random.default_rng(2))
     weight = sampler.photograph((96, 128)).weight
     assert 0.5 < weight.min() < 0.7
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """A pack of two sources: teachers agree on the first tool's matte, hardly on the second's."""
+    rng = np.random.default_rng(9)
+    for source, name in (("tools", "sure"), ("tools", "doubtful"), ("hands", "drawn")):
+        folder = tmp_path / "world" / "train" / "photos" / source
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{name}.webp"), rng.integers(0, 256, (60, 90, 3)).astype(np.uint8))
+        matte = np.zeros((60, 90), np.uint8)
+        matte[10:50, 20:70] = 128 if source == "tools" else 255
+        cv2.imwrite(str(folder / f"{name}.png"), matte)
+    (tmp_path / "world" / "index.csv").write_text(
+        "part,source,name,agreement,area,undecided\n"
+        "train,tools,sure,0.970,0.3,0.02\ntrain,tools,doubtful,0.360,0.3,0.02\n"
+    )
+    return tmp_path / "world"
+
+
+def test_a_world_of_sources_is_weighed_by_agreement(pack: Path, world: Path) -> None:
+    library = with_world(open_library(pack), [world])
+    assert library.world == {"tools", "hands"}
+    doubtful, sure = library.photos["tools"]
+    assert (sure.trust, sure.liftable, sure.soft) == (1, True, True)
+    assert doubtful.trust < 0.2
+    assert not doubtful.liftable
+    (drawn_by_hand,) = library.photos["hands"]
+    assert (drawn_by_hand.soft, drawn_by_hand.trust) == (False, 1)
+    sampler = Sampler(library, np.random.default_rng(1))
+    names = [sampler.photo().path.stem for _ in range(600)]
+    assert 0.45 < sum(n in {"sure", "doubtful", "drawn"} for n in names) / len(names) < 0.69
+    assert names.count("doubtful") < names.count("sure") / 3
+
+
+def test_a_soft_matte_is_lifted_as_it_is_and_kept_nowhere(world: Path, pack: Path) -> None:
+    library = with_world(open_library(pack), [world])
+    photo = library.photos["tools"][1]
+    opened = photo.opened()
+    assert set(np.unique(opened.cutout.alpha)) == {0, 128}
+    assert "image" in vars(opened)
+    assert "image" not in vars(photo)
