@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mattingd.engine.contract import Engine
+    from mattingd.inference.backend import Engine
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "cut_out"]
@@ -32,7 +32,7 @@ def cut_out(picture: "npt.NDArray[np.uint8]", model: str = "cv-unet") -> "npt.ND
     """
     import numpy as np  # noqa: PLC0415 - `import mattingd` stays light
 
-    from mattingd.imaging.second_pass import all_passes  # noqa: PLC0415
+    from mattingd.imaging.matting.second_pass import all_passes  # noqa: PLC0415
 
     if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8):
         raise ValueError("a picture must be a uint8 array")
@@ -45,6 +45,6 @@ def cut_out(picture: "npt.NDArray[np.uint8]", model: str = "cv-unet") -> "npt.ND
 
 @lru_cache(maxsize=1)
 def _engine(model: str) -> "Engine":
-    from mattingd.engine import catalog  # noqa: PLC0415 - torch is loaded by whoever needs it
+    from mattingd.inference import registry  # noqa: PLC0415 - torch is loaded by whoever needs it
 
-    return catalog.load(model)
+    return registry.load(model)

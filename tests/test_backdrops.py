@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import backdrops
-from mattingd.presets import named, recipe_hash
-from mattingd.values import Pin, Preset
+from mattingd.domain.presets import Pin, Preset, named, recipe_hash
+from mattingd.outputs import backgrounds
 from tests.imaging.pictures import encode, photo
 
 
@@ -35,12 +34,12 @@ def test_a_pin_is_what_it_was_as_text(path: str) -> None:
 
 def test_another_content_is_another_recipe(tmp_path: Path) -> None:
     preset = replace(named("product"), background=str(studio(tmp_path)))
-    first, again = backdrops.pinned(preset), backdrops.pinned(preset)
+    first, again = backgrounds.pinned(preset), backgrounds.pinned(preset)
     assert Pin.of(first.background) == pin_of(tmp_path / "studio.jpg")
     assert recipe_hash(first, "m") == recipe_hash(again, "m")
     studio(tmp_path, seed=1)
-    assert recipe_hash(backdrops.pinned(preset), "m") != recipe_hash(first, "m")
-    assert backdrops.pinned(Preset(background="#ffffff")) == Preset(background="#ffffff")
+    assert recipe_hash(backgrounds.pinned(preset), "m") != recipe_hash(first, "m")
+    assert backgrounds.pinned(Preset(background="#ffffff")) == Preset(background="#ffffff")
 
 
 def test_what_cannot_be_used_is_told_in_a_line_each(tmp_path: Path) -> None:
@@ -48,13 +47,13 @@ def test_what_cannot_be_used_is_told_in_a_line_each(tmp_path: Path) -> None:
     small.write_bytes(encode(photo(20, 20), "PNG"))
     gone, folder = Pin(str(tmp_path / "gone.jpg")), Pin(str(tmp_path))
     changed = replace(good, sha256="00" * 32)
-    assert backdrops.faults([good, pin_of(small), gone, folder, changed, good]) == {
+    assert backgrounds.faults([good, pin_of(small), gone, folder, changed, good]) == {
         pin_of(small): "cannot stand behind pictures: its 20 x 20 px are too few: 256 a side at least",
         gone: "does not exist; put the picture there, or mount the share it lies on",
         folder: "is a folder, not a picture",
         changed: "was changed at this very moment; try once more",
     }
-    assert backdrops.faults([]) == {}
+    assert backgrounds.faults([]) == {}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges")
@@ -72,24 +71,24 @@ def test_one_that_may_not_be_read_is_told_so(tmp_path: Path) -> None:
 def test_the_copy_stays_when_the_file_changes_until_nobody_wants_it(tmp_path: Path) -> None:
     state, path = tmp_path / "state", studio(tmp_path)
     old, content = pin_of(path), path.read_bytes()
-    assert list(backdrops.keep(state, [old, old])) == []
+    assert list(backgrounds.keep(state, [old, old])) == []
     studio(tmp_path, seed=1)
-    assert list(backdrops.keep(state, [old, pin_of(path)])) == []
-    assert backdrops.read_copy(state, old) == content
-    backdrops.tidy(state, [None, pin_of(path)])
+    assert list(backgrounds.keep(state, [old, pin_of(path)])) == []
+    assert backgrounds.read_copy(state, old) == content
+    backgrounds.tidy(state, [None, pin_of(path)])
     assert [file.name for file in (state / "backgrounds").iterdir()] == [pin_of(path).sha256]
     with pytest.raises(FileNotFoundError):
-        backdrops.read_copy(state, old)
+        backgrounds.read_copy(state, old)
 
 
 def test_a_copy_that_is_damaged_or_cannot_be_made_is_found_out(tmp_path: Path) -> None:
     state, pin = tmp_path / "state", pin_of(studio(tmp_path))
-    wrong = list(backdrops.keep(state, [replace(pin, sha256="00" * 32)]))
+    wrong = list(backgrounds.keep(state, [replace(pin, sha256="00" * 32)]))
     assert wrong == [f"the background {pin.path!r} was changed at this very moment; try once more"]
-    assert list(backdrops.keep(state, [pin])) == []
-    backdrops.copy_of(state, pin).write_bytes(b"something else")
+    assert list(backgrounds.keep(state, [pin])) == []
+    backgrounds.copy_of(state, pin).write_bytes(b"something else")
     with pytest.raises(OSError, match="its content is not what it was"):
-        backdrops.read_copy(state, pin)
+        backgrounds.read_copy(state, pin)
     (tmp_path / "file").touch()
-    (line,) = backdrops.keep(tmp_path / "file", [pin])
+    (line,) = backgrounds.keep(tmp_path / "file", [pin])
     assert line.endswith(f"cannot be kept in {str(tmp_path / 'file' / 'backgrounds')!r}: Not a directory")

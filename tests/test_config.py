@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd import config
-from mattingd.config.shapes import Common
-from mattingd.presets import BUILT_IN, recipe_hash
-from mattingd.values import Pin, Preset
+from mattingd.config.schema import Common
+from mattingd.domain.presets import BUILT_IN, Pin, Preset, recipe_hash
 
 BASE = """\
 output_dir: /srv/out

@@ -1,4 +1,4 @@
-"""Who may import what: the rooms of the design, held by a table.
+"""Who may import whom: the packages of the design, held by one short table; and how large they may grow.
 
 Read from the source text, so that imports inside functions and for type checking count as well.
 """
@@ -15,99 +15,71 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mattingd"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-WORDS = {"values", "facts", "commands"}
-"""The vocabulary: frozen values, known to almost everybody."""
-
-JOINERS = {
-    "",
-    "__main__",
-    "cli",
-    "daemon",
-    "staff",
-    "sizing",
-    "child",
-    "answers",
-    "auditing",
-    "doctor",
-    "cleaning",
-    "standing",
-    "lookouts",
-    "reloading",
-    "orders",
-    "inbox",
+LAYERS: dict[str, str] = {
+    "domain": "",
+    "system": "domain",
+    "imaging": "domain",
+    "core": "domain",
+    "journal": "domain",
+    "config": "domain system core",
+    "systemd": "domain system config",
+    "touchup": "domain system imaging",
+    "inference": "domain system imaging",
+    "training": "domain system imaging inference",
+    "observability": "domain system journal",
+    "ingest": "domain system imaging touchup core journal config",
+    "outputs": "domain system imaging touchup core journal config",
+    "workers": "domain system imaging touchup core config inference outputs",
+    "runtime": "domain system core journal config observability ingest outputs workers",
+    "api": "domain system core journal config observability workers runtime",
+    "audit": "domain system imaging journal config api",
+    "doctor": "domain system imaging journal config outputs workers runtime api audit",
+    "cli": "domain system imaging touchup core journal config systemd inference training "
+    "observability ingest outputs workers runtime api audit doctor",
 }
-"""They put the rooms together, and so may import anything. The first is the package's own face."""
+"""Package -> the packages it may import, from the ground up: no import runs back up. The face of the whole
+(`mattingd`, `mattingd.__main__`) stands outside."""
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "values": set(),
-    "facts": {"values"},
-    "commands": {"values"},
-    "clock": set(),
-    "mounts": set(),
-    "presets": {"values"},
-    "notes": {"values"},
-    "originals": {"values", "disk"},
-    "disk": WORDS,
-    "models": {"disk"},
-    "backdrops": {"values", "disk", "imaging"},
-    "mattes": {"disk"},
-    "strokes": {"values"},
-    "looks": {"values", "facts", "disk", "strokes", "imaging"},
-    "touchups": {"values", "disk", "strokes", "mattes", "imaging"},
-    "children": WORDS | {"clock"},
-    "config": WORDS
-    | {
-        "presets",
-        "mounts",
-        "backdrops",
-        "rules.settling",
-        "rules.lifecycle",
-        "rules.placing",
-        "rules.retaining",
-    },
-    "checkpoint": WORDS,
-    "control": WORDS | {"clock"},
-    "service": WORDS | {"clock"},
-    "units": {"config", "mounts"},
-    "floods": {"clock"},
-    "reports": WORDS | {"clock", "floods"},
-    "metrics": WORDS | {"clock", "checkpoint", "reports"},
-    # Pure decisions: each knows the vocabulary only; these six put them together.
-    "rules": WORDS,
-    "rules.conductor": WORDS | {"rules"},
-    "rules.dispatching": WORDS | {"rules"},
-    "rules.engines": WORDS | {"rules"},
-    "rules.inference": WORDS | {"rules"},
-    "rules.intake": WORDS | {"rules"},
-    "rules.requests": WORDS | {"rules"},
-    "rules.work": WORDS | {"rules"},
-    "rules.liveness": WORDS | {"rules"},
-    # The shell: no stage knows another stage, or a rule.
-    "stages": WORDS
-    | {"imaging", "backdrops", "clock", "mounts", "disk", "notes", "originals"}
-    | {"mattes", "strokes", "looks", "touchups"},
-    "stages.inferring": WORDS | {"imaging", "clock", "mounts", "disk", "engine.contract"},
-    "imaging": {"values"},
-    "engine": {"values", "clock"},
-    "training": {"values", "clock", "imaging", "engine"},
+BACK_UP = {
+    "config.folder_checks": {"outputs"},  # backgrounds are looked at before a start
+    "config.recipes": {"outputs"},
+    "runtime.daemon": {"api"},  # it opens the socket
 }
-"""Room -> the rooms it may import. The nearest entry counts: ``rules.work`` goes before ``rules``."""
+"""The imports that do run back up; this only ever gets shorter."""
 
-AMONG_THEMSELVES = {"config", "checkpoint", "imaging", "engine", "training"}
-"""Packages whose modules may import one another."""
+CORE_ONLY = {"core.scheduler", "core.dispatch", "core.engine_supervisor", "core.inference", "core.intake",
+             "core.user_requests", "core.job_store", "core.heartbeats"}  # fmt: skip
+"""The decisions that put others together; all other modules of `core` know `domain` alone."""
 
 ONLY_IN: dict[str, set[str]] = {
-    "torch": {"engine", "training"},
-    "watchdog": {"stages.watching"},
-    "yaml": {"config.document"},
-    "sqlite3": {"checkpoint"},
-    "time": {"clock"},
-    "structlog": {"reports", "cli"},
+    "torch": {"inference.backends", "inference.networks", "training"},
+    "watchdog": {"ingest.notifications"},
+    "yaml": {"config.yaml_source"},
+    "sqlite3": {"journal"},
+    "time": {"system.clock"},
+    "structlog": {"observability", "cli.commands.run"},
     "typer": {"cli"},
-    "logging_journald": {"cli.journald"},
-    "prometheus_client": {"metrics"},
+    "logging_journald": {"observability.journald"},
+    "prometheus_client": {"observability.metrics"},
 }
 """One third-party name (or dangerous one of the standard library), one place."""
+
+LONGEST_FILE, LONGEST_FUNCTION, FULLEST_FOLDER = 400, 60, 20
+"""Lines, lines, files."""
+TOO_LONG = {
+    "cli.app",
+    "core.scheduler",
+    "domain.commands",
+    "domain.events",
+    "journal.queries",
+    "outputs.retention",
+    "runtime.daemon",
+    "training.data.synthetic",
+    "workers.picture_worker",
+}
+"""Files that are still longer; this only ever gets shorter."""
+TOO_LONG_FUNCTIONS = {"cli.app.process", "core.scheduler.__init__", "runtime.daemon.__init__"}
+"""Likewise."""
 
 IMPURE = (
     "asyncio io logging multiprocessing os pathlib random shutil signal socket subprocess tempfile threading "
@@ -117,7 +89,7 @@ IMPURE = (
 
 
 def name_of(path: Path) -> str:
-    """``mattingd/rules/work.py`` -> ``rules.work``; the package itself is ``""``."""
+    """``mattingd/core/job_store.py`` -> ``rules.work``; the package itself is ``""``."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -137,62 +109,91 @@ def imported(source: str) -> Iterator[str]:
                 yield whole if whole.removeprefix("mattingd.") in NAMES else str(node.module)
 
 
-def within(name: str, rooms: set[str] | dict[str, set[str]]) -> str | None:
-    """The room of ``rooms`` that ``name`` is, or lies in; the nearest."""
+def within(name: str, rooms: set[str]) -> bool:
+    """Whether ``name`` is one of ``rooms``, or lies in one."""
     parts = name.split(".")
-    around = (".".join(parts[:depth]) for depth in range(len(parts), 0, -1))
-    return next((room for room in around if room in rooms), None)
+    return any(".".join(parts[:depth]) in rooms for depth in range(len(parts), 0, -1))
 
 
 def trespasses(name: str, source: str) -> list[str]:
-    """Rooms and third parties that the module ``name`` imports and should not."""
+    """Packages and third parties that the module ``name`` imports and should not."""
+    package, _, _ = name.partition(".")
+    free = package in {"", "__main__"}
+    assert free or package in LAYERS, f"{name} has no place in the table above"
+    allowed = set() if free else {package, *LAYERS[package].split(), *BACK_UP.get(name, ())}
     found = []
-    room = within(name, MAY_IMPORT)
     for target in imported(source):
         top, _, inner = target.partition(".")
         if top != "mattingd":
             if top in ONLY_IN and not within(name, ONLY_IN[top]):
                 found.append(target)
-        elif within(name, JOINERS) is None:
-            assert room is not None, f"{name} has no place in the table above"
-            home = within(name, AMONG_THEMSELVES)
-            if not (home and within(inner, {home})) and not within(inner, MAY_IMPORT[room]):
-                found.append(target)
+        elif not free and inner and inner.partition(".")[0] not in allowed:
+            found.append(target)
+        elif package == "core" and inner.startswith("core.") and name not in CORE_ONLY:  # noqa: SIM114
+            found.append(target)
     return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_imports_only_what_its_room_may(path: Path) -> None:
+def test_every_module_imports_only_what_its_package_may(path: Path) -> None:
     assert trespasses(name_of(path), path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
     ("name", "source", "found"),
     [
-        ("rules.settling", "from mattingd import clock", ["mattingd.clock"]),
-        ("rules.settling", "from mattingd.rules.work import Work", ["mattingd.rules.work"]),
-        ("rules.conductor", "from mattingd.rules.work import Work", []),
-        ("rules.conductor", "import mattingd.checkpoint", ["mattingd.checkpoint"]),
-        ("stages.pictures", "from mattingd.stages import watching", ["mattingd.stages.watching"]),
-        ("stages.pictures", "from mattingd.rules import settling", ["mattingd.rules.settling"]),
-        ("stages.pictures", "from mattingd.engine.contract import Engine", ["mattingd.engine.contract"]),
-        ("stages.inferring", "from mattingd.engine.contract import Engine", []),
-        ("stages.inferring", "from mattingd.engine import catalog", ["mattingd.engine.catalog"]),
-        ("imaging.png", "from mattingd.imaging import reading", []),
-        ("imaging.png", "def f():\n    import torch.nn", ["torch.nn"]),
-        ("engine.torch_engine", "import torch", []),
-        ("config.sample", "import yaml", ["yaml"]),
-        ("checkpoint.journal", "import sqlite3\nfrom time import time", ["time"]),
-        ("daemon", "from mattingd.stages import watching\nimport watchdog.events", ["watchdog.events"]),
+        ("core.settling", "from mattingd.system import clock", ["mattingd.system.clock"]),
+        ("core.settling", "from mattingd.core.job_store import Work", ["mattingd.core.job_store"]),
+        ("core.scheduler", "from mattingd.core.job_store import Work", []),
+        ("core.scheduler", "import mattingd.journal", ["mattingd.journal"]),
+        ("workers.picture_worker", "from mattingd.ingest import scanner", ["mattingd.ingest.scanner"]),
+        ("inference.server", "from mattingd.workers import process", ["mattingd.workers.process"]),
+        ("imaging.formats.png", "from mattingd.imaging.formats import decode", []),
+        ("imaging.formats.png", "def f():\n    import torch.nn", ["torch.nn"]),
+        ("inference.backends.torch_backend", "import torch", []),
+        ("inference.registry", "import torch", ["torch"]),
+        ("config.example", "import yaml", ["yaml"]),
+        ("config.schema", "from mattingd.outputs import backgrounds", ["mattingd.outputs.backgrounds"]),
+        ("journal.writer", "import sqlite3\nfrom time import time", ["time"]),
     ],
 )
 def test_the_table_finds_a_trespasser(name: str, source: str, found: list[str]) -> None:
     assert trespasses(name, source) == found
 
 
-def test_an_unknown_module_must_be_given_a_place() -> None:
+def test_an_unknown_package_must_be_given_a_place() -> None:
     with pytest.raises(AssertionError, match="helpers has no place"):
-        trespasses("helpers", "from mattingd import facts")
+        trespasses("helpers", "from mattingd.domain import events")
+
+
+def test_the_table_has_no_circle() -> None:
+    seen: set[str] = set()
+    for package, below in LAYERS.items():
+        assert set(below.split()) <= seen, f"{package} may import what stands above it"
+        seen.add(package)
+
+
+# --- size ---------------------------------------------------------------------------------------------------
+
+
+def test_files_functions_and_folders_stay_small() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in MODULES}
+    long = {name_of(path) for path, source in sources.items() if source.count("\n") > LONGEST_FILE}
+    assert long == TOO_LONG
+    functions = [
+        f"{name_of(path)}.{node.name}"
+        for path, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert set(functions) == TOO_LONG_FUNCTIONS
+    folders = [
+        path
+        for path in {path.parent for path in MODULES}
+        if len(list(path.glob("[!_]*.py"))) > FULLEST_FOLDER
+    ]
+    assert folders == []
 
 
 # --- time and purity ----------------------------------------------------------------------------------------
@@ -211,15 +212,15 @@ def reads_date(source: str) -> list[str]:
 
 def test_only_the_clock_reads_the_date() -> None:
     readers = [name_of(path) for path in MODULES if reads_date(path.read_text(encoding="utf-8"))]
-    assert readers == ["clock"]
+    assert readers == ["system.clock"]
     assert reads_date("import datetime as d\nd.date.today()\nx.datetime.now(y)") == [
         "d.date.today",
         "x.datetime.now",
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if within(name_of(path), {"rules"})], ids=name_of)
-def test_rules_have_no_hands(path: Path) -> None:
+@pytest.mark.parametrize("path", [path for path in MODULES if within(name_of(path), {"core"})], ids=name_of)
+def test_decisions_have_no_hands(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert not {target.partition(".")[0] for target in imported(source)} & set(IMPURE.split())
     calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
@@ -245,7 +246,7 @@ def test_help_loads_neither_torch_nor_opencv() -> None:
 
 
 def test_the_main_process_loads_neither_torch_nor_opencv() -> None:
-    modules = loaded("-c", "import mattingd.daemon")
+    modules = loaded("-c", "import mattingd.runtime.daemon")
     assert {"mattingd", "watchdog", "sqlite3"} <= modules
     assert not modules & {"torch", "cv2"}
 

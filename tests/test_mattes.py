@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mattingd import mattes
-from mattingd.disk import Disk
-from mattingd.imaging import stored
-from mattingd.imaging.sampling import Float32
-from mattingd.imaging.second_pass import Passes
-from mattingd.mattes import Stored
-from mattingd.touchups import Mattes
-from mattingd.values import SecondPass
+from mattingd.domain.presets import SecondPass
+from mattingd.imaging.matting import matte_file
+from mattingd.imaging.matting.second_pass import Passes
+from mattingd.imaging.matting.tiles import Float32
+from mattingd.system.filesystem import Disk
+from mattingd.touchup import matte_cache
+from mattingd.touchup.load import Mattes
+from mattingd.touchup.matte_cache import Stored
 
 PICTURE = np.random.default_rng(2).integers(0, 255, (600, 800, 3), np.uint8)
 DAY = 86_400
@@ -27,7 +27,7 @@ def passes() -> Passes:
 def blob(shape: tuple[int, int], reach: float) -> Float32:
     """A soft subject in the middle."""
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
-    return stored.rounded(np.clip((reach - np.hypot(x, y)) * 4 + 0.5, 0, 1).astype(np.float32))
+    return matte_file.rounded(np.clip((reach - np.hypot(x, y)) * 4 + 0.5, 0, 1).astype(np.float32))
 
 
 MATTE = blob(passes().shape, 0.3)
@@ -58,7 +58,7 @@ def test_a_matte_of_another_geometry_is_none(tmp_path: Path) -> None:
 
 def test_rounding_costs_a_sixteenth_of_a_level_at_most() -> None:
     exact = np.linspace(0, 1, 10_001, dtype=np.float32).reshape(1, -1)
-    assert np.abs(stored.rounded(exact) - exact).max() * 255 <= 1 / 16
+    assert np.abs(matte_file.rounded(exact) - exact).max() * 255 <= 1 / 16
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "head", "foreign", "flipped"])
@@ -90,9 +90,12 @@ def test_a_store_that_cannot_be_written_spoils_nothing_and_says_so(tmp_path: Pat
 def test_the_longest_unused_go_first() -> None:
     new, newer = Stored("new", 400_000_000, 10 * DAY), Stored("newer", 700_000_000, 11 * DAY)
     found = [Stored("old", 1, 0), new, newer]
-    assert mattes.too_many(found, 10.5 * DAY, days=30, gigabytes=2) == []
-    assert [each.name for each in mattes.too_many(found, 35 * DAY, days=30, gigabytes=2)] == ["old"]
-    assert [each.name for each in mattes.too_many(found, 12 * DAY, days=30, gigabytes=1)] == ["new", "old"]
+    assert matte_cache.too_many(found, 10.5 * DAY, days=30, gigabytes=2) == []
+    assert [each.name for each in matte_cache.too_many(found, 35 * DAY, days=30, gigabytes=2)] == ["old"]
+    assert [each.name for each in matte_cache.too_many(found, 12 * DAY, days=30, gigabytes=1)] == [
+        "new",
+        "old",
+    ]
 
 
 def test_what_is_worked_with_is_kept_for_longer(tmp_path: Path) -> None:
@@ -102,12 +105,12 @@ def test_what_is_worked_with_is_kept_for_longer(tmp_path: Path) -> None:
         os.utime(folder / name, (0, 0))
     store.recall("a.matte", passes())
     now = (folder / "a.matte").stat().st_mtime
-    freed = mattes.tidy(tmp_path, now, days=30, gigabytes=2, disk=Disk())
+    freed = matte_cache.tidy(tmp_path, now, days=30, gigabytes=2, disk=Disk())
     assert [path.name for path in folder.iterdir()] == ["a.matte"]
     assert freed > 0
-    assert mattes.tidy(tmp_path / "nowhere", now, days=30, gigabytes=2, disk=Disk()) == 0
+    assert matte_cache.tidy(tmp_path / "nowhere", now, days=30, gigabytes=2, disk=Disk()) == 0
 
 
 def test_names_tell_folder_path_and_content_apart() -> None:
     sources = {(b"/a", b"b", b"1"), (b"/a", b"c", b"1"), (b"/a", b"b", b"2"), (b"/b", b"b", b"1")}
-    assert len({mattes.name_of(*source) for source in sources}) == len(sources)
+    assert len({matte_cache.name_of(*source) for source in sources}) == len(sources)

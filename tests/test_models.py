@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import weights
 
-from mattingd import models
-from mattingd.models import ModelError
+from mattingd.inference import model_store
+from mattingd.inference.model_store import ModelError
 
 NOW = "2026-11-20T12:00:00+00:00"
 SHIPPED = ("cv-unet", "cf" * 32)
 
 
-def take(state: Path, file: Path) -> models.Adopted:
-    return models.adopt(state, file, SHIPPED[0], NOW)
+def take(state: Path, file: Path) -> model_store.Adopted:
+    return model_store.adopt(state, file, SHIPPED[0], NOW)
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def state(tmp_path: Path) -> Path:
 def test_a_model_is_copied_with_its_description_and_taken_once(state: Path, tmp_path: Path) -> None:
     sha256 = weights.counting(tmp_path / "brand.safetensors", 0.5)
     model = take(state, tmp_path / "brand.safetensors")
-    expected = models.Adopted(
+    expected = model_store.Adopted(
         sha256, "brand", model.size, str(tmp_path / "brand.safetensors"), adopted_at=NOW
     )
     assert model == expected
     assert take(state, tmp_path / "brand.safetensors") == model
-    assert models.adopted(state) == [model]
-    file = models.weights_file(state, sha256)
+    assert model_store.adopted(state) == [model]
+    file = model_store.weights_file(state, sha256)
     assert file.read_bytes() == (tmp_path / "brand.safetensors").read_bytes()
     assert json.loads(file.with_suffix(".json").read_text())["strength"] == 0.5
     assert sorted(path.suffix for path in file.parent.iterdir()) == [".json", ".safetensors"], "no temp file"
@@ -43,25 +43,25 @@ def test_names_are_unique_and_the_package_keeps_its_own(state: Path, tmp_path: P
     shas = [weights.counting(tmp_path / f"{n}" / "cv-unet.safetensors", n / 10) for n in (1, 2)]
     names = [take(state, tmp_path / f"{n}" / "cv-unet.safetensors").name for n in (1, 2)]
     assert names == [f"cv-unet-{sha256[:8]}" for sha256 in shas]
-    assert models.find("cv-unet", state, *SHIPPED) == ""
-    assert models.find("cfcf", state, *SHIPPED) == ""
-    assert models.find(names[1], state, *SHIPPED) == shas[1]
-    assert models.find(shas[0][:6].upper(), state, *SHIPPED) == shas[0]
+    assert model_store.find("cv-unet", state, *SHIPPED) == ""
+    assert model_store.find("cfcf", state, *SHIPPED) == ""
+    assert model_store.find(names[1], state, *SHIPPED) == shas[1]
+    assert model_store.find(shas[0][:6].upper(), state, *SHIPPED) == shas[0]
 
 
 def test_who_asks_for_nothing_is_told_what_there_is(state: Path, tmp_path: Path) -> None:
     weights.counting(tmp_path / "brand.safetensors")
     take(state, tmp_path / "brand.safetensors")
     with pytest.raises(ModelError, match="there is no model 'brnd'; there is cv-unet, brand"):
-        models.find("brnd", state, *SHIPPED)
+        model_store.find("brnd", state, *SHIPPED)
     with pytest.raises(ModelError, match="there is no model 'cfc'"):
-        models.find("cfc", state, *SHIPPED)
+        model_store.find("cfc", state, *SHIPPED)
     (state / "models" / f"{'cf' * 30}0000.safetensors").write_bytes(b"")
     (state / "models" / f"{'cf' * 30}0000.json").write_text(
         '{"name": "twin", "origin": "", "adopted_at": ""}'
     )
     with pytest.raises(ModelError, match="more than one model 'cfcf'"):
-        models.find("cfcf", state, *SHIPPED)
+        model_store.find("cfcf", state, *SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_cannot_be_taken_leaves_nothing_behind(
             file.with_suffix(".json").write_text('["spec"]')
     with pytest.raises(ModelError, match=complaint):
         take(state, file)
-    assert models.adopted(state) == []
+    assert model_store.adopted(state) == []
     assert not (state / "models").exists()
 
 
@@ -100,11 +100,11 @@ def test_half_a_pair_is_no_model(state: Path, tmp_path: Path) -> None:
     """The description comes last: what was interrupted between the two is taken anew."""
     sha256 = weights.counting(tmp_path / "brand.safetensors")
     take(state, tmp_path / "brand.safetensors")
-    models.weights_file(state, sha256).with_suffix(".json").unlink()
-    assert models.adopted(state) == []
+    model_store.weights_file(state, sha256).with_suffix(".json").unlink()
+    assert model_store.adopted(state) == []
     take(state, tmp_path / "brand.safetensors")
-    assert len(models.adopted(state)) == 1
-    models.discard(state, sha256)
+    assert len(model_store.adopted(state)) == 1
+    model_store.discard(state, sha256)
     assert list((state / "models").iterdir()) == []
 
 
@@ -113,6 +113,6 @@ def test_what_root_takes_belongs_to_the_daemons_user(state: Path, tmp_path: Path
     os.chown(state, 12345, 12345)
     sha256 = weights.counting(tmp_path / "brand.safetensors")
     take(state, tmp_path / "brand.safetensors")
-    file = models.weights_file(state, sha256)
+    file = model_store.weights_file(state, sha256)
     for path in (file, file.with_suffix(".json"), file.parent):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345)

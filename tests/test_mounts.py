@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.mounts import NETWORK, file_system, mount_table
+from mattingd.system.mounts import NETWORK, file_system, mount_table
 
 TABLE = r"""
 22 28 0:21 / /proc rw,relatime - proc proc rw

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.presets import BUILT_IN, DEFAULT, PURPOSE, named, recipe_hash
-from mattingd.values import Preset, canvas_of
+from mattingd.domain.presets import BUILT_IN, DEFAULT, PURPOSE, Preset, named, recipe_hash
+from mattingd.domain.units import canvas_of
 
 
 def test_the_presets_are_what_their_sources_say() -> None:

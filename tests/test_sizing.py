@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import sizing
 from mattingd.config import HotFolder, Limits, Settings
-from mattingd.imaging import backdrop
-from mattingd.presets import BUILT_IN
-from mattingd.values import Preset
+from mattingd.domain.presets import BUILT_IN, Preset
+from mattingd.imaging.finishing import background
+from mattingd.workers import resources
 from tests.bench import worker_memory
 
 SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folders=(), presets=BUILT_IN)
@@ -18,40 +17,42 @@ SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folde
 @pytest.mark.parametrize(("kind", "output"), [("jpeg", "png"), ("transparent", "webp"), ("deep", "tiff")])
 def test_a_picture_takes_no_more_memory_than_is_reckoned_with(kind: str, output: str) -> None:
     found = worker_memory.measure(kind, 12, output)  # type: ignore[arg-type]
-    assert 10 < found <= sizing.BYTES_A_PIXEL
+    assert 10 < found <= resources.BYTES_A_PIXEL
 
 
 def test_pictures_in_work_take_their_share_of_the_memory_and_no_more() -> None:
-    pixels = sizing.policy_of(SETTINGS).budget_pixels
-    assert pixels * sizing.BYTES_A_PIXEL == pytest.approx(sizing.memory() * sizing.MEMORY_SHARE, rel=1e-3)
+    pixels = resources.policy_of(SETTINGS).budget_pixels
+    assert pixels * resources.BYTES_A_PIXEL == pytest.approx(
+        resources.memory() * resources.MEMORY_SHARE, rel=1e-3
+    )
 
 
 def test_backgrounds_that_workers_keep_are_taken_off_that_share() -> None:
-    assert sizing.BACKGROUND_BYTES == backdrop.KEPT_BYTES
+    assert resources.BACKGROUND_BYTES == background.KEPT_BYTES
     recipe = Preset(background="/srv/studio.jpg")
     folder = HotFolder(
         path=Path("/in"), name="in", preset="shop", recipe=recipe, recipe_hash="", existing="process"
     )
     wanted = replace(SETTINGS, hot_folders=(folder,), limits=Limits(workers=1))
-    less = sizing.policy_of(SETTINGS).budget_pixels - sizing.policy_of(wanted).budget_pixels
-    assert less * sizing.BYTES_A_PIXEL == pytest.approx(backdrop.KEPT_BYTES, rel=1e-3)
+    less = resources.policy_of(SETTINGS).budget_pixels - resources.policy_of(wanted).budget_pixels
+    assert less * resources.BYTES_A_PIXEL == pytest.approx(background.KEPT_BYTES, rel=1e-3)
     many = replace(wanted, limits=Limits(workers=1000))
-    assert sizing.policy_of(many).budget_pixels > 0
+    assert resources.policy_of(many).budget_pixels > 0
 
 
 def test_a_budget_that_was_asked_for_is_taken() -> None:
     wanted = replace(SETTINGS, limits=Limits(memory_megapixels=50))
-    assert sizing.policy_of(wanted).budget_pixels == 50_000_000
+    assert resources.policy_of(wanted).budget_pixels == 50_000_000
 
 
 @pytest.mark.parametrize("workers", [1, 2, 1000])
 def test_what_idle_workers_keep_fits_the_same_share(workers: int) -> None:
-    kept = sizing.kept_bytes(replace(SETTINGS, limits=Limits(workers=workers)))
-    assert 0 < kept <= sizing.KEPT_BYTES
-    assert kept * workers <= sizing.memory() * sizing.MEMORY_SHARE + workers
+    kept = resources.kept_bytes(replace(SETTINGS, limits=Limits(workers=workers)))
+    assert 0 < kept <= resources.KEPT_BYTES
+    assert kept * workers <= resources.memory() * resources.MEMORY_SHARE + workers
 
 
 def test_one_worker_a_core_and_a_thread_for_half_of_them() -> None:
-    policy = sizing.policy_of(SETTINGS)
-    assert policy.workers == sizing.cores()
-    assert sizing.engine_threads(SETTINGS) == max(1, sizing.cores() // 2)
+    policy = resources.policy_of(SETTINGS)
+    assert policy.workers == resources.cores()
+    assert resources.engine_threads(SETTINGS) == max(1, resources.cores() // 2)

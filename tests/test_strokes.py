@@ -2,8 +2,8 @@
 
 import pytest
 
-from mattingd.strokes import belongs, identity, is_strokes, names_beside
-from mattingd.values import Stamp
+from mattingd.domain.jobs import Stamp
+from mattingd.touchup.files import belongs, identity, is_strokes, names_beside
 
 
 @pytest.mark.parametrize(

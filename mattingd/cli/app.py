@@ -8,9 +8,9 @@ from typing import Annotated, TextIO
 import typer
 
 from mattingd import __version__
-from mattingd.cli import groups
-from mattingd.cli.completing import devices, formats, hot_folders, presets
-from mattingd.cli.ending import run_verb
+from mattingd.cli import sub_apps
+from mattingd.cli.completion import devices, formats, hot_folders, presets
+from mattingd.cli.errors import run_verb
 from mattingd.cli.options import Config, Json, Trimaps
 
 STDERR = 2
@@ -76,9 +76,9 @@ def run(config: Config = None) -> None:
 
     Ctrl-C or SIGTERM ends it when the pictures in work are done; a second one ends it at once.
     """
-    from mattingd.cli import running  # noqa: PLC0415
+    from mattingd.cli.commands import run as run_command  # noqa: PLC0415
 
-    run_verb(lambda: running.run(config))
+    run_verb(lambda: run_command.run(config))
 
 
 @app.command()
@@ -138,13 +138,13 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
     PATHS are pictures, or folders of pictures with all their sub-folders. The same command again goes on
     where it stopped, and tries once more what failed. Nothing is ever overwritten.
     """
-    from mattingd.cli import processing  # noqa: PLC0415
+    from mattingd.cli.commands import process as process_command  # noqa: PLC0415
 
-    order = processing.Order(
+    order = process_command.Order(
         tuple(paths), output, preset, background, file_format, quality, tuple(settings or ()),
         tuple(also or ()), device, workers, quiet, json,
     )  # fmt: skip
-    run_verb(lambda: processing.process(order))
+    run_verb(lambda: process_command.process(order))
 
 
 @app.command()
@@ -158,9 +158,9 @@ def status(
     FILE is a picture in a hot folder: waiting (why, until when), queued (its place), in work, done (where
     its cut-out lies) or failed (why).
     """
-    from mattingd.cli import telling  # noqa: PLC0415
+    from mattingd.cli.commands import status as status_command  # noqa: PLC0415
 
-    run_verb(lambda: telling.status(config, file, as_json=json))
+    run_verb(lambda: status_command.status(config, file, as_json=json))
 
 
 @app.command()
@@ -185,11 +185,11 @@ def history(
     json: Json = False,
 ) -> None:
     """Tell what was done when, and where it lies; the newest last."""
-    from mattingd.cli import remembering  # noqa: PLC0415
+    from mattingd.cli.commands import history as history_command  # noqa: PLC0415
 
     only = [state for state, wanted in (("failed", failed), ("ignored", ignored), ("done", look)) if wanted]
     run_verb(
-        lambda: remembering.history(
+        lambda: history_command.history(
             config, since=since, folder=folder, only=only, look=look, limit=limit, as_json=json
         )
     )
@@ -202,9 +202,9 @@ def audit(
     json: Json = False,
 ) -> None:
     """Prove that every dropped file is accounted for; name every gap."""
-    from mattingd.cli import accounting  # noqa: PLC0415
+    from mattingd.cli.commands import audit as audit_command  # noqa: PLC0415
 
-    run_verb(lambda: accounting.audit(config, deep=deep, as_json=json))
+    run_verb(lambda: audit_command.audit(config, deep=deep, as_json=json))
 
 
 Pictures = Annotated[list[str] | None, typer.Argument(metavar="PICTURES", show_default=False, hidden=True)]
@@ -229,9 +229,9 @@ def retry(
     gets its next version. Or folders and quoted patterns ('in/shoes/*.jpg'): of those, what failed. Without
     any, all that failed.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.retry(config, pictures or (), done_too=done_too, as_json=json))
+    run_verb(lambda: live_work.retry(config, pictures or (), done_too=done_too, as_json=json))
 
 
 @app.command()
@@ -246,9 +246,9 @@ def forget(
     on: no cleaning removes them. What still lies in a hot folder is done anew, under its plain name if that
     is free.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.forget(config, pictures, as_json=json))
+    run_verb(lambda: live_work.forget(config, pictures, as_json=json))
 
 
 @app.command()
@@ -257,9 +257,9 @@ def rescan(folders: Folders = None, config: Config = None, json: Json = False) -
 
     FOLDERS are hot folders by name or path; all of them unless named.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.rescan(config, folders or (), as_json=json))
+    run_verb(lambda: live_work.rescan(config, folders or (), as_json=json))
 
 
 @app.command()
@@ -269,9 +269,9 @@ def pause(folders: Folders = None, config: Config = None, json: Json = False) ->
     FOLDERS are hot folders by name or path; all of them unless named. What is in work is finished. It is
     kept over restarts, until `mattingd resume`.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.pause(config, folders or (), paused=True, as_json=json))
+    run_verb(lambda: live_work.pause(config, folders or (), paused=True, as_json=json))
 
 
 @app.command()
@@ -280,9 +280,9 @@ def resume(folders: Folders = None, config: Config = None, json: Json = False) -
 
     FOLDERS are hot folders by name or path; all of them unless named.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.pause(config, folders or (), paused=False, as_json=json))
+    run_verb(lambda: live_work.pause(config, folders or (), paused=False, as_json=json))
 
 
 @app.command()
@@ -292,9 +292,9 @@ def reload(config: Config = None, json: Json = False) -> None:
     Later files get the new settings; pictures that are taken already keep theirs. Mistakes are told, and
     the settings in use stay. SIGHUP does the same.
     """
-    from mattingd.cli import asking  # noqa: PLC0415
+    from mattingd.cli.commands import live_work  # noqa: PLC0415
 
-    run_verb(lambda: asking.reload(config, as_json=json))
+    run_verb(lambda: live_work.reload(config, as_json=json))
 
 
 @app.command()
@@ -313,9 +313,9 @@ def clean(
     How long they are kept stands in the configuration, under retention. Only what the journal says was made
     here, and nobody changed since, is ever removed.
     """
-    from mattingd.cli import cleaning  # noqa: PLC0415
+    from mattingd.cli.commands import clean as clean_command  # noqa: PLC0415
 
-    run_verb(lambda: cleaning.clean(config, dry_run=dry_run, yes_all=yes_all, as_json=json))
+    run_verb(lambda: clean_command.clean(config, dry_run=dry_run, yes_all=yes_all, as_json=json))
 
 
 @app.command()
@@ -330,9 +330,9 @@ def doctor(
     user whom the state directory belongs to. Ends with 0 when all is sound, 1 when something could be
     better, 3 when pictures will not be done.
     """
-    from mattingd.cli import examining  # noqa: PLC0415
+    from mattingd.cli.commands import doctor as doctor_command  # noqa: PLC0415
 
-    run_verb(lambda: examining.doctor(config, quick=quick, as_json=json))
+    run_verb(lambda: doctor_command.doctor(config, quick=quick, as_json=json))
 
 
 @app.command()
@@ -343,9 +343,9 @@ def demo(
 
     FOLDER, mattingd-demo unless named, is where that happens; an earlier demo there is replaced.
     """
-    from mattingd.cli import demonstrating  # noqa: PLC0415
+    from mattingd.cli.commands import demo as demo_command  # noqa: PLC0415
 
-    run_verb(lambda: demonstrating.demo(folder))
+    run_verb(lambda: demo_command.demo(folder))
 
 
 @app.command()
@@ -363,10 +363,10 @@ def evaluate(
     FOLDER holds pictures, each with its mask or matte beside it: shoe.png or shoe.mask.png for shoe.jpg.
     Every sub-folder is a set of its own.
     """
-    from mattingd.cli import evaluating  # noqa: PLC0415
+    from mattingd.cli.commands import evaluate as evaluate_command  # noqa: PLC0415
 
-    question = evaluating.Question(folder, model, tuple(trimaps or ()), sheet, json)
-    run_verb(lambda: evaluating.evaluate(question))
+    question = evaluate_command.Question(folder, model, tuple(trimaps or ()), sheet, json)
+    run_verb(lambda: evaluate_command.evaluate(question))
 
 
 @app.command()
@@ -392,10 +392,10 @@ def train(
     A quarter of them is held out. The new weights are offered only if they are better there, and not worse
     on a fixed set of other pictures.
     """
-    from mattingd.cli import tuning  # noqa: PLC0415
+    from mattingd.cli.commands import train as train_command  # noqa: PLC0415
 
-    order = tuning.Order(data, start, out, minutes, steps, tuple(side or ()), pixels, json)
-    run_verb(lambda: tuning.train(order))
+    order = train_command.Order(data, start, out, minutes, steps, tuple(side or ()), pixels, json)
+    run_verb(lambda: train_command.train(order))
 
 
 @app.command()
@@ -405,12 +405,16 @@ def man() -> None:
     Where the output is no terminal, it is printed as man wants it. To install it:
     mattingd man > /usr/local/share/man/man1/mattingd.1
     """
-    from mattingd.cli import manual  # noqa: PLC0415
+    from mattingd.cli.commands import man as man_command  # noqa: PLC0415
 
-    run_verb(manual.show)
+    run_verb(man_command.show)
 
 
-for _name, _group in (("service", groups.service), ("presets", groups.presets), ("models", groups.models)):
+for _name, _group in (
+    ("service", sub_apps.service),
+    ("presets", sub_apps.presets),
+    ("models", sub_apps.models),
+):
     app.add_typer(_group, name=_name)
 
 

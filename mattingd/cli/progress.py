@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from mattingd import clock, facts
-from mattingd.commands import Command
-from mattingd.reports import Ended, Names, Tally
+from mattingd.domain import events
+from mattingd.domain.commands import Command
+from mattingd.observability.job_log import Ended, Names, Tally
+from mattingd.system import clock
 
 if TYPE_CHECKING:
-    from mattingd.daemon import Daemon
+    from mattingd.runtime.daemon import Daemon
 
 REFRESH_NS = 100 * clock.MILLISECOND
 
@@ -70,10 +71,10 @@ class Progress:
         """Finished pictures per second over the whole run, the model's loading included."""
         return self.ends["done"] / max(self.seconds, 1e-9)
 
-    def fact(self, fact: facts.Fact) -> None:
+    def fact(self, fact: events.Fact) -> None:
         """Something happened."""
         self._tally.fact(fact)
-        if isinstance(fact, facts.Admitted):
+        if isinstance(fact, events.Admitted):
             self._names.remember(fact.row)
             if fact.row.state == "ignored":
                 name = self._names.of(fact.row)

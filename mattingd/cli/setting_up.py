@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mattingd.cli.ending import CommandError, find_config
-from mattingd.cli.wording import console_for, duration
+from mattingd.cli.errors import CommandError, find_config
+from mattingd.cli.format import console_for, duration
 from mattingd.config import ConfigError, Settings, init_text, load, parse, problems_on_disk
-from mattingd.daemon import JOURNAL
-from mattingd.doctor.stock import Stock, stock_of
-from mattingd.values import ExitCode
+from mattingd.doctor.backlog import Stock, stock_of
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.runtime.daemon import JOURNAL
 
 
 def init(path: Path, hot_folder: Path, output_dir: Path, state_dir: Path) -> ExitCode:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from mattingd.config.checking import STRICT, Shape
-from mattingd.config.disk import kept_backgrounds, problems_on_disk, unreadable, unwritable
-from mattingd.config.document import Source, read
-from mattingd.config.resolving import contradictions, resolve
-from mattingd.config.sample import example, init_text
-from mattingd.config.shapes import Document, Engine, HotFolder, Limits, Log, Settings, Watch
-from mattingd.config.wording import Problem, place
-from mattingd.mounts import mount_table
+from mattingd.config.example import example, init_text
+from mattingd.config.folder_checks import kept_backgrounds, problems_on_disk, unreadable, unwritable
+from mattingd.config.messages import Problem, place
+from mattingd.config.resolve import contradictions, resolve
+from mattingd.config.schema import Document, Engine, HotFolder, Limits, Log, Settings, Watch
+from mattingd.config.validation import STRICT, Shape
+from mattingd.config.yaml_source import Source, read
+from mattingd.system.mounts import mount_table
 
 __all__ = [
     "ConfigError",

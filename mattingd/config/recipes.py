@@ -14,22 +14,23 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mattingd.backdrops import pinned
-from mattingd.config.checking import STRICT, Shape
-from mattingd.config.disk import absolute
-from mattingd.config.shapes import AlsoEntry, FolderEntry, Further, safe_suffix
-from mattingd.config.wording import Loc, Problem, known, place, shown
-from mattingd.presets import BUILT_IN, DEFAULT, recipe_hash
-from mattingd.values import (
+from mattingd.config.folder_checks import absolute
+from mattingd.config.messages import Loc, Problem, known, place, shown
+from mattingd.config.schema import AlsoEntry, FolderEntry, Further, safe_suffix
+from mattingd.config.validation import STRICT, Shape
+from mattingd.domain.presets import (
+    BUILT_IN,
     DEEP_FORMATS,
+    DEFAULT,
     FINISHERS,
-    LONGEST_CANVAS,
     SIZED_FORMATS,
     Pin,
     Preset,
-    canvas_of,
     endings_of,
+    recipe_hash,
 )
+from mattingd.domain.units import LONGEST_CANVAS, canvas_of
+from mattingd.outputs.backgrounds import pinned
 
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from mattingd.config import Settings
-from mattingd.doctor import folders, inotify, model, running, unit
-from mattingd.doctor.apart import User, apart, myself, owner_of, user_of_process
+from mattingd.doctor import daemon, folders, inotify, model, systemd_unit
+from mattingd.doctor.as_user import User, apart, myself, owner_of, user_of_process
 from mattingd.doctor.findings import Finding, Findings, Level, worst
 
 __all__ = ["Finding", "Level", "examine", "worst"]
@@ -30,22 +30,22 @@ def examine(
         quick: leave the model alone.
         busy: told what is being looked at, before it takes a while.
     """
-    status, finding = running.status_of(settings)
+    status, finding = daemon.status_of(settings)
     yield finding
     pid = int(status.get("pid", 0))
     user = _whose_rights(settings, pid)
     if user.uid != os.geteuid():
         yield Finding("user", Level.OK, f"folders are tried out as {user.name}, whose daemon it is")
-    yield from running.examine_journal(settings)
-    if (stranger := running.not_yours(settings)) is not None:
+    yield from daemon.examine_journal(settings)
+    if (stranger := daemon.not_yours(settings)) is not None:
         yield stranger
     else:
         yield from _examine_folders(settings, user, busy, watched=bool(pid))
     if pid:
-        yield from running.examine_sandbox(settings, pid)
-    yield from unit.examine(settings)
-    yield from running.examine_memory(settings, pid or os.getpid())
-    yield from running.examine_time(settings)
+        yield from daemon.examine_sandbox(settings, pid)
+    yield from systemd_unit.examine(settings)
+    yield from daemon.examine_memory(settings, pid or os.getpid())
+    yield from daemon.examine_time(settings)
     if status:
         yield _engine_of(status["engine"])
     elif not quick:

@@ -12,17 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mattingd import clock
-from mattingd.backdrops import look
-from mattingd.checkpoint import JournalError, reading
 from mattingd.config import HotFolder, Settings, unreadable, unwritable
-from mattingd.daemon import JOURNAL
-from mattingd.disk import TEMP_PREFIX, Disk, refuses_to_replace
-from mattingd.doctor.apart import User
+from mattingd.doctor.as_user import User
+from mattingd.doctor.backlog import Stock, stock_of
 from mattingd.doctor.findings import Finding, Findings, Level
-from mattingd.doctor.stock import Stock, stock_of
-from mattingd.mounts import NETWORK, Mount, missing_mount, mount_of, mount_table
-from mattingd.values import Pin, readable
+from mattingd.domain.presets import Pin
+from mattingd.domain.text import readable
+from mattingd.journal import JournalError, reading
+from mattingd.outputs.backgrounds import look
+from mattingd.runtime.daemon import JOURNAL
+from mattingd.system import clock
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, refuses_to_replace
+from mattingd.system.mounts import NETWORK, Mount, missing_mount, mount_of, mount_table
 
 FSTAB = Path("/etc/fstab")
 CLOCKS_APART_SECONDS = 2.0

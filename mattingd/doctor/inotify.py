@@ -8,9 +8,9 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from mattingd import clock
 from mattingd.doctor.findings import Finding, Findings, Level
-from mattingd.imaging.structure import junk
+from mattingd.imaging.formats.sniff import junk
+from mattingd.system import clock
 
 ABOUT = "notifications"
 LIMITS = {

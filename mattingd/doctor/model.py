@@ -4,14 +4,14 @@ import queue
 from contextlib import suppress
 from pathlib import Path
 
-from mattingd import facts
-from mattingd.checkpoint import JournalError, reading
-from mattingd.children import Child, Message
-from mattingd.commands import StartEngine
 from mattingd.config import Settings
-from mattingd.daemon import JOURNAL
 from mattingd.doctor.findings import Finding, Findings, Level
-from mattingd.staff import Programs, engine_order
+from mattingd.domain import events
+from mattingd.domain.commands import StartEngine
+from mattingd.journal import JournalError, reading
+from mattingd.runtime.daemon import JOURNAL
+from mattingd.workers.process import Child, Message
+from mattingd.workers.supervisor import Programs, engine_order
 
 ABOUT = "model"
 PATIENCE_SECONDS = 300.0
@@ -22,13 +22,13 @@ DISPLAY = "0x03"
 
 def examine(settings: Settings) -> Findings:
     """Whether the model runs, where, and whether a graphics card lies idle."""
-    answers: queue.SimpleQueue[facts.Fact] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[events.Fact] = queue.SimpleQueue()
 
     def heard(message: Message) -> None:
         answers.put(message[0])
 
     def ended(how: str) -> None:
-        answers.put(facts.EngineDied(0, how))
+        answers.put(events.EngineDied(0, how))
 
     order = engine_order(settings, StartEngine(0, _weights_in_use(settings)))
     threads = {"OMP_NUM_THREADS": str(order.threads)}
@@ -49,8 +49,8 @@ def _weights_in_use(settings: Settings) -> str:
     return ""
 
 
-def _told(fact: facts.Fact, settings: Settings) -> Findings:
-    if isinstance(fact, facts.EngineUp):
+def _told(fact: events.Fact, settings: Settings) -> Findings:
+    if isinstance(fact, events.EngineUp):
         yield Finding(
             ABOUT,
             Level.OK,
@@ -59,7 +59,7 @@ def _told(fact: facts.Fact, settings: Settings) -> Findings:
         )
         if fact.device == "cpu" and settings.engine.device == "auto":
             yield _no_gpu()
-    elif isinstance(fact, facts.EngineDied):
+    elif isinstance(fact, events.EngineDied):
         remedy = cards_remedy() if settings.engine.require_gpu or "CUDA" in fact.how else ""
         yield Finding(ABOUT, Level.PROBLEM, f"the model cannot be used: {fact.how}", remedy)
 

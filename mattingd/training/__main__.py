@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mattingd.engine import catalog
-from mattingd.engine.torch_engine import TorchEngine
-from mattingd.training import empties, softset
+from mattingd.inference import registry
+from mattingd.inference.backends.torch_backend import TorchEngine
 from mattingd.training.ablation import VARIANTS, compared, table_row
-from mattingd.training.assets import open_library, photos_in
-from mattingd.training.curve import write_curve
-from mattingd.training.end_to_end import score_cut_outs
+from mattingd.training.data import no_subject, soft_composites
+from mattingd.training.data.closed_form import solve_all
+from mattingd.training.data.datasets import open_library, photos_in
 from mattingd.training.evaluate import evaluate, predict, table_line
 from mattingd.training.export import averaged, export
+from mattingd.training.learning_curve import write_curve
+from mattingd.training.pipeline_eval import score_cut_outs
 from mattingd.training.sheet import write_sheet
-from mattingd.training.solving import solve_all
 from mattingd.training.train import Recipe, say, train
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     trains.add_argument("--pixels", type=int, default=Recipe.pixels, help="pixels in a batch")
     trains.add_argument("--save-seconds", type=float, default=Recipe.save_seconds)
     exports = verbs.add_parser("export", help="write the averaged weights into the package")
-    exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "engine" / "weights")
+    exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "inference" / "weights")
     exports.add_argument("--blend", type=Path, help="the mean with these exported weights")
     exports.add_argument("--share", type=float, default=0.5, help="of the training's own in that mean")
     scores = verbs.add_parser("evaluate", help="score the averaged weights at network size")
@@ -141,16 +141,18 @@ def solve(given: argparse.Namespace) -> None:
 def write_softset(given: argparse.Namespace) -> None:
     """Write the composites that softness is judged by."""
     lands = open_library(given.data).backgrounds
-    say(f"{softset.write(given.data, lands, given.to)} composites in {given.to}")
+    say(f"{soft_composites.write(given.data, lands, given.to)} composites in {given.to}")
 
 
 def count_empties(given: argparse.Namespace) -> None:
     """Say how many pictures without a subject the shipped weights report as such."""
-    model = catalog.entry()
-    engine = TorchEngine(model, catalog.weights(model), "cpu", "fp32")
+    model = registry.entry()
+    engine = TorchEngine(model, registry.weights(model), "cpu", "fp32")
     lands = open_library(given.data).backgrounds
-    count = empties.reported(engine, lands)
-    say(f"reported: {count.drawn} of {empties.DRAWN} drawn, {count.lands} of {empties.LANDS} landscapes")
+    count = no_subject.reported(engine, lands)
+    say(
+        f"reported: {count.drawn} of {no_subject.DRAWN} drawn, {count.lands} of {no_subject.LANDS} landscapes"
+    )
 
 
 def ablate(given: argparse.Namespace) -> None:

@@ -14,22 +14,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from mattingd.clock import monotonic_ns
-from mattingd.engine.cv_unet import Aspp, CvUnet, Unit, channels_last, fuse
-from mattingd.training.assets import divided, open_library
+from mattingd.inference.networks.cv_unet import Aspp, CvUnet, Unit, channels_last, fuse
+from mattingd.system.clock import monotonic_ns
 from mattingd.training.checkpoints import Average, Run
+from mattingd.training.data.datasets import divided, open_library
+from mattingd.training.data.foreground import UNDECIDED
+from mattingd.training.data.sampler import Sampler
 from mattingd.training.encoder import start_from
 from mattingd.training.evaluate import compare, predict, to_tensor
-from mattingd.training.foreground import UNDECIDED
 from mattingd.training.losses import EDGE, TERMS, Terms
-from mattingd.training.sampler import Sampler
 from mattingd.training.train import Recipe, optimiser_for, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mattingd.training.assets import Library
-    from mattingd.training.sampler import Batch
+    from mattingd.training.data.datasets import Library
+    from mattingd.training.data.sampler import Batch
 
 JUDGED = 10
 """Batches of composites that are judged on."""

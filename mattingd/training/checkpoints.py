@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mattingd.engine.cv_unet import CvUnet, fuse, shaped_for
+from mattingd.inference.networks.cv_unet import CvUnet, fuse, shaped_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mattingd.engine.cv_unet import CvUnet, Encoder, Unit, shaped_for
+from mattingd.inference.networks.cv_unet import CvUnet, Encoder, Unit, shaped_for
 
 if TYPE_CHECKING:
     from pathlib import Path

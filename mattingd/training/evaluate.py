@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import torch
 
-from mattingd.training.assets import photos_in
-from mattingd.training.foreground import UNDECIDED
-from mattingd.training.geometry import Array, Plane, bucket
+from mattingd.training.data.datasets import photos_in
+from mattingd.training.data.foreground import UNDECIDED
+from mattingd.training.data.geometry import Array, Plane, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from mattingd.engine.cv_unet import CvUnet
-    from mattingd.training.assets import Photo
+    from mattingd.inference.networks.cv_unet import CvUnet
+    from mattingd.training.data.datasets import Photo
 
 SIDE = 416
 

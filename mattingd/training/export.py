@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import safetensors.torch
 import torch
 
-from mattingd.engine import golden
-from mattingd.engine.catalog import parse
-from mattingd.engine.contract import EngineFault, ModelSpec
-from mattingd.engine.cv_unet import CvUnet, fuse
-from mattingd.engine.torch_engine import TorchEngine
+from mattingd.inference import self_test
+from mattingd.inference.backend import EngineFault, ModelSpec
+from mattingd.inference.backends.torch_backend import TorchEngine
+from mattingd.inference.networks.cv_unet import CvUnet, fuse
+from mattingd.inference.registry import parse
 from mattingd.training.checkpoints import with_state
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def expected(data: dict[str, object], content: bytes) -> list[list[float]]:
         EngineFault: the network does not tell the ball from the backdrop, so the test would prove nothing.
     """
     engine = TorchEngine(parse(data), content, "cpu", "fp32")
-    means = golden.cells(engine.matte(golden.picture())[0])
+    means = self_test.cells(engine.matte(self_test.picture())[0])
     if means.max() < 0.9 or means.min() > 0.1:  # noqa: PLR2004
         raise EngineFault(
             f"the self-test's picture is not told apart: alpha {means.min():.2f}..{means.max():.2f}"

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 if TYPE_CHECKING:
-    from mattingd.engine.cv_unet import Output
+    from mattingd.inference.networks.cv_unet import Output
 
 LEVELS = 4
 EDGE = 0.02

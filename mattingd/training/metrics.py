@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mattingd.training.geometry import Plane
+    from mattingd.training.data.geometry import Plane
 
 Mask = NDArray[np.bool_]
 

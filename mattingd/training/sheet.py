@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mattingd.training.foreground import estimate_foreground
+from mattingd.training.data.foreground import estimate_foreground
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from mattingd.training.geometry import Array, Plane
+    from mattingd.training.data.geometry import Array, Plane
 
 CELL = 256
 SQUARE = 16

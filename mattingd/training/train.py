@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from mattingd.clock import monotonic_ns
-from mattingd.engine.cv_unet import CvUnet, channels_last
-from mattingd.training.assets import divided, open_library, with_world, world_in
+from mattingd.inference.networks.cv_unet import CvUnet, channels_last
+from mattingd.system.clock import monotonic_ns
 from mattingd.training.checkpoints import Average, Run, restore, save, with_state
+from mattingd.training.data.datasets import divided, open_library, with_world, world_in
+from mattingd.training.data.sampler import Batch, Sampler
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, predict, scores_of, table_line, to_tensor
 from mattingd.training.losses import TERMS, Terms, matting_loss
-from mattingd.training.sampler import Batch, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mattingd.training.assets import Library, Photo
+    from mattingd.training.data.datasets import Library, Photo
 
 
 @dataclass(frozen=True)

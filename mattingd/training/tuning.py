@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from mattingd.engine import catalog
-from mattingd.engine.torch_engine import TorchEngine
-from mattingd.training.assets import Cutout, CutoutFile, Library, Photo, read_rgb
-from mattingd.training.backgrounds import camouflage, studio
-from mattingd.training.chance import happens
-from mattingd.training.compose import mean_colour, over, place
-from mattingd.training.drawn import KINDS
+from mattingd.inference import registry
+from mattingd.inference.backends.torch_backend import TorchEngine
+from mattingd.training.data.backgrounds import camouflage, studio
+from mattingd.training.data.compose import mean_colour, over, place
+from mattingd.training.data.datasets import Cutout, CutoutFile, Library, Photo, read_rgb
+from mattingd.training.data.rng import happens
+from mattingd.training.data.synthetic import KINDS
 from mattingd.training.export import averaged, packed
-from mattingd.training.judging import matte_of, pairs_in
 from mattingd.training.metrics import Measures, mean, measure
+from mattingd.training.scoring import matte_of, pairs_in
 from mattingd.training.train import Recipe, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from mattingd.engine.contract import Engine
-    from mattingd.training.geometry import Array, Plane
+    from mattingd.inference.backend import Engine
+    from mattingd.training.data.geometry import Array, Plane
 
 FEWEST = 8
 """With fewer pictures there is nothing to hold out and nothing to learn."""
@@ -213,4 +213,4 @@ def library_of(own: Own) -> Library:
 
 def engine_for(content: bytes) -> Engine:
     """An engine with these weights of the shipped network, in full precision."""
-    return TorchEngine(catalog.entry(), content, precision="fp32")
+    return TorchEngine(registry.entry(), content, precision="fp32")

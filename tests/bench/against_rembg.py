@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mattingd.checkpoint import reading
-from mattingd.cli.processing import STATE
-from mattingd.daemon import JOURNAL
+from mattingd.cli.commands.process import STATE
+from mattingd.journal import reading
+from mattingd.runtime.daemon import JOURNAL
 from tests.bench import end_to_end, photographs
 from tests.bench.timing import Cost
 

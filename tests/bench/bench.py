@@ -14,9 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mattingd import sizing
 from mattingd.config import Settings
-from mattingd.presets import BUILT_IN
+from mattingd.domain.presets import BUILT_IN
+from mattingd.workers import resources
 from tests.bench import codecs, end_to_end, journal_alone, photographs, stages_alone
 from tests.bench.journal_alone import Journaled
 from tests.bench.timing import Cost
@@ -93,14 +93,14 @@ def _whole(place: Path, pictures: int) -> Cost:
 def threads() -> int:
     """Threads of the engine on this machine."""
     nowhere = Path("/")
-    return sizing.engine_threads(
+    return resources.engine_threads(
         Settings(output_dir=nowhere, state_dir=nowhere, hot_folders=(), presets=BUILT_IN)
     )
 
 
 def table(journal: Journaled, stages: dict[str, Cost], whole: Cost) -> Table:
     """Everything that was measured, with the two ratios that matter."""
-    cores = sizing.cores()
+    cores = resources.cores()
     together = sum(cost.each for cost in stages.values())
     bound = cores / together
     shown = Table(
@@ -132,7 +132,7 @@ def _add(shown: Table, name: str, cost: Cost, ratio: str, wanted: str = "") -> N
 
 def notes(journal: Journaled, whole: Cost) -> str:
     """What the table has no column for."""
-    busy = whole.cpu_seconds / whole.seconds / sizing.cores()
+    busy = whole.cpu_seconds / whole.seconds / resources.cores()
     return (
         f"Conductor: {CREW} workers, {journal.turns} turns, {journal.commits} commits."
         f" End to end: {whole.seconds:.1f} s from start to end, cores {busy:.0%} busy."

@@ -22,15 +22,18 @@ from rich.console import Console
 from rich.table import Table
 from tifffile import imwrite
 
-from mattingd import clock
-from mattingd.child import make_engine
-from mattingd.commands import EngineOrder
-from mattingd.engine.catalog import DEFAULT, entry
-from mattingd.imaging import composing, matte, reading, writing
-from mattingd.imaging.composing import Composed
-from mattingd.imaging.sampling import DEEP, as_levels
-from mattingd.imaging.second_pass import all_passes
-from mattingd.values import PictureLimits, Preset
+from mattingd.domain.commands import EngineOrder
+from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.presets import Preset
+from mattingd.imaging.finishing import compose
+from mattingd.imaging.finishing.compose import Composed
+from mattingd.imaging.formats import decode, encode
+from mattingd.imaging.matting.alpha import finish
+from mattingd.imaging.matting.second_pass import all_passes
+from mattingd.imaging.matting.tiles import DEEP, as_levels
+from mattingd.inference.registry import DEFAULT, entry
+from mattingd.system import clock
+from mattingd.workers.entrypoint import make_engine
 from tests.bench import photographs
 from tests.bench.hand import as_a_child
 
@@ -79,10 +82,10 @@ def _measured(megapixels: float) -> Iterator[Measured]:
 
 def _cut_out(source: bytes) -> Composed:
     """By the shipped model and the default preset."""
-    spec, picture = entry(DEFAULT).spec, reading.read(source, PictureLimits())
+    spec, picture = entry(DEFAULT).spec, decode.read(source, PictureLimits())
     passes = all_passes(picture.srgb, _ENGINE[0].matte, side=spec.side, multiple=spec.multiple)
-    alpha = matte.finish(passes.matte(), Preset())
-    return composing.compose(picture, alpha, Preset())
+    alpha = finish(passes.matte(), Preset())
+    return compose.compose(picture, alpha, Preset())
 
 
 _ENGINE: list[Any] = []
@@ -109,7 +112,7 @@ def _writers(composed: Composed) -> dict[str, Callable[[], bytes]]:
     deep = Composed(pixels.astype(np.uint16) * DEEP, composed.matte)
 
     def ours(made: Composed = composed, **preset: Any) -> Callable[[], bytes]:
-        return lambda: writing.encode(made, Preset(**preset))
+        return lambda: encode.encode(made, Preset(**preset))
 
     def pillow(kind: str, **options: Any) -> Callable[[], bytes]:
         def work() -> bytes:
@@ -161,7 +164,7 @@ def _readers(source: bytes) -> dict[str, Callable[[], bytes]]:
         return source
 
     return {
-        "read JPEG": lambda: done(reading.read(source, PictureLimits())),
+        "read JPEG": lambda: done(decode.read(source, PictureLimits())),
         "read JPEG, Pillow": lambda: done(Image.open(io.BytesIO(source)).load()),
         "read JPEG, OpenCV": lambda: done(cv2.imdecode(np.frombuffer(source, np.uint8), cv2.IMREAD_COLOR)),
     }

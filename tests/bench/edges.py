@@ -16,8 +16,8 @@ from pymatting import estimate_foreground_ml
 from rich.console import Console
 from rich.table import Table
 
-from mattingd import clock
-from mattingd.imaging import foreground, refining
+from mattingd.imaging.matting import foreground, upsample
+from mattingd.system import clock
 from tests.bench import soft_scenes
 from tests.bench.soft_scenes import KINDS
 
@@ -67,7 +67,7 @@ def measure(kind: str, width: int, height: int) -> Row:
     linear, _ = timed(lambda: cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     half = cv2.resize(scene.picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     _, resize_seconds = timed(lambda: cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR))
-    ours, refine_seconds = timed(lambda: refining.to_full_size(small, scene.picture))
+    ours, refine_seconds = timed(lambda: upsample.to_full_size(small, scene.picture))
     estimated, estimate_seconds = timed(lambda: foreground.estimate(scene.picture, scene.alpha))
     solved, solver_seconds = timed(
         lambda: estimate_foreground_ml(scene.picture / 255, scene.alpha / 255) * 255, runs=1

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.bench.timing import Cost
 
 

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import cv2
 
-from mattingd.children import KEEP_PAGES
-from mattingd.commands import Bench, Discard, Finish, Publish, Read
-from mattingd.disk import Disk, stamp_of
-from mattingd.engine.catalog import DEFAULT, entry
-from mattingd.facts import AnotherPass, Finished, Published, ReadOk
-from mattingd.stages.pictures import Worker
-from mattingd.values import EXTENSIONS, Output, OutputFormat, PictureLimits, Place, Preset
+from mattingd.domain.commands import Bench, Discard, Finish, Publish, Read
+from mattingd.domain.events import AnotherPass, Finished, Published, ReadOk
+from mattingd.domain.jobs import Output, PictureLimits, Place
+from mattingd.domain.presets import EXTENSIONS, OutputFormat, Preset
+from mattingd.inference.registry import DEFAULT, entry
+from mattingd.system.filesystem import Disk, stamp_of
+from mattingd.workers.picture_worker import Worker
+from mattingd.workers.process import KEEP_PAGES
 
 FOLDER, HAND = 1, 0
 ROOT = Path(__file__).parent.parent.parent

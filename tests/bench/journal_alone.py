@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from mattingd import clock, commands, facts
-from mattingd.checkpoint import Checkpoint, PlacingRules
-from mattingd.commands import Deed, Write
-from mattingd.facts import Fact, Look
-from mattingd.inbox import TURN
-from mattingd.rules import placing
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.settling import SettlePolicy
-from mattingd.rules.work import Policy
-from mattingd.values import Fit, Folder, Output, Preset, Recipe, Stamp
+from mattingd.core import output_paths
+from mattingd.core.job_store import Policy
+from mattingd.core.scheduler import Conductor
+from mattingd.core.settling import SettlePolicy
+from mattingd.domain import commands, events
+from mattingd.domain.commands import Deed, Write
+from mattingd.domain.events import Fact, Look
+from mattingd.domain.jobs import Fit, Folder, Output, Recipe, Stamp
+from mattingd.domain.presets import Preset
+from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.runtime.mailbox import TURN
+from mattingd.system import clock
 from tests.bench.timing import Cost
 
 FOLDER = 1
@@ -53,7 +55,7 @@ class Shell:
     """What is around a conductor, without anything that takes time."""
 
     def __init__(self, path: Path, workers: int) -> None:
-        rules = PlacingRules(placing.pick, placing.next_version, placing.folded)
+        rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
         self.journal = Checkpoint(path, rules, lambda: f"{TODAY}T12:00:00+00:00")
         number = self.journal.folder_id(b"/in")
         policy = Policy(
@@ -68,7 +70,7 @@ class Shell:
     def run(self, pictures: int) -> tuple[int, int]:
         """Until the last picture is published; returns how many turns and commits it took."""
         self.journal.begin_run()
-        self._hear(facts.Today(TODAY))
+        self._hear(events.Today(TODAY))
         self._obey(self.conductor.start(self.journal.live(), clean=True, now=clock.monotonic_ns()))
         scan = _scan(pictures)
         turns = 0
@@ -82,7 +84,7 @@ class Shell:
         self._inbox.append(fact)
 
     def _turn(self) -> None:
-        heard = [self._inbox.popleft() for _ in range(min(TURN, len(self._inbox)))] or [facts.Tick()]
+        heard = [self._inbox.popleft() for _ in range(min(TURN, len(self._inbox)))] or [events.Tick()]
         self._obey(c for fact in heard for c in self.conductor.handle(fact, clock.monotonic_ns()))
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
@@ -102,20 +104,20 @@ class Shell:
     def _perform(self, deed: Deed) -> None:
         match deed:
             case commands.LookAt(folder, path):
-                self._hear(facts.Looked(folder, path, Look(_stamp(int(path[:-4])), full=True)))
+                self._hear(events.Looked(folder, path, Look(_stamp(int(path[:-4])), full=True)))
             case commands.Read(worker, job):
-                self._hear(facts.ReadOk(worker, job, bytes(32), FIT))
+                self._hear(events.ReadOk(worker, job, bytes(32), FIT))
             case commands.Infer(batch, jobs):
-                self._hear(facts.Inferred(batch, (False,) * len(jobs)))
+                self._hear(events.Inferred(batch, (False,) * len(jobs)))
             case commands.Finish(worker, job, _, outputs):
-                self._hear(facts.Finished(worker, job, tuple(map(_written, outputs))))
+                self._hear(events.Finished(worker, job, tuple(map(_written, outputs))))
             case commands.Publish(worker, job):
-                self._hear(facts.Published(worker, job))
+                self._hear(events.Published(worker, job))
             case commands.StartWorker(worker):
-                self._hear(facts.WorkerUp(worker, 0))
+                self._hear(events.WorkerUp(worker, 0))
             case commands.StartEngine():
                 self._hear(
-                    facts.EngineUp(deed.engine, "cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0)
+                    events.EngineUp(deed.engine, "cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0)
                 )
             case commands.Stop():
                 self._ended = True
@@ -124,8 +126,8 @@ class Shell:
 def _scan(pictures: int) -> Iterator[Fact]:
     """What a scanner tells."""
     for number in range(pictures):
-        yield facts.Looked(FOLDER, _path(number), Look(_stamp(number)))
-    yield facts.Scanned(FOLDER, pictures, 0)
+        yield events.Looked(FOLDER, _path(number), Look(_stamp(number)))
+    yield events.Scanned(FOLDER, pictures, 0)
 
 
 def _path(number: int) -> bytes:

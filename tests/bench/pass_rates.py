@@ -25,9 +25,8 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from mattingd.presets import BUILT_IN
+from mattingd.domain.presets import BUILT_IN, REFERENCE_SIDE
 from mattingd.training.metrics import iou
-from mattingd.values import REFERENCE_SIDE
 from tests.bench.preset_scenes import SCENES, Scene, scenes
 
 LEAST_IOU = 0.95

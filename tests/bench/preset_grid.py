@@ -17,11 +17,10 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from mattingd.engine import catalog
-from mattingd.imaging import matte
-from mattingd.imaging.second_pass import all_passes
-from mattingd.presets import BUILT_IN
-from mattingd.values import Preset
+from mattingd.domain.presets import BUILT_IN, Preset
+from mattingd.imaging.matting.alpha import finish
+from mattingd.imaging.matting.second_pass import all_passes
+from mattingd.inference import registry
 from tests.bench.pass_rates import SEEDS, WIDE, Score, score, values_of
 from tests.bench.preset_scenes import SCENES, Scene, scenes
 
@@ -60,7 +59,7 @@ def main() -> None:
 
 def mattes(shown: list[Scene]) -> Known:
     """Each scene with its matte uint8[H,W] before any preset."""
-    engine = catalog.load()
+    engine = registry.load()
     found = []
     for scene in shown:
         seen = all_passes(scene.picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
@@ -73,7 +72,7 @@ def tried(known: Known, preset: Preset, combination: tuple[int, float, float]) -
     """The preset with other values, over all scenes."""
     threshold, erode, feather = combination
     other = replace(preset, threshold=threshold, erode=erode, feather=feather)
-    scores = [_score(scene, matte.finish(alpha, other)) for scene, alpha in known]
+    scores = [_score(scene, finish(alpha, other)) for scene, alpha in known]
     iou, mad = (float(np.mean(each)) for each in zip(*((one.iou, one.mad) for one in scores), strict=True))
     return Tried(*combination, sum(one.passes for one in scores), iou, mad)
 

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mattingd.training import drawn
-from mattingd.training.assets import Cutout, CutoutFile, Photo, held_out, photos_in
-from mattingd.training.backgrounds import studio
-from mattingd.training.compose import Layer, over, shadow, unit
-from mattingd.training.degrade import add_noise
-from mattingd.training.foreground import UNDECIDED
+from mattingd.training.data import synthetic
+from mattingd.training.data.backgrounds import studio
+from mattingd.training.data.compose import Layer, over, shadow, unit
+from mattingd.training.data.datasets import Cutout, CutoutFile, Photo, held_out, photos_in
+from mattingd.training.data.degrade import add_noise
+from mattingd.training.data.foreground import UNDECIDED
 
 T = TypeVar("T")
 Use = Literal["judge", "tune"]
@@ -30,7 +30,7 @@ FRAME = 560
 GRAIN = 2.0  # grey levels
 BUST = 0.4
 """Of a figure's height, for head and chest."""
-SOLIDS = (drawn.bottle, drawn.box, drawn.ball, drawn.stool)
+SOLIDS = (synthetic.bottle, synthetic.box, synthetic.ball, synthetic.stool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mattingd.cli.sheet import Pixels, over_checkerboard
-from mattingd.engine import catalog
-from mattingd.imaging import composing, matte
-from mattingd.imaging.reading import Picture
-from mattingd.imaging.sampling import eight_bits
-from mattingd.imaging.second_pass import all_passes
-from mattingd.presets import BUILT_IN
-from mattingd.values import Preset
+from mattingd.cli.contact_sheet import Pixels, over_checkerboard
+from mattingd.domain.presets import BUILT_IN, Preset
+from mattingd.imaging.finishing import compose
+from mattingd.imaging.formats.decode import Picture
+from mattingd.imaging.matting.alpha import finish
+from mattingd.imaging.matting.second_pass import all_passes
+from mattingd.imaging.matting.tiles import eight_bits
+from mattingd.inference import registry
 from tests.bench.photographs import SCENES
 
 TARGET = Path("docs/images")
@@ -37,13 +37,13 @@ def main() -> None:
 
 
 def _matte(picture: Pixels) -> Pixels:
-    engine = catalog.load()
+    engine = registry.load()
     return all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple).matte()
 
 
 def _made(picture: Pixels, alpha: Pixels, preset: Preset) -> Pixels:
     source = Picture(rgb=picture, alpha=None, srgb=picture)
-    pixels = eight_bits(composing.compose(source, matte.finish(alpha, preset), preset).pixels)
+    pixels = eight_bits(compose.compose(source, finish(alpha, preset), preset).pixels)
     return over_checkerboard(np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels)
 
 

@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 from skimage import data
 
-from mattingd import clock
-from mattingd.engine import catalog
-from mattingd.imaging.refining import to_full_size
-from mattingd.imaging.second_pass import Passes
+from mattingd.imaging.matting.second_pass import Passes
+from mattingd.imaging.matting.upsample import to_full_size
+from mattingd.inference import registry
+from mattingd.system import clock
 from mattingd.training import metrics
-from mattingd.training.assets import read_rgb
+from mattingd.training.data.datasets import read_rgb
 from tests.bench import soft_scenes
 from tests.bench.photographs import _grain
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--backgrounds", type=Path)
     wishes = parser.parse_args()
     cv2.setNumThreads(1)
-    engine = catalog.load(threads=1)
+    engine = registry.load(threads=1)
     console = Console(highlight=False, width=WIDTH)
     rows = []
     for name, size, picture, alpha in scenes(wishes.cutouts, wishes.backgrounds):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage import data
 
-from mattingd.imaging.fitting import fit
+from mattingd.imaging.matting.preprocess import fit
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from mattingd import clock
-from mattingd.child import make_engine
-from mattingd.commands import EngineOrder, Infer
-from mattingd.engine.catalog import DEFAULT
-from mattingd.stages import inferring
+from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.inference import server
+from mattingd.inference.registry import DEFAULT
+from mattingd.system import clock
+from mattingd.workers.entrypoint import make_engine
 from tests.bench.hand import Hand, as_a_child
 from tests.bench.timing import NOTHING, Cost
 
@@ -43,7 +43,7 @@ class Stages:
 
     def __init__(self, pictures: Path, output: Path, threads: int) -> None:
         order = EngineOrder(1, DEFAULT, "cpu", "auto", threads)
-        self._engine, _ = inferring.load(make_engine, order, clock.monotonic_ns())
+        self._engine, _ = server.load(make_engine, order, clock.monotonic_ns())
         self._hand = Hand(pictures, output)
         self.costs = dict.fromkeys(STAGES, NOTHING)
 
@@ -53,7 +53,7 @@ class Stages:
         look: tuple[tuple[int, int], bytes] | None = fact.fit.shape, net
         while look is not None:
             batch = Infer(number, (number,), look[0], 1)
-            _, matte = self._timed("infer", partial(inferring.infer, self._engine, batch, look[1]))
+            _, matte = self._timed("infer", partial(server.infer, self._engine, batch, look[1]))
             look = self._timed("finish + write", partial(self._hand.finish, number, matte or b""))
 
     def _timed(self, stage: str, work: Callable[[], Result]) -> Result:

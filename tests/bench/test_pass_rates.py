@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mattingd.training.foreground import UNDECIDED
+from mattingd.training.data.foreground import UNDECIDED
 from tests.bench.pass_rates import MOST_MAD, band_of, score
 from tests.bench.preset_scenes import Scene
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from mattingd import clock
+from mattingd.system import clock
 
 
 @dataclass(frozen=True, slots=True)

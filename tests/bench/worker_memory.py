@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from mattingd import sizing
-from mattingd.values import OutputFormat
+from mattingd.domain.presets import OutputFormat
+from mattingd.workers import resources
 from tests.bench import photographs
 from tests.bench.hand import Hand, as_a_child
 from tests.bench.photographs import UInt8
@@ -120,7 +120,7 @@ def main() -> None:
     for kind, megapixels, output in CASES:
         found = measure(kind, megapixels, output)
         console.print(f"{kind:>11} {megapixels:2.0f} MP to {output:4} {found:5.1f} bytes a pixel")
-    console.print(f"reckoned with: {sizing.BYTES_A_PIXEL}")
+    console.print(f"reckoned with: {resources.BYTES_A_PIXEL}")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from pathlib import Path
 import hostile
 import pytest
 
-from mattingd.cli.ending import CommandError
-from mattingd.cli.remembering import moment
+from mattingd.cli.commands.history import moment
+from mattingd.cli.errors import CommandError
 from tests.cli.conftest import Answer, Say, here, pictures
 from tests.daemon.harness.site import Site
 

@@ -13,12 +13,26 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mattingd import clock, commands, facts, values
-from mattingd.cli import journald
-from mattingd.cli.log_lines import configure_log
-from mattingd.cli.outlet import LINES_WAITING, Outlet, StreamWriter
-from mattingd.reports import LogReporter, Names, Tally
-from mattingd.values import ExitCode, Fault
+from mattingd.domain import commands
+from mattingd.domain.events import (
+    Admitted,
+    EngineDied,
+    EngineUp,
+    Fact,
+    Faulted,
+    Finished,
+    FolderTrouble,
+    StopAsked,
+    Tick,
+    WorkerDied,
+)
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Fault, Models, Recipe, Row, Stamp
+from mattingd.observability import journald
+from mattingd.observability.job_log import LogReporter, Names, Tally
+from mattingd.observability.log_setup import configure_log
+from mattingd.observability.log_writer import LINES_WAITING, Outlet, StreamWriter
+from mattingd.system import clock
 
 
 class Terminal(io.TextIOWrapper):
@@ -34,14 +48,12 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> values.Row:
-    recipe = values.Recipe("hash")
-    return values.Row(
-        job, 1, path, values.Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason
-    )
+def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> Row:
+    recipe = Recipe("hash")
+    return Row(job, 1, path, Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason)
 
 
-Event = facts.Fact | commands.Command
+Event = Fact | commands.Command
 
 
 def told(*events: Event, style: str = "json", level: str = "info") -> list[str]:
@@ -66,8 +78,8 @@ def told_while(events: Iterable[Event], style: str = "json", level: str = "info"
         return stream.read().splitlines()
 
 
-def admitted(job: int, path: bytes = b"shoe.jpg") -> facts.Admitted:
-    return facts.Admitted(row(job, path))
+def admitted(job: int, path: bytes = b"shoe.jpg") -> Admitted:
+    return Admitted(row(job, path))
 
 
 def test_a_picture_has_one_line_with_its_job_its_end_and_the_reason() -> None:
@@ -102,7 +114,7 @@ def test_what_many_pictures_wait_for_is_told_once() -> None:
     full = "the cut-out cannot be written: No space left on device"
     events: list[Event] = []
     for job in range(50):
-        events += [admitted(job), facts.Faulted(0, job, Fault.OUTPUT, full), commands.Move(job, "held", full)]
+        events += [admitted(job), Faulted(0, job, Fault.OUTPUT, full), commands.Move(job, "held", full)]
     lines = [json.loads(line) for line in told(*events, commands.Move(3, "held", "it may not be read"))]
     assert [(line["event"], line["job"], line["why"]) for line in lines] == [
         ("waiting", 0, full),
@@ -112,7 +124,7 @@ def test_what_many_pictures_wait_for_is_told_once() -> None:
 
 def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
-    monkeypatch.setattr("mattingd.clock.monotonic_ns", lambda: now[0])
+    monkeypatch.setattr("mattingd.system.clock.monotonic_ns", lambda: now[0])
 
     def flood(first: int, last: int) -> Iterator[Event]:
         for job in range(first, last):
@@ -121,7 +133,7 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
 
     def minute() -> Iterator[Event]:
         now[0] += 60 * clock.SECOND
-        yield facts.Tick()
+        yield Tick()
 
     def day() -> Iterator[Event]:
         yield from flood(1, 1001)
@@ -148,9 +160,9 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
 
 
 def test_the_line_about_a_dead_worker_names_its_picture() -> None:
-    read = commands.Read(1, 7, 1, b"shoe.jpg", values.Stamp(1, 1), 1)
-    died = facts.WorkerDied(1, "it was ended by SIGSEGV")
-    idle = facts.WorkerDied(0, "it was ended by SIGKILL")
+    read = commands.Read(1, 7, 1, b"shoe.jpg", Stamp(1, 1), 1)
+    died = WorkerDied(1, "it was ended by SIGSEGV")
+    idle = WorkerDied(0, "it was ended by SIGKILL")
     lines = [json.loads(line) for line in told(admitted(7), read, died, idle)]
     assert [(line["who"], line.get("job"), line.get("file")) for line in lines] == [
         ("picture worker 1", 7, "in/shoe.jpg"),
@@ -161,15 +173,15 @@ def test_the_line_about_a_dead_worker_names_its_picture() -> None:
 
 
 def test_the_end_of_an_output_fault_is_told() -> None:
-    faulted = facts.Faulted(0, 1, Fault.OUTPUT, "full")
-    finished = facts.Finished(0, 1, ())
+    faulted = Faulted(0, 1, Fault.OUTPUT, "full")
+    finished = Finished(0, 1, ())
     events = [json.loads(line)["event"] for line in told(finished, faulted, finished, finished)]
     assert events == ["writing"]
 
 
 def test_a_child_that_dies_again_and_again_is_told_once() -> None:
-    died = facts.EngineDied(1, "it ended with code 66")
-    lines = [json.loads(line) for line in told(*[died] * 5, facts.WorkerDied(1, "it was ended by SIGSEGV"))]
+    died = EngineDied(1, "it ended with code 66")
+    lines = [json.loads(line) for line in told(*[died] * 5, WorkerDied(1, "it was ended by SIGSEGV"))]
     assert [(line["event"], line["who"], line["why"]) for line in lines] == [
         ("restart", "the engine", "it ended with code 66"),
         ("restart", "picture worker 1", "it was ended by SIGSEGV"),
@@ -178,12 +190,12 @@ def test_a_child_that_dies_again_and_again_is_told_once() -> None:
 
 def test_lines_for_people_are_aligned_and_calm() -> None:
     lines = told(
-        facts.EngineUp(1, "cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
+        EngineUp(1, "cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
         admitted(12),
         commands.Move(12, "failed", "the file is empty; copy it again"),
-        facts.FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
-        facts.FolderTrouble(1, None),
-        facts.StopAsked("SIGTERM"),
+        FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
+        FolderTrouble(1, None),
+        StopAsked("SIGTERM"),
         admitted(13, b"a.jpg"),
         commands.Drain((13, 14), 60.0),
         commands.Stop(ExitCode.OK, "stopped"),
@@ -221,9 +233,9 @@ def test_a_name_cannot_break_a_line_or_move_the_cursor() -> None:
 
 def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
-    monkeypatch.setattr("mattingd.clock.monotonic_ns", lambda: now[0])
+    monkeypatch.setattr("mattingd.system.clock.monotonic_ns", lambda: now[0])
     second, tally = 1_000_000_000, Tally()
-    read = commands.Read(0, 1, 1, b"a", values.Stamp(1, 1), 1)
+    read = commands.Read(0, 1, 1, b"a", Stamp(1, 1), 1)
     for start in (0, 1000):  # the long pause between does not count
         now[0] = start * second
         tally.command(read)
@@ -273,7 +285,7 @@ def test_journald_gets_a_message_and_every_field(journal: socket.socket) -> None
     told(
         admitted(8, b"sub/hat.png"),
         commands.Move(8, "failed", "the file is empty; copy it again"),
-        facts.FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
+        FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
         commands.Stop(ExitCode.OK, "stopped"),
         style="journald",
     )
@@ -350,12 +362,12 @@ def test_models_are_told_when_they_come_up_are_used_or_refused() -> None:
     model = "ab" * 32
     lines = told(
         commands.StartEngine(2, model, beside=True),
-        facts.EngineDied(2, "the self-test failed"),
+        EngineDied(2, "the self-test failed"),
         commands.KeepModel(model, "the self-test failed"),
         commands.StartEngine(3, "", beside=True),
-        commands.UseModel(values.Models("", model)),
+        commands.UseModel(Models("", model)),
         commands.EndEngine(1, "another model took its place"),
-        facts.EngineDied(3, "it was ended by SIGKILL"),
+        EngineDied(3, "it was ended by SIGKILL"),
     )
     parsed = [json.loads(line) for line in lines]
     assert [(line["event"], line["why"]) for line in parsed] == [

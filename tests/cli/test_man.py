@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mattingd.cli import app
-from mattingd.cli.manual import exit_codes, page
-from mattingd.values import ExitCode
+from mattingd.cli.commands.man import exit_codes, page
+from mattingd.domain.exit_codes import ExitCode
 from tests.cli.conftest import Say, on_terminal
 from tests.cli.test_help import VERBS
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mattingd.cli.trial import variants
-from mattingd.presets import BUILT_IN
+from mattingd.cli.commands.preset_trial import variants
+from mattingd.domain.presets import BUILT_IN
 from tests.cli.conftest import Say
 from tests.imaging.pictures import encode
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mattingd import control
+from mattingd.api.client import SOCKET
 from tests.cli.conftest import environment, pictures
 from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site
@@ -113,7 +113,7 @@ def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:
     def raw(text: bytes) -> Any:
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(15)
-            peer.connect(str(site.state / control.SOCKET))
+            peer.connect(str(site.state / SOCKET))
             peer.sendall(text)
             answer = peer.makefile("rb").readline()
         return json.loads(answer) if answer else None
@@ -125,10 +125,10 @@ def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:
     assert raw(b"no json\n") is None
     assert raw(b"[" * 100_000 + b"\n") is None
     with socket.socket(socket.AF_UNIX) as silent:
-        silent.connect(str(site.state / control.SOCKET))
+        silent.connect(str(site.state / SOCKET))
         assert site.status()["pid"] == process.pid, "somebody who says nothing holds up nobody for long"
-    assert (site.state / control.SOCKET).stat().st_mode & 0o777 == 0o660
+    assert (site.state / SOCKET).stat().st_mode & 0o777 == 0o660
     assert process.poll() is None
     assert "Traceback" not in site.log_tail()
     assert site.stop() == 0
-    assert not (site.state / control.SOCKET).exists()
+    assert not (site.state / SOCKET).exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label
 from tests.daemon.harness.site import MATTINGD, Site, wait_until

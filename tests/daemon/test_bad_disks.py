@@ -11,7 +11,7 @@ import hostile
 import pytest
 import yaml
 
-from mattingd.disk import not_home
+from mattingd.system.filesystem import not_home
 from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site, wait_until
 

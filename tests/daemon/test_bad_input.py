@@ -14,8 +14,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from mattingd import clock
-from mattingd.checkpoint import Record
+from mattingd.journal import Record
+from mattingd.system import clock
 from tests.daemon.harness.site import MATTINGD, Site, wait_until
 
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")

@@ -4,7 +4,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mattingd.children import Child, Message
+from mattingd.workers.process import Child, Message
 
 FOREVER = "import time; time.sleep(600)"
 CONNECT = "from multiprocessing.connection import Connection; say = Connection(int(sys.argv[1])).send"

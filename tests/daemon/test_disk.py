@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import disk as disk_module
-from mattingd.disk import Disk
+from mattingd.system import filesystem as disk_module
+from mattingd.system.filesystem import Disk
 
 
 class Noting(Disk):

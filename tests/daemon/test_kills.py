@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mattingd import clock
-from mattingd.checkpoint import Record
+from mattingd.journal import Record
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import pictures
 from tests.daemon.harness.crowd import Crowd, Identity

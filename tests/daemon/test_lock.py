@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.service import LOCK, Lock, LockedError
+from mattingd.runtime.lock import LOCK, Lock, LockedError
 
 
 @pytest.fixture

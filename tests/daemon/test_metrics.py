@@ -12,9 +12,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from mattingd import commands, facts, values
-from mattingd.cli.running import offer
-from mattingd.metrics import Metrics
+from mattingd.cli.commands.run import offer
+from mattingd.domain import commands, events
+from mattingd.domain.jobs import Models
+from mattingd.observability.metrics import Metrics
 from tests.cli.conftest import pictures
 from tests.daemon.harness.site import Site, wait_until
 
@@ -141,8 +142,8 @@ def test_engine_up_speaks_of_the_engine_that_gets_the_pictures(tmp_path: Path) -
     """Not of one that comes up beside it, with a model that may be refused."""
     metrics = Metrics("1.2.3", tmp_path / "checkpoint.db", dict, lambda: 0)
 
-    def up(engine: int, model: str) -> facts.EngineUp:
-        return facts.EngineUp(engine, "cpu", "", "fp32", "cv-unet", model, 1, 0.1)
+    def up(engine: int, model: str) -> events.EngineUp:
+        return events.EngineUp(engine, "cpu", "", "fp32", "cv-unet", model, 1, 0.1)
 
     def shown() -> tuple[float | None, str | None]:
         (model,) = [
@@ -158,11 +159,11 @@ def test_engine_up_speaks_of_the_engine_that_gets_the_pictures(tmp_path: Path) -
         metrics.command(command)
         assert shown() == (1, "old")
         if command.model == "bad":
-            metrics.fact(facts.EngineDied(2, "the self-test failed"))
+            metrics.fact(events.EngineDied(2, "the self-test failed"))
             assert shown() == (1, "old")
     metrics.fact(up(3, "new"))
     assert shown() == (1, "old")
-    metrics.command(commands.UseModel(values.Models("new", "")))
+    metrics.command(commands.UseModel(Models("new", "")))
     metrics.command(commands.EndEngine(1, "another model took its place"))
     assert shown() == (1, "new")
     metrics.command(commands.EndEngine(3, "there was nothing to do"))

@@ -16,8 +16,8 @@ import psutil
 import pytest
 import weights
 
-from mattingd import clock
-from mattingd.engine import catalog
+from mattingd.inference import registry
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import pictures
 from tests.daemon.harness.pictures import Label
@@ -245,7 +245,7 @@ def test_with_the_real_model(make_site: MakeSite, tmp_path: Path, tell: Tell) ->
     site.wait_ended([fourth])
     by = makers(site)
     outputs = [site.result_of(path) for path in (first, second, third, fourth)]
-    shipped = catalog.entry().spec.sha256
+    shipped = registry.entry().spec.sha256
     assert [by[str(path.relative_to(site.out))] for path in outputs] == [shipped, shipped, new, shipped]
     alphas = [np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[..., 3].astype(int) for path in outputs]
     assert np.array_equal(alphas[0], alphas[1])

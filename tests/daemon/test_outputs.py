@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 from tifffile import imread
 
-from mattingd.commands import Bench, Publish
-from mattingd.disk import Disk
-from mattingd.facts import Lost, Published, Taken
-from mattingd.imaging import png
-from mattingd.rules.placing import place
-from mattingd.stages.pictures import Worker
-from mattingd.values import MATTE_ENDING, Output, PictureLimits
+from mattingd.core.output_paths import place
+from mattingd.domain.commands import Bench, Publish
+from mattingd.domain.events import Lost, Published, Taken
+from mattingd.domain.jobs import Output, PictureLimits
+from mattingd.domain.presets import MATTE_ENDING
+from mattingd.imaging.formats import png
+from mattingd.system.filesystem import Disk
+from mattingd.workers.picture_worker import Worker
 from tests.daemon.harness.site import Site
 
 SETTINGS: dict[str, dict[str, Any]] = {

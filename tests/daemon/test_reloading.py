@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from mattingd.control import NoAnswerError
-from mattingd.reloading import ELSEWHERE, LIVE
+from mattingd.api.client import NoAnswerError
+from mattingd.runtime.reload import ELSEWHERE, LIVE
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.manager import Manager, listening

@@ -4,7 +4,7 @@ import psutil
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.site import Site, wait_until

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import commands, facts
-from mattingd.rules.liveness import Pulse
-from mattingd.rules.work import SECOND
-from mattingd.service import Notifier
-from mattingd.standing import BEAT_NS, Standing
-from mattingd.values import ExitCode
+from mattingd.core.heartbeats import Pulse
+from mattingd.core.job_store import SECOND
+from mattingd.domain import commands, events
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.runtime.health import BEAT_NS, Standing
+from mattingd.runtime.sd_notify import Notifier
 from tests.daemon.harness.manager import Manager, listening
 from tests.rules.desk import Desk, only
 
@@ -26,7 +26,7 @@ class Service:
         self.standing = Standing(Notifier(), folders=3)
         self.desk.start(up=False)
 
-    def turn(self, *pulses: Pulse) -> tuple[list[facts.Stuck], list[str]]:
+    def turn(self, *pulses: Pulse) -> tuple[list[events.Stuck], list[str]]:
         """A beat later: who has come to be late, and what the manager heard."""
         self.desk.now += BEAT_NS
         stuck = self.standing.turn(self.desk.conductor, pulses, self.desk.now)
@@ -52,7 +52,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 def test_who_is_late_keeps_the_watchdog_hungry_until_he_moves(service: Service) -> None:
     assert "WATCHDOG=1" in service.turn(service.in_time())[1]
     stuck, heard = service.turn(service.late())
-    assert stuck == [facts.Stuck(SCAN)]
+    assert stuck == [events.Stuck(SCAN)]
     assert "WATCHDOG=1" not in heard
     assert heard[-1].startswith(f"STATUS={SCAN} is stuck; ")
     assert service.turn(service.late()) == ([], []), "told once, and still hungry"
@@ -68,7 +68,7 @@ def test_ready_is_said_once_and_with_how_it_is(service: Service) -> None:
     service.desk.engine_up()
     for number in range(service.desk.policy.workers):
         assert "READY=1" not in service.turn()[1]
-        service.desk.say(facts.WorkerUp(number, 1))
+        service.desk.say(events.WorkerUp(number, 1))
     _, heard = service.turn()
     assert heard[-1] == "READY=1"
     service.desk.engine_dies("so it is")
@@ -78,14 +78,14 @@ def test_ready_is_said_once_and_with_how_it_is(service: Service) -> None:
 
 
 def test_what_is_wrong_comes_first(service: Service) -> None:
-    service.standing.fact(facts.FolderTrouble(1, "it went away"))
+    service.standing.fact(events.FolderTrouble(1, "it went away"))
     _, heard = service.turn()
     assert heard[-1].startswith("STATUS=1 of 3 hot folders cannot be read; 0 in work, 0 waiting; ")
     service.desk.engine_up()
     for number in range(service.desk.policy.workers):
-        service.desk.say(facts.WorkerUp(number, 1))
+        service.desk.say(events.WorkerUp(number, 1))
     only(service.desk.admit(1), commands.Read)
-    service.standing.fact(facts.FolderTrouble(1, None))
+    service.standing.fact(events.FolderTrouble(1, None))
     assert any("STATUS=1 in work, 0 waiting; " in line for line in service.turn()[1])
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from mattingd.strokes import NO_PICTURE
+from mattingd.touchup.files import NO_PICTURE
 from tests.daemon.harness.site import ENDED, KILLING, Site, wait_until
 
 SIZE = (400, 300)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label

@@ -22,8 +22,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from mattingd import clock
-from mattingd.values import ExitCode
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.system import clock
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

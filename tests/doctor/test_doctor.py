@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from mattingd import clock, control
+from mattingd.api import client
 from mattingd.config import load
-from mattingd.doctor import folders, unit
-from mattingd.doctor.apart import User, apart, myself
+from mattingd.doctor import folders, systemd_unit
+from mattingd.doctor.as_user import User, apart, myself
 from mattingd.doctor.findings import Finding, Level
-from mattingd.values import Pin
+from mattingd.domain.presets import Pin
+from mattingd.system import clock
 from tests.cli.conftest import Say, environment, here, pictures
 from tests.daemon.harness.site import Site
 from tests.imaging.pictures import encode, photo
@@ -100,7 +101,7 @@ def test_beside_a_running_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert found["model"] == [("ok", "counting runs on cpu (numpy, fp32)", "")]
     assert found["journal"][0][1].endswith("can be read: 2 jobs")
     assert found["hot folder in"][-1][1] == "2 files lie here"
-    monkeypatch.setattr(control, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.3)
     os.kill(process.pid, signal.SIGSTOP)
     try:
         level, what, _ = bad(examined(site, code=1))["daemon"]
@@ -316,14 +317,14 @@ STRICT = {"ActiveState": "active", "ProtectSystem": "strict", "ProtectHome": "ye
     ],
 )
 def test_what_a_unit_allows(properties: dict[str, str], levels: dict[str, str], tmp_path: Path) -> None:
-    found = unit.judged(properties, settings_for(tmp_path, "/srv/in"))
+    found = systemd_unit.judged(properties, settings_for(tmp_path, "/srv/in"))
     assert {finding.about: finding.level for finding in found} == levels
 
 
 @pytest.mark.parametrize("hot_folder", ["/home/anna/in", "/var/tmp/in"])  # noqa: S108 - only named
 def test_a_hot_folder_that_the_unit_hides(hot_folder: str, tmp_path: Path) -> None:
     properties = STRICT | {"ReadWritePaths": "/srv", "PrivateTmp": "yes"}
-    (finding,) = unit.judged(properties, settings_for(tmp_path, hot_folder))
+    (finding,) = systemd_unit.judged(properties, settings_for(tmp_path, hot_folder))
     assert (finding.about, finding.level) == ("hot folder in", Level.PROBLEM)
     assert finding.what.startswith(f"mattingd.service does not see {hot_folder}: it has P")
 
@@ -361,7 +362,7 @@ def test_a_background_that_the_daemons_user_may_not_read(site: Site) -> None:
 
 def test_a_background_that_the_unit_hides(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, "/srv/in", settings={"background": "/home/anna/studio.jpg"})
-    (finding,) = unit.judged(STRICT | {"ReadWritePaths": "/srv"}, settings)
+    (finding,) = systemd_unit.judged(STRICT | {"ReadWritePaths": "/srv"}, settings)
     assert (finding.about, finding.level) == ("background of hot folder in", Level.PROBLEM)
     assert finding.what.startswith("mattingd.service does not see /home/anna/studio.jpg: it has ProtectHome=")
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mattingd.engine.contract import BadBatch, EngineFault, ModelSpec
+from mattingd.inference.backend import BadBatch, EngineFault, ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mattingd.engine.contract import Engine, Pictures
+    from mattingd.inference.backend import Engine, Pictures
 
     Factory = Callable[[], Engine]
 

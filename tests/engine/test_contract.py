@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mattingd_test_engine import CountingEngine
 
-from mattingd.engine import catalog
-from mattingd.engine.contract import Timing, smallest_good_batch
+from mattingd.inference import registry
+from mattingd.inference.backend import Timing, smallest_good_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mattingd.engine.contract import Engine, Precision
+    from mattingd.inference.backend import Engine, Precision
 
     Factory = Callable[[], Engine]
 
 
-def shipped(device: catalog.Device, precision: Precision) -> Factory:
-    return lambda: catalog.load("cv-unet", device, precision, threads=1)
+def shipped(device: registry.Device, precision: Precision) -> Factory:
+    return lambda: registry.load("cv-unet", device, precision, threads=1)
 
 
 ENGINES = [

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mattingd_test_engine import BLOCK, MARKERS, PLAN, SPEC, CountingEngine, marker
 
-from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
+from mattingd.inference.backend import BadBatch, EngineFault, OutOfMemory
 
 TESTKIT = Path(__file__).parents[1] / "testkit"
 

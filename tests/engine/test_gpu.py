@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mattingd.engine import catalog, golden
-from mattingd.engine.contract import EngineFault, OutOfMemory
+from mattingd.inference import registry, self_test
+from mattingd.inference.backend import EngineFault, OutOfMemory
 
 pytestmark = [pytest.mark.gpu, pytest.mark.model]
 
@@ -27,15 +27,15 @@ def uncapped() -> None:
 
 
 def test_every_precision_says_the_same_as_the_processor() -> None:
-    reference = catalog.load(device="cpu", precision="fp32").matte(golden.picture())
+    reference = registry.load(device="cpu", precision="fp32").matte(self_test.picture())
     for precision in ("fp32", "fp16", "bf16"):
-        engine = catalog.load(device="cuda", precision=precision)
+        engine = registry.load(device="cuda", precision=precision)
         engine.self_test()
-        assert np.abs(engine.matte(golden.picture()) - reference).mean() < PARITY, precision
+        assert np.abs(engine.matte(self_test.picture()) - reference).mean() < PARITY, precision
 
 
 def test_warm_up_settles_a_precision_and_a_batch() -> None:
-    engine = catalog.load(device="cuda")
+    engine = registry.load(device="cuda")
     found = engine.warm_up(SHAPES)
     assert engine.device.precision in {"fp16", "bf16", "fp32"}
     assert found.batch_size >= 1
@@ -47,7 +47,7 @@ def test_the_batch_is_chosen_under_the_cap_and_the_cap_is_kept() -> None:
     import torch  # noqa: PLC0415
 
     sizes = (1, 2, 4, 8, 16, 32, 64, 128)
-    engine = catalog.load(device="cuda", precision="fp32", memory_gb=0.6)
+    engine = registry.load(device="cuda", precision="fp32", memory_gb=0.6)
     found = engine.warm_up(SHAPES, sizes)
     assert max(timing.batch for timing in found.timings) < sizes[-1], "the largest did not fit"
     assert torch.cuda.max_memory_reserved() <= 0.6 * GIGABYTE
@@ -60,15 +60,15 @@ def test_the_batch_is_chosen_under_the_cap_and_the_cap_is_kept() -> None:
 
 def test_a_cap_below_the_model_is_out_of_memory() -> None:
     with pytest.raises(OutOfMemory):
-        catalog.load(device="cuda", memory_gb=0.002).warm_up(SHAPES)
+        registry.load(device="cuda", memory_gb=0.002).warm_up(SHAPES)
 
 
 def test_a_device_can_be_named_by_its_number() -> None:
     import torch  # noqa: PLC0415
 
     last = torch.cuda.device_count() - 1
-    engine = catalog.load(device=f"cuda:{last}", precision="fp32")
+    engine = registry.load(device=f"cuda:{last}", precision="fp32")
     assert engine.device.name == torch.cuda.get_device_name(last)
     engine.self_test()
     with pytest.raises(EngineFault, match=f"there are {last + 1} CUDA devices"):
-        catalog.load(device=f"cuda:{last + 1}")
+        registry.load(device=f"cuda:{last + 1}")

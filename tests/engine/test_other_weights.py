@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import weights
 
-from mattingd.engine import catalog, golden
-from mattingd.engine.contract import EngineFault, SelfTestFailed
+from mattingd.inference import registry, self_test
+from mattingd.inference.backend import EngineFault, SelfTestFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,18 +37,18 @@ def described(fuller: Path, folder: Path, **changes: object) -> Path:
 
 
 def test_they_are_loaded_tested_and_make_other_mattes(fuller: Path) -> None:
-    engine = catalog.load(device="cpu", precision="fp32", threads=1, file=str(fuller))
+    engine = registry.load(device="cpu", precision="fp32", threads=1, file=str(fuller))
     engine.self_test()
-    shipped = catalog.load(device="cpu", precision="fp32", threads=1)
+    shipped = registry.load(device="cpu", precision="fp32", threads=1)
     assert engine.spec.sha256 != shipped.spec.sha256
-    assert (engine.matte(golden.picture()) - shipped.matte(golden.picture())).mean() > 0
+    assert (engine.matte(self_test.picture()) - shipped.matte(self_test.picture())).mean() > 0
 
 
 def test_a_wrong_expectation_fails_the_self_test(fuller: Path, tmp_path: Path) -> None:
-    golden_cells = np.asarray(catalog.entry().golden)
+    golden_cells = np.asarray(registry.entry().golden)
     file = described(fuller, tmp_path, golden=np.clip(golden_cells - 0.1, 0, 1).tolist())
     with pytest.raises(SelfTestFailed, match="the matte is off by"):
-        catalog.load(device="cpu", precision="fp32", threads=1, file=str(file)).self_test()
+        registry.load(device="cpu", precision="fp32", threads=1, file=str(file)).self_test()
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_what_does_not_fit_is_refused_before_it_is_loaded(
     fuller: Path, tmp_path: Path, changes: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(EngineFault, match=complaint):
-        catalog.other_weights("cv-unet", described(fuller, tmp_path, **changes))
+        registry.other_weights("cv-unet", described(fuller, tmp_path, **changes))
 
 
 def test_missing_weights_say_the_way_back(tmp_path: Path) -> None:
     with pytest.raises(EngineFault, match="`mattingd models reload cv-unet` goes back"):
-        catalog.other_weights("cv-unet", tmp_path / "gone.safetensors")
+        registry.other_weights("cv-unet", tmp_path / "gone.safetensors")

@@ -14,10 +14,10 @@ import safetensors.torch
 import torch
 from contract_suite import scene
 
-from mattingd.engine import catalog, golden
-from mattingd.engine.contract import BadBatch, EngineFault, OutOfMemory
-from mattingd.engine.cv_unet import CvUnet, fuse, slow_depthwise_avoided
-from mattingd.engine.torch_engine import TorchEngine, build, choose_device, nvidia_driver
+from mattingd.inference import registry, self_test
+from mattingd.inference.backend import BadBatch, EngineFault, OutOfMemory
+from mattingd.inference.backends.torch_backend import TorchEngine, build, choose_device, nvidia_driver
+from mattingd.inference.networks.cv_unet import CvUnet, fuse, slow_depthwise_avoided
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,71 +27,72 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture(scope="module")
 def engine() -> TorchEngine:
-    model = catalog.entry()
-    return TorchEngine(model, catalog.weights(model), "cpu", "fp32", threads=1)
+    model = registry.entry()
+    return TorchEngine(model, registry.weights(model), "cpu", "fp32", threads=1)
 
 
 def test_the_weights_fit_the_package() -> None:
-    content = catalog.weights(catalog.entry())
+    content = registry.weights(registry.entry())
     assert len(content) <= 12_000_000
-    assert hashlib.sha256(content).hexdigest() == catalog.entry().spec.sha256
+    assert hashlib.sha256(content).hexdigest() == registry.entry().spec.sha256
 
 
 def test_unknown_models_are_named() -> None:
     with pytest.raises(KeyError, match="there is cv-unet"):
-        catalog.entry("u3net")
+        registry.entry("u3net")
 
 
 def test_damaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = catalog.entry()
+    model = registry.entry()
     other = dataclasses.replace(model, spec=dataclasses.replace(model.spec, sha256="f" * 64))
     with pytest.raises(EngineFault, match="is damaged"):
-        catalog.weights(other)
+        registry.weights(other)
     with pytest.raises(EngineFault, match="missing from the package"):
-        catalog.weights(dataclasses.replace(model, file="gone.safetensors"))
+        registry.weights(dataclasses.replace(model, file="gone.safetensors"))
 
 
 def test_weights_of_another_network_are_refused() -> None:
     content = safetensors.torch.save({"something": torch.zeros(3)})
     with pytest.raises(EngineFault, match="do not fit"):
-        TorchEngine(catalog.entry(), content, "cpu")
+        TorchEngine(registry.entry(), content, "cpu")
     with pytest.raises(EngineFault, match="do not fit"):
-        TorchEngine(catalog.entry(), b"no safetensors at all", "cpu")
+        TorchEngine(registry.entry(), b"no safetensors at all", "cpu")
 
 
 def test_the_self_test_notices_a_slightly_different_network() -> None:
-    model = catalog.entry()
-    tensors = safetensors.torch.load(catalog.weights(model))
+    model = registry.entry()
+    tensors = safetensors.torch.load(registry.weights(model))
     tensors["spread.weight"] = tensors["spread.weight"].flip(0)
     with pytest.raises(EngineFault, match="off by"):
         TorchEngine(model, safetensors.torch.save(tensors), "cpu", "fp32").self_test()
 
 
 def test_the_expected_result_tells_ball_from_backdrop() -> None:
-    expected = np.asarray(catalog.entry().golden)
-    assert expected.shape == (golden.CELLS, golden.CELLS)
+    expected = np.asarray(registry.entry().golden)
+    assert expected.shape == (self_test.CELLS, self_test.CELLS)
     assert expected.max() > 0.9
     assert expected.min() < 0.1
     assert (
-        golden.deviation(np.full((golden.SIDE, golden.SIDE), np.nan, np.float32), expected.tolist()) == np.inf
+        self_test.deviation(np.full((self_test.SIDE, self_test.SIDE), np.nan, np.float32), expected.tolist())
+        == np.inf
     )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_every_precision_passes_the_self_test(precision: Literal["fp32", "bf16"]) -> None:
-    engine = catalog.load(device="cpu", precision=precision, threads=1)
+    engine = registry.load(device="cpu", precision=precision, threads=1)
     engine.self_test()
     assert engine.device.precision == precision
 
 
 def test_a_lower_precision_says_nearly_the_same(engine: TorchEngine) -> None:
-    lower = catalog.load(device="cpu", precision="bf16", threads=1)
-    picture = golden.picture()
+    lower = registry.load(device="cpu", precision="bf16", threads=1)
+    picture = self_test.picture()
     assert np.abs(lower.matte(picture) - engine.matte(picture)).mean() < 0.004
 
 
 def test_precision_is_settled_by_warming_up() -> None:
-    engine = catalog.load(device="cpu", threads=1)
+    engine = registry.load(device="cpu", threads=1)
     assert engine.device.precision == "fp32"
     found = engine.warm_up([(128, 128), (96, 160)], batch_sizes=(1, 2))
     assert engine.device.precision in {"fp32", "bf16"}
@@ -131,8 +132,8 @@ def test_torch_running_out_of_memory_is_out_of_memory() -> None:
 
 
 def test_non_finite_results_are_a_bad_batch() -> None:
-    model = catalog.entry()
-    tensors = safetensors.torch.load(catalog.weights(model))
+    model = registry.entry()
+    tensors = safetensors.torch.load(registry.weights(model))
     tensors["last.bias"] = torch.full_like(tensors["last.bias"], float("nan"))
     engine = TorchEngine(model, safetensors.torch.save(tensors), "cpu", "fp32")
     with pytest.raises(BadBatch, match="not finite"):

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import psutil
 
-from mattingd.children import Child, Message
-from mattingd.commands import Bench, Discard, Finish, Publish, Read
-from mattingd.disk import stamp_of
-from mattingd.facts import Faulted, Finished, NeedsRoom, Published, ReadOk, WorkerDied, WorkerUp
-from mattingd.sizing import BYTES_A_PIXEL, SPARE_BYTES
-from mattingd.staff import Programs
-from mattingd.values import Fault, Output, PictureLimits, Place, Preset, endings_of
+from mattingd.domain.commands import Bench, Discard, Finish, Publish, Read
+from mattingd.domain.events import Faulted, Finished, NeedsRoom, Published, ReadOk, WorkerDied, WorkerUp
+from mattingd.domain.jobs import Fault, Output, PictureLimits, Place
+from mattingd.domain.presets import Preset, endings_of
+from mattingd.system.filesystem import stamp_of
+from mattingd.workers.process import Child, Message
+from mattingd.workers.resources import BYTES_A_PIXEL, SPARE_BYTES
+from mattingd.workers.supervisor import Programs
 
 HAND, FOLDER = 0, 1
 GRANT = 4_000_000

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mattingd.imaging import icc
+from mattingd.imaging.formats import icc
 
 Pixels = npt.NDArray[Any]
 

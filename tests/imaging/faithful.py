@@ -12,10 +12,12 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image, ImageCms
 
-from mattingd.imaging import icc, writing
-from mattingd.imaging.composing import Composed, compose
-from mattingd.imaging.reading import Picture, read
-from mattingd.values import PictureLimits, Preset
+from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.presets import Preset
+from mattingd.imaging.finishing.compose import Composed, compose
+from mattingd.imaging.formats import encode as encode_module
+from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.decode import Picture, read
 from tests.imaging import documents
 from tests.imaging.pictures import encode, heic, photo
 
@@ -118,7 +120,7 @@ def cut(data: bytes, **preset: Any) -> tuple[Picture, npt.NDArray[np.uint8], Com
 
 
 def written(composed: Composed, **preset: Any) -> bytes:
-    return writing.encode(composed, Preset(**preset))
+    return encode_module.encode(composed, Preset(**preset))
 
 
 def opened(data: bytes) -> Image.Image:

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms
 
-from mattingd.imaging import colour
-from mattingd.imaging.backdrop import Backdrop, Backdrops, covering, opened, remarks
-from mattingd.imaging.composing import compose
-from mattingd.imaging.errors import PictureError
-from mattingd.imaging.icc import DISPLAY_P3
-from mattingd.imaging.reading import Picture
-from mattingd.values import Preset
+from mattingd.domain.presets import Preset
+from mattingd.imaging.finishing.background import Backdrop, Backdrops, covering, opened, remarks
+from mattingd.imaging.finishing.compose import compose
+from mattingd.imaging.formats import colour
+from mattingd.imaging.formats.decode import Picture
+from mattingd.imaging.formats.errors import PictureError
+from mattingd.imaging.formats.icc import DISPLAY_P3
 from tests.imaging.pictures import encode, photo
 
 Anchor = Literal["centre", "top", "bottom", "left", "right"]

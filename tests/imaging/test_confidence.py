@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mattingd.imaging.confidence import confidence
-from mattingd.values import NEEDS_A_LOOK
+from mattingd.domain.jobs import NEEDS_A_LOOK
+from mattingd.imaging.matting.confidence import confidence
 
 SIDE = 160
 Y, X = np.mgrid[0:SIDE, 0:SIDE]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from mattingd.imaging import icc, metadata
-from mattingd.imaging.reading import read
+from mattingd.imaging.formats import icc, metadata
+from mattingd.imaging.formats.decode import read
 from tests.imaging import documents
 from tests.imaging.faithful import (
     HEIGHT,

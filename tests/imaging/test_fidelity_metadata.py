@@ -3,9 +3,9 @@
 import pytest
 from PIL import Image
 
-from mattingd.imaging import metadata
-from mattingd.imaging.reading import read
-from mattingd.values import OutputFormat
+from mattingd.domain.presets import OutputFormat
+from mattingd.imaging.formats import metadata
+from mattingd.imaging.formats.decode import read
 from tests.imaging.faithful import (
     HEIGHT,
     LIMITS,

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mattingd.imaging import framing
-from mattingd.imaging.cleaning import clean
-from mattingd.imaging.composing import Composed, compose, despilled
-from mattingd.imaging.errors import PictureError
-from mattingd.imaging.reading import Picture
-from mattingd.imaging.sampling import eight_bits
-from mattingd.imaging.writing import encode
-from mattingd.presets import named
-from mattingd.values import Preset, canvas_of
+from mattingd.domain.presets import Preset, named
+from mattingd.domain.units import canvas_of
+from mattingd.imaging.finishing import frame
+from mattingd.imaging.finishing.compose import Composed, compose, despilled
+from mattingd.imaging.formats.decode import Picture
+from mattingd.imaging.formats.encode import encode
+from mattingd.imaging.formats.errors import PictureError
+from mattingd.imaging.matting.despeckle import clean
+from mattingd.imaging.matting.tiles import eight_bits
 from tests.imaging.pictures import photo
 
 
@@ -84,7 +84,7 @@ def test_trimmed_to_the_subject_and_bit_exact() -> None:
     assert (abs(width - 160) <= 2, abs(height - 160) <= 2) == (True, True)
     rgb = photo(500, 400)
     opaque = composed.matte == 255
-    corner = framing.subject(alpha)
+    corner = frame.subject(alpha)
     assert corner is not None
     cropped = rgb[corner.top : corner.bottom, corner.left : corner.right]
     np.testing.assert_array_equal(composed.pixels[:, :, :3][opaque], cropped[opaque])
@@ -107,7 +107,7 @@ def test_marketplace(width: int, height: int, radius: float) -> None:
     composed = made(disk(width, height, radius), named("marketplace"))
     high, wide = composed.pixels.shape[:2]
     assert wide == high >= 1000
-    box = framing.subject(eight_bits(composed.matte))
+    box = frame.subject(eight_bits(composed.matte))
     assert box is not None
     assert abs(box.width / wide - 0.85) < 0.01
     assert abs((box.left + box.right) / 2 - wide / 2) <= 2
@@ -129,13 +129,13 @@ def test_an_id_photo_is_placed_by_its_head(size: tuple[int, int]) -> None:
     assert composed.pixels.shape == (413, 295, 3)
     assert composed.dpi == (300, 300)
     matte = eight_bits(composed.matte)
-    box = framing.subject(matte)
+    box = frame.subject(matte)
     assert box is not None
     assert abs(box.top / 413 - 0.1) < 0.02  # white above the head
     assert box.bottom == 413  # shoulders go on to the edge
-    whole = framing.subject(alpha)
+    whole = frame.subject(alpha)
     assert whole is not None
-    neck = framing.neck_of(alpha, whole)
+    neck = frame.neck_of(alpha, whole)
     assert neck is not None
     scale = min(0.62 * 413 / (neck - whole.top), 0.7 * 295 / (size[0] // 8 * 2 + 1))
     head = np.flatnonzero((matte[box.top : box.top + 150] > 128).any(axis=0))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.imaging.fitting import buckets, fit, to_net
+from mattingd.imaging.matting.preprocess import buckets, fit, to_net
 from tests.imaging.pictures import photo
 
 sides = st.integers(1, 30000)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging.foreground import estimate
+from mattingd.imaging.matting.foreground import estimate
 from tests.bench import soft_scenes
 from tests.imaging.pictures import photo
 

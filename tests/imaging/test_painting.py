@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mattingd import touchups
-from mattingd.imaging import painting, touching
-from mattingd.imaging.errors import PictureError
-from mattingd.touchups import Stroke
-from mattingd.values import PictureLimits
+from mattingd.domain.jobs import PictureLimits
+from mattingd.imaging.formats.errors import PictureError
+from mattingd.imaging.matting import stroke_masks, touchup_solver
+from mattingd.touchup import load
+from mattingd.touchup.load import Stroke
 
 LIMITS = PictureLimits()
 SHAPE = (90, 120)
@@ -46,21 +46,21 @@ def on_black(plane: UInt8, colour: tuple[int, int, int]) -> bytes:
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (30, 200, 90), (0, 0, 200)])
 def test_any_colour_on_transparent(colour: tuple[int, int, int]) -> None:
-    found = painting.painted(on_transparent(line(), colour), LIMITS, SHAPE)
+    found = stroke_masks.painted(on_transparent(line(), colour), LIMITS, SHAPE)
     assert found is not None
     assert np.array_equal(found, line())
 
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (90, 90, 90), (0, 0, 255), (40, 0, 0)])
 def test_any_colour_on_black(colour: tuple[int, int, int]) -> None:
-    found = painting.painted(on_black(line(), colour), LIMITS, SHAPE)
+    found = stroke_masks.painted(on_black(line(), colour), LIMITS, SHAPE)
     assert found is not None
     assert np.array_equal(found, line())
 
 
 def test_grey_and_deep_strokes() -> None:
     for file in (png(line() // 2), png(line().astype(np.uint16) * 257)):
-        found = painting.painted(file, LIMITS, SHAPE)
+        found = stroke_masks.painted(file, LIMITS, SHAPE)
         assert found is not None
         assert np.array_equal(found, line())
 
@@ -68,7 +68,7 @@ def test_grey_and_deep_strokes() -> None:
 @pytest.mark.parametrize("scale", [1 / 3, 0.37, 2])
 def test_a_copy_of_another_size_is_scaled(scale: float) -> None:
     height, width = (round(side * scale) for side in SHAPE)
-    found = painting.painted(on_transparent(line((height, width)), (0, 0, 255)), LIMITS, SHAPE)
+    found = stroke_masks.painted(on_transparent(line((height, width)), (0, 0, 255)), LIMITS, SHAPE)
     assert found is not None
     assert found.shape == SHAPE
     rows, columns = np.nonzero(found)
@@ -79,30 +79,33 @@ def test_a_copy_of_another_size_is_scaled(scale: float) -> None:
 def test_a_thin_stroke_survives_on_a_smaller_picture() -> None:
     large = np.zeros((900, 1200), np.uint8)
     large[450, 300:600] = 255
-    found = painting.painted(on_transparent(large, (0, 0, 0)), LIMITS, SHAPE)
+    found = stroke_masks.painted(on_transparent(large, (0, 0, 0)), LIMITS, SHAPE)
     assert found is not None
     assert found[45, 35:55].all()
 
 
 @pytest.mark.parametrize("file", [png(np.zeros((90, 120, 4), np.uint8)), png(np.zeros(SHAPE, np.uint8))])
 def test_nothing_painted_is_nothing(file: bytes) -> None:
-    assert painting.painted(file, LIMITS, SHAPE) is None
-    found = touchups.marks([Stroke(touching.KEEP, b"in/a.keep.png", file)], LIMITS, SHAPE)
+    assert stroke_masks.painted(file, LIMITS, SHAPE) is None
+    found = load.marks([Stroke(touchup_solver.KEEP, b"in/a.keep.png", file)], LIMITS, SHAPE)
     assert (found.plane, found.digest, found.notes) == (None, b"", ("nothing is painted in a.keep.png",))
 
 
 def test_what_is_painted_in_both_is_kept() -> None:
     rows = [on_transparent(line(row=row), (0, 0, 0)) for row in (0.5, 0.5, 0.2)]
     keep, drop, elsewhere = rows
-    strokes = [Stroke(touching.KEEP, b"a.keep.png", keep), Stroke(touching.DROP, b"a.drop.png", drop)]
-    found = touchups.marks(strokes, LIMITS, SHAPE)
+    strokes = [
+        Stroke(touchup_solver.KEEP, b"a.keep.png", keep),
+        Stroke(touchup_solver.DROP, b"a.drop.png", drop),
+    ]
+    found = load.marks(strokes, LIMITS, SHAPE)
     assert found.plane is not None
-    assert set(np.unique(found.plane)) == {0, touching.KEEP}
+    assert set(np.unique(found.plane)) == {0, touchup_solver.KEEP}
     assert found.notes == ("touched up by a.keep.png and a.drop.png",)
-    other = touchups.marks([strokes[0], Stroke(touching.DROP, b"a.drop.png", elsewhere)], LIMITS, SHAPE)
+    other = load.marks([strokes[0], Stroke(touchup_solver.DROP, b"a.drop.png", elsewhere)], LIMITS, SHAPE)
     assert other.plane is not None
-    assert set(np.unique(other.plane)) == {0, touching.DROP, touching.KEEP}
-    assert len({found.digest, other.digest, touchups.marks(strokes[:1], LIMITS, SHAPE).digest}) == 3
+    assert set(np.unique(other.plane)) == {0, touchup_solver.DROP, touchup_solver.KEEP}
+    assert len({found.digest, other.digest, load.marks(strokes[:1], LIMITS, SHAPE).digest}) == 3
 
 
 @pytest.mark.parametrize(
@@ -117,12 +120,12 @@ def test_what_is_painted_in_both_is_kept() -> None:
 )
 def test_strokes_that_cannot_be_used_are_said_by_name(file: bytes, said: str) -> None:
     with pytest.raises(PictureError, match=said) as error:
-        touchups.marks([Stroke(touching.KEEP, b"in/shoe.keep.png", file)], LIMITS, SHAPE)
+        load.marks([Stroke(touchup_solver.KEEP, b"in/shoe.keep.png", file)], LIMITS, SHAPE)
     assert error.value.kind == "corrupt", "the picture itself is one, and not to be ignored"
 
 
 def test_strokes_that_are_cut_off_are_waited_for() -> None:
     file = png(np.random.default_rng(1).integers(0, 255, (*SHAPE, 4), np.uint8))
     with pytest.raises(PictureError) as error:
-        touchups.marks([Stroke(touching.KEEP, b"a.keep.png", file[: len(file) // 2])], LIMITS, SHAPE)
+        load.marks([Stroke(touchup_solver.KEEP, b"a.keep.png", file[: len(file) // 2])], LIMITS, SHAPE)
     assert error.value.kind == "truncated"

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from mattingd.imaging.reading import PictureError, probe, read
-from mattingd.imaging.sampling import Levels
-from mattingd.values import PictureLimits
+from mattingd.domain.jobs import PictureLimits
+from mattingd.imaging.formats.decode import PictureError, probe, read
+from mattingd.imaging.matting.tiles import Levels
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
 LIMITS = PictureLimits()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging import sampling
-from mattingd.imaging.fitting import fit
-from mattingd.imaging.refining import to_full_size
+from mattingd.imaging.matting import tiles
+from mattingd.imaging.matting.preprocess import fit
+from mattingd.imaging.matting.upsample import to_full_size
 from tests.imaging.pictures import UInt8, photo
 
 Truth = np.ndarray
@@ -75,8 +75,8 @@ def test_tiles_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for size in (64, 128, 5000):
         monkeypatch.setattr(
-            "mattingd.imaging.refining.tiles_of",
-            lambda mask, full=None, n=size: sampling.tiles_of(mask, n, full),
+            "mattingd.imaging.matting.upsample.tiles_of",
+            lambda mask, full=None, n=size: tiles.tiles_of(mask, n, full),
         )
         results.append(to_full_size(net, picture).astype(int))
     assert abs(results[0] - results[1]).max() <= 1

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.imaging import second_pass, stored
-from mattingd.imaging.confidence import confidence, of_two_passes
-from mattingd.imaging.second_pass import Passes, all_passes, compared
-from mattingd.values import SecondPass
+from mattingd.domain.presets import SecondPass
+from mattingd.imaging.matting import matte_file, second_pass
+from mattingd.imaging.matting.confidence import confidence, of_two_passes
+from mattingd.imaging.matting.second_pass import Passes, all_passes, compared
 from tests.bench.soft_scenes import KINDS
 
 NET = {"side": 416, "multiple": 32}
@@ -224,7 +224,7 @@ def test_a_touch_up_starts_from_what_both_said() -> None:
         passes.take(np.clip(network(passes.net()[None])[0] + rng.normal(0, 0.1), 0, 1).astype(np.float32))
     again = Passes(painted(UNSURE), **NET)
     (kept,) = passes.taken
-    assert np.array_equal(kept, stored.rounded(kept))
+    assert np.array_equal(kept, matte_file.rounded(kept))
     assert again.replay(passes.taken)
     assert np.array_equal(again.matte(), passes.matte())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging.structure import HEAD, READABLE, TAIL, junk, missing_end, sniff
+from mattingd.imaging.formats.sniff import HEAD, READABLE, TAIL, junk, missing_end, sniff
 from tests.imaging.pictures import ENCODERS, photo
 
 PICTURE = photo(320, 240)

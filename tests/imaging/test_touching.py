@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from skimage import data
 
-from mattingd.imaging import refining, touching
+from mattingd.imaging.matting import touchup_solver, upsample
 from tests.bench import soft_scenes, touchups
 
 UInt8 = npt.NDArray[np.uint8]
@@ -17,7 +17,7 @@ UInt8 = npt.NDArray[np.uint8]
 def spoilt(kind: str, *, lost: bool) -> touchups.Case:
     """A rendered subject whose matte has lost a quarter of it, or taken a piece of the background."""
     scene = soft_scenes.scene(kind, 640, 480)
-    whole = refining.to_full_size(soft_scenes.network_view(scene.alpha), scene.picture)
+    whole = upsample.to_full_size(soft_scenes.network_view(scene.alpha), scene.picture)
     picture, matte, truth = scene.picture.copy(), whole.copy(), scene.alpha
     if lost:
         matte[: 480 * 6 // 10, 320:] = 0
@@ -71,7 +71,7 @@ def test_two_strokes_mend_a_wrong_region_and_nothing_far_away(made: Callable[[],
 def test_what_is_soft_stays_soft() -> None:
     """A foreign body beside hair is dropped; the hair has the alpha it had."""
     case = spoilt("hair", lost=False)
-    after = touching.touch_up(case.matte, case.picture, case.marks)
+    after = touchup_solver.touch_up(case.matte, case.picture, case.marks)
     hair = (case.truth > 20) & (case.truth < 235)
     change = np.abs(after.astype(np.int16) - case.matte)[hair]
     assert hair.sum() > 1_000
@@ -80,7 +80,7 @@ def test_what_is_soft_stays_soft() -> None:
 
 def test_a_stroke_finds_the_edge_it_was_not_painted_at() -> None:
     case = photographed("coffee", (200, 100, 240, 200))
-    after = touching.touch_up(case.matte, case.picture, case.marks)
+    after = touchup_solver.touch_up(case.matte, case.picture, case.marks)
     assert np.count_nonzero(case.marks) < 0.15 * np.count_nonzero(case.region)
     wrong = (after > 127) != (case.truth > 127)
     assert wrong.sum() < 0.02 * np.count_nonzero(case.truth)
@@ -89,36 +89,36 @@ def test_a_stroke_finds_the_edge_it_was_not_painted_at() -> None:
 def test_strokes_that_agree_with_the_matte_change_next_to_nothing() -> None:
     case = photographed("coffee", (200, 100, 240, 200))
     marks = np.zeros_like(case.marks)
-    marks[190:210, 250:290] = touching.KEEP
-    marks[20:30, 20:80] = touching.DROP
-    change = np.abs(touching.touch_up(case.truth, case.picture, marks).astype(np.int16) - case.truth)
+    marks[190:210, 250:290] = touchup_solver.KEEP
+    marks[20:30, 20:80] = touchup_solver.DROP
+    change = np.abs(touchup_solver.touch_up(case.truth, case.picture, marks).astype(np.int16) - case.truth)
     assert (change > 2).mean() < 0.001
 
 
 def test_a_keep_stroke_only_adds_and_a_drop_stroke_only_takes_away() -> None:
     case = photographed("astronaut", (150, 200, 220, 160))
-    for kind in (touching.KEEP, touching.DROP):
+    for kind in (touchup_solver.KEEP, touchup_solver.DROP):
         marks = np.where(case.marks > 0, kind, 0).astype(np.uint8)
-        after = touching.touch_up(case.matte, case.picture, marks).astype(np.int16)
-        wrong_way = (after - case.matte) * (1 if kind == touching.KEEP else -1)
+        after = touchup_solver.touch_up(case.matte, case.picture, marks).astype(np.int16)
+        wrong_way = (after - case.matte) * (1 if kind == touchup_solver.KEEP else -1)
         assert wrong_way.min() >= -2
 
 
 def test_without_strokes_nothing_changes() -> None:
     case = photographed("chelsea", (120, 60, 200, 180))
     marks = np.zeros_like(case.marks)
-    assert np.array_equal(touching.touch_up(case.matte, case.picture, marks), case.matte)
-    assert np.isinf(touching.nearness(marks)).all()
+    assert np.array_equal(touchup_solver.touch_up(case.matte, case.picture, marks), case.matte)
+    assert np.isinf(touchup_solver.nearness(marks)).all()
 
 
 def test_the_reach_is_that_of_the_page() -> None:
     """Three quarters of a stroke's extent, and at least 8 % of the picture's long side."""
     marks = np.zeros((300, 500), np.uint8)
-    marks[150, 200:300] = touching.KEEP
-    near = touching.nearness(marks)
+    marks[150, 200:300] = touchup_solver.KEEP
+    near = touchup_solver.nearness(marks)
     assert near[150, 300 + 74] < 1 < near[150, 300 + 77]
     marks[150, 210:300] = 0
-    near = touching.nearness(marks)
+    near = touchup_solver.nearness(marks)
     assert near[150, 210 + 38] < 1 < near[150, 210 + 42]
 
 
@@ -127,14 +127,16 @@ def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     picture = rng.integers(0, 255, (*shape, 3), np.uint8)
     matte, marks = rng.integers(0, 255, shape, np.uint8), rng.integers(0, 3, shape, np.uint8)
-    assert touching.touch_up(matte, picture, marks).shape == shape
+    assert touchup_solver.touch_up(matte, picture, marks).shape == shape
 
 
 def test_strokes_reach_the_last_row_and_column() -> None:
     """A size whose reduction and back falls a pixel short when it is cut off."""
     shape = 1241, 2158
-    marks = np.full(shape, touching.DROP, np.uint8)
-    dropped = touching.touch_up(np.full(shape, 255, np.uint8), np.full((*shape, 3), 200, np.uint8), marks)
+    marks = np.full(shape, touchup_solver.DROP, np.uint8)
+    dropped = touchup_solver.touch_up(
+        np.full(shape, 255, np.uint8), np.full((*shape, 3), 200, np.uint8), marks
+    )
     assert not dropped.any()
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging import boxes, jpeg
-from mattingd.imaging.reading import PictureError, read
-from mattingd.values import PictureLimits
+from mattingd.domain.jobs import PictureLimits
+from mattingd.imaging.formats import isobmff, jpeg
+from mattingd.imaging.formats.decode import PictureError, read
 from tests.imaging import documents
 from tests.imaging.pictures import ENCODERS, encode, photo
 
@@ -55,7 +55,7 @@ def test_a_flat_surface_in_an_avif_is_no_hole() -> None:
     for zeros, whole in ((100, True), (600, False)):
         holed = data[:middle] + bytes(zeros) + data[middle + zeros :]
         with nullcontext() if whole else pytest.raises(PictureError, match="holes of zeros"):
-            boxes.check(holed)
+            isobmff.check(holed)
 
 
 @pytest.mark.parametrize("name", sorted(RAW))

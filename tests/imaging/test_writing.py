@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from tifffile import TiffFile
 
-from mattingd.imaging import png, tiff, writing
-from mattingd.imaging.colour import is_srgb
-from mattingd.imaging.composing import Composed, compose, over
-from mattingd.imaging.reading import Picture, PictureError, read
-from mattingd.imaging.writing import File
-from mattingd.values import PictureLimits, Preset
+from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.presets import Preset
+from mattingd.imaging.finishing.compose import Composed, compose, over
+from mattingd.imaging.formats import encode as encode_module
+from mattingd.imaging.formats import png, tiff
+from mattingd.imaging.formats.colour import is_srgb
+from mattingd.imaging.formats.decode import Picture, PictureError, read
+from mattingd.imaging.formats.encode import File
 from tests.imaging.pictures import UInt8, encode, photo
 from tests.imaging.test_reading import SRGB, swapped_profile
 
@@ -47,7 +49,7 @@ SHAPES = [(), (3,), (4,)]
 
 
 def file_of(composed: Composed, preset: Preset) -> File:
-    return writing.files(composed, preset)[0]
+    return encode_module.files(composed, preset)[0]
 
 
 def composed_of(pixels: Any) -> Composed:
@@ -159,7 +161,7 @@ def test_alpha_is_straight() -> None:
     alpha = np.full((80, 80), 128, np.uint8)
     composed = compose(picture_of(rgb), alpha, Preset())
     assert abs(composed.pixels[40, 40].astype(int) - (200, 100, 50, 128)).max() <= 1
-    again = np.asarray(opened(writing.encode(composed, Preset())))
+    again = np.asarray(opened(encode_module.encode(composed, Preset())))
     np.testing.assert_array_equal(again, composed.pixels)
 
 
@@ -167,7 +169,7 @@ def test_alpha_is_straight() -> None:
 def test_opaque_pixels_are_bit_exact_through_the_file(preset: Preset) -> None:
     rgb, alpha = photo(300, 200), half_matte(200, 300)
     composed = compose(picture_of(rgb), alpha, preset)
-    again = np.asarray(opened(writing.encode(composed, preset)))
+    again = np.asarray(opened(encode_module.encode(composed, preset)))
     np.testing.assert_array_equal(again, composed.pixels)
     np.testing.assert_array_equal(again[alpha == 255][:, :3], rgb[alpha == 255])
 
@@ -181,7 +183,7 @@ def test_what_goes_along_arrives(preset: Preset) -> None:
         PictureLimits(),
     )
     file = file_of(compose(source, half_matte(60, 90), preset), preset)
-    writing.verify(file, file.data)
+    encode_module.verify(file, file.data)
     image = opened(file.data)
     assert image.format == preset.format.upper()
     assert image.mode == ("RGB" if preset.background else "RGBA")
@@ -197,7 +199,7 @@ def test_what_goes_along_arrives(preset: Preset) -> None:
 def test_a_damaged_file_does_not_pass(preset: Preset) -> None:
     file = file_of(compose(picture_of(photo(120, 90)), half_matte(90, 120), preset), preset)
     data, middle = file.data, len(file.data) // 2
-    writing.verify(file, data)
+    encode_module.verify(file, data)
     half_zeros = data[:middle] + bytes(len(data) - middle)
     for bad in (
         b"",
@@ -207,9 +209,9 @@ def test_a_damaged_file_does_not_pass(preset: Preset) -> None:
         *([] if preset.format in {"avif", "jxl"} else [half_zeros]),
     ):
         with pytest.raises(PictureError):
-            writing.verify(file, bad)
+            encode_module.verify(file, bad)
     with pytest.raises(PictureError, match="instead of"):
-        writing.verify(replace(file, width=90, height=120), data)
+        encode_module.verify(replace(file, width=90, height=120), data)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 255))
@@ -224,14 +226,14 @@ def test_every_flipped_bit_of_a_png_is_found(place: int, change: int) -> None:
 def test_formats_have_their_limits() -> None:
     wide = composed_of(np.zeros((1, 16384, 4), np.uint8))
     with pytest.raises(PictureError, match="16384 x 1 px are too large for webp") as refused:
-        writing.encode(wide, Preset(format="webp"))
+        encode_module.encode(wide, Preset(format="webp"))
     assert refused.value.kind == "too_large"
     with pytest.raises(PictureError, match="too large for jpeg"):
-        writing.encode(
+        encode_module.encode(
             composed_of(np.zeros((65501, 1, 3), np.uint8)), Preset(format="jpeg", background="#fff")
         )
     with pytest.raises(PictureError, match="background"):
-        writing.encode(wide, Preset(format="jpeg"))
+        encode_module.encode(wide, Preset(format="jpeg"))
 
 
 def test_a_tiff_beyond_its_offsets_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +253,7 @@ def test_bits_are_kept_or_as_they_are_wished(preset: Preset) -> None:
         (sixteen, 8, eight),
         (eight, 16, eight.astype(np.uint16) * 257),
     ):
-        data = writing.encode(composed_of(pixels), replace(preset, bits=bits))  # type: ignore[arg-type]
+        data = encode_module.encode(composed_of(pixels), replace(preset, bits=bits))  # type: ignore[arg-type]
         found = by_opencv(data) if preset.format == "png" else TiffFile(io.BytesIO(data)).asarray()
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
@@ -261,7 +263,7 @@ def test_bits_are_kept_or_as_they_are_wished(preset: Preset) -> None:
 def test_formats_of_eight_bits_are_given_eight(format: Any) -> None:  # noqa: A002
     sixteen = np.full((20, 30, 4), (51400, 0, 25700, 65535), np.uint16)
     sixteen[0, 0, 3] = 0
-    found = np.asarray(opened(writing.encode(composed_of(sixteen), Preset(format=format, quality=100))))
+    found = np.asarray(opened(encode_module.encode(composed_of(sixteen), Preset(format=format, quality=100))))
     assert np.abs(found[1:].astype(int) - (200, 0, 100, 255)).max() <= 2
     assert found[0, 0, 3] == 0
 
@@ -272,9 +274,9 @@ def test_formats_of_eight_bits_are_given_eight(format: Any) -> None:  # noqa: A0
 def test_the_matte_in_a_file_of_its_own(preset: Preset) -> None:
     alpha, before = half_matte(60, 90), np.full((60, 90), 200, np.uint8)
     composed = compose(picture_of(photo(90, 60), alpha=before, dpi=(240.0, 240.0)), alpha, preset)
-    cut_out, matte = writing.files(composed, preset)
+    cut_out, matte = encode_module.files(composed, preset)
     assert (cut_out.format, matte.format) == (preset.format, "png")
-    writing.verify(matte, matte.data)
+    encode_module.verify(matte, matte.data)
     image = opened(matte.data)
     assert image.mode == "L"
     assert image.info["dpi"] == pytest.approx((240, 240), abs=0.1)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mattingd.imaging import finishers
-from mattingd.imaging.composing import Composed
-from mattingd.imaging.errors import PictureError
+from mattingd.imaging.finishing import plugins
+from mattingd.imaging.finishing.compose import Composed
+from mattingd.imaging.formats.errors import PictureError
 from tests.daemon.harness import pictures
 from tests.daemon.harness.site import surroundings
 
@@ -85,7 +85,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_finisher_does_wrong_is_told(broken: None, name: str, said: str) -> None:
     composed = Composed(np.zeros((10, 10, 4), np.uint8), np.zeros((10, 10), np.uint8))
     with pytest.raises(PictureError, match=said):
-        finishers.finished(composed, name)
+        plugins.finished(composed, name)
 
 
 def test_a_picture_whose_finisher_fails_is_a_failed_one_and_the_run_goes_on(
@@ -102,5 +102,5 @@ def test_a_picture_whose_finisher_fails_is_a_failed_one_and_the_run_goes_on(
 
 def test_a_finisher_may_change_the_size(broken: None) -> None:
     composed = Composed(np.zeros((10, 10, 4), np.uint8), np.zeros((10, 10), np.uint8))
-    assert finishers.finished(composed, "shrinks").pixels.shape == (4, 5, 4)
-    assert finishers.finished(composed, None) is composed
+    assert plugins.finished(composed, "shrinks").pixels.shape == (4, 5, 4)
+    assert plugins.finished(composed, None) is composed

@@ -79,7 +79,7 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
     with zipfile.ZipFile(wheel) as archive:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
     weights = {name: size for name, size in sizes.items() if name.endswith(".safetensors")}
-    assert "mattingd/engine/weights/cv-unet.safetensors" in weights
+    assert "mattingd/inference/weights/cv-unet.safetensors" in weights
     assert sum(weights.values()) <= MOST_WEIGHTS
     assert "mattingd/py.typed" in sizes
     units = {f"mattingd/systemd/{path.name}" for path in (ROOT / "systemd").iterdir()}

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from mattingd import commands, facts, values
-from mattingd.commands import Command, Deed, Move, Write
-from mattingd.facts import Fact, Look
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.lifecycle import State
-from mattingd.rules.placing import place
-from mattingd.rules.work import SECOND, Policy
-from mattingd.values import Fit, Folder, Output, Recipe, Row, Stamp
+from mattingd.core.job_store import SECOND, Policy
+from mattingd.core.lifecycle import State
+from mattingd.core.output_paths import place
+from mattingd.core.scheduler import Conductor
+from mattingd.domain import commands, events
+from mattingd.domain.commands import Command, Deed, Move, Write
+from mattingd.domain.events import Fact, Look
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Fault, Fit, Folder, Output, Recipe, Row, Stamp
 
 Kind = TypeVar("Kind")
 ONE = Policy(workers=1)
@@ -50,20 +51,20 @@ class Desk:
     def start(self, *rows: Row, clean: bool = True, max_batch: int = 1, up: bool = True) -> list[Deed]:
         """Start, and let everybody come up."""
         deeds = self._sort(self.conductor.start(rows, clean=clean, now=self.now))
-        self.say(facts.Today("2026-11-20"))
+        self.say(events.Today("2026-11-20"))
         if up:
             for number in range(self.policy.workers):
-                deeds += self.say(facts.WorkerUp(number, 100 + number))
+                deeds += self.say(events.WorkerUp(number, 100 + number))
             deeds += self.engine_up(max_batch)
         return deeds
 
     def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[Deed]:
         """The engine is ready."""
-        return self.say(facts.EngineUp(self.engine, device, "", "fp32", "cv-unet", "", max_batch, 0.1))
+        return self.say(events.EngineUp(self.engine, device, "", "fp32", "cv-unet", "", max_batch, 0.1))
 
-    def engine_dies(self, how: str, fatal: values.ExitCode | None = None, **more: bool) -> list[Deed]:
+    def engine_dies(self, how: str, fatal: ExitCode | None = None, **more: bool) -> list[Deed]:
         """The engine that was started last ends."""
-        return self.say(facts.EngineDied(self.engine, how, fatal, **more))
+        return self.say(events.EngineDied(self.engine, how, fatal, **more))
 
     def say(self, fact: Fact) -> list[Deed]:
         """Tell a fact; returns the deeds that follow."""
@@ -75,7 +76,7 @@ class Desk:
         while (wake := self.conductor.next_wakeup()) is not None and wake <= until:
             assert wake >= self.now
             self.now = wake
-            deeds += self.say(facts.Tick())
+            deeds += self.say(events.Tick())
         self.now = until
         return deeds
 
@@ -84,7 +85,7 @@ class Desk:
         end = self.now + round(seconds * SECOND)
         while (wake := self.conductor.next_wakeup()) is not None and wake <= end:
             self.now = wake
-            for deed in self.say(facts.Tick()):
+            for deed in self.say(events.Tick()):
                 if isinstance(deed, kind):
                     return deed
         raise AssertionError(f"no {kind.__name__} for {seconds} seconds; {self.states}")
@@ -94,13 +95,13 @@ class Desk:
         deeds: list[Deed] = []
         for number in numbers:
             self.states[number] = "queued"
-            deeds += self.say(facts.Admitted(row(number, folder=folder, **more)))
+            deeds += self.say(events.Admitted(row(number, folder=folder, **more)))
         return deeds
 
     def look(self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False) -> list[Deed]:
         """Somebody sees the file of a job, with this stamp, or sees that it is gone."""
         look = None if stamp is None else Look(stamp, full=full)
-        return self.say(facts.Looked(folder, f"{number}.jpg".encode(), look))
+        return self.say(events.Looked(folder, f"{number}.jpg".encode(), look))
 
     # --- answers to deeds ---
 
@@ -108,16 +109,16 @@ class Desk:
         """Let an operation succeed."""
         match deed:
             case commands.Read(worker, job):
-                return self.say(facts.ReadOk(worker, job, b"content %d" % job, FIT, 0.25))
+                return self.say(events.ReadOk(worker, job, b"content %d" % job, FIT, 0.25))
             case commands.Infer(batch, jobs):
-                return self.say(facts.Inferred(batch, (False,) * len(jobs), 0.5 * len(jobs)))
+                return self.say(events.Inferred(batch, (False,) * len(jobs), 0.5 * len(jobs)))
             case commands.Finish(worker, job, _, outputs):
                 done = tuple(replace(o, temp=f".t{job}", sha256=b"hash", size=4) for o in outputs)
-                return self.say(facts.Finished(worker, job, done, 4.0, 1.0))
+                return self.say(events.Finished(worker, job, done, 4.0, 1.0))
             case commands.Publish(worker, job):
-                return self.say(facts.Published(worker, job, 0.125))
+                return self.say(events.Published(worker, job, 0.125))
             case commands.DoChore(worker, job, chore):
-                return self.say(facts.ChoreDone(worker, job, chore))
+                return self.say(events.ChoreDone(worker, job, chore))
         return []
 
     def work_off(self, deeds: list[Deed]) -> list[Deed]:
@@ -130,10 +131,10 @@ class Desk:
             queue += following
         return done
 
-    def fault(self, deed: Deed, fault: values.Fault, reason: str = "so it is") -> list[Deed]:
+    def fault(self, deed: Deed, fault: Fault, reason: str = "so it is") -> list[Deed]:
         """Let an operation of a worker fail."""
         assert isinstance(deed, commands.Read | commands.Finish | commands.Publish)
-        return self.say(facts.Faulted(deed.worker, deed.job, fault, reason))
+        return self.say(events.Faulted(deed.worker, deed.job, fault, reason))
 
     def _sort(self, todo: list[Command]) -> list[Deed]:
         deeds: list[Deed] = []

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mattingd.checkpoint import Checkpoint, PlacingRules
-from mattingd.commands import Admit, Move, Prepare
-from mattingd.facts import Admitted
-from mattingd.rules import placing
-from mattingd.values import Folder, Preset, Recipe, Row, Stamp
+from mattingd.core import output_paths
+from mattingd.domain.commands import Admit, Move, Prepare
+from mattingd.domain.events import Admitted
+from mattingd.domain.jobs import Folder, Recipe, Row, Stamp
+from mattingd.domain.presets import Preset
+from mattingd.journal import Checkpoint, PlacingRules
 
-RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+RULES = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
 RECIPE = Recipe("as ever", Preset(feather=1.5))
 
 
@@ -19,7 +20,7 @@ def opened(path: Path) -> Checkpoint:
 
 def admit_of(name: bytes, stamp: int = 1, *, ignored: str | None = None, recipe: Recipe = RECIPE) -> Admit:
     folder = Folder(1, "in", recipe)
-    wish = placing.naming(folder, name, "2026-11-20", "2026-11-20-1")
+    wish = output_paths.naming(folder, name, "2026-11-20", "2026-11-20-1")
     return Admit(1, name, Stamp(stamp, stamp), recipe, wish, "2026-11-20-1", 0, ignored)
 
 

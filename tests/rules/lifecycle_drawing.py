@@ -1,4 +1,4 @@
-"""Draws docs/LIFECYCLE.md from the table in `mattingd/rules/lifecycle.py`.
+"""Draws docs/LIFECYCLE.md from the table in `mattingd/core/lifecycle.py`.
 
 python tests/rules/lifecycle_drawing.py > docs/LIFECYCLE.md
 """
@@ -8,13 +8,13 @@ import inspect
 from collections import defaultdict
 from itertools import pairwise
 
-from mattingd.rules import lifecycle
-from mattingd.rules.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, Event, State
+from mattingd.core import lifecycle
+from mattingd.core.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, Event, State
 
 HEAD = """\
 # The life of a picture
 
-Drawn from the table in `mattingd/rules/lifecycle.py` (`python tests/rules/lifecycle_drawing.py`); a test
+Drawn from the table in `mattingd/core/lifecycle.py` (`python tests/rules/lifecycle_drawing.py`); a test
 compares the two. An event that the table does not foresee in a state raises and changes nothing.
 """
 

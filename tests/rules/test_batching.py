@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.commands import Sent
-from mattingd.rules.batching import (
+from mattingd.core.batching import (
     BatchPolicy,
     EngineQueue,
     Idle,
@@ -18,6 +17,7 @@ from mattingd.rules.batching import (
     choose,
     in_turn,
 )
+from mattingd.domain.commands import Sent
 
 WAIT = 50
 SHAPES = ((448, 448), (320, 448))

@@ -1,7 +1,8 @@
 """Crashes of the daemon, of workers and of the engine: who is blamed, and what goes on."""
 
-from mattingd import commands, facts
-from mattingd.commands import (
+from mattingd.core.worker_pool import DEATHS
+from mattingd.domain import commands, events
+from mattingd.domain.commands import (
     DropMatte,
     Finish,
     Infer,
@@ -12,9 +13,8 @@ from mattingd.commands import (
     StartWorker,
     Stop,
 )
-from mattingd.facts import InferFault
-from mattingd.rules.crew import DEATHS
-from mattingd.values import ExitCode
+from mattingd.domain.events import InferFault
+from mattingd.domain.exit_codes import ExitCode
 from tests.rules.desk import FIT, ONE, TWO, Desk, all_of, only, row
 
 # --- crashes ---
@@ -36,7 +36,7 @@ def test_what_is_to_be_known_of_a_prepared_cut_out_outlives_the_daemon() -> None
     desk.start()
     read = only(desk.admit(1), Read)
     told = ("first of 12 frames",)
-    infer = only(desk.say(facts.ReadOk(read.worker, 1, b"x", FIT, notes=told)), Infer)
+    infer = only(desk.say(events.ReadOk(read.worker, 1, b"x", FIT, notes=told)), Infer)
     desk.answer(only(desk.answer(infer), Finish))
     (kept,) = (write.remarks for write in desk.writes if isinstance(write, commands.Prepare))
     assert kept == told
@@ -57,15 +57,15 @@ def test_two_crashes_while_alone_set_a_picture_aside_and_others_come_first() -> 
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    desk.say(facts.WorkerDied(read.worker, "SIGSEGV"))
-    assert only(desk.say(facts.WorkerUp(0, 1)), Read).job == 1, "alone, at once"
-    desk.say(facts.WorkerDied(read.worker, "SIGSEGV"))
+    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
+    assert only(desk.say(events.WorkerUp(0, 1)), Read).job == 1, "alone, at once"
+    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
     desk.admit(2)
-    desk.work_off(desk.say(facts.WorkerUp(0, 1)))
+    desk.work_off(desk.say(events.WorkerUp(0, 1)))
     assert desk.states == {1: "queued", 2: "done"}, "a strike costs a pause"
     assert not all_of(desk.later(9.9), Read)
     assert only(desk.later(0.1), Read).job == 1
-    desk.say(facts.WorkerDied(read.worker, "SIGSEGV"))
+    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
     assert desk.states == {1: "failed", 2: "done"}
 
 
@@ -83,8 +83,8 @@ def test_an_interrupted_picture_takes_no_blame() -> None:
     desk.start(row(1, "queued", suspect=True, strikes=1), up=True)
     deeds = desk.later(11)
     assert only(deeds, Read)
-    desk.say(facts.StopAsked("first"))
-    desk.say(facts.StopAsked("second"))
+    desk.say(events.StopAsked("first"))
+    desk.say(events.StopAsked("second"))
     (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.reason == "interrupted"]
     assert (move.state, move.alone, move.strikes) == ("queued", False, 1)
 
@@ -95,7 +95,7 @@ def test_pictures_that_were_held_by_a_dead_worker_are_read_again_without_blame()
     ready = desk.answer(only(desk.admit(1, 2), Read))
     second = only(ready, Read)
     assert second.job == 2
-    desk.say(facts.WorkerDied(0, "SIGSEGV"))
+    desk.say(events.WorkerDied(0, "SIGSEGV"))
     assert desk.states == {1: "queued", 2: "queued"}
     suspects = {job.id: job.suspect for job in desk.conductor.work.jobs.values()}
     assert suspects == {1: False, 2: True}
@@ -107,7 +107,7 @@ def test_the_answer_of_a_batch_that_was_lost_meanwhile_is_dropped() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     old = only(desk.answer(read), Infer)
-    again = only(desk.say(facts.WorkerDied(read.worker, "SIGKILL")), Read)
+    again = only(desk.say(events.WorkerDied(read.worker, "SIGKILL")), Read)
     new = only(desk.answer(again), Infer)
     deeds = desk.answer(old)
     assert only(deeds, DropMatte) == DropMatte(1, old.batch)
@@ -124,7 +124,7 @@ def test_poison_pictures_do_not_end_the_daemon() -> None:
         deed = deeds.pop(0) if deeds else desk.until(Read)
         if isinstance(deed, Read):
             deaths += 1
-            deeds += desk.say(facts.WorkerDied(deed.worker, "SIGSEGV")) + desk.say(facts.WorkerUp(0, 1))
+            deeds += desk.say(events.WorkerDied(deed.worker, "SIGSEGV")) + desk.say(events.WorkerUp(0, 1))
         else:
             assert not isinstance(deed, Stop)
             deeds += desk.answer(deed)
@@ -135,7 +135,7 @@ def test_workers_that_die_of_themselves_do() -> None:
     desk = Desk(ONE)
     desk.start()
     for death in range(1, DEATHS + 1):
-        deeds = desk.say(facts.WorkerDied(0, "no module named cv2"))
+        deeds = desk.say(events.WorkerDied(0, "no module named cv2"))
         assert bool(all_of(deeds, Stop)) == (death == DEATHS)
         desk.later(60)
     assert only(deeds, Stop).code is ExitCode.CHILD
@@ -147,7 +147,7 @@ def test_a_worker_that_hangs_is_killed_and_given_nothing_more() -> None:
     read = only(desk.admit(1, 2), Read)
     assert only(desk.later(120), KillWorker).worker == 0
     assert not all_of(desk.answer(read), Read), "its last answer is too late to be trusted with more"
-    desk.say(facts.WorkerDied(0, "killed"))
+    desk.say(events.WorkerDied(0, "killed"))
     assert not desk.conductor.work.jobs[2].suspect
 
 
@@ -156,7 +156,7 @@ def test_whoever_does_not_come_up_is_killed_and_started_again() -> None:
     desk.start(up=False)
     deeds = desk.later(900)
     assert len(all_of(deeds, KillWorker)) == len(all_of(deeds, KillEngine)) == 1
-    assert all_of(desk.say(facts.WorkerDied(0, "killed")) + desk.later(60), StartWorker)
+    assert all_of(desk.say(events.WorkerDied(0, "killed")) + desk.later(60), StartWorker)
     assert all_of(desk.engine_dies("killed") + desk.later(60), StartEngine)
 
 
@@ -164,21 +164,25 @@ def test_nothing_is_given_to_a_child_that_is_known_to_have_died() -> None:
     """Its death is in the same turn, behind the fact that would have given it work."""
     desk = Desk(ONE)
     desk.start(up=False)
-    turn: list[facts.Fact] = [facts.WorkerUp(0, 1), facts.Admitted(row(1)), facts.WorkerDied(0, "SIGKILL")]
+    turn: list[events.Fact] = [
+        events.WorkerUp(0, 1),
+        events.Admitted(row(1)),
+        events.WorkerDied(0, "SIGKILL"),
+    ]
     desk.conductor.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert not all_of(deeds, Read)
     assert only(deeds, StartWorker)
     assert not desk.conductor.work.jobs[1].suspect
     desk.conductor.foresee([])
-    assert only(desk.say(facts.WorkerUp(0, 1)), Read)
+    assert only(desk.say(events.WorkerUp(0, 1)), Read)
 
 
 def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    turn: list[facts.Fact] = [facts.ReadOk(0, 1, b"content", FIT), facts.EngineDied(1, "SIGKILL")]
+    turn: list[events.Fact] = [events.ReadOk(0, 1, b"content", FIT), events.EngineDied(1, "SIGKILL")]
     desk.conductor.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert read.job == 1
@@ -203,9 +207,9 @@ def test_a_failing_batch_is_split_and_only_the_culprit_fails() -> None:
     desk.start(max_batch=4)
     infer = at_the_engine(desk, 1, 2)
     assert infer.jobs == (1, 2)
-    singles = desk.say(facts.InferFailed(infer.batch, InferFault.BATCH, "NaN"))
+    singles = desk.say(events.InferFailed(infer.batch, InferFault.BATCH, "NaN"))
     first, second = all_of(singles, Infer)
-    desk.say(facts.InferFailed(first.batch, InferFault.BATCH, "NaN"))
+    desk.say(events.InferFailed(first.batch, InferFault.BATCH, "NaN"))
     desk.work_off(desk.answer(second))
     assert desk.states == {1: "failed", 2: "done"}
 
@@ -214,9 +218,9 @@ def test_out_of_memory_halves_and_then_moves_to_the_processor() -> None:
     desk = Desk(TWO)
     desk.start(max_batch=4)
     infer = at_the_engine(desk, 1, 2)
-    first, second = all_of(desk.say(facts.InferFailed(infer.batch, InferFault.MEMORY, "oom")), Infer)
-    assert only(desk.say(facts.InferFailed(first.batch, InferFault.MEMORY, "oom")), KillEngine)
-    assert not desk.say(facts.InferFailed(second.batch, InferFault.MEMORY, "oom")), (
+    first, second = all_of(desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom")), Infer)
+    assert only(desk.say(events.InferFailed(first.batch, InferFault.MEMORY, "oom")), KillEngine)
+    assert not desk.say(events.InferFailed(second.batch, InferFault.MEMORY, "oom")), (
         "it is being killed already"
     )
     assert only(desk.engine_dies("killed") + desk.later(1), StartEngine).cpu
@@ -227,10 +231,10 @@ def test_out_of_memory_halves_and_then_moves_to_the_processor() -> None:
 def test_on_the_processor_lack_of_memory_is_the_pictures_fault() -> None:
     desk = Desk(ONE)
     desk.start(up=False)
-    desk.say(facts.WorkerUp(0, 1))
+    desk.say(events.WorkerUp(0, 1))
     desk.engine_up(1, "cpu")
     infer = only(desk.answer(only(desk.admit(1), Read)), Infer)
-    desk.say(facts.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
+    desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
     assert desk.states == {1: "failed"}
 
 

@@ -1,9 +1,10 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
-from mattingd import facts, values
-from mattingd.commands import DoChore, Drain, NextVersion, Publish, Read, Stop
-from mattingd.rules.work import Policy
-from mattingd.values import Chore, ExitCode, Fault, Stamp
+from mattingd.core.job_store import Policy
+from mattingd.domain import events
+from mattingd.domain.commands import DoChore, Drain, NextVersion, Publish, Read, Stop
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Chore, Fault, Output, Place, Stamp
 from tests.rules.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 
 # --- publishing ---
@@ -13,17 +14,17 @@ def test_a_taken_place_gives_the_next_version() -> None:
     desk = Desk(ONE)
     desk.start()
     publish = prepared(desk, 1)
-    assert not desk.say(facts.Taken(publish.worker, 1, 0))
+    assert not desk.say(events.Taken(publish.worker, 1, 0))
     assert desk.writes[-1] == NextVersion(1, 0)
-    moved = values.Output(0, values.Place("out/1_v2.png", "out/1", 2, ".png"), ".t1", b"hash", 4)
-    assert only(desk.say(facts.Placed(1, moved)), Publish).outputs == (moved,)
+    moved = Output(0, Place("out/1_v2.png", "out/1", 2, ".png"), ".t1", b"hash", 4)
+    assert only(desk.say(events.Placed(1, moved)), Publish).outputs == (moved,)
 
 
 def test_a_lost_temp_file_is_made_again() -> None:
     desk = Desk(ONE)
     desk.start()
     publish = prepared(desk, 1)
-    assert only(desk.say(facts.Lost(publish.worker, 1)), Read).job == 1
+    assert only(desk.say(events.Lost(publish.worker, 1)), Read).job == 1
     assert desk.states == {1: "reading"}
 
 
@@ -68,11 +69,11 @@ def test_a_note_that_cannot_be_written_is_tried_again_and_called_off_by_a_newer_
     desk = Desk(ONE)
     desk.start()
     chore = only(desk.fault(only(desk.admit(1), Read), Fault.BAD, "it is damaged"), DoChore)
-    desk.say(facts.ChoreDone(chore.worker, 1, chore.chore, failed="the disk is full"))
+    desk.say(events.ChoreDone(chore.worker, 1, chore.chore, failed="the disk is full"))
     again = only(desk.later(5), DoChore)
-    desk.say(facts.ChoreDone(again.worker, 1, again.chore, failed="the disk is full"))
+    desk.say(events.ChoreDone(again.worker, 1, again.chore, failed="the disk is full"))
     newer = row(2, path=b"1.jpg", stale_notes=(row(1).note,))
-    done = desk.work_off(desk.say(facts.Admitted(newer)) + desk.later(60))
+    done = desk.work_off(desk.say(events.Admitted(newer)) + desk.later(60))
     assert {chore.chore for chore in all_of(done, DoChore)} == {Chore.SWEEP, Chore.UNNOTE}
     assert not desk.conductor.work.jobs
 
@@ -85,7 +86,7 @@ def test_a_stop_ends_what_is_in_flight_and_begins_nothing() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     desk.admit(2)
-    assert desk.say(facts.StopAsked("SIGTERM")) == [Drain((1,), 60.0)]
+    assert desk.say(events.StopAsked("SIGTERM")) == [Drain((1,), 60.0)]
     done = desk.work_off([read])
     assert only(done, Stop).code is ExitCode.OK
     assert desk.states == {1: "done", 2: "queued"}
@@ -97,7 +98,7 @@ def test_a_stop_waits_for_nothing_that_waits() -> None:
     desk.fault(only(desk.admit(1), Read), Fault.BUSY)
     desk.fault(prepared(desk, 2), Fault.OUTPUT)
     desk.look(3, Stamp(1, 1))
-    assert only(desk.say(facts.StopAsked("SIGTERM")), Stop).code is ExitCode.OK
+    assert only(desk.say(events.StopAsked("SIGTERM")), Stop).code is ExitCode.OK
     assert desk.states == {1: "held", 2: "prepared"}
 
 
@@ -105,7 +106,7 @@ def test_a_stop_that_takes_too_long_is_the_end() -> None:
     desk = Desk(ONE)
     desk.start()
     desk.admit(1)
-    desk.say(facts.StopAsked("SIGTERM"))
+    desk.say(events.StopAsked("SIGTERM"))
     assert not desk.later(59)
     assert only(desk.later(1), Stop).reason == (
         "1 picture in work was not finished within the 60 s that `stop_seconds` allows;"
@@ -118,8 +119,8 @@ def test_after_the_second_stop_nothing_follows_from_anything() -> None:
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    desk.say(facts.StopAsked("SIGTERM"))
-    assert only(desk.say(facts.StopAsked("SIGTERM")), Stop)
+    desk.say(events.StopAsked("SIGTERM"))
+    assert only(desk.say(events.StopAsked("SIGTERM")), Stop)
     assert desk.states == {1: "queued"}
     assert desk.answer(read) == []
     assert desk.states == {1: "queued"}
@@ -134,16 +135,16 @@ def test_a_single_run_ends_when_everything_is_done() -> None:
     desk = Desk(ONCE)
     desk.start()
     desk.work_off(desk.admit(1))
-    assert not desk.say(facts.Scanned(1, 1, 0.1))
-    assert only(desk.say(facts.Scanned(2, 0, 0.1)), Stop).code is ExitCode.OK
+    assert not desk.say(events.Scanned(1, 1, 0.1))
+    assert only(desk.say(events.Scanned(2, 0, 0.1)), Stop).code is ExitCode.OK
 
 
 def test_a_single_run_waits_for_what_waits() -> None:
     desk = Desk(ONCE)
     desk.start()
     held = only(desk.admit(1), Read)
-    desk.say(facts.Scanned(1, 1, 0.1))
-    desk.say(facts.Scanned(2, 0, 0.1))
+    desk.say(events.Scanned(1, 1, 0.1))
+    desk.say(events.Scanned(2, 0, 0.1))
     desk.fault(held, Fault.BUSY)
     assert only(desk.work_off(desk.later(5)), Stop).code is ExitCode.OK
 
@@ -151,8 +152,8 @@ def test_a_single_run_waits_for_what_waits() -> None:
 def test_a_single_run_does_not_wait_for_a_folder_that_cannot_be_read() -> None:
     desk = Desk(ONCE)
     desk.start()
-    desk.say(facts.Scanned(1, 0, 0.1))
-    stop = only(desk.say(facts.FolderTrouble(2, "no such folder")), Stop)
+    desk.say(events.Scanned(1, 0, 0.1))
+    stop = only(desk.say(events.FolderTrouble(2, "no such folder")), Stop)
     assert (stop.code, stop.reason) == (ExitCode.PARTIAL, "no such folder")
 
 
@@ -172,9 +173,9 @@ def test_a_single_run_gives_up_on_a_note_that_cannot_be_written() -> None:
     desk.start()
     chore = only(desk.fault(only(desk.admit(1), Read), Fault.BAD), DoChore)
     for _ in range(2):
-        assert not desk.say(facts.ChoreDone(0, 1, chore.chore, failed="read-only file system"))
+        assert not desk.say(events.ChoreDone(0, 1, chore.chore, failed="read-only file system"))
         chore = desk.until(DoChore)
-    stop = only(desk.say(facts.ChoreDone(0, 1, chore.chore, failed="read-only file system")), Stop)
+    stop = only(desk.say(events.ChoreDone(0, 1, chore.chore, failed="read-only file system")), Stop)
     assert (stop.code, stop.reason) == (ExitCode.PARTIAL, "read-only file system")
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from mattingd import commands, facts
-from mattingd.commands import (
+from mattingd.core.engine_supervisor import START_NS, Outcome
+from mattingd.core.job_store import SECOND, Policy
+from mattingd.domain import commands, events
+from mattingd.domain.commands import (
     EndEngine,
     Finish,
     Infer,
@@ -16,19 +18,18 @@ from mattingd.commands import (
     Unburden,
     UseModel,
 )
-from mattingd.facts import InferFault, ModelAsked
-from mattingd.rules.engines import START_NS, Outcome
-from mattingd.rules.work import SECOND, Policy
-from mattingd.values import ExitCode, Last, Models
+from mattingd.domain.events import InferFault, ModelAsked
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Last, Models
 from tests.rules.desk import FOLDERS, ONE, TWO, Desk, all_of, only
 
 SLEEPY = Policy(workers=1, idle_ns=60 * SECOND)
 NEW = "ab" * 32
 
 
-def up(number: int, model: str = "", device: str = "cuda", max_batch: int = 1) -> facts.EngineUp:
+def up(number: int, model: str = "", device: str = "cuda", max_batch: int = 1) -> events.EngineUp:
     """An engine that has come up."""
-    return facts.EngineUp(number, device, "", "fp32", "cv-unet", model or "shipped", max_batch, 0.1)
+    return events.EngineUp(number, device, "", "fp32", "cv-unet", model or "shipped", max_batch, 0.1)
 
 
 def ask(desk: Desk, model: str = NEW) -> StartEngine:
@@ -79,7 +80,7 @@ def test_late_words_of_an_engine_that_was_ended_mean_nothing() -> None:
     desk = Desk(SLEEPY)
     desk.start()
     desk.later(60)
-    assert not desk.say(facts.EngineDied(1, "killed"))
+    assert not desk.say(events.EngineDied(1, "killed"))
     assert not desk.say(up(1))
     assert desk.conductor.engines.asleep
     assert not desk.later(1_000)
@@ -148,7 +149,7 @@ def test_a_model_that_does_not_come_up_is_refused_and_nothing_changes() -> None:
     desk.start()
     for how in ("the self-test: the matte is off by 0.5", "it was ended by SIGSEGV"):
         start = ask(desk)
-        deeds = desk.say(facts.EngineDied(start.engine, how, ExitCode.DEVICE, wrong=True))
+        deeds = desk.say(events.EngineDied(start.engine, how, ExitCode.DEVICE, wrong=True))
         assert only(deeds, KeepModel) == KeepModel(NEW, how)
         assert desk.conductor.engines.outcome == Outcome(ModelAsked(NEW, 7), refused=how)
     assert not [write for write in desk.writes if isinstance(write, UseModel)]
@@ -162,7 +163,7 @@ def test_a_model_that_hangs_while_it_is_loaded_is_given_up() -> None:
     desk.start()
     start = ask(desk)
     assert only(desk.later(START_NS / SECOND), KillEngine) == KillEngine(start.engine, "it did not come up")
-    assert only(desk.say(facts.EngineDied(start.engine, "it did not come up")), KeepModel)
+    assert only(desk.say(events.EngineDied(start.engine, "it did not come up")), KeepModel)
 
 
 def test_one_at_a_time_and_none_while_stopping() -> None:
@@ -173,7 +174,7 @@ def test_one_at_a_time_and_none_while_stopping() -> None:
     desk = Desk(ONE)
     desk.start()
     at_the_engine(desk, 1)
-    desk.say(facts.StopAsked("SIGTERM"))
+    desk.say(events.StopAsked("SIGTERM"))
     assert only(desk.say(ModelAsked(NEW)), KeepModel).why == "the daemon is stopping"
 
 
@@ -199,7 +200,7 @@ def test_no_memory_beside_a_candidate_is_the_candidates_fault() -> None:
     desk.start(max_batch=4)
     infer = at_the_engine(desk, 1, 2)
     start = ask(desk)
-    deeds = desk.say(facts.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
+    deeds = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
     assert only(deeds, EndEngine).engine == start.engine
     assert only(deeds, KeepModel).why == "there is no memory for it beside the model in use"
     assert only(deeds + desk.later(0.1), Infer).jobs == infer.jobs, "not halved"
@@ -211,7 +212,7 @@ def test_an_old_engine_that_dies_over_its_last_batch_is_not_replaced() -> None:
     old = at_the_engine(desk, 1, 2)
     start = ask(desk)
     desk.say(up(start.engine, NEW, max_batch=4))
-    deeds = desk.say(facts.EngineDied(old.engine, "it was ended by SIGSEGV"))
+    deeds = desk.say(events.EngineDied(old.engine, "it was ended by SIGSEGV"))
     again = all_of(deeds, Infer)
     assert {infer.engine for infer in again} == {start.engine}
     assert len(again) == 2, "one picture each, to find the culprit"
@@ -236,7 +237,7 @@ def test_a_model_takes_over_from_an_engine_that_is_dead_or_asleep() -> None:
     start = ask(desk)
     desk.say(up(start.engine, NEW))
     assert not desk.conductor.engines.asleep
-    desk.say(facts.EngineDied(start.engine, "it was ended by SIGKILL"))
+    desk.say(events.EngineDied(start.engine, "it was ended by SIGKILL"))
     again = ask(desk, "")
     desk.say(up(again.engine))
     assert not all_of(desk.later(59), StartEngine), "nobody is started in place of one that was replaced"
@@ -248,7 +249,7 @@ def test_a_candidate_that_is_known_to_have_died_does_not_take_over() -> None:
     desk = Desk(ONE)
     desk.start()
     start = ask(desk)
-    turn: list[facts.Fact] = [up(start.engine, NEW), facts.EngineDied(start.engine, "SIGKILL")]
+    turn: list[events.Fact] = [up(start.engine, NEW), events.EngineDied(start.engine, "SIGKILL")]
     desk.conductor.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert only(deeds, KeepModel)

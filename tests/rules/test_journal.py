@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.checkpoint import Checkpoint, JournalError, PlacingRules, reading
-from mattingd.commands import Move, NextVersion, Prepare, UseModel, Vanished, Write
-from mattingd.facts import Admitted, Known, Placed
-from mattingd.rules import placing
-from mattingd.values import Chore, Last, Models, Spent, Stamp
+from mattingd.core import output_paths
+from mattingd.domain.commands import Move, NextVersion, Prepare, UseModel, Vanished, Write
+from mattingd.domain.events import Admitted, Known, Placed
+from mattingd.domain.jobs import Chore, Last, Models, Spent, Stamp
+from mattingd.journal import Checkpoint, JournalError, PlacingRules, reading
 from tests.rules.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
 
@@ -243,7 +243,7 @@ def test_a_taken_place_gives_the_next_that_nobody_holds(journal: Checkpoint) -> 
     outputs = tuple(replace(o, temp=".t", sha256=b"hash", size=4) for o in row.outputs)
     (answer,) = journal.apply([Prepare(row.job, outputs), NextVersion(row.job, 0)])
     assert isinstance(answer, Placed)
-    assert answer.output == replace(outputs[0], place=placing.place("2026-11-20/in/shoe", 3, ".png"))
+    assert answer.output == replace(outputs[0], place=output_paths.place("2026-11-20/in/shoe", 3, ".png"))
     assert journal.live()[1].outputs == (answer.output,)
     assert places(admitted(journal, b"shoe.png")) == ["shoe.png"], "the place it left is free"
 
@@ -284,7 +284,7 @@ def test_what_was_answered_is_on_the_disk(path: Path) -> None:
 
 def test_two_outputs_never_share_a_place(journal: Checkpoint) -> None:
     admitted(journal, b"a.jpg")
-    blind = PlacingRules(lambda wish, _: (placing.place(wish.plain, 1, ".png"),), RULES[1], RULES[2])
+    blind = PlacingRules(lambda wish, _: (output_paths.place(wish.plain, 1, ".png"),), RULES[1], RULES[2])
     journal._admission._rules = blind
     with pytest.raises(JournalError, match="UNIQUE"):
         journal.apply([admit_of(b"a.png")])

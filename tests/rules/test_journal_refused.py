@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.checkpoint import Checkpoint, JournalError
+from mattingd.journal import Checkpoint, JournalError
 from tests.rules.journals import admit_of, admitted, opened
 
 

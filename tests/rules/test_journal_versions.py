@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.checkpoint import JournalError, reading
-from mattingd.checkpoint.schema import JOB_COLUMNS, VERSION
-from mattingd.values import Preset
+from mattingd.domain.presets import Preset
+from mattingd.journal import JournalError, reading
+from mattingd.journal.schema import JOB_COLUMNS, VERSION
 from tests.rules.journals import admitted, opened, publish
 
 EARLIER = range(1, VERSION)

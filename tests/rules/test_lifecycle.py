@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.checkpoint.schema import ENDED, KEEPS_PLACE, NOT_CURRENT
-from mattingd.rules.lifecycle import (
+from mattingd.core.lifecycle import (
     COUNTED_AS,
     LIVE,
     TABLE,
@@ -20,7 +19,8 @@ from mattingd.rules.lifecycle import (
     advance,
     backoff_seconds,
 )
-from mattingd.values import Recipe, Row, Stamp
+from mattingd.domain.jobs import Recipe, Row, Stamp
+from mattingd.journal.schema import ENDED, KEEPS_PLACE, NOT_CURRENT
 from tests.rules import lifecycle_drawing
 
 PAGE = Path(__file__).parents[2] / "docs" / "LIFECYCLE.md"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mattingd import commands, facts
-from mattingd.rules.engines import START_NS
-from mattingd.rules.liveness import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
-from mattingd.rules.work import SECOND
+from mattingd.core.engine_supervisor import START_NS
+from mattingd.core.heartbeats import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
+from mattingd.core.job_store import SECOND
+from mattingd.domain import commands, events
 from tests.rules.desk import TWO, Desk, all_of, only
 
 PICTURE = TWO.picture_ns / SECOND
@@ -97,8 +97,8 @@ def test_workers_that_are_replaced_in_time_are_not_late() -> None:
     assert len(kills) == 2
     for kill in kills:
         assert stuck(desk) == []
-        desk.say(facts.WorkerDied(kill.worker, kill.why))
-        desk.say(facts.WorkerUp(kill.worker, 1))
+        desk.say(events.WorkerDied(kill.worker, kill.why))
+        desk.say(events.WorkerUp(kill.worker, 1))
     desk.later(GRACE)
     assert stuck(desk) == []
 
@@ -106,10 +106,10 @@ def test_workers_that_are_replaced_in_time_are_not_late() -> None:
 def test_ready_means_all_of_them() -> None:
     desk = Desk(TWO)
     desk.start(up=False)
-    for fact in (facts.WorkerUp(0, 1), facts.EngineUp(1, "cpu", "", "fp32", "cv-unet", "", 1, 0.1)):
+    for fact in (events.WorkerUp(0, 1), events.EngineUp(1, "cpu", "", "fp32", "cv-unet", "", 1, 0.1)):
         desk.say(fact)
         assert not desk.conductor.ready()
-    desk.say(facts.WorkerUp(1, 2))
+    desk.say(events.WorkerUp(1, 2))
     assert desk.conductor.ready()
     desk.engine_dies("so it is")
     assert not desk.conductor.ready()

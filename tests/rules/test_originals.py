@@ -6,11 +6,11 @@ from typing import get_args
 
 import pytest
 
-from mattingd import facts
-from mattingd.commands import DoChore, Read, Stored
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.placing import archive_place
-from mattingd.values import Chore, Fault, Folder, Last, Original, Originals, Recipe
+from mattingd.core.output_paths import archive_place
+from mattingd.core.scheduler import Conductor
+from mattingd.domain import events
+from mattingd.domain.commands import DoChore, Read, Stored
+from mattingd.domain.jobs import Chore, Fault, Folder, Last, Original, Originals, Recipe
 from tests.rules.desk import FOLDERS, ONE, Desk, all_of, only, prepared, row, stamp_of
 
 DEEDS: tuple[Originals, ...] = get_args(Originals)
@@ -46,7 +46,7 @@ def test_it_goes_when_everything_is_published_and_not_before(deed: Originals) ->
     place = "/in1/1.jpg"
     assert (chore.chore, chore.source, chore.outputs) == (Chore.ORIGINAL, b"1.jpg", publish.outputs)
     assert chore.original == Original(deed, place, stamp_of(1), b"content 1")
-    desk.say(facts.ChoreDone(chore.worker, 1, chore.chore, where="there"))
+    desk.say(events.ChoreDone(chore.worker, 1, chore.chore, where="there"))
     assert Stored(1, "there", "2026-11-20") in desk.writes
     assert not desk.conductor.work.jobs
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_moved_is_tried_again_ever_more_rarely() -> None:
     pauses = []
     for _ in range(3):
         before = desk.now
-        desk.say(facts.ChoreDone(chore.worker, 1, chore.chore, failed="read-only file system"))
+        desk.say(events.ChoreDone(chore.worker, 1, chore.chore, failed="read-only file system"))
         chore = desk.until(DoChore)
         pauses.append(desk.now - before)
     assert pauses == sorted(pauses)

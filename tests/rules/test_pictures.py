@@ -2,13 +2,13 @@
 
 import pytest
 
-from mattingd import commands, facts, values
-from mattingd.commands import Deed, Finish, Infer, LookAt, Publish, Read
-from mattingd.facts import Look
-from mattingd.rules.lifecycle import RetryPolicy
-from mattingd.rules.settling import SettlePolicy
-from mattingd.rules.work import MEGAPIXEL, SECOND, Policy
-from mattingd.values import UNSPENT, Fault, Spent, Stamp
+from mattingd.core.job_store import MEGAPIXEL, SECOND, Policy
+from mattingd.core.lifecycle import RetryPolicy
+from mattingd.core.settling import SettlePolicy
+from mattingd.domain import commands, events
+from mattingd.domain.commands import Deed, Finish, Infer, LookAt, Publish, Read
+from mattingd.domain.events import Look
+from mattingd.domain.jobs import UNSPENT, Fault, Last, Spent, Stamp
 from tests.rules.desk import FIT, ONE, TWO, Desk, all_of, only, stamp_of
 
 # --- the way of a picture ---
@@ -37,7 +37,7 @@ def test_the_confidence_of_each_matte_goes_to_its_own_picture() -> None:
     desk = Desk(ONE)
     desk.start()
     infer = only(desk.answer(only(desk.admit(1), Read)), Infer)
-    desk.say(facts.Inferred(infer.batch, (False,), 0.5, (0.25,)))
+    desk.say(events.Inferred(infer.batch, (False,), 0.5, (0.25,)))
     moves = [write for write in desk.writes if isinstance(write, commands.Move)]
     assert [move.confidence for move in moves if move.confidence is not None] == [0.25]
 
@@ -57,7 +57,7 @@ def test_prepared_is_written_before_anything_is_published() -> None:
 def test_unchanged_content_and_settings_make_nothing_new() -> None:
     desk = Desk(ONE)
     desk.start()
-    last = values.Last(b"content 1", "as ever")
+    last = Last(b"content 1", "as ever")
     done = desk.work_off(desk.admit(1, last=last))
     assert [type(deed).__name__ for deed in done] == ["Read", "Discard"]
     assert desk.states == {1: "unchanged"}
@@ -68,13 +68,13 @@ def test_unchanged_content_and_settings_make_nothing_new() -> None:
 def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[Deed]:
     """A worker read a picture with strokes."""
     content = b"content %d" % read.job
-    return desk.say(facts.ReadOk(read.worker, read.job, content, FIT, painted=painted, recalled=recalled))
+    return desk.say(events.ReadOk(read.worker, read.job, content, FIT, painted=painted, recalled=recalled))
 
 
 def test_strokes_go_into_the_stored_matte_without_the_model() -> None:
     desk = Desk(ONE)
     desk.start()
-    last = values.Last(b"content 1", "as ever", "aa")
+    last = Last(b"content 1", "as ever", "aa")
     read = only(desk.admit(1, last=last), Read)
     assert read.recall
     finish = only(read_with(desk, read, b"strokes", "aa"), Finish)
@@ -89,7 +89,7 @@ def test_strokes_go_into_the_stored_matte_without_the_model() -> None:
 def test_without_a_stored_matte_the_model_makes_one() -> None:
     desk = Desk(ONE)
     desk.start()
-    read = only(desk.admit(1, last=values.Last(b"content 1", "as ever")), Read)
+    read = only(desk.admit(1, last=Last(b"content 1", "as ever")), Read)
     desk.work_off([only(read_with(desk, read, b"strokes", None), Infer)])
     assert desk.states == {1: "done"}
 
@@ -112,7 +112,7 @@ def test_a_persons_wish_is_for_a_new_matte() -> None:
 def test_strokes_count_like_content(before: bytes, now: bytes, ends: str) -> None:
     desk = Desk(ONE)
     desk.start()
-    last = values.Last(b"content 1", "as ever", "weights of long ago", before)
+    last = Last(b"content 1", "as ever", "weights of long ago", before)
     read = only(desk.admit(1, last=last), Read)
     desk.work_off(read_with(desk, read, now, None))
     assert desk.states == {1: ends}
@@ -123,15 +123,15 @@ def test_strokes_say_where_the_subject_is_when_none_was_found() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     infer = only(read_with(desk, read, b"strokes", None), Infer)
-    desk.work_off(desk.say(facts.Inferred(infer.batch, (True,))))
+    desk.work_off(desk.say(events.Inferred(infer.batch, (True,))))
     assert desk.states == {1: "done"}
 
 
 def test_other_settings_or_a_persons_wish_make_it_again() -> None:
     desk = Desk(ONE)
     desk.start()
-    desk.work_off(desk.admit(1, last=values.Last(b"content 1", "other settings")))
-    desk.work_off(desk.admit(2, last=values.Last(b"content 2", "as ever"), forced=True))
+    desk.work_off(desk.admit(1, last=Last(b"content 1", "other settings")))
+    desk.work_off(desk.admit(2, last=Last(b"content 2", "as ever"), forced=True))
     assert desk.states == {1: "done", 2: "done"}
 
 
@@ -241,7 +241,7 @@ def test_a_cut_off_picture_that_rested_its_time_fails_at_the_first_reading() -> 
     while not any(isinstance(write, commands.Admit) for write in desk.writes):
         looks += 1
         desk.until(LookAt)
-        desk.say(facts.Looked(1, b"1.jpg", Look(stamp_of(1), full=True, unfinished="its end is missing")))
+        desk.say(events.Looked(1, b"1.jpg", Look(stamp_of(1), full=True, unfinished="its end is missing")))
     assert looks > 2
     desk.fault(only(desk.admit(1), Read), Fault.TRUNCATED, "it is cut off")
     assert desk.states == {1: "failed"}
@@ -314,7 +314,7 @@ def test_nobody_overtakes_who_waits_for_room() -> None:
     desk.start()
     first = only(desk.admit(1), Read)
     big = only(desk.admit(2), Read)
-    assert not desk.say(facts.NeedsRoom(big.worker, 2, 10 * MEGAPIXEL))[1:]
+    assert not desk.say(events.NeedsRoom(big.worker, 2, 10 * MEGAPIXEL))[1:]
     assert not all_of(desk.admit(3, 4, 5), Read), "there would be room for these, but it is not their turn"
     ready = desk.answer(first)
     assert [read.job for read in all_of(desk.work_off(ready), Read)][:1] == [2]
@@ -326,7 +326,7 @@ def test_who_waits_for_room_and_is_taken_away_stops_nobody() -> None:
     desk.start()
     desk.admit(1)
     big = only(desk.admit(2), Read)
-    desk.say(facts.NeedsRoom(big.worker, 2, 10 * MEGAPIXEL))
+    desk.say(events.NeedsRoom(big.worker, 2, 10 * MEGAPIXEL))
     desk.admit(3)
     assert only(desk.look(2, None), Read).job == 3
 
@@ -335,6 +335,6 @@ def test_a_picture_larger_than_the_budget_runs_by_itself() -> None:
     desk = Desk(Policy(workers=2, budget_pixels=10 * MEGAPIXEL))
     desk.start()
     read = only(desk.admit(1), Read)
-    again = only(desk.say(facts.NeedsRoom(read.worker, 1, 50 * MEGAPIXEL)), Read)
+    again = only(desk.say(events.NeedsRoom(read.worker, 1, 50 * MEGAPIXEL)), Read)
     assert again.grant == 50 * MEGAPIXEL
     assert not all_of(desk.admit(2), Read)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mattingd.rules.placing import (
+from mattingd.core.output_paths import (
     LONGEST_NS,
     NAME_BYTES,
     QUIET_NS,
@@ -19,7 +19,7 @@ from mattingd.rules.placing import (
     place,
     safe_component,
 )
-from mattingd.values import Folder, Place, Recipe
+from mattingd.domain.jobs import Folder, Place, Recipe
 
 DATE, DROP = "2026-11-20", "2026-11-20-1"
 LAYOUTS = (

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.checkpoint import reading
-from mattingd.commands import (
+from mattingd.core.lifecycle import State
+from mattingd.core.settling import SettlePolicy
+from mattingd.core.user_requests import reply_to_forget, reply_to_retry
+from mattingd.domain.commands import (
     Admit,
     AskAgain,
     Finish,
@@ -19,11 +21,9 @@ from mattingd.commands import (
     Read,
     Vanished,
 )
-from mattingd.facts import ForgetAsked, Known, PauseAsked, RetryAsked, WorkerUp
-from mattingd.rules.lifecycle import State
-from mattingd.rules.requests import reply_to_forget, reply_to_retry
-from mattingd.rules.settling import SettlePolicy
-from mattingd.values import Fault, Folder, Last, Recipe, Stamp
+from mattingd.domain.events import ForgetAsked, Known, PauseAsked, RetryAsked, WorkerUp
+from mattingd.domain.jobs import Fault, Folder, Last, Recipe, Stamp
+from mattingd.journal import reading
 from tests.rules.desk import FOLDERS, ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 from tests.rules.journals import admit_of, admitted, opened, places, publish
 

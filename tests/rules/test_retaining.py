@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd import facts
-from mattingd.commands import Finish, Infer, Read, Remember, Stop, SweepOn
-from mattingd.rules import retaining
-from mattingd.rules.retaining import FEW, Deed, RetentionPolicy
-from mattingd.values import ExitCode, Kept, Mark, Remains, Seen, Sight, Thing
+from mattingd.core import retention
+from mattingd.core.retention import FEW, Deed, RetentionPolicy
+from mattingd.domain import events
+from mattingd.domain.artifacts import Kept, Mark, Remains, Seen, Sight, Thing
+from mattingd.domain.commands import Finish, Infer, Read, Remember, Stop, SweepOn
+from mattingd.domain.exit_codes import ExitCode
 from tests.rules.desk import ONE, Desk, only
 
 TODAY = "2026-11-20"
@@ -31,7 +32,7 @@ POLICIES = st.builds(
 
 
 def verdict(policy: RetentionPolicy = WEEK, seen: Seen = SAME, **changed: object) -> tuple[str, str]:
-    judged = retaining.judge(replace(MADE, **changed), seen, policy, TODAY)  # type: ignore[arg-type]
+    judged = retention.judge(replace(MADE, **changed), seen, policy, TODAY)  # type: ignore[arg-type]
     return judged.deed.value, judged.reason
 
 
@@ -42,7 +43,7 @@ def test_a_week_is_seven_whole_days_after_its_own() -> None:
 
 
 def test_without_days_nothing_ever_goes() -> None:
-    assert not retaining.removes(RetentionPolicy())
+    assert not retention.removes(RetentionPolicy())
     assert verdict(RetentionPolicy(), day="1970-01-01")[0] == "keep"
 
 
@@ -82,12 +83,12 @@ def test_only_what_is_over_and_as_it_was_made_is_removed(
     policy: RetentionPolicy, day: date, today: date, remains: Remains | None, seen: Seen, thing: Thing
 ) -> None:
     kept = replace(MADE, day=day.isoformat(), remains=remains, thing=thing)
-    judged = retaining.judge(kept, seen, policy, today.isoformat())
+    judged = retention.judge(kept, seen, policy, today.isoformat())
     assert judged.reason
     if judged.deed in {Deed.REMOVE, Deed.TRASH}:
         assert seen.sight is Sight.SAME
         assert day < today, "never today's, never tomorrow's"
-        days = retaining.days_of(thing, policy)
+        days = retention.days_of(thing, policy)
         if remains is Remains.TRASHED:
             days = policy.trash_days or 0
         assert days is not None
@@ -102,9 +103,9 @@ def test_the_journal_is_told_before_and_after(
 ) -> None:
     """What the journal says at the end is true, whether the deed could be done or not."""
     kept = replace(MADE, day=day.isoformat(), remains=remains)
-    judged = retaining.judge(kept, seen, policy, TODAY)
-    before = retaining.before(kept, judged, TODAY)
-    after = retaining.after(kept, judged, TODAY, done=done)
+    judged = retention.judge(kept, seen, policy, TODAY)
+    before = retention.before(kept, judged, TODAY)
+    after = retention.after(kept, judged, TODAY, done=done)
     says = remains
     for mark in (before, after):
         says = says if mark is None else mark.remains
@@ -118,8 +119,8 @@ def test_the_journal_is_told_before_and_after(
 
 @pytest.mark.parametrize("today", ["", "soon", "0001-01-01"])
 def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
-    assert retaining.judge(MADE, SAME, WEEK, today).deed is Deed.KEEP
-    assert retaining.last_due(today, 7) == ""
+    assert retention.judge(MADE, SAME, WEEK, today).deed is Deed.KEEP
+    assert retention.last_due(today, 7) == ""
 
 
 # --- the brake ---
@@ -128,16 +129,16 @@ def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.1, 100))
 def test_the_brake_holds_back_many_at_once(due: int, others: int, percent: float) -> None:
     policy = RetentionPolicy(days=7, brake_percent=percent)
-    held = retaining.brake(Thing.CUT_OUT, due, due + others, policy) is not None
+    held = retention.brake(Thing.CUT_OUT, due, due + others, policy) is not None
     assert held == (due > FEW and 100 * due > percent * (due + others))
 
 
 def test_the_brake_says_how_to_go_on() -> None:
-    said = retaining.brake(Thing.CUT_OUT, 900, 1000, WEEK)
+    said = retention.brake(Thing.CUT_OUT, 900, 1000, WEEK)
     assert said is not None
     assert "900 of 1000 cut-outs would go at once, more than the 50 %" in said
     assert "`mattingd clean --yes-all`" in said
-    assert retaining.brake(Thing.CUT_OUT, 500, 1000, WEEK) is None
+    assert retention.brake(Thing.CUT_OUT, 500, 1000, WEEK) is None
 
 
 # --- free space ---
@@ -145,23 +146,23 @@ def test_the_brake_says_how_to_go_on() -> None:
 
 def test_free_space_has_a_floor_and_some_way_back() -> None:
     policy = RetentionPolicy(min_free_gb=5)
-    said = retaining.low_space(4_999_999_999, policy, low=False)
+    said = retention.low_space(4_999_999_999, policy, low=False)
     assert said is not None
     assert said.startswith("the output disk has 5.0 GB left, and `retention.min_free_gb` keeps 5 GB free")
-    assert retaining.low_space(5_000_000_000, policy, low=False) is None
-    assert retaining.low_space(5_200_000_000, policy, low=True) is not None
-    assert retaining.low_space(5_250_000_000, policy, low=True) is None
-    assert retaining.low_space(0, RetentionPolicy(min_free_gb=0), low=True) is None
+    assert retention.low_space(5_000_000_000, policy, low=False) is None
+    assert retention.low_space(5_200_000_000, policy, low=True) is not None
+    assert retention.low_space(5_250_000_000, policy, low=True) is None
+    assert retention.low_space(0, RetentionPolicy(min_free_gb=0), low=True) is None
 
 
 def test_while_space_is_low_pictures_wait_and_none_fails() -> None:
     desk = Desk(policy=ONE)
     inferring = only(desk.answer(only(desk.start() + desk.admit(1), Read)), Infer)
-    desk.say(facts.SpaceLow("too little"))
+    desk.say(events.SpaceLow("too little"))
     assert not any(isinstance(deed, Finish | Read) for deed in desk.answer(inferring) + desk.admit(2))
     assert desk.later(3600) == []
     assert desk.states == {1: "matted", 2: "queued"}
-    desk.work_off(desk.say(facts.SpaceLow(None)))
+    desk.work_off(desk.say(events.SpaceLow(None)))
     assert desk.states == {1: "done", 2: "done"}
 
 
@@ -169,7 +170,7 @@ def test_what_is_prepared_is_still_published() -> None:
     desk = Desk(policy=ONE)
     desk.start()
     finish = only(desk.answer(only(desk.answer(only(desk.admit(1), Read)), Infer)), Finish)
-    desk.say(facts.SpaceLow("too little"))
+    desk.say(events.SpaceLow("too little"))
     desk.work_off(desk.answer(finish))
     assert desk.states == {1: "done"}, "to rename takes no space"
 
@@ -177,15 +178,15 @@ def test_what_is_prepared_is_still_published() -> None:
 def test_a_stop_does_not_wait_for_space() -> None:
     desk = Desk(policy=ONE)
     inferring = only(desk.answer(only(desk.start() + desk.admit(1), Read)), Infer)
-    desk.say(facts.SpaceLow("too little"))
+    desk.say(events.SpaceLow("too little"))
     desk.answer(inferring)
-    stop = only(desk.say(facts.StopAsked("asked")), Stop)
+    stop = only(desk.say(events.StopAsked("asked")), Stop)
     assert (stop.code, desk.states) == (ExitCode.OK, {1: "queued"})
 
 
 def test_the_journal_is_written_before_a_sweep_goes_on() -> None:
     desk = Desk()
     mark = Mark(Thing.CUT_OUT, 1, 0, Remains.GOING, TODAY)
-    deeds = desk.start() and desk.say(facts.Swept((mark,)))
+    deeds = desk.start() and desk.say(events.Swept((mark,)))
     assert desk.writes[-1] == Remember((mark,))
     assert deeds == [SweepOn()]

@@ -1,10 +1,10 @@
 """A second pass at a picture's subject: one more way through the engine, with all that can happen there."""
 
-from mattingd import commands, facts
-from mattingd.commands import Discard, Finish, Infer, KillEngine, Publish, Read
-from mattingd.facts import InferFault
-from mattingd.rules.work import Policy
-from mattingd.values import UNSPENT, Spent
+from mattingd.core.job_store import Policy
+from mattingd.domain import commands, events
+from mattingd.domain.commands import Discard, Finish, Infer, KillEngine, Publish, Read
+from mattingd.domain.events import InferFault
+from mattingd.domain.jobs import UNSPENT, Spent
 from tests.rules.desk import FIT, ONE, TWO, Desk, all_of, only, row
 
 SHAPE = (320, 448)
@@ -17,7 +17,7 @@ def matted(desk: Desk, number: int) -> Finish:
 
 def again(desk: Desk, finish: Finish) -> list[commands.Deed]:
     """The worker wants to see more of it."""
-    return desk.say(facts.AnotherPass(finish.worker, finish.job, SHAPE))
+    return desk.say(events.AnotherPass(finish.worker, finish.job, SHAPE))
 
 
 def test_the_subject_goes_to_the_engine_in_its_own_shape_and_back_to_the_same_worker() -> None:
@@ -45,10 +45,10 @@ def test_the_confidence_of_two_passes_takes_the_place_of_the_first_ones() -> Non
     desk = Desk(ONE)
     desk.start()
     first = only(desk.answer(only(desk.admit(1), Read)), Infer)
-    finish = only(desk.say(facts.Inferred(first.batch, (False,), 0.5, (0.25,))), Finish)
+    finish = only(desk.say(events.Inferred(first.batch, (False,), 0.5, (0.25,))), Finish)
     second = only(again(desk, finish), Infer)
-    finish = only(desk.say(facts.Inferred(second.batch, (False,), 0.5, (0.9,))), Finish)
-    desk.say(facts.Finished(finish.worker, 1, finish.outputs, confidence=0.5))
+    finish = only(desk.say(events.Inferred(second.batch, (False,), 0.5, (0.9,))), Finish)
+    desk.say(events.Finished(finish.worker, 1, finish.outputs, confidence=0.5))
     moves = [write for write in desk.writes if isinstance(write, commands.Move)]
     assert [move.confidence for move in moves if move.confidence is not None] == [0.25, 0.5]
 
@@ -61,7 +61,7 @@ def test_pictures_at_their_first_and_second_pass_share_a_batch() -> None:
     reads = [
         commands.Read(hand.id, hand.job or 0, 1, b"", row(1).stamp, 0) for hand in desk.conductor.crew.hands
     ]
-    desk.say(facts.AnotherPass(finish.worker, 1, (448, 448)))
+    desk.say(events.AnotherPass(finish.worker, 1, (448, 448)))
     deeds = [deed for read in reads if read.job in {2, 3} for deed in desk.answer(read)]
     deeds += desk.later(1)
     assert any(set(infer.jobs) >= {1, 2} for infer in all_of(deeds, Infer))
@@ -71,7 +71,7 @@ def test_no_subject_at_the_second_pass_is_no_failure() -> None:
     desk = Desk(ONE)
     desk.start()
     infer = only(again(desk, matted(desk, 1)), Infer)
-    desk.work_off(desk.say(facts.Inferred(infer.batch, (True,), 0.5)))
+    desk.work_off(desk.say(events.Inferred(infer.batch, (True,), 0.5)))
     assert desk.states == {1: "done"}
 
 
@@ -80,7 +80,7 @@ def test_a_worker_lost_between_the_passes_costs_a_new_start_of_its_picture() -> 
     desk.start()
     finish = matted(desk, 1)
     infer = only(again(desk, finish), Infer)
-    read = only(desk.say(facts.WorkerDied(finish.worker, "it was ended by SIGKILL")), Read)
+    read = only(desk.say(events.WorkerDied(finish.worker, "it was ended by SIGKILL")), Read)
     assert read.worker != finish.worker
     assert only(desk.answer(infer), commands.DropMatte).job == 1, "nobody needs that matte any more"
     first = only(desk.answer(read), Infer)
@@ -106,7 +106,7 @@ def test_without_memory_for_the_second_pass_the_batch_is_halved_and_it_goes_agai
     desk = Desk(ONE)
     desk.start()
     infer = only(again(desk, matted(desk, 1)), Infer)
-    deeds = desk.say(facts.InferFailed(infer.batch, InferFault.MEMORY, "out of memory"))
+    deeds = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "out of memory"))
     assert only(deeds, KillEngine).why == "the GPU has no memory for even one picture"
     desk.engine_dies("no memory")
     desk.later(5)
@@ -120,8 +120,8 @@ def test_both_passes_are_by_the_same_weights_or_the_picture_starts_anew() -> Non
     desk = Desk(ONE)
     desk.start()
     finish = matted(desk, 1)
-    desk.say(facts.ModelAsked("other"))
-    desk.say(facts.EngineUp(desk.engine, "cuda", "", "fp32", "cv-unet", "other", 1, 0.1))
+    desk.say(events.ModelAsked("other"))
+    desk.say(events.EngineUp(desk.engine, "cuda", "", "fp32", "cv-unet", "other", 1, 0.1))
     deeds = desk.answer(only(again(desk, finish), Infer))
     assert only(deeds, Discard).job == 1
     assert only(deeds, Read).job == 1

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.facts import Look
-from mattingd.rules.settling import SECOND, Key, SettlePolicy, Settler
-from mattingd.values import Stamp
+from mattingd.core.settling import SECOND, Key, SettlePolicy, Settler
+from mattingd.domain.events import Look
+from mattingd.domain.jobs import Stamp
 
 POLICY = SettlePolicy(settle_seconds=2.0, truncated_minutes=1.0)
 A, B = Key(1, b"a.jpg"), Key(2, b"a.jpg")

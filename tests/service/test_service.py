@@ -200,7 +200,7 @@ def test_a_conductor_that_freezes_is_started_anew_and_loses_nothing(machine: Mac
     before = status(machine)
     machine.write(PLAN, json.dumps({"entry": "hang", "delay_ms": 2000}))
     names = [drop(machine, 3), drop(machine, 4)]
-    worker = machine("pgrep", "-P", before["MainPID"], "-f", "mattingd.child worker").split()[0]
+    worker = machine("pgrep", "-P", before["MainPID"], "-f", "mattingd.workers.entrypoint worker").split()[0]
     machine("kill", "-KILL", worker)
     names.append(drop(machine, 5))
     wait_until(lambda: status(machine)["SubState"] != "running", "the watchdog saw it", 20)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mattingd import units
 from mattingd.config import Settings, parse
-from mattingd.units import Machine, argument, mount_unit, rendered, word
-from mattingd.values import ExitCode
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.systemd import units
+from mattingd.systemd.units import Machine, argument, mount_unit, rendered, word
 from tests.cli.conftest import here
 
 ROOT = Path(__file__).parents[2]

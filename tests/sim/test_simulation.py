@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.rules.lifecycle import TABLE
+from mattingd.core.lifecycle import TABLE
 from tests.sim.simulator.suite import run_seeds
 from tests.sim.simulator.weather import FAULTS, Tables
 from tests.sim.simulator.world import Bench, World

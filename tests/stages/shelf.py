@@ -10,18 +10,18 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from mattingd.checkpoint import Checkpoint, Ledger, PlacingRules, reading
-from mattingd.cleaning import Line, Sweep
-from mattingd.commands import Admit, Move, Prepare, Remember, Stored, Write
 from mattingd.config import Settings
-from mattingd.disk import Disk
-from mattingd.facts import Admitted, Swept
-from mattingd.notes import note_text
-from mattingd.rules import placing
-from mattingd.rules.retaining import RetentionPolicy
-from mattingd.values import Folder, Recipe, Row, Stamp
+from mattingd.core import output_paths
+from mattingd.core.retention import RetentionPolicy
+from mattingd.domain.commands import Admit, Move, Prepare, Remember, Stored, Write
+from mattingd.domain.events import Admitted, Swept
+from mattingd.domain.jobs import Folder, Recipe, Row, Stamp
+from mattingd.journal import Checkpoint, Ledger, PlacingRules, reading
+from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.retention import Line, Sweep
+from mattingd.system.filesystem import Disk
 
-RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+RULES = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
 FIRST = date(2026, 11, 20)
 
 
@@ -146,7 +146,13 @@ class Shelf:
         folder, drop = Folder(1, "in", Recipe("as ever"), layout=self.layout), f"{self.today}-1"
         admits = [
             Admit(
-                1, name, Stamp(1, 1), folder.recipe, placing.naming(folder, name, self.today, drop), drop, 0
+                1,
+                name,
+                Stamp(1, 1),
+                folder.recipe,
+                output_paths.naming(folder, name, self.today, drop),
+                drop,
+                0,
             )
             for name in map(os.fsencode, names)
         ]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from mattingd_test_engine import MARKERS, CountingEngine, load
 
-from mattingd import facts
-from mattingd.commands import EngineOrder, Infer
-from mattingd.engine.contract import Engine, OutOfMemory
-from mattingd.facts import InferFault
-from mattingd.stages import inferring
+from mattingd.domain import events
+from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.domain.events import InferFault
+from mattingd.inference import server
+from mattingd.inference.backend import Engine, OutOfMemory
 
 SHAPE = (96, 96)
 
@@ -30,11 +30,11 @@ class Child:
             pixels = np.full((1, *SHAPE, 3), 200, np.uint8)
             pixels[:, :32, :32] = colour or (200, 200, 200)
             self._told.put((Infer(number, (number,), SHAPE, 5), pixels.tobytes()))
-        self.said: list[facts.Fact] = []
+        self.said: list[events.Fact] = []
 
-    def live(self, make: Callable[[EngineOrder], Engine]) -> list[facts.Fact]:
+    def live(self, make: Callable[[EngineOrder], Engine]) -> list[events.Fact]:
         with contextlib.suppress(EOFError):
-            inferring.serve(self._receive, lambda answer: self.said.append(answer[0]), make)
+            server.serve(self._receive, lambda answer: self.said.append(answer[0]), make)
         return self.said
 
     def _receive(self) -> tuple[Any, bytes | None]:
@@ -71,21 +71,21 @@ class Souring(CountingEngine):
 def test_mattes_before_a_failed_self_test_are_not_given_away(
     plan: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inferring, "TEST_EVERY_NS", 0)
+    monkeypatch.setattr(server, "TEST_EVERY_NS", 0)
     up, died = Child(None, None).live(lambda _: Souring())
-    assert isinstance(up, facts.EngineUp)
+    assert isinstance(up, events.EngineUp)
     assert up.engine == 5
-    assert isinstance(died, facts.EngineDied)
+    assert isinstance(died, events.EngineDied)
     assert (died.engine, died.wrong, died.fatal) == (5, True, None)
 
 
 def test_a_failing_batch_is_a_picture_s_fault_only_if_the_self_test_passes(plan: Callable[..., None]) -> None:
     said = Child(MARKERS["bad"], None).live(load_any)
-    assert [type(fact) for fact in said] == [facts.EngineUp, facts.InferFailed, facts.Inferred]
-    assert isinstance(said[1], facts.InferFailed)
+    assert [type(fact) for fact in said] == [events.EngineUp, events.InferFailed, events.Inferred]
+    assert isinstance(said[1], events.InferFailed)
     assert said[1].fault is InferFault.BATCH
     _, died = Child(MARKERS["bad"], None).live(lambda _: Souring())
-    assert isinstance(died, facts.EngineDied)
+    assert isinstance(died, events.EngineDied)
     assert died.wrong, "the device, not the picture"
 
 
@@ -98,10 +98,10 @@ def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Ca
         return CountingEngine() if order.device == "cpu" else Full("cuda")
 
     (up,) = Child().live(make)
-    assert isinstance(up, facts.EngineUp)
+    assert isinstance(up, events.EngineUp)
     assert up.device == "cpu"
     (died,) = Child(fall_back=False).live(make)
-    assert died == facts.EngineDied(5, "the GPU is full")
+    assert died == events.EngineDied(5, "the GPU is full")
 
 
 def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Callable[..., None]) -> None:
@@ -111,10 +111,10 @@ def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Cal
         return CountingEngine()
 
     (up,) = Child().live(make)
-    assert isinstance(up, facts.EngineUp)
+    assert isinstance(up, events.EngineUp)
     assert up.device == "cpu"
     (died,) = Child(require_gpu=True).live(make)
-    assert died == facts.EngineDied(5, "the model does not fit on the GPU")
+    assert died == events.EngineDied(5, "the model does not fit on the GPU")
 
 
 def load_any(order: EngineOrder) -> Engine:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mattingd import sizing
 from mattingd.config import Limits, Settings
-from mattingd.presets import BUILT_IN
+from mattingd.domain.presets import BUILT_IN
+from mattingd.workers import resources
 from tests.imaging.pictures import encode, photo
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,6 @@ def test_a_worker_may_take_what_the_budget_gives_or_the_largest_picture_needs() 
         (Limits(memory_megapixels=500), 500),
         (Limits(memory_megapixels=1, max_megapixels=30), 30),
     ):
-        found = sizing.worker_bytes(replace(settings, limits=limits))
-        beside = sizing.BACKGROUND_BYTES + sizing.SPARE_BYTES
-        assert found == megapixels * 1_000_000 * sizing.BYTES_A_PIXEL + beside
+        found = resources.worker_bytes(replace(settings, limits=limits))
+        beside = resources.BACKGROUND_BYTES + resources.SPARE_BYTES
+        assert found == megapixels * 1_000_000 * resources.BYTES_A_PIXEL + beside

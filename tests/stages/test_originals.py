@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.disk import Disk
-from mattingd.originals import OriginalsStore, Source
-from mattingd.values import Original, Originals, Stamp
+from mattingd.domain.jobs import Original, Originals, Stamp
+from mattingd.outputs.archive import OriginalsStore, Source
+from mattingd.system.filesystem import Disk
 from tests.stages.shelf import DoomedDisk, KilledError
 
 CONTENT = b"the original " * 1000

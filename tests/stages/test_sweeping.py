@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.auditing import Audit, audit
-from mattingd.cleaning import PAGE, Line
-from mattingd.rules.retaining import FEW, RetentionPolicy
-from mattingd.values import Remains
+from mattingd.audit import Audit, audit
+from mattingd.core.retention import FEW, RetentionPolicy
+from mattingd.domain.artifacts import Remains
+from mattingd.outputs.retention import PAGE, Line
 from tests.stages.shelf import DoomedDisk, KilledError, Shelf, day, shelf, snapshot
 
 WEEK = RetentionPolicy(days=7)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mattingd import clock
-from mattingd.stages.watching import Watcher, WatchError
+from mattingd.ingest.notifications import Watcher, WatchError
+from mattingd.system import clock
 
 FEW = 5_000
 

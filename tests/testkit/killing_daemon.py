@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import mattingd_killing
 
-from mattingd import clock
-from mattingd.cli import running
-from mattingd.daemon import Daemon, Mode
-from mattingd.rules import inference
-from mattingd.staff import Programs
+from mattingd.cli.commands import run
+from mattingd.core import inference
+from mattingd.runtime.daemon import Daemon, Mode
+from mattingd.system import clock
+from mattingd.workers.supervisor import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mattingd import commands
-    from mattingd.checkpoint import Checkpoint
+    from mattingd.domain import commands
+    from mattingd.journal import Checkpoint
 
 BATCH_SECONDS = "MATTINGD_TEST_BATCH_SECONDS"
 CHILD = (sys.executable, mattingd_killing.__file__)
@@ -46,5 +46,5 @@ class KillingDaemon(Daemon):
 if __name__ == "__main__":
     if BATCH_SECONDS in os.environ:
         inference.BATCH_DEADLINE_NS = round(float(os.environ[BATCH_SECONDS]) * clock.SECOND)
-    vars(running)["Daemon"] = KillingDaemon
-    sys.exit(running.run(Path(sys.argv[1])))
+    vars(run)["Daemon"] = KillingDaemon
+    sys.exit(run.run(Path(sys.argv[1])))

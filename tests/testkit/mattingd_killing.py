@@ -21,15 +21,16 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mattingd import clock, commands
-from mattingd.disk import Disk
+from mattingd.domain import commands
+from mattingd.system import clock
+from mattingd.system.filesystem import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mattingd.checkpoint import Checkpoint
-    from mattingd.engine.contract import Engine, Mattes, Pictures
-    from mattingd.facts import Fact
+    from mattingd.domain.events import Fact
+    from mattingd.inference.backend import Engine, Mattes, Pictures
+    from mattingd.journal import Checkpoint
 
 ORDER = "MATTINGD_TEST_KILL"
 WORKER_POINTS = (
@@ -199,23 +200,23 @@ class KillingEngine:
 
 def worker(number: str, parent: str) -> None:
     """A picture worker, as `mattingd.child` runs it."""
-    from mattingd.children import connect
+    from mattingd.workers.process import connect
 
     receive, send = connect(number, parent)
-    from mattingd.stages import pictures
+    from mattingd.workers import picture_worker
 
-    pictures.serve(receive, send, KillingDisk())
+    picture_worker.serve(receive, send, KillingDisk())
 
 
 def engine(number: str, parent: str) -> None:
     """The engine child, as `mattingd.child` runs it."""
-    from mattingd.child import make_engine
-    from mattingd.children import connect
+    from mattingd.workers.entrypoint import make_engine
+    from mattingd.workers.process import connect
 
     receive, send = connect(number, parent)
-    from mattingd.stages import inferring
+    from mattingd.inference import server
 
-    inferring.serve(receive, send, lambda order: KillingEngine(make_engine(order)))
+    server.serve(receive, send, lambda order: KillingEngine(make_engine(order)))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mattingd.engine.contract import (
+from mattingd.inference.backend import (
     BadBatch,
     DeviceInfo,
     EngineFault,
@@ -62,7 +62,7 @@ from mattingd.engine.contract import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mattingd.engine.contract import Engine, Mattes, Pictures, Shape
+    from mattingd.inference.backend import Engine, Mattes, Pictures, Shape
 
 PLAN = "MATTINGD_TEST_PLAN"
 BLOCK = 8

@@ -24,18 +24,18 @@ def cv_unet(file: Path, bias: float) -> str:
     """
     import safetensors.torch  # noqa: PLC0415 - heavy
 
-    from mattingd.engine import catalog, golden  # noqa: PLC0415
-    from mattingd.engine.torch_engine import TorchEngine  # noqa: PLC0415
+    from mattingd.inference import registry, self_test  # noqa: PLC0415
+    from mattingd.inference.backends.torch_backend import TorchEngine  # noqa: PLC0415
 
-    shipped = catalog.entry()
-    tensors = safetensors.torch.load(catalog.weights(shipped))
+    shipped = registry.entry()
+    tensors = safetensors.torch.load(registry.weights(shipped))
     tensors["last.bias"] = tensors["last.bias"] + bias
     content = safetensors.torch.save(tensors)
     sha256 = hashlib.sha256(content).hexdigest()
-    matte = TorchEngine(shipped, content, "cpu", "fp32", threads=1).matte(golden.picture())[0]
-    data = json.loads((catalog.weights_folder() / "cv-unet.json").read_text(encoding="utf-8"))
+    matte = TorchEngine(shipped, content, "cpu", "fp32", threads=1).matte(self_test.picture())[0]
+    data = json.loads((registry.weights_folder() / "cv-unet.json").read_text(encoding="utf-8"))
     data["spec"]["sha256"] = sha256
-    data["golden"] = [[round(float(value), 4) for value in row] for row in golden.cells(matte)]
+    data["golden"] = [[round(float(value), 4) for value in row] for row in self_test.cells(matte)]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     file.with_suffix(".json").write_text(json.dumps(data))

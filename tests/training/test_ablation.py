@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from mattingd.engine.cv_unet import CvUnet, fuse
+from mattingd.inference.networks.cv_unet import CvUnet, fuse
 from mattingd.training.ablation import VARIANTS, compared, table_row
-from mattingd.training.assets import divided, open_library
+from mattingd.training.data.datasets import divided, open_library
 from mattingd.training.losses import TERMS, Terms, gradient, matting_loss
 from mattingd.training.train import Recipe
 

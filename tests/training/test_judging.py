@@ -12,9 +12,9 @@ import safetensors.torch
 from typer.testing import CliRunner
 
 from mattingd.cli import app
-from mattingd.engine import catalog
-from mattingd.training.assets import read_plane
-from mattingd.training.judging import pairs_in
+from mattingd.inference import registry
+from mattingd.training.data.datasets import read_plane
+from mattingd.training.scoring import pairs_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +144,7 @@ def test_what_cannot_be_judged_is_said_in_one_line(
 
 def test_two_models_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
     weights = tmp_path / "duller.safetensors"
-    shipped = safetensors.torch.load(catalog.weights(catalog.entry()))
+    shipped = safetensors.torch.load(registry.weights(registry.entry()))
     shipped["last.bias"] -= 0.8
     weights.write_bytes(safetensors.torch.save(shipped))
     command = ["models", "compare", "cv-unet", str(weights), "--data", str(folder / "shoes")]
@@ -164,7 +164,7 @@ def test_two_models_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
 
 def test_a_file_of_weights_is_judged_like_a_model(folder: Path, tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
-    weights.write_bytes(catalog.weights(catalog.entry()))
+    weights.write_bytes(registry.weights(registry.entry()))
     ours, theirs = (
         json.loads(evaluate(folder / "pets", "--json", "--model", model).stdout)
         for model in ("cv-unet", weights)

@@ -16,12 +16,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from mattingd.engine.catalog import parse
-from mattingd.engine.contract import EngineFault
-from mattingd.engine.cv_unet import Context, CvUnet, Encoder, Output, fuse
-from mattingd.engine.torch_engine import TorchEngine
-from mattingd.training import curve
+from mattingd.inference.backend import EngineFault
+from mattingd.inference.backends.torch_backend import TorchEngine
+from mattingd.inference.networks.cv_unet import Context, CvUnet, Encoder, Output, fuse
+from mattingd.inference.registry import parse
 from mattingd.training import export as exporting
+from mattingd.training import learning_curve
 from mattingd.training.checkpoints import restore, save
 from mattingd.training.encoder import norm_of, start_from, unfolded, units_of
 from mattingd.training.evaluate import compare, evaluate
@@ -186,14 +186,14 @@ def test_the_last_few_checkpoints_are_kept_and_broken_weights_are_not_saved(
 
 def test_a_log_becomes_a_curve_that_falls_as_the_loss_does() -> None:
     lines = ["goes on from x"] + [f"step {n}  loss {1 / n:.4f}  3.1 images/s  2.0%" for n in range(1, 31)]
-    points = curve.points_of(lines)
+    points = learning_curve.points_of(lines)
     assert points.tolist()[1] == [2, 0.5]
-    picture = curve.drawn(points)
-    strong = np.abs(picture.astype(int) - curve.MEAN).max(2) < 20
+    picture = learning_curve.drawn(points)
+    strong = np.abs(picture.astype(int) - learning_curve.MEAN).max(2) < 20
     left, right = (np.nonzero(half.any(1))[0] for half in (strong[:, :300], strong[:, 450:]))
     assert left.min() < right.min(), "high on the left, low on the right"
     with pytest.raises(ValueError, match="two lines"):
-        curve.points_of(lines[:2])
+        learning_curve.points_of(lines[:2])
 
 
 def start(pack: Path, out: Path, steps: int) -> subprocess.Popen[str]:

@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mattingd.training.metrics import (
-    Measures,
-    connectivity,
-    grad_mat,
-    grad_scipy,
-    mean,
-    measure,
-)
+from mattingd.training.metrics import Measures, connectivity, grad_mat, grad_scipy, mean, measure
 
 
 def plane(*rows: tuple[float, ...]) -> Any:

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.training import drawn
-from mattingd.training.assets import held_out, open_library, with_world
-from mattingd.training.compose import Layer, over, shadow
-from mattingd.training.degrade import degrade
-from mattingd.training.foreground import estimate_foreground, soft_from_binary, soft_from_trimap
-from mattingd.training.geometry import bucket, random_window
-from mattingd.training.sampler import Sampler
-from mattingd.training.solving import solve_all
-from mattingd.training.strands import with_strands
+from mattingd.training.data import synthetic
+from mattingd.training.data.closed_form import solve_all
+from mattingd.training.data.compose import Layer, over, shadow
+from mattingd.training.data.datasets import held_out, open_library, with_world
+from mattingd.training.data.degrade import degrade
+from mattingd.training.data.foreground import estimate_foreground, soft_from_binary, soft_from_trimap
+from mattingd.training.data.geometry import bucket, random_window
+from mattingd.training.data.sampler import Sampler
+from mattingd.training.data.strands import with_strands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,11 +169,11 @@ def test_some_pictures_have_no_subject(pack: Path) -> None:
     assert empties >= 10
 
 
-@pytest.mark.parametrize("kind", drawn.KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", synthetic.KINDS, ids=lambda kind: kind.__name__)
 def test_what_is_drawn_has_colours_and_a_subject(kind: Any) -> None:
     for seed in range(3):
         made = kind(np.random.default_rng(seed))
-        assert made.colour.shape == (drawn.SIDE, drawn.SIDE, 3)
+        assert made.colour.shape == (synthetic.SIDE, synthetic.SIDE, 3)
         assert made.colour.dtype == made.alpha.dtype == np.uint8
         assert 0.005 < (made.alpha > 25).mean() < 0.9
         again = kind(np.random.default_rng(seed))
@@ -181,17 +181,17 @@ def test_what_is_drawn_has_colours_and_a_subject(kind: Any) -> None:
 
 
 def test_glass_lets_light_through_and_a_box_does_not() -> None:
-    glass, box = (kind(np.random.default_rng(5)).alpha for kind in (drawn.glass, drawn.box))
+    glass, box = (kind(np.random.default_rng(5)).alpha for kind in (synthetic.glass, synthetic.box))
     assert ((glass > 20) & (glass < 235)).sum() / (glass > 20).sum() > 0.5
     assert ((box > 20) & (box < 235)).sum() / (box > 20).sum() < 0.1
 
 
 def test_coverage_is_the_area_that_a_pixel_shares_with_the_drawing() -> None:
-    grid = drawn.blank()
-    grid[: 10 * drawn.FINE + 1, : 20 * drawn.FINE] = 255
-    alpha = drawn.coverage(grid)
+    grid = synthetic.blank()
+    grid[: 10 * synthetic.FINE + 1, : 20 * synthetic.FINE] = 255
+    alpha = synthetic.coverage(grid)
     assert alpha[:10, :20].min() == 1
-    assert alpha[10, 5] == pytest.approx(1 / drawn.FINE, abs=0.01)
+    assert alpha[10, 5] == pytest.approx(1 / synthetic.FINE, abs=0.01)
     assert alpha[11:].max() == alpha[:, 20:].max() == 0
 
 

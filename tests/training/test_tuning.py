@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mattingd.cli import app
-from mattingd.engine import catalog
-from mattingd.training import drawn
+from mattingd.inference import registry
+from mattingd.training.data import synthetic
 from mattingd.training.metrics import Measures
 from mattingd.training.tuning import Comparison, composed, divided, fixed_set, own_in, refusal
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-    from mattingd.training.assets import Cutout
+    from mattingd.training.data.datasets import Cutout
 
 pytestmark = pytest.mark.model
 
@@ -30,8 +30,8 @@ BRIEF = ("--steps", 24, "--side", 352, "--pixels", 5 * 224 * 224)
 
 def perforated(rng: np.random.Generator) -> Cutout:
     """A cloth of rows of holes: one odd kind of product."""
-    alpha = drawn.perforated(rng)
-    return drawn.subject(drawn.material(rng), np.pad(alpha[30:-30, 30:-30], 30))
+    alpha = synthetic.perforated(rng)
+    return synthetic.subject(synthetic.material(rng), np.pad(alpha[30:-30, 30:-30], 30))
 
 
 def write_lace(folder: Path, count: int, *, wrong: bool = False) -> None:
@@ -74,7 +74,7 @@ def test_only_what_helped_and_spoilt_nothing_is_offered(
 def test_a_quarter_is_held_out_and_always_the_same(tmp_path: Path) -> None:
     write_lace(tmp_path / "own", 12)
     for index in range(4):
-        made = drawn.box(np.random.default_rng(index))
+        made = synthetic.box(np.random.default_rng(index))
         cv2.imwrite(str(tmp_path / "own" / f"cut{index}.webp"), np.dstack([made.colour, made.alpha]))
     cv2.imwrite(str(tmp_path / "own" / "opaque.png"), np.zeros((8, 8, 4), np.uint8) + 255)
     own = own_in(tmp_path / "own")
@@ -87,7 +87,7 @@ def test_a_quarter_is_held_out_and_always_the_same(tmp_path: Path) -> None:
 
 def test_the_fixed_set_is_fixed_and_shows_every_kind() -> None:
     first, second = fixed_set(), fixed_set()
-    assert len(first) == len(drawn.KINDS)
+    assert len(first) == len(synthetic.KINDS)
     for one, two in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.image, two.image)
         assert one.truth.mean() > 0.004
@@ -100,8 +100,8 @@ def test_one_odd_kind_is_learnt_and_offered(tmp_path: Path) -> None:
     told = json.loads(answer.stdout)
     assert told["offered"]
     assert told["held_after"]["mad"] < 0.95 * told["held_before"]["mad"]
-    model, content = catalog.other_weights("cv-unet", tmp_path / "tuned" / "own.safetensors")
-    assert model.spec.sha256 != catalog.entry().spec.sha256
+    model, content = registry.other_weights("cv-unet", tmp_path / "tuned" / "own.safetensors")
+    assert model.spec.sha256 != registry.entry().spec.sha256
     assert len(content) < 12_000_000
     again = train("--data", tmp_path / "lace", "--out", tmp_path / "tuned", *BRIEF)
     assert again.exit_code == 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mattingd import clock
+from mattingd.system import clock
 
 
 def save(path: Path, data: bytes) -> Path:

@@ -4,7 +4,7 @@ import os
 import threading
 from pathlib import Path
 
-from mattingd import clock
+from mattingd.system import clock
 from tests.daemon.harness import pictures
 
 

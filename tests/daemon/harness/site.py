@@ -16,8 +16,10 @@ from typing import Any
 import psutil
 import yaml
 
-from mattingd import clock, control
-from mattingd.checkpoint import JournalError, Ledger, Record, reading
+from mattingd.api import client
+from mattingd.api.client import NoAnswerError, NoDaemonError
+from mattingd.journal import JournalError, Ledger, Record, reading
+from mattingd.system import clock
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 TESTKIT = REPOSITORY / "tests" / "testkit"
@@ -148,13 +150,13 @@ class Site:
 
     def ask(self, verb: str, **more: Any) -> dict[str, Any]:
         """Ask on the control socket."""
-        return control.ask(self.state, {"verb": verb, **more})
+        return client.ask(self.state, {"verb": verb, **more})
 
     def status(self) -> dict[str, Any]:
         """The daemon's status; empty when nobody answers."""
         try:
             return self.ask("status")
-        except (control.NoDaemonError, control.NoAnswerError):
+        except (NoDaemonError, NoAnswerError):
             return {}
 
     def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

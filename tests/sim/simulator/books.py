@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mattingd.rules.lifecycle import WORKING
+from mattingd.core.lifecycle import WORKING
 
 
 class Books:

@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from mattingd.commands import Command, EndEngine, Finish, Hold, Move, Read, Stop, UseModel
-from mattingd.rules.batching import EngineQueue
-from mattingd.rules.lifecycle import WORKING, State
-from mattingd.rules.liveness import late, pulses_of_children
-from mattingd.values import ExitCode, Output, Row
+from mattingd.core.batching import EngineQueue
+from mattingd.core.heartbeats import late, pulses_of_children
+from mattingd.core.lifecycle import WORKING, State
+from mattingd.domain.commands import Command, EndEngine, Finish, Hold, Move, Read, Stop, UseModel
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Output, Row
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.clockwork import SECOND
 from tests.sim.simulator.disk import HotFolders, Key, OutputDisk

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from mattingd.values import Output, Stamp
+from mattingd.domain.jobs import Output, Stamp
 from tests.sim.simulator.clockwork import Clockwork
 from tests.sim.simulator.pictures import Content, File
 

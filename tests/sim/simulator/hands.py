@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mattingd.commands import DoChore, Finish, Publish, Read
-from mattingd.facts import (
+from mattingd.domain.commands import DoChore, Finish, Publish, Read
+from mattingd.domain.events import (
     AnotherPass,
     ChoreDone,
     Fact,
@@ -22,7 +22,7 @@ from mattingd.facts import (
     WorkerDied,
     WorkerUp,
 )
-from mattingd.values import Chore, Fault, Fit, Output
+from mattingd.domain.jobs import Chore, Fault, Fit, Output
 from tests.sim.simulator.clockwork import Clockwork
 from tests.sim.simulator.disk import HotFolders, OutputDisk
 from tests.sim.simulator.pictures import Content, Kind, Matte, cut_out

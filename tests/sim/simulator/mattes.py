@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mattingd.commands import Infer, StartEngine
-from mattingd.facts import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
+from mattingd.domain.commands import Infer, StartEngine
+from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from tests.sim.simulator.hands import Surroundings
 from tests.sim.simulator.pictures import Content, Kind, Matte
 

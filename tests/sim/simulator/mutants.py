@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mattingd.commands import Admit, Command, Prepare, UseModel
-from mattingd.facts import Fact, Look, ModelAsked
-from mattingd.rules.batching import Batch, EngineQueue
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.dispatching import Dispatcher
-from mattingd.rules.engines import Candidate, Engines
-from mattingd.rules.inference import Inference
-from mattingd.rules.intake import Intake
-from mattingd.rules.lifecycle import Job
-from mattingd.rules.settling import Key
-from mattingd.rules.work import Policy, Work
-from mattingd.values import Chore, Folder, Last, Models
+from mattingd.core.batching import Batch, EngineQueue
+from mattingd.core.dispatch import Dispatcher
+from mattingd.core.engine_supervisor import Candidate, Engines
+from mattingd.core.inference import Inference
+from mattingd.core.intake import Intake
+from mattingd.core.job_store import Policy, Work
+from mattingd.core.lifecycle import Job
+from mattingd.core.scheduler import Conductor
+from mattingd.core.settling import Key
+from mattingd.domain.commands import Admit, Command, Prepare, UseModel
+from mattingd.domain.events import Fact, Look, ModelAsked
+from mattingd.domain.jobs import Chore, Folder, Last, Models
 from tests.sim.simulator.world import Bench
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from mattingd.facts import Fact, ForgetAsked, RetryAsked
+from mattingd.domain.events import Fact, ForgetAsked, RetryAsked
 from tests.sim.simulator.clockwork import Clockwork, Script
 from tests.sim.simulator.disk import HotFolders, Key
 from tests.sim.simulator.pictures import Content, Kind

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from mattingd.values import Stamp
+from mattingd.domain.jobs import Stamp
 
 
 class Kind(StrEnum):

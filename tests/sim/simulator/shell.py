@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mattingd import commands
-from mattingd.checkpoint import Checkpoint, PlacingRules
-from mattingd.commands import Command, Deed, Write
-from mattingd.facts import AnotherPass, Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
-from mattingd.rules import placing
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.work import Policy
-from mattingd.values import Folder
+from mattingd.core import output_paths
+from mattingd.core.job_store import Policy
+from mattingd.core.scheduler import Conductor
+from mattingd.domain import commands
+from mattingd.domain.commands import Command, Deed, Write
+from mattingd.domain.events import AnotherPass, Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
+from mattingd.domain.jobs import Folder
+from mattingd.journal import Checkpoint, PlacingRules
 from tests.sim.simulator.hands import SimWorker, Surroundings
 from tests.sim.simulator.mattes import Sent, SimEngines
 from tests.sim.simulator.pictures import Content, Matte
 from tests.sim.simulator.watching import FolderWatch
 
-RULES = PlacingRules(placing.pick, placing.next_version, placing.folded)
+RULES = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
 POINTS = (
     "crash before the commit",
     "crash in the transaction",

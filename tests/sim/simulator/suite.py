@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mattingd.rules import lifecycle
+from mattingd.core import lifecycle
 from tests.sim.simulator.weather import Tables
 from tests.sim.simulator.world import Bench, World
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from mattingd.rules.lifecycle import COUNTED_AS, State
-from mattingd.values import Folder, Stamp
+from mattingd.core.lifecycle import COUNTED_AS, State
+from mattingd.domain.jobs import Folder, Stamp
 from tests.sim.simulator.books import Books, books
 from tests.sim.simulator.checks import QUARANTINED, Checks
 from tests.sim.simulator.disk import FURTHER, Key

@@ -5,7 +5,7 @@ Only differences are told. A slow folder delays everything it tells, but what it
 
 from collections.abc import Callable, Iterable
 
-from mattingd.facts import Fact, Look, Looked, Scanned
+from mattingd.domain.events import Fact, Look, Looked, Scanned
 from tests.sim.simulator.clockwork import SECOND, Clockwork
 from tests.sim.simulator.disk import HotFolders
 from tests.sim.simulator.pictures import File

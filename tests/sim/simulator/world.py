@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from mattingd.checkpoint import JournalError
-from mattingd.facts import Admitted, Fact, PauseAsked, Scanned, SpaceLow
-from mattingd.rules.conductor import Conductor
-from mattingd.rules.lifecycle import RetryPolicy
-from mattingd.rules.settling import SettlePolicy
-from mattingd.rules.work import Policy
-from mattingd.values import Folder, Originals, Output, Preset, Recipe, Row
+from mattingd.core.job_store import Policy
+from mattingd.core.lifecycle import RetryPolicy
+from mattingd.core.scheduler import Conductor
+from mattingd.core.settling import SettlePolicy
+from mattingd.domain.events import Admitted, Fact, PauseAsked, Scanned, SpaceLow
+from mattingd.domain.jobs import Folder, Originals, Output, Recipe, Row
+from mattingd.domain.presets import Preset
+from mattingd.journal import JournalError
 from tests.sim.simulator.checks import Checks
 from tests.sim.simulator.clockwork import SECOND, Clockwork, Script
 from tests.sim.simulator.disk import FURTHER, HotFolders, Key, OutputDisk

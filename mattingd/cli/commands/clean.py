@@ -1,0 +1,142 @@
+"""`mattingd clean`: the plan of retention, or its deed; by the running daemon or without one."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mattingd.api.client import NoDaemonError, ask
+from mattingd.cli.errors import find_config
+from mattingd.cli.format import files, weight
+from mattingd.cli.offline_journal import journal_of
+from mattingd.config import Settings, load
+from mattingd.core import retention
+from mattingd.domain.commands import Remember
+from mattingd.domain.events import Swept
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.text import readable
+from mattingd.outputs.retention import Line, Report, Sweep
+from mattingd.runtime.daemon import JOURNAL
+from mattingd.system import clock
+
+OFF = "nothing is ever removed: set `retention.days` in the configuration to change that"
+NOT_READ = "the running daemon has settings that remove nothing; `mattingd reload` has it read the new ones"
+BEAT_SECONDS = 0.2
+"""So often a running daemon is asked whether it is done."""
+
+
+def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -> ExitCode:
+    """Remove what is due, or only say what would be; `PARTIAL` when cut-outs may not be removed."""
+    settings = load(find_config(config))
+    if not retention.removes(settings.retention):
+        return _nothing_to_do(OFF, as_json=as_json)
+    if not (settings.state_dir / JOURNAL).exists():
+        return _nothing_to_do("nothing was due: nothing was made yet", as_json=as_json)
+    if dry_run:
+        return _plan(settings, confirmed=yes_all, as_json=as_json)
+    try:
+        report = _by_the_daemon(settings, confirmed=yes_all)
+    except NoDaemonError:
+        report = asdict(_without_daemon(settings, confirmed=yes_all))
+    if as_json:
+        print(json.dumps(report))  # noqa: T201
+    else:
+        _tell(report)
+    return ExitCode.PARTIAL if report["refused"] else ExitCode.OK
+
+
+def _nothing_to_do(why: str, *, as_json: bool) -> ExitCode:
+    print(json.dumps({"lines": []} | asdict(Report())) if as_json else why)  # noqa: T201
+    return ExitCode.OK
+
+
+# --- the deed ---
+
+
+def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
+    request = ask(settings.state_dir, {"verb": "clean", "confirmed": confirmed})
+    if not request["removes"]:
+        return asdict(Report(refused=NOT_READ))
+    number = request["number"]
+    while True:
+        answer = ask(settings.state_dir, {"verb": "cleaned"})
+        if answer["number"] >= number:
+            report: dict[str, Any] = answer["report"]
+            return report
+        clock.sleep(BEAT_SECONDS)
+
+
+def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
+    with journal_of(settings) as journal:
+
+        def commit(swept: Swept) -> None:
+            journal.apply([Remember(swept.marks, swept.home)])
+
+        return _sweep(settings, confirmed=confirmed).run(commit)
+
+
+def _sweep(settings: Settings, *, confirmed: bool) -> Sweep:
+    today = clock.wall(clock.zone(settings.timezone)).date().isoformat()
+    return Sweep(settings, settings.state_dir / JOURNAL, today, confirmed=confirmed)
+
+
+def _tell(report: dict[str, Any]) -> None:
+    done = [f"{files(report['removed'])} removed ({weight(report['freed'])})"] if report["removed"] else []
+    done += [f"{files(report['trashed'])} put into the trash"] if report["trashed"] else []
+    done += [f"{files(report['left'])} left alone"] if report["left"] else []
+    if done or not report["refused"]:
+        print(", ".join(done) or "nothing was due")  # noqa: T201
+    for place, why in report["shown"]:
+        print(f"  left alone: {place}: {why}")  # noqa: T201
+    if report["left"] > len(report["shown"]):
+        print(f"  ... and {report['left'] - len(report['shown'])} more")  # noqa: T201
+    if report["refused"]:
+        print(f"held back: {report['refused']}")  # noqa: T201
+
+
+# --- the plan ---
+
+
+def _plan(settings: Settings, *, confirmed: bool, as_json: bool) -> ExitCode:
+    sweep = _sweep(settings, confirmed=confirmed)
+    if as_json:
+        _print_json(sweep)
+    else:
+        _print_lines(sweep)
+    return ExitCode.PARTIAL if sweep.report.refused else ExitCode.OK
+
+
+def _print_lines(sweep: Sweep) -> None:
+    """Line by line as they come: of 100,000 none is kept."""
+    for line in sweep.lines():
+        place = readable(line.shown.encode("utf-8", "surrogateescape"))
+        print(f"{line.verdict.deed:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
+    report = sweep.report
+    sums = [f"remove {files(report.removed)} ({weight(report.freed)})"]
+    sums = sums if report.removed or not report.trashed else []
+    sums += [f"put {files(report.trashed)} into the trash"] if report.trashed else []
+    sums += [f"leave {files(report.left)} alone"] if report.left else []
+    print(f"would {', '.join(sums)}; nothing was touched")  # noqa: T201
+    if report.refused:
+        print(f"held back: {report.refused}")  # noqa: T201
+
+
+def _print_json(sweep: Sweep) -> None:
+    """One document, although its lines are written as they come; none of it if they cannot come."""
+    lines = sweep.lines()
+    first = next(lines, None)
+    print('{"lines": [', "" if first is None else json.dumps(_as_json(first)), sep="", end="")  # noqa: T201
+    for line in lines:
+        print(", ", json.dumps(_as_json(line)), sep="", end="")  # noqa: T201
+    print("],", json.dumps(asdict(sweep.report)).removeprefix("{"))  # noqa: T201
+
+
+def _as_json(line: Line) -> dict[str, Any]:
+    return {
+        "deed": line.verdict.deed,
+        "path": line.shown,
+        "thing": line.kept.thing,
+        "day": line.kept.day,
+        "bytes": line.kept.size,
+        "reason": line.verdict.reason,
+    }

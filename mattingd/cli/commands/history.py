@@ -1,0 +1,173 @@
+"""`mattingd history`: what was done when, and where it lies; from the journal, with a daemon or without."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from mattingd.cli.errors import CommandError, find_config
+from mattingd.cli.format import console_for
+from mattingd.cli.selectors import folders_named
+from mattingd.config import Settings, load
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import NEEDS_A_LOOK, model_name
+from mattingd.domain.text import readable
+from mattingd.journal import Ending, NoJournalError, Standing, reading
+from mattingd.runtime.daemon import JOURNAL
+from mattingd.system import clock
+
+AGO = re.compile(r"(\d+)\s*(m|min|h|d|w)")
+UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+WHEN = "write it like 30m, 2h, 7d, today, yesterday, 2026-11-20 or '2026-11-20 14:00'"
+REMAINS = {"trashed": "in the trash", "expired": "expired", "taken": "taken away"}
+"""What became of a cut-out, in words, by what the journal stores."""
+STYLES = {"done": "green", "failed": "red"}
+
+
+def history(
+    config: Path | None,
+    *,
+    since: str | None,
+    folder: str | None,
+    only: Sequence[str],
+    look: bool,
+    limit: int,
+    as_json: bool,
+) -> ExitCode:
+    """Print the jobs that ended last, the newest last.
+
+    Raises:
+        CommandError: several ends are asked for at once, or the time is none.
+    """
+    if len(only) > 1:
+        raise CommandError("--failed, --ignored and --needs-look exclude one another: ask for one of them")
+    settings = load(find_config(config))
+    zone = clock.zone(settings.timezone)
+    after = None if since is None else moment(since, clock.wall(zone)).timestamp()
+    root = None if folder is None else bytes(folders_named(settings, [folder])[0].path)
+    endings: list[Ending] = []
+    number = 0
+    with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
+        state = only[0] if only else None
+        below = NEEDS_A_LOOK if look else None
+        endings, number = ledger.endings(limit, since=after, root=root, state=state, below=below)
+    if as_json:
+        print(json.dumps([_as_json(ending, settings) for ending in endings]))  # noqa: T201
+    else:
+        _show(endings, number, settings, zone)
+    return ExitCode.OK
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """The time that a person means: a while ago, a day, or a date.
+
+    Raises:
+        CommandError: nobody can know what is meant.
+    """
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    word = text.strip().lower()
+    if word in {"today", "yesterday"}:
+        return midnight - timedelta(days=word == "yesterday")
+    if ago := AGO.fullmatch(word):
+        try:
+            return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        except OverflowError:
+            return datetime.min.replace(tzinfo=now.tzinfo, year=1970)
+    try:
+        given = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise CommandError(f"--since {text!r} is no time: {WHEN}") from None
+    return given if given.tzinfo else given.replace(tzinfo=now.tzinfo)
+
+
+def whereabouts(output: Standing, settings: Settings) -> str:
+    """What became of a published cut-out; empty while it lies where it was published."""
+    if output.remains in REMAINS:
+        return f"{REMAINS[output.remains]} since {output.remains_on}"
+    try:
+        size = (settings.output_dir / output.path).lstat().st_size
+    except FileNotFoundError:
+        return "taken away"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    return "" if size == output.size else "changed since"
+
+
+def doubtful(state: str, confidence: float | None) -> str:
+    """What to say of a cut-out that should be looked at; empty for others."""
+    low = state == "done" and confidence is not None and confidence < NEEDS_A_LOOK
+    return f"needs a look: confidence {confidence:.2f}" if low else ""
+
+
+def places(outputs: Iterable[Standing], settings: Settings) -> Iterable[str]:
+    """Where cut-outs lie, or what became of them; a line for each."""
+    for output in outputs:
+        gone = whereabouts(output, settings)
+        yield f"{settings.output_dir / output.path}" + (f" ({gone})" if gone else "")
+
+
+def place_as_json(output: Standing, settings: Settings) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "path": str(settings.output_dir / output.path),
+        "size": output.size,
+        "sha256": output.sha256.hex(),
+        "model": output.model,
+        "whereabouts": whereabouts(output, settings) or "there",
+    }
+
+
+def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo | None) -> None:
+    console = console_for()
+    names = {bytes(hot.path): hot.name for hot in settings.hot_folders}
+
+    def day(ending: Ending) -> str:
+        return datetime.fromisoformat(ending.ended_at).astimezone(zone).strftime("%Y-%m-%d")
+
+    for date, of_day in groupby(endings, day):
+        console.print(f"[bold]{date}[/]")
+        for ending in of_day:
+            time = datetime.fromisoformat(ending.ended_at).astimezone(zone).strftime("%H:%M:%S")
+            name = f"{names.get(ending.root, readable(ending.root))}/{readable(ending.path)}"
+            why = f": {ending.reason}" if ending.reason else ""
+            why += f" ({doubt})" if (doubt := doubtful(ending.state, ending.confidence)) else ""
+            style = STYLES.get(ending.state, "dim")
+            head = f"[dim]{time}[/]  [{style}]{ending.state:<11}[/]"
+            console.print(f"{head}{escape(name + why)}  [dim]#{ending.job}[/]", soft_wrap=True)
+            for line, output in zip(places(ending.outputs, settings), ending.outputs, strict=True):
+                made = f"  [dim]{model_name(output.model)}[/]" if output.model else ""
+                console.print(f"{'':21}{escape(line)}{made}", soft_wrap=True)
+            if ending.state == "failed":
+                console.print(
+                    f"{'':21}note: {escape(str(settings.output_dir / ending.note))}", soft_wrap=True
+                )
+    if not endings:
+        console.print("nothing of the kind has ended" if number == 0 else "")
+    elif len(endings) < number:
+        console.print(
+            f"[dim]the last {len(endings)} of {number:,}: --limit N and --since TIME show others[/]"
+        )
+
+
+def _as_json(ending: Ending, settings: Settings) -> dict[str, Any]:
+    return {
+        "job": ending.job,
+        "folder": readable(ending.root),
+        "file": readable(ending.path),
+        "state": ending.state,
+        "reason": ending.reason,
+        "confidence": ending.confidence,
+        "admitted_at": ending.admitted_at,
+        "ended_at": ending.ended_at,
+        "attempts": ending.attempts,
+        "size": ending.size,
+        "sha256": ending.sha256 and ending.sha256.hex(),
+        "outputs": [place_as_json(output, settings) for output in ending.outputs],
+        "note": str(settings.output_dir / ending.note) if ending.state == "failed" else None,
+    }

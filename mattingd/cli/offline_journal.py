@@ -1,0 +1,31 @@
+"""The journal, to be written while no daemon runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mattingd.config import Settings
+from mattingd.core import output_paths
+from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.lock import Lock
+from mattingd.system import clock
+
+
+@contextmanager
+def journal_of(settings: Settings) -> Iterator[Checkpoint]:
+    """The journal as long as nobody else has it.
+
+    Raises:
+        LockedError: a daemon runs.
+        JournalError: the journal cannot be used.
+    """
+    lock = Lock(settings.state_dir)
+    try:
+        rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
+        zone = clock.zone(settings.timezone)
+        with Checkpoint(
+            settings.state_dir / JOURNAL, rules, lambda: clock.wall(zone).isoformat(timespec="seconds")
+        ) as journal:
+            yield journal
+    finally:
+        lock.release()

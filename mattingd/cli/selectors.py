@@ -1,0 +1,137 @@
+"""What people name on the command line: hot folders, and pictures in them, one by one or by pattern."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+
+from mattingd.cli.errors import CommandError
+from mattingd.config import HotFolder, Settings
+from mattingd.domain.text import readable
+
+COMPARED = 5_000
+"""Names that are looked through for one that may have been meant."""
+WILD = frozenset("*?[")
+ALL = frozenset({b"", b"."})
+"""Paths in a hot folder that mean all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A picture that the journal knows."""
+
+    folder: HotFolder
+    path: bytes
+    state: str
+    """Of its newest job."""
+
+    @property
+    def name(self) -> str:
+        """As the log and `status` call it."""
+        return f"{self.folder.name}/{readable(self.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was named."""
+
+    pictures: tuple[Known, ...]
+    groups: tuple[Known, ...]
+    """Those that only a folder or a pattern names."""
+
+
+def folders_named(settings: Settings, names: Sequence[str]) -> list[HotFolder]:
+    """The hot folders with these names or paths; all for no names.
+
+    Raises:
+        CommandError: there is no such hot folder; names those that may have been meant.
+    """
+    return [_folder(settings, name) for name in names] or list(settings.hot_folders)
+
+
+def _folder(settings: Settings, name: str) -> HotFolder:
+    real = os.path.realpath(name)
+    for folder in settings.hot_folders:
+        if name == folder.name or real == str(folder.path):
+            return folder
+    names = [folder.name for folder in settings.hot_folders]
+    raise CommandError(f"there is no hot folder {name!r}; {_meant(name, names, 'there is')}")
+
+
+def pictures_named(
+    settings: Settings, words: Sequence[str], states: Callable[[HotFolder], Mapping[bytes, str]]
+) -> Chosen:
+    """The pictures that people name: by path, as the log calls them, by folder or by pattern.
+
+    Args:
+        settings: which hot folders.
+        words: what stands on the command line; `*` in a pattern takes sub-folders in.
+        states: of every picture of a folder that the journal knows, the state of its newest job.
+
+    Raises:
+        CommandError: one lies in no hot folder, or is not known; names those that may have been meant.
+    """
+    known: dict[Path, Mapping[bytes, str]] = {}
+    pictures: dict[tuple[Path, bytes], Known] = {}
+    groups: dict[tuple[Path, bytes], Known] = {}
+    problems: list[str] = []
+    for word in words:
+        folder, path = _place(settings, word)
+        if folder.path not in known:
+            known[folder.path] = states(folder)
+        there = known[folder.path]
+        if path in there:
+            pictures[folder.path, path] = Known(folder, path, there[path])
+        elif found := list(_group(path, there)):
+            groups.update({(folder.path, each): Known(folder, each, there[each]) for each in found})
+        elif path not in ALL:
+            problems.append(_unknown(word, folder, path, there))
+    if problems:
+        raise CommandError(*problems)
+    return Chosen(tuple(pictures.values()), tuple(groups[key] for key in groups.keys() - pictures.keys()))
+
+
+def _place(settings: Settings, word: str) -> tuple[HotFolder, bytes]:
+    """Hot folder, and path in it, of a path or of a name such as `in/shoe.jpg`."""
+    path = Path(os.path.realpath(Path(word).parent)) / Path(word).name
+    for folder in settings.hot_folders:
+        if path.is_relative_to(folder.path):
+            return folder, os.fsencode(path.relative_to(folder.path))
+    first, _, rest = word.partition("/")
+    for folder in settings.hot_folders:
+        if first == folder.name:
+            return folder, os.fsencode(rest)
+    names = ", ".join(folder.name for folder in settings.hot_folders)
+    raise CommandError(f"{word} lies in no hot folder of this configuration ({names})")
+
+
+def _group(path: bytes, there: Iterable[bytes]) -> Iterator[bytes]:
+    """What lies below a folder, or fits a pattern."""
+    if path in ALL:
+        yield from there
+        return
+    below = path.rstrip(b"/") + b"/"
+    wild = WILD & set(os.fsdecode(path))
+    for each in there:
+        if each.startswith(below) or (wild and fnmatchcase(os.fsdecode(each), os.fsdecode(path))):
+            yield each
+
+
+def _unknown(word: str, folder: HotFolder, path: bytes, there: Iterable[bytes]) -> str:
+    if WILD & set(word):
+        return f"{word}: nothing that the journal knows fits this pattern"
+    if os.path.lexists(folder.path / os.fsdecode(path)):
+        return f"{word}: it was not taken yet; `mattingd status` says what it waits for"
+    meant = _meant(readable(path), [readable(each) for each in islice(there, COMPARED)], "did you mean")
+    return f"{word}: the journal does not know it" + (f"; {meant}" if meant else "")
+
+
+def _meant(word: str, names: Sequence[str], otherwise: str) -> str:
+    """Names near to what was written; of few names, all."""
+    close = get_close_matches(word, names, n=3, cutoff=0.7)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"{otherwise}: {', '.join(names)}" if otherwise == "there is" else ""

@@ -1,0 +1,181 @@
+"""What goes to the engine, what comes back, and what becomes of pictures whose batch failed.
+
+A failing batch is split until the culprit stands alone; a lack of memory halves the batch, and on the last
+resort moves everything to the processor. Which engine that is stands in `engines`.
+"""
+
+from mattingd.core.batching import Batch, EngineQueue, Ready, Run, SleepUntil
+from mattingd.core.engine_supervisor import Engines
+from mattingd.core.job_store import SECOND, Work
+from mattingd.core.lifecycle import Event, Job, State
+from mattingd.core.worker_pool import Crew
+from mattingd.domain import events
+from mattingd.domain.commands import DropMatte, Infer
+from mattingd.domain.events import InferFault
+from mattingd.domain.jobs import NO_SUBJECT, Spent
+
+BATCH_DEADLINE_NS = 120 * SECOND
+"""A batch is given at least this long, ..."""
+BATCH_DEADLINE_FACTOR = 10
+"""... and ten times what warm-up measured."""
+
+
+class Inference:
+    """The engine's side of the conductor. One owner: the conductor."""
+
+    def __init__(self, work: Work, crew: Crew, engine: EngineQueue, engines: Engines) -> None:
+        self.work = work
+        self.crew = crew
+        self.engine = engine
+        self.engines = engines
+
+    @property
+    def due(self) -> int | None:
+        """When an engine must have answered, come up or ended; None while nothing is expected of any."""
+        return min(self.engines.dues.values(), default=None)
+
+    def ready(self, job: Job, shape: tuple[int, int]) -> None:
+        """A picture could be inferred now."""
+        by_itself = job.single or job.alone
+        self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself)
+
+    def send(self, on_the_way: int) -> None:
+        """Send what should go now; `on_the_way`: pictures that may become ready soon."""
+        while isinstance(choice := self.engine.choose(on_the_way, self.work.now), Run):
+            batch = self.engine.begin(choice)
+            for number in batch.jobs:
+                job = self.work.jobs[number]
+                job.batch = batch.id
+                self.work.move(job, Event.STARTED, batch=batch.id)
+            engine = self.engines.current or 0
+            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape, engine, choice.why))
+            if len(self.engine.running) == 1:
+                self._watch(engine)
+        if isinstance(choice, SleepUntil):
+            self.work.alarm("window", None, choice.deadline)
+        if self.engine.ready:
+            self.engines.wake()
+
+    def overdue(self, engine: int) -> None:
+        """An engine has not come up, or not answered its oldest batch, for far too long."""
+        working = engine in self.engine.leaving or (engine == self.engines.current and self.engine.up)
+        seconds = self._batch_ns() // SECOND
+        self.engines.kill(
+            engine, f"the model gave no answer within {seconds} s" if working else "it did not come up"
+        )
+
+    # --- answers ---
+
+    def came_up(self, fact: events.EngineUp) -> None:
+        """An engine is ready."""
+        if self.engines.came_up(fact) and self.engine.running:
+            self._watch(fact.engine)
+
+    def inferred(self, fact: events.Inferred) -> None:
+        """A batch gave its mattes: whoever holds the pictures can finish them."""
+        self.engine.deaths = 0
+        batch = self._end(fact.batch)
+        confidence = dict(zip(batch.jobs, fact.confidence, strict=False))
+        for number, empty in zip(batch.jobs, fact.empty, strict=True):
+            job = self._still_there(batch, number)
+            if job is None:
+                self.work.out.append(DropMatte(number, batch.id))
+            elif job.again and job.model != batch.model:
+                self.work.requeue(job, "other weights came into use between its two passes")
+            elif empty and self._must_show_a_subject(job):
+                self.work.move(job, Event.BROKE, NO_SUBJECT)
+            elif job.worker is not None:
+                job.model = batch.model
+                job.inferred += fact.seconds / len(batch.jobs)
+                sure = None if job.again else confidence.get(number)
+                self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=job.inferred), confidence=sure)
+                self.crew.hands[job.worker].todo.append(job.id)
+
+    def _must_show_a_subject(self, job: Job) -> bool:
+        """Where somebody painted, he says where the subject is; and the first pass alone decides."""
+        return job.recipe.preset.on_empty == "fail" and not (job.again or job.painted)
+
+    def failed(self, fact: events.InferFailed) -> None:
+        """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""
+        others_leave = bool(self.engine.leaving)
+        batch = self._end(fact.batch)
+        if fact.fault is InferFault.MEMORY:
+            if self.engines.make_room() or (others_leave and len(batch.jobs) == 1):
+                self._split(batch, single=False)  # two models shared the memory: no limit for later
+                return
+            self.engine.halve(len(batch.jobs))
+        if len(batch.jobs) > 1:
+            self._split(batch, single=fact.fault is InferFault.BATCH)
+        elif fact.fault is InferFault.MEMORY and not self._on_processor():
+            self._split(batch, single=False)
+            self.engines.on_cpu = True
+            if self.engine.up and self.engines.current is not None:
+                self.engines.kill(self.engines.current, "the GPU has no memory for even one picture")
+        else:
+            for job in self._members(batch):
+                self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
+
+    def died(self, fact: events.EngineDied) -> None:
+        """The batch it was working on is split; a picture that was the only one in it becomes a suspect.
+
+        Nothing follows from the end of an engine that is not needed any more, or not yet.
+        """
+        self.engines.expect(fact.engine, None)
+        leaving, current = fact.engine in self.engine.leaving, fact.engine == self.engines.current
+        if self.engines.failed(fact.engine, fact.how) or not (leaving or current):
+            return
+        self._take_back(self.engine.died(fact.engine), fact)
+        if current:
+            self.engines.died(fact)
+
+    def _take_back(self, batches: list[Batch], fact: events.EngineDied) -> None:
+        blamed = [] if fact.wrong else batches[:1]  # no picture makes a device calculate wrongly
+        for batch in batches[len(blamed) :]:
+            self._split(batch, single=False)
+        for batch in blamed:
+            if len(batch.jobs) > 1:
+                self._split(batch, single=True)
+                continue
+            for job in self._members(batch):
+                job.single = True
+                self.work.crashed(job, fact.how, by_itself=job.alone)
+
+    # --- small ---
+
+    def _end(self, number: int) -> Batch:
+        leaving, batch = self.engine.end(number)
+        if leaving is None:
+            if self.engines.current is not None:
+                self._watch(self.engines.current)
+            self.engines.rest()
+        elif leaving in self.engine.leaving:
+            self._watch(leaving)
+        else:
+            self.engines.retire(leaving)
+        return batch
+
+    def _watch(self, engine: int) -> None:
+        """Give the oldest batch its time; it begins when the one before it ends."""
+        batches = self.engine.leaving.get(engine, self.engine.running)
+        self.engines.expect(engine, self.work.now + self._batch_ns() if batches else None)
+
+    def _on_processor(self) -> bool:
+        return self.engines.up is not None and self.engines.up.device == "cpu"
+
+    def _batch_ns(self) -> int:
+        """The longest time for one batch."""
+        return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""
+        job = self.work.jobs.get(number)
+        return job if job and job.state is State.INFERRING and job.batch == batch.id else None
+
+    def _members(self, batch: Batch) -> list[Job]:
+        return [job for number in batch.jobs if (job := self._still_there(batch, number))]
+
+    def _split(self, batch: Batch, *, single: bool) -> None:
+        for job in self._members(batch):
+            job.single = job.single or single
+            self.work.move(job, Event.SPLIT)
+            self.ready(job, batch.shape)

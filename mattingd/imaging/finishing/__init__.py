@@ -1,0 +1,1 @@
+"""From a matte to the finished cut-out: colours, frame, background, shadow."""

@@ -1,0 +1,197 @@
+"""Where the cut-out stands in its frame: trimmed, on a canvas of a given size or shape, by its head.
+
+Geometry goes by the subject's box in the matte. Without a change of scale pixels are copied, not resampled.
+Knows colours, alpha and presets' frames. Must not know files.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mattingd.domain.presets import REFERENCE_SIDE, Preset
+from mattingd.domain.units import canvas_of
+from mattingd.imaging.matting.tiles import Levels, Tile, UInt8, as_levels, at_least, eight_bits, whole_of
+
+_SEEN, _SOLID = 26, 128
+"""Alpha (of 255) from which a pixel counts when a picture is trimmed, and for the place on a canvas: wisps
+and haze do not shift the subject there."""
+
+_ABOVE_HEAD = 0.1
+"""Of an ID photograph's height above the head, as passport offices draw it."""
+
+_HEAD_WIDTH = 0.7
+"""Of its width, for the head with its hair at most."""
+
+_SHOULDERS = 1.35
+"""A row so many times as wide as the head is the shoulders'."""
+
+_UPPER = 0.75
+"""The neck lies in this upper part of a person's box."""
+
+_NARROWER = 0.95
+"""A neck is at most so wide, measured by the head."""
+
+_MARGIN = 4
+"""Pixels beyond the frame that a resize may look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the picture goes: scaled, its corner is put at (left, top) of the canvas, in pixels."""
+
+    width: int
+    height: int
+    scale: float
+    left: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels from left to before right, from top to before bottom."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.bottom - self.top
+
+
+def frame_of(matte: Levels, preset: Preset) -> Frame | None:
+    """The frame that a preset asks for around the subject in ``matte`` ([H,W]); None when there is none.
+
+    A matte without subject keeps the picture's own frame, but for a canvas of fixed size, which it fills.
+    """
+    height, width = matte.shape
+    canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
+    if canvas is None and not preset.trim:
+        return None
+    seen = eight_bits(matte)
+    everything = Box(0, 0, width, height)
+    if canvas is None:
+        box = _with_shadow(subject(seen) or everything, preset)
+        return Frame(box.width, box.height, 1.0, -box.left, -box.top)
+    box = subject(seen, _SOLID) or subject(seen) or everything
+    across, down, exact = canvas
+    if not exact:
+        return _shaped(box, across / down, preset)
+    if preset.anchor == "head" and (neck := neck_of(seen, box)) is not None:
+        return _by_head(box, neck, seen, (round(across), round(down)), preset.fill)
+    scale = preset.fill * min(across / box.width, down / box.height)
+    return _placed(box, round(across), round(down), scale, preset)
+
+
+def _with_shadow(box: Box, preset: Preset) -> Box:
+    """The box with room for the shadow, whose pixels are those of the picture that comes of it."""
+    if not preset.shadow or preset.content == "matte":
+        return box
+    x, y, soft = preset.shadow_x, preset.shadow_y, preset.shadow_blur
+    left, above, right, below = (max(0.0, soft + off) for off in (-x, -y, x, y))
+    across, down = (max(1.0, REFERENCE_SIDE - room) for room in (left + right, above + below))
+    unit = max(box.width / across, box.height / down)
+    left, above, right, below = (math.ceil(side * unit) for side in (left, above, right, below))
+    return Box(box.left - left, box.top - above, box.right + right, box.bottom + below)
+
+
+def _shaped(box: Box, aspect: float, preset: Preset) -> Frame:
+    """A canvas of this aspect that the subject fills at its own size, or enlarged to the least side."""
+    height = max(box.height, box.width / aspect) / preset.fill
+    scale = max(1.0, preset.min_side / max(height, height * aspect))
+    return _placed(box, round(height * aspect * scale), round(height * scale), scale, preset)
+
+
+def _placed(box: Box, width: int, height: int, scale: float, preset: Preset) -> Frame:
+    """The subject in the middle, or standing on the lower edge of what it may fill."""
+    left = (width - box.width * scale) / 2 - box.left * scale
+    free = height - box.height * scale
+    above = free / 2 if preset.anchor == "centre" else free
+    return Frame(width, height, scale, left, above - box.top * scale)
+
+
+def _by_head(box: Box, neck: int, seen: UInt8, size: tuple[int, int], fill: float) -> Frame:
+    """The head takes ``fill`` of the height; the body goes on to the lower edge."""
+    width, height = size
+    columns = np.flatnonzero((seen[box.top : neck] >= _SEEN).any(axis=0))
+    middle, broad = (columns[0] + columns[-1] + 1) / 2, columns[-1] - columns[0] + 1
+    scale = min(fill * height / (neck - box.top), _HEAD_WIDTH * width / broad)
+    above = max(_ABOVE_HEAD * height, height - box.height * scale)
+    return Frame(width, height, scale, width / 2 - middle * scale, above - box.top * scale)
+
+
+def subject(alpha: UInt8, least: int = _SEEN) -> Box | None:
+    """The box of all pixels of ``alpha`` (uint8[H,W]) that reach ``least``; None when there are none."""
+    seen = at_least(alpha, least)
+    left, top, width, height = cv2.boundingRect(seen)
+    return Box(left, top, left + width, top + height) if width else None
+
+
+def neck_of(alpha: UInt8, box: Box) -> int | None:
+    """The row of a person's neck: the narrowest between the head's widest row and the shoulders.
+
+    None when the outline shows no head over wider shoulders.
+    """
+    widths = np.count_nonzero(alpha[box.top : box.bottom, box.left : box.right] >= _SEEN, axis=1)
+    upper = widths[: max(1, round(box.height * _UPPER))].astype(np.float64)
+    for row in range(2, len(upper)):
+        head = int(upper[:row].argmax())
+        narrowest = head + int(upper[head : row + 1].argmin())
+        if upper[row] > _SHOULDERS * upper[narrowest] and upper[narrowest] < _NARROWER * upper[head]:
+            return box.top + narrowest
+    return None
+
+
+def framed(colours: Levels, matte: Levels, frame: Frame) -> tuple[Levels, Levels]:
+    """Straight ``colours`` ([H,W,3]) and ``matte`` ([H,W]) in a frame; nothing is outside the picture."""
+    left, top = frame.left, frame.top
+    if frame.scale != 1:
+        rows, columns = _shown(matte.shape, frame)
+        colours, matte = _scaled(colours[rows, columns], matte[rows, columns], frame.scale)
+        left, top = left + columns.start * frame.scale, top + rows.start * frame.scale
+    shape = frame.height, frame.width
+    new_colours, new_matte = np.zeros((*shape, 3), colours.dtype), np.zeros(shape, matte.dtype)
+    into, out_of = _overlap(matte.shape, shape, round(left), round(top))
+    new_colours[into], new_matte[into] = colours[out_of], matte[out_of]
+    return as_levels(new_colours), as_levels(new_matte)
+
+
+def _shown(shape: tuple[int, ...], frame: Frame) -> Tile:
+    """The part of a picture of this (height, width) that its frame shows, with a few pixels around."""
+
+    def side(corner: float, room: int, end: int) -> slice:
+        first, last = (round(place / frame.scale) for place in (-corner, room - corner))
+        return slice(max(0, min(end - 1, first - _MARGIN)), min(end, max(1, last + _MARGIN)))
+
+    return side(frame.top, frame.height, shape[0]), side(frame.left, frame.width, shape[1])
+
+
+def _overlap(old: tuple[int, ...], new: tuple[int, int], x: int, y: int) -> tuple[Tile, Tile]:
+    """Which part of the new frame shows which part of the old, when the old's corner is at (x, y)."""
+    rows = min(new[0], max(0, y)), max(0, min(new[0], y + old[0]))
+    columns = min(new[1], max(0, x)), max(0, min(new[1], x + old[1]))
+    into = slice(*rows), slice(*columns)
+    return into, (slice(rows[0] - y, rows[1] - y), slice(columns[0] - x, columns[1] - x))
+
+
+def _scaled(colours: Levels, matte: Levels, scale: float) -> tuple[Levels, Levels]:
+    """Both resized; what is transparent has no say in the colours. A plane at a time, to save memory."""
+    whole = whole_of(colours)
+    size = max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale))
+    by = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    alpha = np.clip(cv2.resize(matte.astype(np.float32), size, interpolation=by), 0, whole)
+    result = np.empty((*alpha.shape, 3), colours.dtype)
+    for channel, plane in enumerate(cv2.split(colours)):
+        covered = cv2.multiply(plane, matte, scale=1 / whole, dtype=cv2.CV_32F)
+        straight = cv2.resize(covered, size, interpolation=by) * whole / np.maximum(alpha, 1)
+        result[:, :, channel] = np.rint(np.clip(straight, 0, whole))
+    return as_levels(result), as_levels(np.rint(alpha).astype(matte.dtype))

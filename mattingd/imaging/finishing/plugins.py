@@ -1,0 +1,64 @@
+"""A team's own last step: plug-ins that change a finished cut-out before it is written.
+
+A finisher is a callable that an installed package declares in the entry-point group `mattingd.finishers`. It
+runs in the picture worker, under the picture's deadline and memory limit: what it breaks is one picture.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+
+import numpy as np
+
+from mattingd.domain.presets import FINISHERS
+from mattingd.imaging.finishing.compose import Composed
+from mattingd.imaging.formats.errors import PictureError
+from mattingd.imaging.matting.tiles import Levels
+
+Finisher = Callable[[Levels, Levels], Levels]
+"""Takes the pixels ([H,W,4] with straight alpha, [H,W,3] on a ground, or [H,W] a matte; uint8 or uint16) and
+the matte ([H,W], same depth), and returns pixels of the same depth, of any size, with 1, 3 or 4 channels."""
+
+_CHANNELS = {(), (3,), (4,)}
+
+
+def finished(composed: Composed, name: str | None) -> Composed:
+    """``composed`` after the finisher called ``name``; as it is without one.
+
+    Raises:
+        PictureError: there is no such finisher, it failed, or what it returned is no picture.
+    """
+    if name is None:
+        return composed
+    finisher = _load(name)
+    try:
+        pixels = finisher(composed.pixels.copy(), composed.matte.copy())
+    except Exception as error:  # whatever a team's own code does wrong
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise PictureError("unsupported", f"the finisher {name!r} failed ({what})") from error
+    return replace(composed, pixels=_picture(pixels, composed.pixels, name))
+
+
+@cache
+def _load(name: str) -> Finisher:
+    for each in entry_points(group=FINISHERS, name=name):
+        try:
+            finisher: Finisher = each.load()
+        except Exception as error:  # as above
+            raise PictureError("unsupported", f"the finisher {name!r} cannot be loaded ({error})") from error
+        return finisher
+    raise PictureError("unsupported", f"there is no finisher {name!r}: install the package that has it")
+
+
+def _picture(pixels: object, before: Levels, name: str) -> Levels:
+    """What a finisher returned, if it can be written."""
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != before.dtype:
+        kind = f"an array of {pixels.dtype}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise PictureError("unsupported", f"the finisher {name!r} returned {kind}, not {before.dtype} pixels")
+    if not pixels.size or pixels.shape[2:] not in _CHANNELS or pixels.ndim < 2:  # noqa: PLR2004 - rows, columns
+        raise PictureError(
+            "unsupported",
+            f"the finisher {name!r} returned {list(pixels.shape)}, not [H,W], [H,W,3] or [H,W,4]",
+        )
+    return np.ascontiguousarray(pixels)

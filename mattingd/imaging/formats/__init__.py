@@ -1,0 +1,1 @@
+"""Files to pixels and back, format by format."""

@@ -1,0 +1,1 @@
+"""Alpha mattes: from the network's size to the picture's, refined, retouched."""

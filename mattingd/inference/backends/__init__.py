@@ -1,0 +1,1 @@
+"""Engines, one for each library that runs networks."""

@@ -1,0 +1,292 @@
+"""Running a catalog model with PyTorch on a CPU or a CUDA device.
+
+Knows tensors and devices; knows nothing of files, pictures larger than the network, or jobs.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from mattingd.inference import self_test
+from mattingd.inference.backend import (
+    BadBatch,
+    DeviceInfo,
+    EngineFault,
+    OutOfMemory,
+    SelfTestFailed,
+    Timing,
+    Warmup,
+    check_batch,
+    smallest_good_batch,
+)
+from mattingd.inference.networks.cv_unet import CvUnet, channels_last, fuse, shaped_for
+from mattingd.system.clock import monotonic_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mattingd.inference.backend import Mattes, ModelSpec, Pictures, Precision, Shape
+    from mattingd.inference.registry import Device, Entry
+
+DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+BATCH_SIZES = {"cpu": (1,), "cuda": (1, 2, 4, 8, 16, 32, 64)}
+"""Sizes to compare. On a CPU a batch gains next to nothing, and measuring it holds up the first pictures."""
+
+CANDIDATES: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("fp16", "bf16")}
+
+WORTH_IT = 0.9
+"""A lower precision must take less than this share of fp32's time..."""
+
+HARMLESS = 0.004
+"""...and differ from it by no more than this in mean alpha (one step of 8 bits)."""
+
+
+def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
+    """The device to use. From here on `cuda` means the one that was asked for by number, if one was.
+
+    Raises:
+        EngineFault: CUDA was asked for and is not there, or not under this number.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise EngineFault(f"device: {wanted} was asked for, but no usable CUDA device was found")
+    _, _, number = wanted.partition(":")
+    if number:
+        there = torch.cuda.device_count()
+        if int(number) >= there:
+            raise EngineFault(
+                f"device: {wanted} was asked for, but there are {there} CUDA devices, from cuda:0"
+            )
+        torch.cuda.set_device(int(number))
+    return "cuda"
+
+
+def cap_memory(gigabytes: float) -> None:
+    """Let this process take no more of the GPU's memory; the driver's own part of it comes on top."""
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / total))
+
+
+def build(content: bytes) -> CvUnet:
+    """The network with its stored weights, in float32.
+
+    Raises:
+        EngineFault: the weights do not fit the network.
+    """
+    try:
+        stored = safetensors.torch.load(content)
+        net = fuse(shaped_for(stored))
+        net.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise EngineFault(f"the weights do not fit the network: {error}") from error
+    return net.requires_grad_(requires_grad=False)
+
+
+class TorchEngine:
+    """A catalog model on one device; see `contract.Engine`."""
+
+    def __init__(
+        self,
+        model: Entry,
+        content: bytes,
+        device: Device = "auto",
+        precision: Precision | Literal["auto"] = "auto",
+        threads: int | None = None,
+        memory_gb: float | None = None,
+    ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._model = model
+        self._kind = choose_device(device)
+        if self._kind == "cuda" and memory_gb is not None:
+            cap_memory(memory_gb)
+        self._asked = precision
+        self._precision: Precision = "fp32" if precision == "auto" else precision
+        self._net: CvUnet | None = channels_last(_moved(build(content), self._kind))
+        self._broken: str | None = None
+        self._nets: dict[Precision, CvUnet] = {}
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's contract."""
+        return self._model.spec
+
+    @property
+    def device(self) -> DeviceInfo:
+        """Where it runs and in which precision."""
+        if self._kind == "cpu":
+            name = f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+            return DeviceInfo("cpu", name, f"torch {torch.__version__}", self._precision)
+        driver = f"torch {torch.__version__}, CUDA {torch.version.cuda}{nvidia_driver()}"
+        return DeviceInfo("cuda", torch.cuda.get_device_name(), driver, self._precision)
+
+    def matte(self, batch: Pictures) -> Mattes:
+        """Alpha float32 [N,H,W] in [0,1] of uint8 [N,H,W,3]; see `contract.Engine.matte`."""
+        check_batch(batch, self.spec)
+        if self._broken:
+            raise EngineFault(self._broken)
+        try:
+            mattes = self._infer(batch)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory(f"{len(batch)} pictures do not fit on the GPU") from error
+        except MemoryError as error:
+            raise OutOfMemory(f"{len(batch)} pictures do not fit in memory") from error
+        except RuntimeError as error:
+            raise self._judged(error, len(batch)) from error
+        return mattes
+
+    @torch.inference_mode()
+    def _infer(self, batch: Pictures) -> Mattes:
+        spec, dtype = self.spec, DTYPES[self._precision]
+        # torch takes neither read-only nor mirrored arrays; such a batch is copied.
+        pixels = np.require(batch, requirements=("C", "W"))
+        x = torch.from_numpy(pixels).to(self._kind).permute(0, 3, 1, 2).float()
+        mean, std = (torch.tensor(v, device=self._kind).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
+        x = ((x * spec.scale - mean) / std).to(dtype, memory_format=torch.channels_last)
+        y = self._network()(x).logits[:, 0].float()
+        alpha = torch.sigmoid(y) if spec.activation == "sigmoid" else y.clamp(0, 1)
+        if not bool(torch.isfinite(alpha).all()):
+            raise BadBatch(f"the network's result is not finite ({self._precision})")
+        mattes: Mattes = alpha.cpu().numpy()
+        return mattes
+
+    def _network(self) -> CvUnet:
+        if self._net is None:
+            raise EngineFault("the engine was closed")
+        if self._precision == "fp32":
+            return self._net
+        if self._precision not in self._nets:
+            state = self._net.state_dict()
+            copy = fuse(shaped_for(state)).to(self._kind)
+            copy.load_state_dict(state)
+            self._nets[self._precision] = channels_last(copy.to(DTYPES[self._precision]))
+        return self._nets[self._precision]
+
+    def _judged(self, error: RuntimeError, count: int) -> OutOfMemory | EngineFault | BadBatch:
+        """What a torch error means for the caller."""
+        text = str(error)
+        if "can't allocate memory" in text or "not enough memory" in text:
+            return OutOfMemory(f"{count} pictures do not fit in memory")
+        if self._kind == "cuda":
+            # CUDA errors are sticky: nothing this process does afterwards can be trusted.
+            self._broken = f"the GPU failed: {text.splitlines()[0]}"
+            return EngineFault(self._broken)
+        return BadBatch(f"torch refused the batch: {text.splitlines()[0]}")
+
+    def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
+        """Settle the precision, compare batch sizes on the first shape, run the others once."""
+        if not shapes:
+            raise ValueError("warming up needs at least one shape")
+        if self._asked == "auto":
+            self._precision = self._fastest_precision()
+        timings = self._compare(shapes[0], batch_sizes or BATCH_SIZES[self._kind])
+        size = smallest_good_batch(timings)
+        others: list[Timing] = []
+        while len(others) < len(shapes) - 1:
+            shape = shapes[1 + len(others)]
+            try:
+                others.append(Timing(shape, size, self._seconds(noise(shape, size))))
+            except OutOfMemory:
+                if size == 1:
+                    raise
+                size //= 2
+        return Warmup(size, (*timings, *others))
+
+    def _compare(self, shape: Shape, sizes: Sequence[int]) -> list[Timing]:
+        timings: list[Timing] = []
+        for size in sizes:
+            try:
+                timings.append(Timing(shape, size, self._time(noise(shape, size))))
+            except OutOfMemory:
+                if not timings:
+                    raise
+                break
+        return timings
+
+    def _time(self, batch: Pictures) -> float:
+        """The better of two runs in seconds, after one that is not counted: the first prepares much."""
+        self.matte(batch)
+        return min(self._seconds(batch) for _ in range(2))
+
+    def _seconds(self, batch: Pictures) -> float:
+        start = monotonic_ns()
+        self.matte(batch)
+        return (monotonic_ns() - start) / 1e9
+
+    def _fastest_precision(self) -> Precision:
+        """fp32 unless a lower precision is clearly faster here and says the same of the golden picture."""
+        self._precision = "fp32"
+        picture = self_test.picture()
+        best: Precision = "fp32"
+        limit = WORTH_IT * self._time(picture)
+        reference = self.matte(picture)
+        for candidate in CANDIDATES[self._kind]:
+            self._precision = candidate
+            try:
+                same = abs(self.matte(picture) - reference).mean() <= HARMLESS
+                seconds = self._time(picture)
+            except BadBatch:
+                continue
+            if same and seconds < limit:
+                best, limit = candidate, seconds
+        self._nets = {name: net for name, net in self._nets.items() if name == best}
+        return best
+
+    def self_test(self) -> None:
+        """Compare the rendered picture's matte with the catalog's; see `contract.Engine`."""
+        try:
+            off = self_test.deviation(self.matte(self_test.picture())[0], self._model.golden)
+        except BadBatch as error:
+            raise SelfTestFailed(f"self-test: {error}") from error
+        if off > self_test.TOLERANCE:
+            raise SelfTestFailed(f"self-test: the matte is off by {off:.3f} (allowed {self_test.TOLERANCE})")
+
+    def close(self) -> None:
+        """Drop the network and the device's cached memory."""
+        self._net, self._broken = None, "the engine was closed"
+        self._nets.clear()
+        if self._kind == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _moved(net: CvUnet, kind: str) -> CvUnet:
+    """The network on its device.
+
+    Raises:
+        OutOfMemory: there is no room for it.
+    """
+    try:
+        return net.to(kind)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory("the model does not fit on the GPU") from error
+
+
+def nvidia_driver(told: Path = Path("/proc/driver/nvidia/version")) -> str:
+    """`, driver 580.95.05` as the kernel's module says it; nothing where it does not."""
+    try:
+        text = told.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    version = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
+    return f", driver {version[0]}" if version else ""
+
+
+def noise(shape: Shape, size: int) -> Pictures:
+    """A batch to measure with: values do not matter, but constant ones could be optimised for."""
+    generator = torch.Generator().manual_seed(0)
+    pixels: Pictures = torch.randint(
+        0, 256, (size, *shape, 3), dtype=torch.uint8, generator=generator
+    ).numpy()
+    return pixels

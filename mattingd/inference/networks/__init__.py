@@ -1,0 +1,1 @@
+"""The networks whose architecture we carry ourselves."""

@@ -1,0 +1,160 @@
+"""The engine child: one model on one device, kept loaded. Network inputs in, mattes out, in order.
+
+Knows the engine's face and nothing of pictures, files or jobs beyond their numbers.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
+from mattingd.domain.exit_codes import ExitCode
+from mattingd.imaging.matting.alpha import is_empty
+from mattingd.imaging.matting.confidence import confidence
+from mattingd.imaging.matting.preprocess import buckets
+from mattingd.inference.backend import BadBatch, Engine, EngineError, EngineFault, OutOfMemory, SelfTestFailed
+from mattingd.system import clock
+
+Answer = tuple[Fact, bytes | None]
+
+TEST_EVERY_NS = 600 * clock.SECOND
+"""A working engine proves itself anew this often: a device that calculates wrongly does not say so."""
+
+WARM_SHAPES = 3
+"""Shapes the engine is warmed up with; the others cost their first picture a moment."""
+
+
+def load(make: Callable[[EngineOrder], Engine], order: EngineOrder, started: int) -> tuple[Engine, EngineUp]:
+    """The engine, warm and tested; on the processor if the GPU has no memory for even one picture.
+
+    Raises:
+        EngineError: there will be no engine.
+    """
+    engine: Engine | None = None
+    try:
+        engine = make(order)
+        if order.require_gpu and engine.device.kind != "cuda":
+            raise EngineFault("no CUDA device can be used, and `engine.require_gpu` is set")
+        return engine, bring_up(engine, order.engine, started)
+    except OutOfMemory:
+        on_gpu = order.device != "cpu" if engine is None else engine.device.kind == "cuda"
+        if engine is not None:
+            engine.close()
+        if order.require_gpu or not order.fall_back or not on_gpu:
+            raise
+    on_cpu = replace(order, device="cpu", precision="auto")
+    engine = make(on_cpu)
+    return engine, bring_up(engine, order.engine, started)
+
+
+def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
+    """Warm up, test against the golden picture, and describe what is running."""
+    warm_up = engine.warm_up(buckets(engine.spec.side, engine.spec.multiple)[:WARM_SHAPES])
+    engine.self_test()
+    return EngineUp(
+        engine=number,
+        device=engine.device.kind if engine.device.kind == "cpu" else engine.device.name,
+        driver=engine.device.driver,
+        precision=engine.device.precision,
+        model=engine.spec.id,
+        model_sha256=engine.spec.sha256,
+        max_batch=warm_up.batch_size,
+        batch_seconds=max(timing.seconds for timing in warm_up.timings),
+        load_seconds=(clock.monotonic_ns() - started) / clock.SECOND,
+    )
+
+
+def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
+    """Run one batch.
+
+    Args:
+        engine: a running engine.
+        command: whose pictures, and their network shape.
+        payload: uint8[N,H,W,3] sRGB as bytes.
+
+    Returns:
+        The fact and, if it is `Inferred`, float32[N,H,W] as bytes.
+
+    Raises:
+        EngineFault: the engine is of no more use; its self-test among what shows that.
+    """
+    started = clock.monotonic_ns()
+    batch = np.frombuffer(payload, np.uint8).reshape(len(command.jobs), *command.shape, 3)
+    try:
+        mattes = engine.matte(batch)
+    except OutOfMemory as error:
+        return InferFailed(command.batch, InferFault.MEMORY, str(error)), None
+    except BadBatch as error:
+        return _culprits(engine, command, str(error))
+    if mattes.shape != batch.shape[:3] or not np.isfinite(mattes).all():
+        return _culprits(engine, command, "the model's answer is no matte")
+    empty = tuple(is_empty(matte) for matte in mattes)
+    sure = tuple(confidence(matte, net) for matte, net in zip(mattes, batch, strict=True))
+    seconds = (clock.monotonic_ns() - started) / clock.SECOND
+    return Inferred(command.batch, empty, seconds, sure), mattes.astype(np.float32).tobytes()
+
+
+def _culprits(engine: Engine, command: Infer, reason: str) -> Answer:
+    """A batch failed: over a picture in it, if the engine still does well what is known."""
+    _prove(engine)
+    return InferFailed(command.batch, InferFault.BATCH, reason), None
+
+
+def _prove(engine: Engine) -> None:
+    """Test it, unless there is no memory for that just now.
+
+    Raises:
+        SelfTestFailed: it calculates wrongly.
+        EngineFault: it is of no more use.
+    """
+    with contextlib.suppress(OutOfMemory):
+        engine.self_test()
+
+
+def serve(
+    receive: Callable[[], tuple[Any, bytes | None]],
+    send: Callable[[Answer], None],
+    make: Callable[[EngineOrder], Engine],
+) -> None:
+    """The life of the engine child: load, warm up, self-test, say that it is up, run what comes.
+
+    Args:
+        receive: the next (command, payload); raises EOFError when the daemon is gone.
+        send: an answer.
+        make: loads the engine an order asks for.
+
+    An engine that cannot be used, or is of no more use, says so as its last words.
+    """
+    order, _ = receive()
+    started = clock.monotonic_ns()
+    try:
+        engine, up = load(make, order, started)
+    except EngineError as error:
+        wrong = isinstance(error, SelfTestFailed)
+        fatal = None if wrong or isinstance(error, OutOfMemory) else ExitCode.DEVICE
+        send((EngineDied(order.engine, str(error), fatal, wrong=wrong), None))
+        return
+    send((up, None))
+    try:
+        for answer in _answers(engine, receive):
+            send(answer)
+    except EngineFault as error:
+        send((EngineDied(order.engine, str(error), wrong=isinstance(error, SelfTestFailed)), None))
+    finally:
+        engine.close()
+
+
+def _answers(engine: Engine, receive: Callable[[], tuple[Any, bytes | None]]) -> Iterator[Answer]:
+    """Batch after batch. Mattes that were made before a self-test failed are not given away."""
+    tested = clock.monotonic_ns()
+    while True:
+        command, payload = receive()
+        answer = infer(engine, command, payload or b"")
+        if tested + TEST_EVERY_NS <= clock.monotonic_ns():
+            _prove(engine)
+            tested = clock.monotonic_ns()
+        yield answer

@@ -1,0 +1,1 @@
+"""What comes in: hot folders are watched, scanned and inspected."""

@@ -1,0 +1,128 @@
+"""From the tables to the vocabulary: jobs, their outputs and their past, as facts and rules know them."""
+
+import json
+import sqlite3
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from mattingd.domain.jobs import Chore, Last, Models, Output, Place, Recipe, Row, Stamp
+from mattingd.domain.presets import Preset
+from mattingd.journal.schema import JOB_COLUMNS
+
+RESULTS: Final = frozenset({"done", "unchanged"})
+"""States whose content and recipe a later job of the same source is compared with."""
+
+
+class Version(NamedTuple):
+    """One job in the history of a source."""
+
+    job: int
+    current: bool
+    stamp: Stamp
+    state: str
+    sha256: bytes | None
+    painted: bytes
+    recipe: str
+    note: str
+    strikes: int
+    again: bool
+    forgotten: bool
+    model: str | None
+    """SHA-256 of the weights that made its output."""
+
+
+class Past(NamedTuple):
+    """What matters of a source's history to a new job."""
+
+    last: Last | None
+    """What its last result was made from."""
+    notes: tuple[str, ...]
+    """The error notes that stand since then."""
+
+
+def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> list[Version]:
+    """All jobs of a source with a number below `before`, newest first."""
+    rows = db.execute(
+        "SELECT id, current, size, mtime_ns, strokes, state, sha256, painted, recipe, note, strikes, again,"
+        " forgotten,"
+        " (SELECT model FROM outputs WHERE job = jobs.id AND ordinal = 0) FROM jobs"
+        " WHERE folder = ? AND path = ? AND id < ? ORDER BY id DESC",
+        (folder, path, before),
+    )
+    return [
+        Version(job, current, Stamp(size, mtime_ns, strokes=strokes), state, sha256, painted or b"", *rest)
+        for job, current, size, mtime_ns, strokes, state, sha256, painted, *rest in rows
+    ]
+
+
+def past_of(versions: list[Version]) -> Past:
+    """The last result, and the notes of the failures after it."""
+    notes: dict[str, None] = {}
+    for number, version in enumerate(versions):
+        if version.state in RESULTS:
+            if version.sha256 is None or version.forgotten:
+                return Past(None, tuple(notes))
+            made = next((older for older in versions[number:] if older.state == "done"), version)
+            last = Last(version.sha256, version.recipe, made.model, version.painted)
+            return Past(last, tuple(notes))
+        if version.state == "failed":
+            notes[version.note] = None
+    return Past(None, tuple(notes))
+
+
+def outputs_of(db: sqlite3.Connection, job: int) -> tuple[Output, ...]:
+    """The outputs of a job, in order."""
+    rows = db.execute(
+        "SELECT ordinal, path, base, version, extension, temp, sha256, size FROM outputs WHERE job = ?"
+        " ORDER BY ordinal",
+        (job,),
+    )
+    return tuple(
+        Output(ordinal, Place(path, base, version, extension), temp, sha256, size)
+        for ordinal, path, base, version, extension, temp, sha256, size in rows
+    )
+
+
+def models(db: sqlite3.Connection) -> Models:
+    """Which weights make the mattes."""
+    rows = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('model', 'model before')"))
+    return Models(rows.get("model", ""), rows.get("model before"))
+
+
+def live_rows(db: sqlite3.Connection) -> list[Row]:
+    """All jobs that still move or have chores left, oldest first."""
+    return [_row(db, raw) for raw in db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()]
+
+
+def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
+    value = dict(zip(JOB_COLUMNS, raw, strict=True))
+    (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
+    past = past_of(history(db, value["folder"], value["path"], value["id"]))
+    return Row(
+        job=value["id"],
+        folder=value["folder"],
+        path=value["path"],
+        stamp=Stamp(value["size"], value["mtime_ns"], strokes=value["strokes"]),
+        state=value["state"],
+        recipe=_recipe(value["recipe"], presets),
+        outputs=outputs_of(db, value["id"]),
+        note=value["note"],
+        attempts=value["attempts"],
+        alone=bool(value["alone"]),
+        strikes=value["strikes"],
+        suspect=bool(value["suspect"]),
+        last=past.last,
+        chores=frozenset(Chore(chore) for chore in value["chores"].split(",") if chore),
+        reason=value["reason"],
+        forced=bool(value["forced"]),
+        stale_notes=past.notes,
+        date=value["drop_name"][:10],
+        sha256=value["sha256"],
+        remarks=tuple(json.loads(value["remarks"])),
+    )
+
+
+@lru_cache(maxsize=256)
+def _recipe(number: str, presets: str) -> Recipe:
+    first, *also = (Preset(**values) for values in json.loads(presets))
+    return Recipe(number, first, tuple(also))

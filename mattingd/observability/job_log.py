@@ -1,0 +1,356 @@
+"""Readers of facts: what is told to people. Adding one touches nothing else.
+
+A reporter sees every fact and every command of a running daemon, in order, on the conductor's thread. It must
+be quick and must not change anything.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mattingd.domain import events
+from mattingd.domain.commands import (
+    Command,
+    DoChore,
+    Drain,
+    EndEngine,
+    Finish,
+    KeepModel,
+    Move,
+    Publish,
+    Read,
+    StartEngine,
+    Stop,
+    UseModel,
+)
+from mattingd.domain.jobs import Chore, Fault, Row, model_name
+from mattingd.domain.text import readable
+from mattingd.observability.rate_limit import Floods
+from mattingd.system import clock
+
+ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
+RATE_NS = 60 * clock.SECOND
+"""The time over which the current rate is measured, at most."""
+IDLE_NS = 5 * clock.SECOND
+"""Without anything to do for so long, the measurement begins anew."""
+NAMED = 3
+"""Pictures named one by one in a line."""
+OF_ONE_KIND = 20
+"""So many pictures that failed, or were ignored, for the same reason are told one by one before."""
+
+
+class Reporter(Protocol):
+    """Somebody who wants to know."""
+
+    def fact(self, fact: events.Fact) -> None:
+        """Something happened."""
+
+    def command(self, command: Command) -> None:
+        """Something is going to be done."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """A job that came to its end."""
+
+    job: int
+    name: str
+    state: str
+    reason: str
+    note: str
+    """Where its error note lies if it failed, below the output folder."""
+    folder: str = ""
+    """What its hot folder is called."""
+
+
+class Names:
+    """What each live job is called: the journal knows too, but a log line needs it at once."""
+
+    def __init__(self) -> None:
+        self.folders: dict[int, str] = {}
+        """What each hot folder is called."""
+        self._live: dict[int, tuple[str, str, int]] = {}
+
+    def of(self, row: Row) -> str:
+        """Hot folder and path, readable."""
+        return self.at(row.folder, row.path)
+
+    def at(self, number: int, source: bytes) -> str:
+        """The same for any file of a hot folder."""
+        folder, path = self.folders.get(number, "?"), readable(source)
+        return f"{folder}/{path}" if folder else path
+
+    def line_of(self, job: int) -> dict[str, Any]:
+        """What every log line about a live job holds; nothing when nobody knows it."""
+        if job not in self._live:
+            return {}
+        name, _, folder = self._live[job]
+        return {"job": job, "file": name, **self._in_folder(folder)}
+
+    def line_of_row(self, row: Row) -> dict[str, Any]:
+        """The same for a job that the journal just told of."""
+        return {"job": row.job, "file": self.of(row), **self._in_folder(row.folder)}
+
+    def remember(self, row: Row) -> None:
+        """A job is live."""
+        if row.state not in ENDS:
+            self._live[row.job] = self.of(row), row.note, row.folder
+
+    def ended(self, command: Command) -> Ended | None:
+        """The end this command brings to a job, told once."""
+        if not isinstance(command, Move) or command.state not in ENDS:
+            return None
+        if command.job not in self._live:
+            return None
+        name, note, folder = self._live.pop(command.job)
+        return Ended(command.job, name, command.state, command.reason, note, self.folders.get(folder, ""))
+
+    def _in_folder(self, folder: int) -> dict[str, str]:
+        name = self.folders.get(folder)
+        return {"folder": name} if name else {}
+
+
+class LogReporter:
+    """Log lines: one for each picture's end, and for what a person should know of the daemon itself.
+
+    What many pictures have in common (an output that is full, a right that is missing) is told once a minute.
+    """
+
+    def __init__(self, names: Names, log: Any) -> None:
+        self._names = names
+        self._log = log
+        self._floods = Floods()
+        self._output_fails = False
+        self._stop_reason = ""
+        self._beside = 0
+        """The engine that comes up with another model: its end is no restart."""
+        self._in_hand: dict[int, int] = {}
+        """The job that each worker is busy with: should it die, the line about that names the picture."""
+
+    def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912 - one case for each kind of fact
+        """Log what is worth a line."""
+        self._tell_gathered(clock.monotonic_ns())
+        match fact:
+            case events.Admitted(row=row):
+                self._names.remember(row)
+                if row.state == "ignored":
+                    self._often("info", "ignored", row.reason, **self._names.line_of_row(row))
+            case events.EngineUp():
+                self._log.info("ready", **told_of_engine(fact), seconds=round(fact.load_seconds, 1))
+            case events.EngineDied():
+                self._tell_of_death(fact)
+            case events.WorkerDied(worker=worker, how=how):
+                job = self._names.line_of(self._in_hand.pop(worker, 0))
+                self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
+            case events.FolderTrouble(folder=folder, reason=reason):
+                self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
+            case events.Overflowed(folder=folder):
+                why = "the kernel dropped notifications; the folder is looked through at once"
+                self._rarely("warning", "overflow", why, folder=self._names.folders.get(folder, "?"))
+            case events.Faulted(fault=Fault.OUTPUT):
+                self._output_fails = True
+            case events.Finished() if self._output_fails:
+                self._output_fails = False
+                self._log.info("writing", why="the output folder can be written again")
+            case events.ChoreDone(chore=Chore.ORIGINAL, failed=str(failed), job=job):
+                self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", job=job)
+            case events.SpaceLow(reason=str(reason)):
+                self._log.warning("paused", why=reason)
+            case events.SpaceLow():
+                self._log.info("resumed", why="the output disk has enough free space again")
+            case events.Cleaned():
+                self._tell_of_cleaning(fact)
+            case events.Stuck(who=who):
+                self._log.error("stuck", who=who, why="it shows no life; the daemon should be started anew")
+            case events.StopAsked(reason=reason):
+                self._stop_reason = reason
+            case events.Reloaded(taken=taken, restart=restart):
+                self._tell_of_settings(taken, restart)
+            case events.ReloadRefused(mistakes=mistakes):
+                for mistake in mistakes:
+                    self._log.error("settings", why=f"{mistake}; the ones in use stay")
+            case events.PauseAsked(folder=folder, paused=paused):
+                self._tell_of_pause(self._names.folders.get(folder, "?"), paused=paused)
+            case events.RetryAsked(folder=folder, path=path):
+                self._often("info", "again", "somebody asked for it", file=self._names.at(folder, path))
+            case events.ForgetAsked(folder=folder, path=path):
+                self._often("info", "forgotten", "somebody asked for it", file=self._names.at(folder, path))
+            case _:
+                pass
+
+    def command(self, command: Command) -> None:
+        """Log a job's end, or what it waits for."""
+        if isinstance(command, Read | Finish | Publish | DoChore):
+            self._in_hand[command.worker] = command.job
+        elif (ended := self._names.ended(command)) is not None:
+            self._tell_end(ended)
+        elif isinstance(command, Move) and self._waits(command):
+            self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
+        elif isinstance(command, StartEngine | EndEngine | UseModel | KeepModel):
+            self._tell_of_engine(command)
+        elif isinstance(command, Drain):
+            self._log.info("stopping", why=f"{self._stop_reason}: {self._drains(command)}")
+        elif isinstance(command, Stop):
+            self._tell_gathered(None)
+            self._log.info("ended", why=command.reason, code=int(command.code))
+
+    def _tell_of_death(self, fact: events.EngineDied) -> None:
+        if fact.engine != self._beside:
+            self._rarely("warning", "restart", fact.how, who="the engine")
+
+    def _tell_of_engine(self, command: StartEngine | EndEngine | UseModel | KeepModel) -> None:
+        match command:
+            case StartEngine(beside=True):
+                self._beside = command.engine
+                name = model_name(command.model)
+                self._log.info("model", why=f"{name} are loaded beside those in use")
+            case StartEngine(cpu=True):
+                self._log.warning(
+                    "processor", why="the GPU has no memory for a single picture; going on without it"
+                )
+            case EndEngine(why=why):
+                self._log.info("unloaded", who="the engine", why=why)
+            case UseModel(models=models):
+                self._beside = 0
+                name = model_name(models.current)
+                self._log.info("model", why=f"{name} make the mattes from now on", **_hash(models.current))
+            case KeepModel(model=model, why=why):
+                name = model_name(model)
+                self._log.warning("model", why=f"{name} are not used: {why}", **_hash(model))
+
+    def _drains(self, drain: Drain) -> str:
+        """What is waited for before the end."""
+        if not drain.jobs:
+            return "nothing is in work"
+        files = [line["file"] for job in drain.jobs if (line := self._names.line_of(job))]
+        named, more = ", ".join(files[:NAMED]), len(drain.jobs) - len(files[:NAMED])
+        told = " and ".join(part for part in (named, f"{more} more" if more else "") if part)
+        what = "1 picture in work is" if len(drain.jobs) == 1 else f"{len(drain.jobs)} pictures in work are"
+        return f"{what} finished first, for {drain.seconds:g} s at most" + (f": {told}" if named else "")
+
+    def _tell_of_settings(self, taken: tuple[str, ...], restart: tuple[str, ...]) -> None:
+        for change in taken:
+            self._log.info("settings", why=change)
+        for name in restart:
+            self._log.warning("settings", why=f"{name} needs a restart; until then it stays as it was")
+        if not (taken or restart):
+            self._log.info("settings", why="the configuration was read again; nothing has changed")
+
+    def _tell_of_pause(self, folder: str, *, paused: bool) -> None:
+        if paused:
+            self._log.info("paused", folder=folder, why="what is in work is finished, nothing more is begun")
+        else:
+            self._log.info("resumed", folder=folder, why="it goes on")
+
+    def _waits(self, move: Move) -> bool:
+        return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
+
+    def _tell_end(self, ended: Ended) -> None:
+        whose: dict[str, Any] = {"job": ended.job, "file": ended.name}
+        if ended.folder:
+            whose["folder"] = ended.folder
+        if ended.state == "done":
+            self._log.info("done", **whose, **({"why": ended.reason} if ended.reason else {}))
+        else:
+            level = "warning" if ended.state == "failed" else "info"
+            self._often(level, ended.state, ended.reason, **whose)
+
+    def _tell_of_folder(self, folder: str, reason: str | None) -> None:
+        if reason is None:
+            self._often("info", "online", "the hot folder can be read again", folder=folder)
+        else:
+            self._often("warning", "offline", reason, folder=folder)
+
+    def _tell_of_cleaning(self, fact: events.Cleaned) -> None:
+        if fact.removed or fact.trashed:
+            self._log.info(
+                "cleaned", removed=fact.removed, trashed=fact.trashed, freed=fact.freed, left=fact.left
+            )
+        if fact.refused:
+            self._rarely("warning", "not cleaned", fact.refused)
+
+    # --- what comes in floods ---
+
+    def _rarely(self, level: str, event: str, why: str, **whose: Any) -> None:
+        self._tell(level, event, why, first=1, **whose)
+
+    def _often(self, level: str, event: str, why: str, **whose: Any) -> None:
+        self._tell(level, event, why, first=OF_ONE_KIND, **whose)
+
+    def _tell(self, level: str, event: str, why: str, *, first: int, **whose: Any) -> None:
+        if self._floods.tells(level, event, why, first=first, now=clock.monotonic_ns()):
+            self._write(level, event, why, **whose)
+
+    def _tell_gathered(self, now: int | None) -> None:
+        for level, event, why, more in self._floods.gathered(now):
+            self._write(level, event, why, more=more)
+
+    def _write(self, level: str, event: str, why: str, **whose: Any) -> None:
+        getattr(self._log, level)(event, **whose, **({"why": why} if why else {}))
+
+
+def _hash(model: str) -> dict[str, str]:
+    return {"sha256": model} if model else {}
+
+
+def told_of_engine(fact: events.EngineUp) -> dict[str, Any]:
+    """What is told of an engine, in the log and in `status`."""
+    return {
+        "model": fact.model,
+        "device": fact.device,
+        "driver": fact.driver,
+        "precision": fact.precision,
+        "batch": fact.max_batch,
+    }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What `status` shows of a run: the rate, the folders' troubles."""
+
+    troubles: dict[int, str] = field(default_factory=dict)
+    finished: int = 0
+    failed: int = 0
+    batches: int = 0
+    batched: int = 0
+    _ends: deque[int] = field(default_factory=deque)
+    _since: int = 0
+    """When it began to work, after it last had nothing to do."""
+    _active: int = -IDLE_NS
+    """When a picture was last begun or ended."""
+
+    def fact(self, fact: events.Fact) -> None:
+        """Take a fact into account."""
+        match fact:
+            case events.FolderTrouble(folder=folder, reason=None) | events.FolderLeft(folder=folder):
+                self.troubles.pop(folder, None)
+            case events.FolderTrouble(folder=folder, reason=str(reason)):
+                self.troubles[folder] = reason
+            case events.Inferred(empty=empty):
+                self.batches += 1
+                self.batched += len(empty)
+            case _:
+                pass
+
+    def command(self, command: Command) -> None:
+        """Count ends."""
+        now = clock.monotonic_ns()
+        if isinstance(command, Read):
+            if self._active + IDLE_NS <= now:
+                self._since = now
+                self._ends.clear()
+            self._active = now
+        elif isinstance(command, Move) and command.state in ENDS and not (command.chores or ()):
+            self.failed += command.state == "failed"
+            if command.state == "done":
+                self.finished += 1
+                self._ends.append(now)
+                self._active = now
+
+    def rate(self) -> float:
+        """Pictures finished per second: in the last minute, or since work began if that is shorter."""
+        now = clock.monotonic_ns()
+        start = max(self._since, now - RATE_NS)
+        while self._ends and self._ends[0] < start:
+            self._ends.popleft()
+        return len(self._ends) / max((now - start) / clock.SECOND, 1e-9)

@@ -1,0 +1,56 @@
+"""Floods of equal log lines: the first of them are told, the others counted. Time comes from outside."""
+
+from dataclasses import dataclass
+
+from mattingd.system import clock
+
+SAME_TROUBLE_EVERY_NS = 60 * clock.SECOND
+"""Equal lines are gathered for so long, and then told as one with their number."""
+
+
+@dataclass(slots=True)
+class Flood:
+    """Equal lines within a minute."""
+
+    until: int
+    level: str
+    told: int = 0
+    more: int = 0
+
+
+class Floods:
+    """Keeps floods out of the log: of equal lines the first are told, the others counted and told as one."""
+
+    def __init__(self) -> None:
+        self._floods: dict[tuple[str, str], Flood] = {}
+        self._due = 0
+        """When the first of them is to be looked at; no sooner."""
+
+    def tells(self, level: str, event: str, why: str, *, first: int, now: int) -> bool:
+        """Whether this line is told now; otherwise it was counted. `first` equal ones are told."""
+        until = now + SAME_TROUBLE_EVERY_NS
+        self._due = min(self._due, until) if self._floods else until
+        flood = self._floods.setdefault((event, why), Flood(until, level))
+        if flood.told < first:
+            flood.told += 1
+            return True
+        flood.more += 1
+        return False
+
+    def gathered(self, now: int | None) -> list[tuple[str, str, str, int]]:
+        """(level, event, why, number) of what was only counted and is due; all of it when `now` is None.
+
+        What goes on is gathered for another minute; what has stopped may be told anew.
+        """
+        if now is not None and now < self._due:
+            return []
+        due = [key for key, flood in self._floods.items() if now is None or flood.until <= now]
+        told = []
+        for event, why in due:
+            flood = self._floods.pop((event, why))
+            if flood.more:
+                told.append((flood.level, event, why, flood.more))
+                again = flood.until + SAME_TROUBLE_EVERY_NS
+                self._floods[event, why] = Flood(again, flood.level, told=flood.told)
+        self._due = min((flood.until for flood in self._floods.values()), default=0)
+        return told

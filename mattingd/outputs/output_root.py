@@ -1,0 +1,228 @@
+"""The output folder as retention handles it: looks, removals, the trash, empty folders. It decides nothing.
+
+Works from one open folder downwards: whatever is renamed, linked or mounted meanwhile, nothing outside that
+folder and nothing on another disk can be reached.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mattingd.domain.artifacts import Kept, Remains, Seen, Sight
+from mattingd.domain.events import SpaceLow
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, home_mark, identity_of, kind_of, not_home
+
+ROOM_SECONDS = 2.0
+"""So often the free space is looked at."""
+
+
+class OfflineError(Exception):
+    """The output folder is not the one that the journal knows; the message says why and what to do."""
+
+
+class Home:
+    """An output folder, open, whose mark was seen."""
+
+    def __init__(self, root: str, descriptor: int, instance: str, disk: Disk) -> None:
+        self.root = root
+        self._root = descriptor
+        self._disk = disk
+        self.trash = f"{TEMP_PREFIX}{instance}-trash"
+        """The trash folder, below the root."""
+        self._touched: set[str] = set()
+        """Folders, below the root, whose names changed since the last `settle`."""
+
+    def place(self, kept: Kept) -> str:
+        """Where a thing lies, or should, below the root."""
+        return self.place_in_trash(kept) if kept.remains is Remains.TRASHED else kept.path
+
+    def place_in_trash(self, kept: Kept) -> str:
+        """Where it lies once it came to the trash."""
+        return f"{self.trash}/{kept.path}"
+
+    def look(self, kept: Kept, place: str) -> Seen:
+        """Whether at this place there is just what was made: a regular file of this size and content."""
+        directory, name = os.path.split(place)
+        try:
+            with self._disk.folder(directory, self._root) as folder:
+                return self._look(kept, folder, name)
+        except FileNotFoundError:
+            return Seen(Sight.GONE)
+        except NotADirectoryError:
+            return Seen(Sight.OTHER, "a folder on the way to it is a link or no folder any more")
+        except OSError as error:
+            return Seen(Sight.OTHER, f"it cannot be read: {error.strerror}")
+
+    def _look(self, kept: Kept, folder: int, name: str) -> Seen:
+        status = self._disk.status_in(folder, name)
+        odd = kind_of(status.st_mode)
+        if odd:
+            return Seen(Sight.OTHER, f"it is {odd}")
+        if status.st_dev != os.fstat(self._root).st_dev:
+            return Seen(Sight.OTHER, "it lies on another disk")
+        if status.st_size == kept.size:
+            read, digest = self._disk.digest_in(folder, name)
+            if identity_of(read) == identity_of(status) and digest == kept.sha256:
+                return Seen(Sight.SAME, identity=identity_of(status))
+        return Seen(Sight.OTHER, "somebody changed it")
+
+    def remove(self, place: str, seen: Seen) -> None:
+        """Remove the very file that was seen.
+
+        Raises:
+            OSError: it cannot be removed, or another one lies there now.
+        """
+        directory, name = os.path.split(place)
+        with self._disk.folder(directory, self._root) as folder:
+            self._same(folder, name, seen)
+            self._disk.remove_in(folder, name)
+        self._touched.add(directory)
+
+    def to_trash(self, place: str, seen: Seen) -> None:
+        """Move the very file that was seen to the same place in the trash.
+
+        Raises:
+            OSError: it cannot be moved, or another one lies at either place.
+        """
+        directory, name = os.path.split(place)
+        target = f"{self.trash}/{directory}".rstrip("/")
+        with (
+            self._disk.folder(directory, self._root) as folder,
+            self._disk.folder(target, self._root, make=True) as trash,
+        ):
+            self._same(folder, name, seen)
+            if not self._disk.move(name, name, old_folder=folder, new_folder=trash):
+                raise FileExistsError(0, "another file has its place in the trash")
+        self._touched |= {directory, target}
+
+    def _same(self, folder: int, name: str, seen: Seen) -> None:
+        if identity_of(self._disk.status_in(folder, name)) != seen.identity:
+            raise OSError(0, "it was changed just now")
+
+    def emptied(self, place: str) -> None:
+        """Something that lay here is gone: `settle` sees to its folders."""
+        self._touched.add(os.path.dirname(place))
+
+    def settle(self) -> None:
+        """Make durable what was done, and remove the folders that hold nothing any more, below the root."""
+        for directory in sorted(self._touched, reverse=True):
+            with contextlib.suppress(OSError):
+                self._settle(directory)
+        self._touched.clear()
+
+    def _settle(self, directory: str) -> None:
+        """Also where a folder is gone already: after a stop those above it may still be there."""
+        while directory:
+            with contextlib.suppress(FileNotFoundError), self._disk.folder(directory, self._root) as folder:
+                self._disk.sync(folder)
+            above, name = os.path.split(directory)
+            with contextlib.suppress(FileNotFoundError), self._disk.folder(above, self._root) as folder:
+                if not self._disk.remove_folder_in(folder, name) and self._is_there(folder, name):
+                    return
+            directory = above
+
+    def _is_there(self, folder: int, name: str) -> bool:
+        try:
+            self._disk.status_in(folder, name)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What is known of the mark that an output folder bears."""
+
+    expected: bool
+    """It was made before."""
+    proof: Callable[[], bool]
+    """Whether this must be the right folder, as far as can be told without a mark."""
+    make: bool
+    """Whether a first mark may be made now."""
+    what: str = "the output folder"
+    """What people call it."""
+
+
+@contextlib.contextmanager
+def home(root: str, instance: str, disk: Disk, founding: Founding) -> Iterator[Home]:
+    """Open the output folder, if it is the one that the journal knows by a mark in it.
+
+    Args:
+        root: the output folder.
+        instance: of the journal.
+        disk: file operations.
+        founding: whether the mark must be there.
+
+    Raises:
+        OfflineError: it is not there, or bears no mark: a disk or share that is not mounted.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(disk.folder(root))
+            _see_mark(root, descriptor, home_mark(instance), disk, founding)
+        except OSError as error:
+            raise OfflineError(f"{founding.what} {root} cannot be used: {error.strerror}") from error
+        yield Home(root, descriptor, instance, disk)
+
+
+def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Founding) -> None:
+    try:
+        disk.status_in(descriptor, mark)
+    except FileNotFoundError:
+        if founding.expected or not founding.proof():
+            raise OfflineError(not_home(founding.what, root, mark)) from None
+        if founding.make:
+            disk.touch_in(descriptor, mark)
+
+
+class RoomWatch(threading.Thread):
+    """Looks at the free space of the output disk again and again."""
+
+    def __init__(
+        self,
+        root: str,
+        judge: Callable[[int, bool], str | None],
+        tell: Callable[[SpaceLow], None],
+        disk: Disk,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Set up.
+
+        Args:
+            root: the output folder, which need not exist yet.
+            judge: says why free bytes are too few; the second argument is whether they were before.
+            tell: is told when that changes.
+            disk: file operations.
+            failed: called once if the thread ends by a defect.
+        """
+        super().__init__(name="room", daemon=True)
+        self._root = root
+        self._judge = judge
+        self._tell = tell
+        self._disk = disk
+        self._failed = failed
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Look until stopped."""
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - no thread dies in silence
+            self._failed(error)
+
+    def _run(self) -> None:
+        low = False
+        while True:
+            with contextlib.suppress(OSError):  # an output folder that is not there is told by who writes
+                reason = self._judge(self._disk.free_bytes(self._root), low)
+                if (reason is not None) != low:
+                    low = reason is not None
+                    self._tell(SpaceLow(reason))
+            if self._stopping.wait(ROOM_SECONDS):
+                return
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        self._stopping.set()

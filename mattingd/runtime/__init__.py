@@ -1,0 +1,1 @@
+"""The running daemon: its parts joined, its signals, its lock, its health."""

@@ -1,0 +1,1 @@
+"""The operating system: clock, files, mounts, framing of messages."""

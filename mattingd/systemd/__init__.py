@@ -1,0 +1,1 @@
+"""The files that make a service of the program."""

@@ -1,0 +1,56 @@
+"""Which files hold strokes: names beside a picture, and what tells one state of them from another.
+
+`shoe.keep.png` and `shoe.drop.png` belong to every picture `shoe.*` in the same folder; `shoe.jpg.keep.png`
+to `shoe.jpg` alone, and goes before the short name. Knows names only, with the standard library; what is
+painted in the files, `imaging.painting` finds out.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+
+from mattingd.domain.jobs import Stamp
+
+KEEP, DROP = b".keep.png", b".drop.png"
+"""What the names of strokes end in: into the matte, out of it."""
+
+NO_PICTURE = (
+    "these are strokes, and the picture that they belong to is not beside them: `shoe.keep.png` belongs to"
+    " `shoe.jpg` in the same folder"
+)
+"""Why strokes are only listed."""
+
+_PICTURES = frozenset(
+    b"""
+    .jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .avif .heic .heif .hif .psd .psb
+    .dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw .iiq
+    """.split()
+)
+"""Endings of pictures, which the short name leaves out; that of a file `shoe.xmp` it does not mean."""
+
+
+def is_strokes(path: bytes) -> bool:
+    """Whether a file of this name holds strokes (case does not matter), and so is no picture."""
+    return path.lower().endswith((KEEP, DROP))
+
+
+def names_beside(picture: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """For what is kept and for what is dropped: the names that a picture's strokes may have, best first."""
+    stem, ending = os.path.splitext(picture)
+    bases = (picture, stem) if ending.lower() in _PICTURES else (picture,)
+    keep, drop = (tuple(base + kind for base in bases) for kind in (KEEP, DROP))
+    return keep, drop
+
+
+def belongs(strokes: bytes, picture: bytes) -> bool:
+    """Whether strokes of this name are meant for a picture of that name, both in one folder."""
+    return not is_strokes(picture) and any(strokes in names for names in names_beside(picture))
+
+
+def identity(found: Iterable[tuple[bytes, Stamp]]) -> int:
+    """One number for the strokes beside a picture, of their names, sizes and times; 0 when there are none."""
+    told = [b"%s %d %d" % (os.path.basename(name), stamp.size, stamp.mtime_ns) for name, stamp in found]
+    if not told:
+        return 0
+    digest = hashlib.blake2b(b"\0".join(told), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1 | 1  # positive, as SQLite has it

@@ -1,0 +1,165 @@
+"""What a person painted beside a picture, as the worker that reads the picture has it.
+
+Joins names, files and pixels of strokes. Knows nothing of jobs.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from mattingd.domain.jobs import PictureLimits, Stamp
+from mattingd.domain.text import readable
+from mattingd.imaging.formats.errors import PictureError
+from mattingd.imaging.matting import matte_file, stroke_masks, touchup_solver
+from mattingd.imaging.matting.second_pass import Passes
+from mattingd.imaging.matting.tiles import Float32, UInt8
+from mattingd.system.filesystem import Disk, NotAFileError
+from mattingd.touchup.files import identity, names_beside
+from mattingd.touchup.matte_cache import MatteStore
+
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A file with strokes."""
+
+    kind: int
+    """`touching.KEEP` or `touching.DROP`."""
+    name: bytes
+    """Its path in the hot folder."""
+    data: bytes
+
+    @property
+    def shown(self) -> str:
+        """Its file name, for people."""
+        return readable(os.path.basename(self.name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What is painted on a picture."""
+
+    plane: UInt8 | None
+    """uint8[H,W]: 0, `touching.DROP` or `touching.KEEP`; None when nothing is painted."""
+    digest: bytes
+    """SHA-256 of the files; empty when nothing is painted."""
+    notes: tuple[str, ...]
+
+
+NOTHING = Marks(None, b"", ())
+
+
+class ChangedError(Exception):
+    """The strokes are not those that the picture was admitted with."""
+
+
+def read(disk: Disk, root: bytes, picture: bytes, admitted: Stamp, limits: PictureLimits) -> list[Stroke]:
+    """The files with strokes beside a picture, just as it was admitted with them.
+
+    Raises:
+        ChangedError: they are others by now.
+        PictureError: one is no file, or larger than may be.
+        OSError: one cannot be read.
+    """
+    if not admitted.strokes:
+        return []
+    before, after, found = list[tuple[bytes, Stamp]](), list[tuple[bytes, Stamp]](), list[Stroke]()
+    for kind, names in zip((touchup_solver.KEEP, touchup_solver.DROP), names_beside(picture), strict=True):
+        for name in names:
+            with suppress(FileNotFoundError), _named(name), disk.source(root, name) as file:
+                stamp = disk.stamp(file)
+                _refuse_large(stamp.size, limits)
+                found.append(Stroke(kind, name, disk.read_all(file, stamp.size)))
+                before.append((name, stamp))
+                after.append((name, disk.stamp(file)))
+                break
+    if identity(before) != admitted.strokes or before != after:
+        raise ChangedError
+    return found
+
+
+def room(strokes: list[Stroke], limits: PictureLimits) -> int:
+    """Pixels of the memory budget that it takes to read them.
+
+    Raises:
+        PictureError: one is no picture, or over a limit.
+    """
+    most = 0
+    for stroke in strokes:
+        with _named(stroke.name):
+            most = max(most, stroke_masks.room(stroke.data, limits))
+    return most
+
+
+def marks(strokes: list[Stroke], limits: PictureLimits, shape: tuple[int, int]) -> Marks:
+    """What they mark on an upright picture of this (height, width). What is painted in both is kept.
+
+    Raises:
+        PictureError: one cannot be read, or does not fit the picture.
+    """
+    plane = None
+    for stroke in sorted(strokes, key=lambda stroke: stroke.kind):
+        with _named(stroke.name):
+            painted = stroke_masks.painted(stroke.data, limits, shape)
+        if painted is not None:
+            plane = np.zeros(shape, np.uint8) if plane is None else plane
+            plane[painted > 0] = stroke.kind
+    names = " and ".join(stroke.shown for stroke in strokes)
+    if plane is None:
+        return Marks(None, b"", (f"nothing is painted in {names}",)) if strokes else NOTHING
+    digests = (hashlib.sha256(stroke.data).digest() for stroke in strokes)
+    told = b"".join(b"%d" % stroke.kind + digest for stroke, digest in zip(strokes, digests, strict=True))
+    return Marks(plane, hashlib.sha256(told).digest(), (f"touched up by {names}",))
+
+
+class Mattes:
+    """The stored mattes, as a worker works with them."""
+
+    def __init__(self, disk: Disk, root: str | None, owner: str) -> None:
+        """As for `mattes.MatteStore`."""
+        self._store = MatteStore(disk, root, owner)
+
+    def store(self, name: str, mattes: Sequence[Float32], model: str) -> tuple[str, ...]:
+        """Keep all mattes of a picture. That it cannot be done spoils no picture, and is what is returned."""
+        try:
+            self._store.keep(name, matte_file.encode(mattes, model))
+        except OSError as error:
+            return (f"its matte could not be stored for touch-ups: {error.strerror}",)
+        return ()
+
+    def recall(self, name: str, passes: Passes) -> str | None:
+        """Replay what was stored; returns the weights that made it, or None where nothing can be used."""
+        data = self._store.recall(name)
+        found = None if data is None else matte_file.decode(data)
+        return found[1] if found and passes.replay(found[0]) else None
+
+
+@contextmanager
+def _named(name: bytes) -> Iterator[None]:
+    """Whatever is wrong with strokes is said with their name, and never makes the picture an ignored one."""
+    shown = readable(os.path.basename(name))
+    try:
+        yield
+    except PictureError as error:
+        said = f"{shown}: {error}"
+        if error.kind == "truncated":
+            raise PictureError("truncated", said) from error
+        raise PictureError("corrupt", said) from error
+    except NotAFileError as error:
+        raise PictureError(
+            "corrupt", f"{shown}: {error.strerror}; remove it, or save strokes in its place"
+        ) from error
+
+
+def _refuse_large(size: int, limits: PictureLimits) -> None:
+    if size > limits.max_megabytes * _MEGABYTE:
+        raise PictureError(
+            "too_large",
+            f"the file has {size / _MEGABYTE:.0f} MB, more than the {limits.max_megabytes:g} MB that"
+            " `limits.max_megabytes` allows; paint on a smaller copy of the picture",
+        )

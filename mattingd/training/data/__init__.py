@@ -1,0 +1,1 @@
+"""Training pictures: data packs, synthetic subjects, composites, batches."""

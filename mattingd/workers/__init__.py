@@ -1,0 +1,1 @@
+"""Child processes: started, fed, supervised and ended."""
