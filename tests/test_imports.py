@@ -115,6 +115,11 @@ def within(name: str, rooms: set[str]) -> bool:
     return any(".".join(parts[:depth]) in rooms for depth in range(len(parts), 0, -1))
 
 
+def aside(name: str, inner: str) -> bool:
+    """Whether a decision that stands alone imports another one."""
+    return name.startswith("core.") and inner.startswith("core.") and name not in CORE_ONLY
+
+
 def trespasses(name: str, source: str) -> list[str]:
     """Packages and third parties that the module ``name`` imports and should not."""
     package, _, _ = name.partition(".")
@@ -127,9 +132,7 @@ def trespasses(name: str, source: str) -> list[str]:
         if top != "mattingd":
             if top in ONLY_IN and not within(name, ONLY_IN[top]):
                 found.append(target)
-        elif not free and inner and inner.partition(".")[0] not in allowed:
-            found.append(target)
-        elif package == "core" and inner.startswith("core.") and name not in CORE_ONLY:  # noqa: SIM114
+        elif not free and inner and (inner.partition(".")[0] not in allowed or aside(name, inner)):
             found.append(target)
     return found
 

@@ -11,8 +11,8 @@ from mattingd.domain import commands, events
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.runtime.health import BEAT_NS, Standing
 from mattingd.runtime.sd_notify import Notifier
+from tests.core.desk import Desk, only
 from tests.daemon.harness.manager import Manager, listening
-from tests.rules.desk import Desk, only
 
 SCAN = "the scan of hot folder products"
 

@@ -1,0 +1,81 @@
+"""Draws docs/LIFECYCLE.md from the table in `mattingd/core/lifecycle.py`.
+
+python tests/core/lifecycle_drawing.py > docs/LIFECYCLE.md
+"""
+
+import ast
+import inspect
+from collections import defaultdict
+from itertools import pairwise
+
+from mattingd.core import lifecycle
+from mattingd.core.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, Event, State
+
+HEAD = """\
+# The life of a picture
+
+Drawn from the table in `mattingd/core/lifecycle.py` (`python tests/core/lifecycle_drawing.py`); a test
+compares the two. An event that the table does not foresee in a state raises and changes nothing.
+"""
+
+IN_FLIGHT = """\
+A job found *in flight* after an unclean stop is a suspect: it runs again alone, and is set aside only after
+two crashes while it was alone.
+"""
+
+
+def meanings(kind: type[State | Event]) -> dict[str, str]:
+    """What is written under each member of an enum in its source."""
+    tree = ast.parse(inspect.getsource(lifecycle))
+    body = next(
+        node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+    )
+    found: dict[str, str] = {}
+    for member, text in pairwise(body):
+        if (
+            isinstance(member, ast.Assign)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            name = member.targets[0]
+            assert isinstance(name, ast.Name)
+            found[kind[name.id]] = str(text.value.value)
+    return found
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram; edges between the same two states are one arrow."""
+    arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
+    for (before, event), after in TABLE.items():
+        arrows[before, after].append(event)
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued: admitted", "    [*] --> ignored: no file"]
+    lines += [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in arrows.items()]
+    lines += [f"    {state} --> [*]" for state in State if state not in LIVE]
+    return "\n".join([*lines, "```", ""])
+
+
+def states() -> str:
+    """Every state: what it means, whether a crash makes it a suspect, and under which word it is counted."""
+    rows = ["| state | meaning | in flight | counted as |", "|---|---|---|---|"]
+    for state, meaning in meanings(State).items():
+        in_flight = "yes" if state in WORKING else ""
+        rows.append(f"| {state} | {meaning} | {in_flight} | {COUNTED_AS[State(state)]} |")
+    return "\n".join([*rows, ""])
+
+
+def events() -> str:
+    """Every event, and from where to where it leads."""
+    rows = ["| event | meaning | leads |", "|---|---|---|"]
+    for event, meaning in meanings(Event).items():
+        ways = [f"{before} → {after}" for (before, each), after in TABLE.items() if each == event]
+        rows.append(f"| {event} | {meaning} | {', '.join(ways)} |")
+    return "\n".join([*rows, ""])
+
+
+def document() -> str:
+    """The whole page."""
+    return f"{HEAD}\n{diagram()}\n## States\n\n{states()}\n{IN_FLIGHT}\n## Events\n\n{events()}"
+
+
+if __name__ == "__main__":
+    print(document(), end="")  # noqa: T201

@@ -1,0 +1,117 @@
+"""What becomes of originals: nothing before all is published, nothing of what failed; in doubt they stay."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from mattingd.core.output_paths import archive_place
+from mattingd.core.scheduler import Conductor
+from mattingd.domain import events
+from mattingd.domain.commands import DoChore, Read, Stored
+from mattingd.domain.jobs import Chore, Fault, Folder, Last, Original, Originals, Recipe
+from tests.core.desk import FOLDERS, ONE, Desk, all_of, only, prepared, row, stamp_of
+
+DEEDS: tuple[Originals, ...] = get_args(Originals)
+MOVING = ("archive", "delete")
+
+
+def with_originals(deed: Originals) -> dict[int, Folder]:
+    return {number: replace(folder, originals=deed) for number, folder in FOLDERS.items()}
+
+
+def desk_with(deed: Originals) -> Desk:
+    desk = Desk(policy=ONE)
+    desk.conductor = Conductor(ONE, with_originals(deed))
+    desk.start()
+    return desk
+
+
+def reconfigure(desk: Desk, folders: Mapping[int, Folder]) -> None:
+    desk.conductor.reconfigure(ONE, folders, (), desk.now)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_it_goes_when_everything_is_published_and_not_before(deed: Originals) -> None:
+    desk = desk_with(deed)
+    publish = prepared(desk, 1)
+    assert not any(isinstance(write, Stored) for write in desk.writes)
+    deeds = desk.answer(publish)
+    assert desk.states == {1: "done"}
+    if deed == "keep":
+        assert not all_of(deeds, DoChore)
+        return
+    chore = only(deeds, DoChore)
+    place = "/in1/1.jpg"
+    assert (chore.chore, chore.source, chore.outputs) == (Chore.ORIGINAL, b"1.jpg", publish.outputs)
+    assert chore.original == Original(deed, place, stamp_of(1), b"content 1")
+    desk.say(events.ChoreDone(chore.worker, 1, chore.chore, where="there"))
+    assert Stored(1, "there", "2026-11-20") in desk.writes
+    assert not desk.conductor.work.jobs
+
+
+@pytest.mark.parametrize("deed", MOVING)
+def test_what_failed_stays(deed: Originals) -> None:
+    desk = desk_with(deed)
+    deeds = desk.work_off(desk.fault(only(desk.admit(1), Read), Fault.BAD))
+    assert [chore.chore for chore in all_of(deeds, DoChore)] == [Chore.NOTE]
+
+
+@pytest.mark.parametrize(("deed", "goes"), [("archive", True), ("delete", False)])
+def test_the_same_picture_again_is_archived_and_never_deleted_for_that(
+    deed: Originals, *, goes: bool
+) -> None:
+    desk = desk_with(deed)
+    deeds = desk.answer(only(desk.admit(1, last=Last(b"content 1", "as ever")), Read))
+    assert desk.states == {1: "unchanged"}
+    chores = all_of(deeds, DoChore)
+    assert [(chore.chore, chore.outputs) for chore in chores] == ([(Chore.ORIGINAL, ())] if goes else [])
+
+
+def test_what_cannot_be_moved_is_tried_again_ever_more_rarely() -> None:
+    desk = desk_with("archive")
+    chore = only(desk.answer(prepared(desk, 1)), DoChore)
+    pauses = []
+    for _ in range(3):
+        before = desk.now
+        desk.say(events.ChoreDone(chore.worker, 1, chore.chore, failed="read-only file system"))
+        chore = desk.until(DoChore)
+        pauses.append(desk.now - before)
+    assert pauses == sorted(pauses)
+    assert pauses[0] < pauses[2]
+    assert desk.states == {1: "done"}
+
+
+@pytest.mark.parametrize("deed", MOVING)
+def test_a_chore_of_an_earlier_run_goes_by_the_settings_of_now(deed: Originals) -> None:
+    left = row(1, "done", chores=frozenset({Chore.ORIGINAL}), sha256=b"content 1", date="2026-11-19")
+    for now, expected in (
+        (deed, Original(deed, "2026-11-19/in1/1.jpg", stamp_of(1), b"content 1")),
+        ("keep", None),
+    ):
+        desk = Desk(policy=ONE)
+        desk.conductor = Conductor(ONE, with_originals(now))  # type: ignore[arg-type]
+        chore = only(desk.start(left), DoChore)
+        assert chore.original == expected
+
+
+def test_other_settings_count_from_now_on() -> None:
+    desk = desk_with("keep")
+    reconfigure(desk, with_originals("archive"))
+    assert only(desk.answer(prepared(desk, 1)), DoChore).chore is Chore.ORIGINAL
+
+
+def test_other_duties_do_not_wait_for_an_original_that_cannot_be_moved() -> None:
+    left = row(1, "done", chores=frozenset({Chore.ORIGINAL, Chore.UNNOTE}), sha256=b"content 1")
+    desk = Desk(policy=ONE)
+    desk.conductor = Conductor(ONE, with_originals("archive"))
+    assert only(desk.start(left), DoChore).chore is Chore.UNNOTE
+
+
+def test_places_in_the_archive_are_safe() -> None:
+    folder = Folder(1, "in", Recipe("as ever"))
+    assert archive_place(folder, b"a/b c.jpg", "2026-11-20") == "2026-11-20/in/a/b c.jpg"
+    odd = archive_place(folder, b"\xff\n.jpg", "2026-11-20")
+    assert odd.startswith("2026-11-20/in/__~")
+    assert odd.endswith(".jpg")

@@ -1,0 +1,219 @@
+"""The conductor with one promise broken each: the simulation must notice every one of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mattingd.core.batching import Batch, EngineQueue
+from mattingd.core.dispatch import Dispatcher
+from mattingd.core.engine_supervisor import Candidate, Engines
+from mattingd.core.inference import Inference
+from mattingd.core.intake import Intake
+from mattingd.core.job_store import Policy, Work
+from mattingd.core.lifecycle import Job
+from mattingd.core.scheduler import Conductor
+from mattingd.core.settling import Key
+from mattingd.domain.commands import Admit, Command, Prepare, UseModel
+from mattingd.domain.events import Fact, Look, ModelAsked
+from mattingd.domain.jobs import Chore, Folder, Last, Models
+from tests.simulation.simulator.world import Bench
+
+
+def transplant(part: object, mutant: type[Any]) -> None:
+    """Give a part of a conductor the behaviour of a subclass of its class."""
+    assert issubclass(mutant, type(part))
+    part.__class__ = mutant
+
+
+def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
+    """A conductor of which one part behaves differently."""
+
+    class Mutant(Conductor):
+        def __init__(
+            self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
+        ) -> None:
+            super().__init__(policy, folders, paused, models)
+            transplant(getattr(self, name), mutant)
+
+    return Mutant
+
+
+class HastyIntake(Intake):
+    """Takes a file once it was quiet, without a second look."""
+
+    def confirm(self, key: Key, deadline: int) -> None:
+        if self.open and self.settler.deadline(key) == deadline and not self._in_work(key):
+            resting = dict(self.settler.waiting())[key]
+            self.settler.forget(key)
+            self._admit(key, Look(resting.stamp), resting.since, 0)
+        else:
+            super().confirm(key, deadline)
+
+
+class UnpreparedConductor(Conductor):
+    """Publishes without having written what it is about to publish."""
+
+    def handle(self, fact: Fact, now: int) -> list[Command]:
+        return [command for command in super().handle(fact, now) if not isinstance(command, Prepare)]
+
+
+class SociableDispatcher(Dispatcher):
+    """Reads a suspect while others are in work."""
+
+    def _alone(self, job: Job) -> Job:
+        self.work.suspects.remove(job)
+        job.alone = True
+        return job
+
+
+class LateWork(Work):
+    """Compares deadlines with < instead of <=."""
+
+    def due(self) -> tuple[int, str, object] | None:
+        self.now -= 1
+        try:
+            return super().due()
+        finally:
+            self.now += 1
+
+
+class ForgetfulWork(Work):
+    """Never calls off a note."""
+
+    def _call_off(self, job: Job, chore: Chore) -> None:
+        pass
+
+
+class GreedyWork(Work):
+    """Grants memory that it does not have."""
+
+    def room(self) -> int:
+        return 1 << 62
+
+
+class ImpatientIntake(Intake):
+    """Takes a new version while the old one is in work."""
+
+    def _in_work(self, key: Key) -> bool:  # noqa: ARG002
+        return False
+
+
+class BlamingWork(Work):
+    """Strikes a picture that was not alone."""
+
+    def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:  # noqa: ARG002
+        super().crashed(job, how, by_itself=True)
+
+
+class DeafConductor(Conductor):
+    """Keeps files out that come back: admits every path once."""
+
+    def __init__(
+        self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
+    ) -> None:
+        super().__init__(policy, folders, paused, models)
+        self._seen: set[tuple[int, bytes]] = set()
+
+    def handle(self, fact: Fact, now: int) -> list[Command]:
+        return list(self._first(super().handle(fact, now)))
+
+    def _first(self, commands: Iterable[Command]) -> Iterable[Command]:
+        for command in commands:
+            if isinstance(command, Admit):
+                if (command.folder, command.path) in self._seen:
+                    continue
+                self._seen.add((command.folder, command.path))
+            yield command
+
+
+class RestlessWork(Work):
+    """Does not hold a folder back."""
+
+    def hold(self, folder: int, *, paused: bool) -> None:
+        pass
+
+
+class StubbornWork(Work):
+    """Takes no note of that somebody wants a picture made again, whatever its content."""
+
+    def adopt(self, job: Job) -> None:
+        job.forced = False
+        super().adopt(job)
+
+
+class BrusqueEngines(Engines):
+    """Ends the engine before over the batches it still has."""
+
+    def _take_over(self, candidate: Candidate) -> None:
+        before = self.current
+        super()._take_over(candidate)
+        if before is not None and before in self.queue.leaving:
+            self.retire(before)
+
+
+class CredulousEngines(Engines):
+    """Takes down that a model is used before it has proved itself."""
+
+    def asked(self, fact: ModelAsked, *, stopping: bool) -> None:
+        super().asked(fact, stopping=stopping)
+        if self.candidate is not None:
+            self.work.out.append(UseModel(Models(fact.model, self.models.current)))
+
+
+class MixingInference(Inference):
+    """Takes a second pass with other weights than the first."""
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        job = super()._still_there(batch, number)
+        if job is not None and job.again:
+            job.model = batch.model
+        return job
+
+
+class ForgetfulInference(Inference):
+    """Takes a second pass for the first."""
+
+    def _still_there(self, batch: Batch, number: int) -> Job | None:
+        job = super()._still_there(batch, number)
+        if job is not None:
+            job.again = False
+        return job
+
+
+class FlatteringQueue(EngineQueue):
+    """Says that whoever works now has made a matte."""
+
+    def end(self, batch_id: int) -> tuple[int | None, Batch]:
+        engine, batch = super().end(batch_id)
+        batch.model = self.model
+        return engine, batch
+
+
+class BlindConductor(Conductor):
+    """Takes a picture with other strokes for the one that it has done."""
+
+    def _same(self, job: Job, last: Last) -> bool:
+        return super()._same(job, replace(last, painted=job.painted))
+
+
+MUTANTS = {
+    "second look dropped": Bench(with_part("intake", HastyIntake)),
+    "prepared skipped": Bench(UnpreparedConductor),
+    "suspects not alone": Bench(with_part("dispatcher", SociableDispatcher)),
+    "deadline compared wrongly": Bench(with_part("work", LateWork)),
+    "events trusted alone": Bench(scans=False),
+    "note not called off": Bench(with_part("work", ForgetfulWork)),
+    "memory without limit": Bench(with_part("work", GreedyWork)),
+    "two versions at a time": Bench(with_part("intake", ImpatientIntake)),
+    "blame without proof": Bench(with_part("work", BlamingWork)),
+    "every path once": Bench(DeafConductor),
+    "pause without effect": Bench(with_part("work", RestlessWork)),
+    "asked in vain": Bench(with_part("work", StubbornWork)),
+    "engine ended over its work": Bench(with_part("engines", BrusqueEngines)),
+    "model in use before it proved itself": Bench(with_part("engines", CredulousEngines)),
+    "two passes by different weights": Bench(with_part("inference", MixingInference)),
+    "no subject at the second pass": Bench(with_part("inference", ForgetfulInference)),
+    "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
+    "strokes overlooked": Bench(BlindConductor),
+}
+"""The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""
