@@ -14,10 +14,10 @@ from pathlib import Path
 
 from mattingd.api.queries import count
 from mattingd.config import Settings
-from mattingd.domain.artifacts import Remains
+from mattingd.domain.artifacts import ArtifactState
 from mattingd.domain.text import readable
 from mattingd.imaging.formats.sniff import junk
-from mattingd.journal import Ledger, Made
+from mattingd.journal import JournalReader, Made
 from mattingd.system.filesystem import TEMP_PREFIX
 
 
@@ -48,7 +48,11 @@ class Audit:
 
 
 def audit(
-    ledger: Ledger, settings: Settings, settling: set[tuple[bytes, bytes]] | None, *, deep: bool = False
+    ledger: JournalReader,
+    settings: Settings,
+    settling: set[tuple[bytes, bytes]] | None,
+    *,
+    deep: bool = False,
 ) -> Audit:
     """Compare journal and disk.
 
@@ -66,9 +70,9 @@ def audit(
     for folder in settings.hot_folders:
         _check_sources(ledger, os.fsencode(folder.path), settling, result)
     for remains, number in ledger.remains().items():
-        if remains is Remains.TAKEN:
+        if remains is ArtifactState.TAKEN:
             result.taken_away += number
-        elif remains is not Remains.GOING:
+        elif remains is not ArtifactState.GOING:
             result.expired += number
     for made in ledger.made():
         _check_output(settings.output_dir, made, result, deep=deep)
@@ -76,7 +80,7 @@ def audit(
     return result
 
 
-def _books(ledger: Ledger) -> tuple[int, dict[str, int]]:
+def _books(ledger: JournalReader) -> tuple[int, dict[str, int]]:
     """Admissions, and jobs by word, of one moment: a running daemon may admit more between the two."""
     while True:
         seen = ledger.admitted()
@@ -86,7 +90,7 @@ def _books(ledger: Ledger) -> tuple[int, dict[str, int]]:
 
 
 def _check_sources(
-    ledger: Ledger, root: bytes, settling: set[tuple[bytes, bytes]] | None, result: Audit
+    ledger: JournalReader, root: bytes, settling: set[tuple[bytes, bytes]] | None, result: Audit
 ) -> None:
     known = ledger.current(root)
     for path, size, mtime_ns in files_below(root):
@@ -161,7 +165,7 @@ def _is_as_made(path: Path, made: Made) -> bool:
         return False
 
 
-def _check_leftovers(ledger: Ledger, root: Path, result: Audit) -> None:
+def _check_leftovers(ledger: JournalReader, root: Path, result: Audit) -> None:
     """A temp file of ours that no live job will ever take up."""
     ours, live = re.compile(re.escape(f"{TEMP_PREFIX}{ledger.instance}-") + r"(\d+)-"), ledger.live_jobs()
     for directory, _, names in os.walk(root):

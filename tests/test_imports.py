@@ -146,8 +146,8 @@ def test_every_module_imports_only_what_its_package_may(path: Path) -> None:
     ("name", "source", "found"),
     [
         ("core.settling", "from mattingd.system import clock", ["mattingd.system.clock"]),
-        ("core.settling", "from mattingd.core.job_store import Work", ["mattingd.core.job_store"]),
-        ("core.scheduler", "from mattingd.core.job_store import Work", []),
+        ("core.settling", "from mattingd.core.job_store import JobStore", ["mattingd.core.job_store"]),
+        ("core.scheduler", "from mattingd.core.job_store import JobStore", []),
         ("core.scheduler", "import mattingd.journal", ["mattingd.journal"]),
         ("workers.picture_worker", "from mattingd.ingest import scanner", ["mattingd.ingest.scanner"]),
         ("inference.server", "from mattingd.workers import process", ["mattingd.workers.process"]),

@@ -1,4 +1,4 @@
-"""What a running daemon does when somebody asks for it on the control socket: on the conductor's thread.
+"""What a running daemon does when somebody asks for it on the control socket: on the scheduler's thread.
 
 An answer is given when the journal holds what it says: no crash makes it untrue.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mattingd.core.lifecycle import State
-from mattingd.core.settling import Key
+from mattingd.core.settling import SourceId
 from mattingd.core.user_requests import Reply, reply_to_forget, reply_to_retry
 from mattingd.domain import events
 
@@ -22,8 +22,8 @@ NOT_UNDERSTOOD = "it was not told which files or folders"
 def retry(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Have pictures tried again. `files`: (hot folder, path) of each in hexadecimal."""
 
-    def reply(key: Key) -> Reply:
-        return reply_to_retry(_state(daemon, key), running=not daemon.conductor.stopping)
+    def reply(key: SourceId) -> Reply:
+        return reply_to_retry(_state(daemon, key), running=not daemon.scheduler.stopping)
 
     return _each_file(daemon, request, reply, events.RetryAsked)
 
@@ -31,8 +31,8 @@ def retry(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
 def forget(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Forget files that have come to their end. `files` as for `retry`."""
 
-    def reply(key: Key) -> Reply:
-        return reply_to_forget(_state(daemon, key), busy=daemon.conductor.work.owes(key))
+    def reply(key: SourceId) -> Reply:
+        return reply_to_forget(_state(daemon, key), busy=daemon.scheduler.work.owes(key))
 
     return _each_file(daemon, request, reply, events.ForgetAsked)
 
@@ -43,11 +43,11 @@ def pause(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         numbers, paused = _folders(daemon, request), bool(request["paused"])
     except (KeyError, TypeError, ValueError):
         return {"error": NOT_UNDERSTOOD}
-    if daemon.conductor.stopped:
+    if daemon.scheduler.stopped:
         return {"error": ENDING}
     told = []
     for number in numbers:
-        changed = daemon.conductor.work.paused(number) != paused
+        changed = daemon.scheduler.work.paused(number) != paused
         if changed:
             daemon.tell(events.PauseAsked(number, paused))
         told.append(
@@ -56,7 +56,7 @@ def pause(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
                 "path": str(daemon.folders[number].path),
                 "paused": paused,
                 "changed": changed,
-                "waiting": daemon.conductor.work.lanes.queued(number),
+                "waiting": daemon.scheduler.work.lanes.queued(number),
             }
         )
     return {"folders": told}
@@ -80,17 +80,18 @@ def rescan(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
 def _each_file(
     daemon: "Daemon",
     request: dict[str, Any],
-    reply: Callable[[Key], Reply],
+    reply: Callable[[SourceId], Reply],
     fact: Callable[[int, bytes], events.Fact],
 ) -> dict[str, Any]:
     """Answer for each file, and let what is granted happen: all of it in one transaction."""
     try:
         keys = [
-            Key(_number(daemon, bytes.fromhex(root)), bytes.fromhex(path)) for root, path in request["files"]
+            SourceId(_number(daemon, bytes.fromhex(root)), bytes.fromhex(path))
+            for root, path in request["files"]
         ]
     except (KeyError, TypeError, ValueError):
         return {"error": NOT_UNDERSTOOD}
-    if daemon.conductor.stopped:
+    if daemon.scheduler.stopped:
         return {"error": ENDING}
     replies = [reply(key) for key in keys]
     daemon.tell(*(fact(*key) for key, said in zip(keys, replies, strict=True) if said.granted))
@@ -115,9 +116,9 @@ def _number(daemon: "Daemon", root: bytes) -> int:
     raise ValueError(root)
 
 
-def _state(daemon: "Daemon", key: Key) -> State | None:
+def _state(daemon: "Daemon", key: SourceId) -> State | None:
     """Of the job that speaks for a file."""
-    job = daemon.conductor.work.by_path.get(key)
+    job = daemon.scheduler.work.by_path.get(key)
     if job is not None:
         return job.state
     state = daemon.journal.state_of(key.folder, key.path)

@@ -1,4 +1,4 @@
-"""What a running daemon answers on its control socket: on the conductor's thread, so quick.
+"""What a running daemon answers on its control socket: on the scheduler's thread, so quick.
 
 The answers here only tell; what somebody wants done stands in `orders`.
 """
@@ -12,10 +12,10 @@ from mattingd import __version__
 from mattingd.api import actions
 from mattingd.core import retention
 from mattingd.core.lifecycle import COUNTED_AS, WORKING, Job, State
-from mattingd.core.settling import STILL_SETTLING, Key
+from mattingd.core.settling import STILL_SETTLING, SourceId
 from mattingd.domain.text import readable
 from mattingd.journal import reading
-from mattingd.observability.job_log import Tally, told_of_engine
+from mattingd.observability.job_log import RunStats, told_of_engine
 from mattingd.system import clock
 from mattingd.workers.entrypoint import TEST_ENGINE
 
@@ -31,7 +31,7 @@ SHOWN = 20
 class Answers:
     """Answers requests; see the verbs below."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: RunStats) -> None:
         self._tally = tally
         self._verbs: dict[str, Callable[[Daemon, dict[str, Any]], dict[str, Any]]] = {
             "status": self._status,
@@ -55,7 +55,7 @@ class Answers:
         return self._verbs[verb](daemon, request)
 
     def _status(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-        work, settler = daemon.conductor.work, daemon.conductor.intake.settler
+        work, settler = daemon.scheduler.work, daemon.scheduler.intake.settler
         with reading(daemon.journal.path) as ledger:
             counts = count(ledger.states())
             last_end = ledger.last_end()
@@ -65,7 +65,7 @@ class Answers:
             "version": __version__,
             "pid": os.getpid(),
             "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
-            "stopping": daemon.conductor.stopping,
+            "stopping": daemon.scheduler.stopping,
             "stops": _stops(daemon),
             "config": {"mistakes": daemon.reloads.mistakes, "restart": daemon.reloads.restart},
             "last_end": last_end,
@@ -82,19 +82,19 @@ class Answers:
             else None,
             "folders": [_folder(daemon, number, self._tally) for number in daemon.folders],
             "output_dir": str(daemon.settings.output_dir),
-            "space": daemon.conductor.dispatcher.no_space,
+            "space": daemon.scheduler.dispatcher.no_space,
             "retention": daemon.cleaner.report.refused,
         }
 
     def _settling(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
         """Files that are seen and not yet in the journal."""
-        intake = daemon.conductor.intake
+        intake = daemon.scheduler.intake
         keys = [(key.folder, key.path.hex(), resting.why) for key, resting in intake.settler.waiting()]
         admitting = [(key.folder, key.path.hex(), "settled") for key in intake.admitting]
         return {
             "folders": {str(number): str(folder.path) for number, folder in daemon.folders.items()},
             "files": keys + admitting,
-            "unscanned": sorted(daemon.conductor.unscanned),
+            "unscanned": sorted(daemon.scheduler.unscanned),
         }
 
     def _where(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Answers:
         except (KeyError, TypeError, ValueError):
             return {"error": "it was not told which file"}
         number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), 0)
-        return _where_is(daemon, Key(number, path))
+        return _where_is(daemon, SourceId(number, path))
 
     def _use_model(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         model = request.get("model")
@@ -114,7 +114,7 @@ class Answers:
 
     def _model_outcome(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         """Whether that request is settled, and why its model is not used if it is not."""
-        outcome = daemon.conductor.engines.outcome
+        outcome = daemon.scheduler.engines.outcome
         if outcome is None or outcome.asked.ticket != request.get("ticket"):
             return {"settled": False}
         return {"settled": True, "refused": outcome.refused}
@@ -122,17 +122,17 @@ class Answers:
 
 def _stops(daemon: "Daemon") -> dict[str, Any] | None:
     """What is waited for before the daemon ends, and for how long at most."""
-    if not daemon.conductor.stopping:
+    if not daemon.scheduler.stopping:
         return None
     return {
-        "pictures": len(daemon.conductor.waited_for()),
-        "seconds": _seconds_until(daemon.conductor.stop_at),
+        "pictures": len(daemon.scheduler.waited_for()),
+        "seconds": _seconds_until(daemon.scheduler.stop_at),
     }
 
 
 def _engine(daemon: "Daemon") -> dict[str, Any]:
     """The engine that gets the pictures, and what it is doing."""
-    engines, queue = daemon.conductor.engines, daemon.conductor.engine
+    engines, queue = daemon.scheduler.engines, daemon.scheduler.engine
     told: dict[str, Any] = {"state": engines.state, "weights": engines.models.current}
     if engines.why:
         told["why"] = engines.why
@@ -167,8 +167,8 @@ def count(states: dict[str, int]) -> dict[str, int]:
     return dict(words)
 
 
-def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
-    work, intake = daemon.conductor.work, daemon.conductor.intake
+def _where_is(daemon: "Daemon", key: SourceId) -> dict[str, Any]:
+    work, intake = daemon.scheduler.work, daemon.scheduler.intake
     job = work.by_path.get(key)
     if job is not None:
         due = {"next_try_seconds": _seconds_until(job.due)} if job.state is State.HELD else {}
@@ -190,14 +190,14 @@ def _where_is(daemon: "Daemon", key: Key) -> dict[str, Any]:
 
 def _why(daemon: "Daemon", job: Job) -> str:
     """Why it is not further."""
-    if job.state is State.QUEUED and daemon.conductor.work.paused(job.folder):
+    if job.state is State.QUEUED and daemon.scheduler.work.paused(job.folder):
         return "its hot folder is paused; `mattingd resume` lets it go on"
-    no_space = daemon.conductor.dispatcher.no_space
+    no_space = daemon.scheduler.dispatcher.no_space
     if no_space and job.state in {State.QUEUED, State.MATTED}:
         return no_space
-    if job.state is State.QUEUED and daemon.conductor.dispatcher.output_failures:
+    if job.state is State.QUEUED and daemon.scheduler.dispatcher.output_failures:
         return "the output folder could not be written; it is tried again"
-    if job.state is State.QUEUED and job.suspect:
+    if job.state is State.QUEUED and job.quarantine_candidate:
         return f"it is tried by itself when its turn comes, since {job.reason}"
     return job.reason
 
@@ -210,13 +210,13 @@ def _held_jobs(daemon: "Daemon") -> list[dict[str, Any]]:
     """Jobs that something is in the way of."""
     waits = {State.HELD, State.PREPARED}
     return [
-        _work(daemon, job) for job in daemon.conductor.work.jobs.values() if job.state in waits and job.reason
+        _work(daemon, job) for job in daemon.scheduler.work.jobs.values() if job.state in waits and job.reason
     ]
 
 
 def _held_files(daemon: "Daemon") -> list[dict[str, Any]]:
     """Files that are quiet and yet not taken, for what a look at them showed."""
-    resting = daemon.conductor.intake.settler.waiting()
+    resting = daemon.scheduler.intake.settler.waiting()
     return [
         {"file": _name(daemon, key), "state": "settling", "why": rest.why}
         for key, rest in resting
@@ -224,32 +224,32 @@ def _held_files(daemon: "Daemon") -> list[dict[str, Any]]:
     ]
 
 
-def _name(daemon: "Daemon", key: Key) -> str:
+def _name(daemon: "Daemon", key: SourceId) -> str:
     return f"{daemon.names[key.folder]}/{readable(key.path)}"
 
 
 def _work(daemon: "Daemon", job: Job) -> dict[str, Any]:
-    name = _name(daemon, Key(job.folder, job.path))
+    name = _name(daemon, SourceId(job.folder, job.path))
     return {
         "job": job.id,
         "file": name,
         "state": str(job.state),
         "why": _why(daemon, job),
-        "alone": job.alone,
+        "alone": job.isolated,
     }
 
 
 def _place(daemon: "Daemon", job: Job) -> dict[str, Any]:
     """Pictures of the same folder before this one in the queue."""
-    if job.state in WORKING or job.suspect:
+    if job.state in WORKING or job.quarantine_candidate:
         return {}
     try:
-        return {"before_it": daemon.conductor.work.lanes.place(job.folder, job.id)}
+        return {"before_it": daemon.scheduler.work.lanes.place(job.folder, job.id)}
     except (KeyError, ValueError):
         return {}
 
 
-def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
+def _folder(daemon: "Daemon", number: int, tally: RunStats) -> dict[str, Any]:
     folder = daemon.folders[number]
     return {
         "name": folder.name,
@@ -257,7 +257,7 @@ def _folder(daemon: "Daemon", number: int, tally: Tally) -> dict[str, Any]:
         "preset": folder.preset_names,
         "watched": daemon.lookouts.how.get(number, "scans"),
         "trouble": tally.troubles.get(number),
-        "paused": daemon.conductor.work.paused(number),
-        "queued": daemon.conductor.work.lanes.queued(number),
-        "first_scan": "running" if number in daemon.conductor.unscanned else "done",
+        "paused": daemon.scheduler.work.paused(number),
+        "queued": daemon.scheduler.work.lanes.queued(number),
+        "first_scan": "running" if number in daemon.scheduler.unscanned else "done",
     }

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 from mattingd.config import Settings
 from mattingd.core import output_paths
-from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.journal import JournalWriter, PlacingRules
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.runtime.lock import Lock
 from mattingd.system import clock
 
 
 @contextmanager
-def journal_of(settings: Settings) -> Iterator[Checkpoint]:
+def journal_of(settings: Settings) -> Iterator[JournalWriter]:
     """The journal as long as nobody else has it.
 
     Raises:
@@ -23,7 +23,7 @@ def journal_of(settings: Settings) -> Iterator[Checkpoint]:
     try:
         rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
         zone = clock.zone(settings.timezone)
-        with Checkpoint(
+        with JournalWriter(
             settings.state_dir / JOURNAL, rules, lambda: clock.wall(zone).isoformat(timespec="seconds")
         ) as journal:
             yield journal

@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 
 from mattingd.domain import events
 from mattingd.domain.commands import Command
-from mattingd.observability.job_log import Ended, Names, Tally
+from mattingd.observability.job_log import Ended, Names, RunStats
 from mattingd.system import clock
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Progress:
         self.before = 0
         """Done by an earlier run of the same command."""
         self._names = names
-        self._tally = Tally()
+        self._tally = RunStats()
         self._daemon: Daemon | None = None
         self._started = clock.monotonic_ns()
         self._next_refresh = 0
@@ -93,7 +93,7 @@ class Progress:
         """Pictures that are not at their end."""
         if self._daemon is None:
             return 0
-        work, intake = self._daemon.conductor.work, self._daemon.conductor.intake
+        work, intake = self._daemon.scheduler.work, self._daemon.scheduler.intake
         return work.counts.get("waiting", 0) + len(intake.settler) + len(intake.admitting)
 
     def _end(self, ended: Ended) -> None:
@@ -122,9 +122,9 @@ class Progress:
         )
 
     def _description(self) -> str:
-        if self._daemon is not None and self._daemon.conductor.stopping:
+        if self._daemon is not None and self._daemon.scheduler.stopping:
             return "stopping"
-        up = self._daemon is not None and self._daemon.conductor.engine.up
+        up = self._daemon is not None and self._daemon.scheduler.engine.up
         return "cutting out" if up else "loading the model"
 
 

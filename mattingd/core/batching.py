@@ -34,7 +34,7 @@ class Ready:
     shape: tuple[int, int]
     since: int
     """When it became ready."""
-    alone: bool = False
+    isolated: bool = False
     """A suspect: nobody shares a batch with it."""
 
 
@@ -84,9 +84,9 @@ def choose(
     if not ready:
         return Idle()
     first = min(ready, key=lambda picture: (served.get(picture.folder, 0), picture.since))
-    if first.alone:
+    if first.isolated:
         return Run((first.job,), first.shape, Sent.ALONE)
-    company = [p for p in ready if p.shape == first.shape and not p.alone and p is not first]
+    company = [p for p in ready if p.shape == first.shape and not p.isolated and p is not first]
     jobs = (first.job, *(p.job for p in in_turn(company)))[: policy.max_pictures]
     full = len(jobs) >= policy.max_pictures
     deadline = min(picture.since for picture in ready) + policy.wait_ns
@@ -181,7 +181,7 @@ class Batch:
 
 
 class EngineQueue:
-    """What is ready, what is at the engine, and how much it takes at once. One owner: the conductor."""
+    """What is ready, what is at the engine, and how much it takes at once. One owner: the scheduler."""
 
     CREDITS = 2
     """Batches sent ahead: one runs, one is already there when it ends."""

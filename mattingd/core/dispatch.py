@@ -6,18 +6,18 @@ runs with nothing else in flight.
 """
 
 from mattingd.core.batching import EngineQueue
-from mattingd.core.job_store import MEGAPIXEL, Work
+from mattingd.core.job_store import MEGAPIXEL, JobStore
 from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import archive_place
-from mattingd.core.worker_pool import Crew, Hand
+from mattingd.core.worker_pool import WorkerPool, WorkerSlot
 from mattingd.domain.commands import DoChore, Finish, Publish, Read
 from mattingd.domain.jobs import Chore, Original
 
 
 class Dispatcher:
-    """Hands out operations. One owner: the conductor."""
+    """Hands out operations. One owner: the scheduler."""
 
-    def __init__(self, work: Work, crew: Crew, engine: EngineQueue) -> None:
+    def __init__(self, work: JobStore, crew: WorkerPool, engine: EngineQueue) -> None:
         self.work = work
         self.crew = crew
         self.engine = engine
@@ -65,11 +65,11 @@ class Dispatcher:
 
     # --- hands ---
 
-    def _begin(self, hand: Hand, job: Job) -> None:
+    def _begin(self, hand: WorkerSlot, job: Job) -> None:
         hand.job, hand.due = job.id, self.work.now + self.work.policy.picture_ns
         self.work.alarm("worker", hand.id, hand.due)
 
-    def _finish(self, hand: Hand) -> bool:
+    def _finish(self, hand: WorkerSlot) -> bool:
         if not hand.todo or self.no_space:
             return False
         job = self.work.jobs[hand.todo.popleft()]
@@ -79,7 +79,7 @@ class Dispatcher:
         self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model))
         return True
 
-    def _publish(self, hand: Hand) -> bool:
+    def _publish(self, hand: WorkerSlot) -> bool:
         if not self.work.publishable:
             return False
         job = self.work.publishable.pop(next(iter(self.work.publishable)))
@@ -87,13 +87,13 @@ class Dispatcher:
         self.work.out.append(Publish(hand.id, job.id, job.outputs))
         return True
 
-    def _chore(self, hand: Hand) -> bool:
+    def _chore(self, hand: WorkerSlot) -> bool:
         if not self.work.chores:
             return False
         job = self.work.chores.pop(next(iter(self.work.chores)))
         self._begin(hand, job)
         chore = Chore(min(job.chores, key=lambda chore: (chore == Chore.ORIGINAL, chore)))
-        notes = job.stale_notes if chore is Chore.UNNOTE else (job.note,)
+        notes = job.stale_notes if chore is Chore.REMOVE_NOTE else (job.note,)
         outputs = () if job.state is State.UNCHANGED and chore is Chore.ORIGINAL else job.outputs
         original = self._original(job) if chore is Chore.ORIGINAL else None
         self.work.out.append(
@@ -111,7 +111,7 @@ class Dispatcher:
         place = archive_place(folder, job.path, job.date)
         return Original(folder.originals, place, job.stamp, job.sha256)
 
-    def _read(self, hand: Hand) -> bool:
+    def _read(self, hand: WorkerSlot) -> bool:
         job = self._next_to_read()
         if job is None:
             return False
@@ -135,7 +135,7 @@ class Dispatcher:
             return None
         if self.output_failures and (self._output_pause > self.work.now or in_flight):
             return None
-        if len(in_flight) == 1 and self.work.jobs[next(iter(in_flight))].alone:
+        if len(in_flight) == 1 and self.work.jobs[next(iter(in_flight))].isolated:
             return None
         waiting, self._wants_room = self._wants_room, None
         if waiting is not None and waiting.state is State.QUEUED:
@@ -146,7 +146,7 @@ class Dispatcher:
         self.work.suspects = suspects
         due = [job for job in suspects if job.due <= self.work.now and not self.work.paused(job.folder)]
         if due:
-            return self._alone(min(due, key=lambda job: (job.strikes, job.id)))
+            return self._alone(min(due, key=lambda job: (job.isolated_crashes, job.id)))
         room = len(in_flight) < self._most_in_flight() or self._somebody_waits_for_others()
         return self._next_in_turn() if room else None
 
@@ -154,7 +154,7 @@ class Dispatcher:
         if self.work.in_flight or self.crew.busy or self.engine.busy:
             return None
         self.work.suspects.remove(job)
-        job.alone = True
+        job.isolated = True
         return job
 
     def _next_in_turn(self) -> Job | None:

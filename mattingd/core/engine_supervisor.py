@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mattingd.core.batching import EngineQueue
-from mattingd.core.job_store import SECOND, Work
-from mattingd.core.worker_pool import DEATHS, Crew, restart_delay_ns
+from mattingd.core.job_store import SECOND, JobStore
+from mattingd.core.worker_pool import DEATHS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
-from mattingd.domain.commands import EndEngine, KeepModel, KillEngine, StartEngine, Unburden, UseModel
+from mattingd.domain.commands import EndEngine, KillEngine, RejectModel, StartEngine, TrimMemory, UseModel
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Models
 
@@ -40,12 +40,12 @@ class Outcome:
 
 
 class Engines:
-    """All engine children. One owner: the conductor."""
+    """All engine children. One owner: the scheduler."""
 
     def __init__(
         self,
-        work: Work,
-        crew: Crew,
+        work: JobStore,
+        crew: WorkerPool,
         queue: EngineQueue,
         models: Models,
         stop: Callable[[str, ExitCode], None],
@@ -170,7 +170,7 @@ class Engines:
         seconds = (self.work.policy.idle_ns or 0) / SECOND
         self._end(self.current, f"there was nothing to do for {seconds:g} s")
         self.current, self.asleep, self.queue.up = None, True, False
-        self.work.out.extend(Unburden(hand.id) for hand in self.crew.hands if hand.up)
+        self.work.out.extend(TrimMemory(hand.id) for hand in self.crew.hands if hand.up)
 
     def wake(self) -> None:
         """A picture is ready."""
@@ -212,7 +212,7 @@ class Engines:
 
     def _keep(self, asked: events.ModelAsked, why: str) -> None:
         self.outcome = Outcome(asked, why)
-        self.work.out.append(KeepModel(asked.model, why))
+        self.work.out.append(RejectModel(asked.model, why))
 
     def _take_over(self, candidate: Candidate) -> None:
         """New batches go to the candidate; the one before finishes those it has, and ends."""

@@ -1,6 +1,6 @@
 """Is the daemon alive? Whoever must get on with his work has a time by which he must have done so.
 
-The conductor proves itself by asking; here stand those that it cannot see into. A pulse is late only when all
+The scheduler proves itself by asking; here stand those that it cannot see into. A pulse is late only when all
 that should have helped (a deadline, a kill, a restart) did not: then a new start of the whole daemon is the
 best that is left. What may hang for reasons outside this machine, such as a network share, has no pulse.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mattingd.core.inference import Inference
 from mattingd.core.job_store import SECOND
 from mattingd.core.lifecycle import Job
-from mattingd.core.worker_pool import Crew
+from mattingd.core.worker_pool import WorkerPool
 
 GRACE_NS = 30 * SECOND
 """For a child that was killed to be gone, and for the daemon to notice."""
@@ -34,7 +34,7 @@ def late(pulses: Iterable[Pulse], now: int) -> list[Pulse]:
 
 
 def pulses_of_children(
-    crew: Crew, inference: Inference, jobs: Mapping[int, Job], remote: Container[int]
+    crew: WorkerPool, inference: Inference, jobs: Mapping[int, Job], remote: Container[int]
 ) -> Iterator[Pulse]:
     """The pulses of the engine and of the picture workers.
 

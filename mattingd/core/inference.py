@@ -6,13 +6,13 @@ resort moves everything to the processor. Which engine that is stands in `engine
 
 from mattingd.core.batching import Batch, EngineQueue, Ready, Run, SleepUntil
 from mattingd.core.engine_supervisor import Engines
-from mattingd.core.job_store import SECOND, Work
+from mattingd.core.job_store import SECOND, JobStore
 from mattingd.core.lifecycle import Event, Job, State
-from mattingd.core.worker_pool import Crew
+from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
 from mattingd.domain.commands import DropMatte, Infer
 from mattingd.domain.events import InferFault
-from mattingd.domain.jobs import NO_SUBJECT, Spent
+from mattingd.domain.jobs import NO_SUBJECT, StageTimes
 
 BATCH_DEADLINE_NS = 120 * SECOND
 """A batch is given at least this long, ..."""
@@ -21,9 +21,9 @@ BATCH_DEADLINE_FACTOR = 10
 
 
 class Inference:
-    """The engine's side of the conductor. One owner: the conductor."""
+    """The engine's side of the scheduler. One owner: the scheduler."""
 
-    def __init__(self, work: Work, crew: Crew, engine: EngineQueue, engines: Engines) -> None:
+    def __init__(self, work: JobStore, crew: WorkerPool, engine: EngineQueue, engines: Engines) -> None:
         self.work = work
         self.crew = crew
         self.engine = engine
@@ -36,7 +36,7 @@ class Inference:
 
     def ready(self, job: Job, shape: tuple[int, int]) -> None:
         """A picture could be inferred now."""
-        by_itself = job.single or job.alone
+        by_itself = job.single or job.isolated
         self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself)
 
     def send(self, on_the_way: int) -> None:
@@ -88,7 +88,7 @@ class Inference:
                 job.model = batch.model
                 job.inferred += fact.seconds / len(batch.jobs)
                 sure = None if job.again else confidence.get(number)
-                self.work.move(job, Event.SUCCEEDED, spent=Spent(infer=job.inferred), confidence=sure)
+                self.work.move(job, Event.SUCCEEDED, spent=StageTimes(infer=job.inferred), confidence=sure)
                 self.crew.hands[job.worker].todo.append(job.id)
 
     def _must_show_a_subject(self, job: Job) -> bool:
@@ -138,7 +138,7 @@ class Inference:
                 continue
             for job in self._members(batch):
                 job.single = True
-                self.work.crashed(job, fact.how, by_itself=job.alone)
+                self.work.crashed(job, fact.how, by_itself=job.isolated)
 
     # --- small ---
 

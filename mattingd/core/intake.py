@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mattingd.core.job_store import Work
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import Drops, naming
-from mattingd.core.settling import Key, SettlePolicy, Settler
+from mattingd.core.settling import SettlePolicy, SettlingTracker, SourceId
 from mattingd.domain.commands import Admit, LookAt, Vanished
-from mattingd.domain.events import Admitted, Known, Look, Looked
+from mattingd.domain.events import Admitted, AlreadyKnown, FileObservation, FileObserved
 from mattingd.domain.jobs import Folder
 
 WAITING = frozenset({State.QUEUED, State.HELD})
@@ -16,14 +16,14 @@ WAITING = frozenset({State.QUEUED, State.HELD})
 
 
 class Intake:
-    """The door. One owner: the conductor."""
+    """The door. One owner: the scheduler."""
 
-    def __init__(self, work: Work, folders: Mapping[int, Folder]) -> None:
+    def __init__(self, work: JobStore, folders: Mapping[int, Folder]) -> None:
         self.work = work
         self.folders = folders
-        self.settler = Settler(work.policy.settle)
+        self.settler = SettlingTracker(work.policy.settle)
         self.drops = Drops()
-        self.admitting: dict[Key, int] = {}
+        self.admitting: dict[SourceId, int] = {}
         """Files that the journal was asked to admit, and since when they are unchanged."""
         self.today = ""
         self.open = True
@@ -35,9 +35,9 @@ class Intake:
         for key in [key for key, _ in self.settler.waiting() if key.folder not in folders]:
             self.settler.forget(key)
 
-    def looked(self, fact: Looked, batches: int) -> None:
+    def looked(self, fact: FileObserved, batches: int) -> None:
         """Somebody saw what is, or is not any more, at a path. `batches`: sent to the engine so far."""
-        key, look = Key(fact.folder, fact.path), fact.look
+        key, look = SourceId(fact.folder, fact.path), fact.look
         job = self.work.by_path.get(key)
         if look is None:
             self._vanished(key, job)
@@ -51,7 +51,7 @@ class Intake:
                 self.work.move(job, Event.CHANGED, "it was saved again before its turn came")
             self._rest(key, look, batches)
 
-    def confirm(self, key: Key, deadline: int) -> None:
+    def confirm(self, key: SourceId, deadline: int) -> None:
         """A resting file's quiet period is over: have it looked at once more."""
         if not self.open or self.settler.deadline(key) != deadline:
             return
@@ -64,16 +64,16 @@ class Intake:
     def admitted(self, fact: Admitted) -> None:
         """The journal has it: queue it."""
         job = Job.from_row(fact.row)
-        job.unchanged_since = self.admitting.pop(Key(job.folder, job.path), self.work.now)
+        job.unchanged_since = self.admitting.pop(SourceId(job.folder, job.path), self.work.now)
         if job.state is State.QUEUED:
             self.work.adopt(job)
             self.work.enqueue(job)
 
-    def known(self, fact: Known) -> None:
+    def known(self, fact: AlreadyKnown) -> None:
         """The journal has had it before."""
-        self.admitting.pop(Key(fact.folder, fact.path), None)
+        self.admitting.pop(SourceId(fact.folder, fact.path), None)
 
-    def _vanished(self, key: Key, job: Job | None) -> None:
+    def _vanished(self, key: SourceId, job: Job | None) -> None:
         self.settler.forget(key)
         if job is None:
             self.work.out.append(Vanished(*key))
@@ -82,7 +82,7 @@ class Intake:
         else:
             job.gone = True
 
-    def _rest(self, key: Key, look: Look, batches: int) -> None:
+    def _rest(self, key: SourceId, look: FileObservation, batches: int) -> None:
         if look.odd is not None:
             self.settler.forget(key)
             self._admit(key, look, self.work.now, batches)
@@ -94,16 +94,16 @@ class Intake:
         elif (deadline := self.settler.deadline(key)) is not None:
             self.work.wake(deadline, "settle", key)
 
-    def _in_work(self, key: Key) -> bool:
+    def _in_work(self, key: SourceId) -> bool:
         """Whether an older version is past calling off: what it ends as decides what the new one needs."""
         job = self.work.by_path.get(key)
         return job is not None and job.state not in WAITING
 
-    def _postpone(self, key: Key) -> None:
+    def _postpone(self, key: SourceId) -> None:
         reason = "the version before it is still being worked on"
         self.work.wake(self.settler.postpone(key, self.work.now, reason), "settle", key)
 
-    def _admit(self, key: Key, look: Look, since: int, batches: int) -> None:
+    def _admit(self, key: SourceId, look: FileObservation, since: int, batches: int) -> None:
         folder = self.folders[key.folder]
         drop = self.drops.join(key.folder, self.today, self.work.now)
         self.admitting[key] = since
@@ -121,6 +121,6 @@ class Intake:
         )
 
 
-def _same_file(job: Job, look: Look) -> bool:
+def _same_file(job: Job, look: FileObservation) -> bool:
     """Whether a look shows what the job was admitted with, strokes too; the inode counts in settling only."""
     return job.stamp.same_as(look.stamp)

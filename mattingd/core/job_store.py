@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from mattingd.core.batching import Lanes
 from mattingd.core.lifecycle import COUNTED_AS, LIVE, WORKING, Event, Job, RetryPolicy, State, backoff_seconds
-from mattingd.core.settling import Key, SettlePolicy
-from mattingd.core.worker_pool import Crew
+from mattingd.core.settling import SettlePolicy, SourceId
+from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import Command, Discard, Move, Vanished
-from mattingd.domain.jobs import UNSPENT, Chore, Folder, Spent
+from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
 
 SECOND = 1_000_000_000
 STRIKES = 2
@@ -24,7 +24,7 @@ ALARMS = frozenset({"worker", "engine", "window", "idle"})
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that the conductor's decisions depend on, frozen at start."""
+    """All that the scheduler's decisions depend on, frozen at start."""
 
     settle: SettlePolicy = field(default_factory=SettlePolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -48,23 +48,23 @@ class Policy:
     """End when everything found by the first scan is done (`mattingd process`)."""
 
 
-class Work:
-    """All live jobs. One owner: the conductor."""
+class JobStore:
+    """All live jobs. One owner: the scheduler."""
 
-    def __init__(self, policy: Policy, crew: Crew, folders: Mapping[int, Folder]) -> None:
+    def __init__(self, policy: Policy, crew: WorkerPool, folders: Mapping[int, Folder]) -> None:
         self.policy = policy
         self.folders = folders
         self.crew = crew
         self.now = 0
         self.out: list[Command] = []
         self.jobs: dict[int, Job] = {}
-        self.by_path: dict[Key, Job] = {}
+        self.by_path: dict[SourceId, Job] = {}
         self.lanes = Lanes()
         self.suspects: list[Job] = []
         self.publishable: dict[int, Job] = {}
         self.chores: dict[int, Job] = {}
         """Ended jobs with something to do for them right now."""
-        self._owing: dict[Key, dict[int, Job]] = {}
+        self._owing: dict[SourceId, dict[int, Job]] = {}
         """All ended jobs that leave something to be done, by source."""
         self.in_flight: set[int] = set()
         self.busy_folders: dict[int, int] = {}
@@ -125,7 +125,7 @@ class Work:
 
     def adopt(self, job: Job) -> None:
         """A job the journal holds is now live here."""
-        key = Key(job.folder, job.path)
+        key = SourceId(job.folder, job.path)
         self.jobs[job.id] = self.by_path[key] = job
         self._count(job.state, 1)
         for older in list(self._owing.get(key, {}).values()):
@@ -140,7 +140,7 @@ class Work:
         batch: int | None = None,
         sha256: bytes | None = None,
         painted: bytes | None = None,
-        spent: Spent = UNSPENT,
+        spent: StageTimes = NO_STAGE_TIMES,
         confidence: float | None = None,
     ) -> State:
         """Let `event` happen to a job: table, journal line, and what the job holds."""
@@ -174,7 +174,7 @@ class Work:
         sha256: bytes | None = None,
         painted: bytes | None = None,
         batch: int | None = None,
-        spent: Spent = UNSPENT,
+        spent: StageTimes = NO_STAGE_TIMES,
         confidence: float | None = None,
     ) -> None:
         """Bring the journal's row up to the job."""
@@ -184,9 +184,9 @@ class Work:
                 job.state,
                 job.reason,
                 attempts=job.attempts,
-                alone=job.alone,
-                suspect=job.suspect,
-                strikes=job.strikes,
+                isolated=job.isolated,
+                quarantine_candidate=job.quarantine_candidate,
+                isolated_crashes=job.isolated_crashes,
                 sha256=sha256,
                 painted=painted,
                 batch=batch,
@@ -204,14 +204,14 @@ class Work:
         if job.state is State.FAILED:
             chores.add(Chore.NOTE)
         elif job.stale_notes and job.state in {State.DONE, State.UNCHANGED}:
-            chores.add(Chore.UNNOTE)
+            chores.add(Chore.REMOVE_NOTE)
         if self._original_goes(job):
             chores.add(Chore.ORIGINAL)
         job.chores = frozenset(chores)
         self.release(job)
-        if self.by_path.get(key := Key(job.folder, job.path)) is job:
+        if self.by_path.get(key := SourceId(job.folder, job.path)) is job:
             del self.by_path[key]
-        self.owe(job)
+        self.schedule_cleanup(job)
 
     def _original_goes(self, job: Job) -> bool:
         """Whether the original of an ended job is not needed in its hot folder any more.
@@ -228,11 +228,11 @@ class Work:
         """One duty less."""
         job.chores -= {chore}
         self.write(job)
-        self.owe(job)
+        self.schedule_cleanup(job)
 
-    def owe(self, job: Job) -> None:
+    def schedule_cleanup(self, job: Job) -> None:
         """Queue what an ended job leaves to be done; with the last duty it leaves memory."""
-        key = Key(job.folder, job.path)
+        key = SourceId(job.folder, job.path)
         if job.chores:
             self.jobs[job.id] = self.chores[job.id] = job
             self._owing.setdefault(key, {})[job.id] = job
@@ -252,7 +252,7 @@ class Work:
             job.chores = job.chores - {chore} | {Chore.SWEEP}
             self.write(job)
 
-    def owes(self, key: Key) -> bool:
+    def owes(self, key: SourceId) -> bool:
         """Whether an ended job of this source leaves something to be done."""
         return key in self._owing
 
@@ -266,8 +266,8 @@ class Work:
 
     def enqueue(self, job: Job, *, first: bool = False) -> None:
         """A queued job waits for its turn: among the suspects, or in its folder's lane."""
-        if job.suspect:
-            job.due = self.now + job.strikes * self.policy.alone_pause_ns
+        if job.quarantine_candidate:
+            job.due = self.now + job.isolated_crashes * self.policy.alone_pause_ns
             self.suspects.append(job)
             if job.due > self.now:
                 self.wake(job.due, "wake", None)
@@ -310,15 +310,19 @@ class Work:
 
     def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:
         """Whoever had this picture in hand died over it: it runs alone now; two strikes set it aside."""
-        job.strikes += by_itself
-        job.suspect, job.alone = True, False
+        job.isolated_crashes += by_itself
+        job.quarantine_candidate, job.isolated = True, False
         self.release(job)
         if self.move(job, Event.CRASHED, how) is not State.QUEUED:
             return
-        if job.strikes < STRIKES:
+        if job.isolated_crashes < STRIKES:
             self.enqueue(job)
         else:
-            self.move(job, Event.BROKE, f"its process crashed {job.strikes} times while it ran alone: {how}")
+            self.move(
+                job,
+                Event.BROKE,
+                f"its process crashed {job.isolated_crashes} times while it ran alone: {how}",
+            )
 
     def requeue(self, job: Job, how: str) -> None:
         """Its picture went with a worker that died over another one: again, without blame."""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-from mattingd.domain.jobs import Fit, Last, Output, Recipe, Row, Stamp
+from mattingd.domain.jobs import Fit, JobRecord, Output, PreviousResult, Recipe, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +184,10 @@ class Job:
     outputs: tuple[Output, ...]
     note: str
     attempts: int = 0
-    alone: bool = False
-    suspect: bool = False
-    strikes: int = 0
-    last: Last | None = None
+    isolated: bool = False
+    quarantine_candidate: bool = False
+    isolated_crashes: int = 0
+    last: PreviousResult | None = None
     forced: bool = False
     stale_notes: tuple[str, ...] = ()
     chores: frozenset[str] = field(default_factory=frozenset)
@@ -230,7 +230,7 @@ class Job:
     """SHA-256 of the strokes beside it, once they were read; empty when nothing is painted."""
 
     @classmethod
-    def from_row(cls, row: Row) -> "Job":
+    def from_row(cls, row: JobRecord) -> "Job":
         """The live job of a journal row."""
         return cls(
             id=row.job,
@@ -242,9 +242,9 @@ class Job:
             outputs=row.outputs,
             note=row.note,
             attempts=row.attempts,
-            alone=row.alone,
-            suspect=row.suspect,
-            strikes=row.strikes,
+            isolated=row.isolated,
+            quarantine_candidate=row.quarantine_candidate,
+            isolated_crashes=row.isolated_crashes,
             last=row.last,
             forced=row.forced,
             stale_notes=row.stale_notes,

@@ -167,7 +167,7 @@ LONGEST_NS = 6 * 3600 * SECOND
 
 
 class Drops:
-    """The open drop of each hot folder. One owner: the conductor."""
+    """The open drop of each hot folder. One owner: the scheduler."""
 
     def __init__(self) -> None:
         self._open: dict[int, Drop] = {}

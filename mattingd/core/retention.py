@@ -11,7 +11,14 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from mattingd.domain.artifacts import Kept, Mark, Remains, Seen, Sight, Thing
+from mattingd.domain.artifacts import (
+    Artifact,
+    ArtifactFinding,
+    ArtifactInspection,
+    ArtifactKind,
+    ArtifactState,
+    ArtifactUpdate,
+)
 
 GIGABYTE = 1_000_000_000
 FEW = 20
@@ -44,7 +51,7 @@ class RetentionPolicy:
     """With less free space on the output disk cut-outs wait, and go on by themselves; 0 never waits."""
 
 
-class Deed(StrEnum):
+class RetentionAction(StrEnum):
     """What is done with a thing."""
 
     REMOVE = "remove"
@@ -56,12 +63,12 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetentionDecision:
     """What is done with a thing, and why."""
 
-    deed: Deed
+    deed: RetentionAction
     reason: str
-    then: Remains | None = None
+    then: ArtifactState | None = None
     """What the journal says of it afterwards; None that it stands where it was put."""
 
 
@@ -70,12 +77,12 @@ def removes(policy: RetentionPolicy) -> bool:
     return any(days is not None for days in (policy.days, policy.failed_days, policy.archived_days))
 
 
-def days_of(thing: Thing, policy: RetentionPolicy) -> int | None:
+def days_of(thing: ArtifactKind, policy: RetentionPolicy) -> int | None:
     """How long such a thing is kept; None for ever."""
     return {
-        Thing.CUT_OUT: policy.days,
-        Thing.NOTE: policy.failed_days,
-        Thing.ORIGINAL: policy.archived_days,
+        ArtifactKind.CUT_OUT: policy.days,
+        ArtifactKind.NOTE: policy.failed_days,
+        ArtifactKind.ORIGINAL: policy.archived_days,
     }[thing]
 
 
@@ -94,7 +101,7 @@ def last_in_trash(today: str, policy: RetentionPolicy) -> str:
     return last_due(today, policy.trash_days or 0)
 
 
-def judge(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdict:
+def judge(kept: Artifact, seen: ArtifactInspection, policy: RetentionPolicy, today: str) -> RetentionDecision:
     """What becomes of one thing that the journal says we made.
 
     Args:
@@ -103,60 +110,70 @@ def judge(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdic
         policy: the settings.
         today: calendar date in the configured time zone, ISO 8601.
     """
-    if kept.remains is Remains.TRASHED:
+    if kept.remains is ArtifactState.TRASHED:
         return _judge_trash(kept, seen, policy, today)
-    if kept.remains is Remains.GOING and seen.sight is Sight.GONE:
-        return Verdict(Deed.RECORD, "it was removed before", Remains.EXPIRED)
-    if kept.remains is Remains.GOING and seen.sight is Sight.IN_TRASH:
-        return Verdict(Deed.RECORD, "it came to the trash before", Remains.TRASHED)
+    if kept.remains is ArtifactState.GOING and seen.sight is ArtifactFinding.GONE:
+        return RetentionDecision(RetentionAction.RECORD, "it was removed before", ArtifactState.EXPIRED)
+    if kept.remains is ArtifactState.GOING and seen.sight is ArtifactFinding.IN_TRASH:
+        return RetentionDecision(RetentionAction.RECORD, "it came to the trash before", ArtifactState.TRASHED)
     return _judge_standing(kept, seen, policy, today)
 
 
-def _judge_standing(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdict:
+def _judge_standing(
+    kept: Artifact, seen: ArtifactInspection, policy: RetentionPolicy, today: str
+) -> RetentionDecision:
     days = days_of(kept.thing, policy)
     if kept.day > last_due(today, days):
-        return Verdict(Deed.KEEP, "its time has not come")
-    if seen.sight is Sight.OTHER:
-        return Verdict(Deed.KEEP, seen.why)
-    if seen.sight is not Sight.SAME:
-        return Verdict(Deed.RECORD, "somebody took it away", Remains.TAKEN)
+        return RetentionDecision(RetentionAction.KEEP, "its time has not come")
+    if seen.sight is ArtifactFinding.OTHER:
+        return RetentionDecision(RetentionAction.KEEP, seen.why)
+    if seen.sight is not ArtifactFinding.SAME:
+        return RetentionDecision(RetentionAction.RECORD, "somebody took it away", ArtifactState.TAKEN)
     reason = f"of {kept.day}, kept for {_count(days or 0)}"
-    if kept.thing is not Thing.CUT_OUT or policy.trash_days is None:
-        return Verdict(Deed.REMOVE, reason, Remains.EXPIRED)
-    return Verdict(Deed.TRASH, f"{reason}; then {_count(policy.trash_days)} in the trash", Remains.TRASHED)
+    if kept.thing is not ArtifactKind.CUT_OUT or policy.trash_days is None:
+        return RetentionDecision(RetentionAction.REMOVE, reason, ArtifactState.EXPIRED)
+    return RetentionDecision(
+        RetentionAction.TRASH,
+        f"{reason}; then {_count(policy.trash_days)} in the trash",
+        ArtifactState.TRASHED,
+    )
 
 
-def _judge_trash(kept: Kept, seen: Seen, policy: RetentionPolicy, today: str) -> Verdict:
+def _judge_trash(
+    kept: Artifact, seen: ArtifactInspection, policy: RetentionPolicy, today: str
+) -> RetentionDecision:
     if kept.day > last_in_trash(today, policy):
-        return Verdict(Deed.KEEP, "its time has not come", Remains.TRASHED)
-    if seen.sight is Sight.OTHER:
-        return Verdict(Deed.KEEP, seen.why, Remains.TRASHED)
-    if seen.sight is not Sight.SAME:
-        return Verdict(Deed.RECORD, "somebody took it out of the trash", Remains.EXPIRED)
-    return Verdict(Deed.REMOVE, f"in the trash since {kept.day}", Remains.EXPIRED)
+        return RetentionDecision(RetentionAction.KEEP, "its time has not come", ArtifactState.TRASHED)
+    if seen.sight is ArtifactFinding.OTHER:
+        return RetentionDecision(RetentionAction.KEEP, seen.why, ArtifactState.TRASHED)
+    if seen.sight is not ArtifactFinding.SAME:
+        return RetentionDecision(
+            RetentionAction.RECORD, "somebody took it out of the trash", ArtifactState.EXPIRED
+        )
+    return RetentionDecision(RetentionAction.REMOVE, f"in the trash since {kept.day}", ArtifactState.EXPIRED)
 
 
 def _count(days: int) -> str:
     return f"{days} day" if days == 1 else f"{days} days"
 
 
-def before(kept: Kept, verdict: Verdict, today: str) -> Mark | None:
+def before(kept: Artifact, verdict: RetentionDecision, today: str) -> ArtifactUpdate | None:
     """What the journal has to hold before the deed: after a stop nobody else could tell who removed it."""
-    removes = verdict.deed in {Deed.REMOVE, Deed.TRASH}
-    if removes and kept.thing is not Thing.NOTE and kept.remains is None:
-        return Mark(kept.thing, kept.job, kept.ordinal, Remains.GOING, today)
+    removes = verdict.deed in {RetentionAction.REMOVE, RetentionAction.TRASH}
+    if removes and kept.thing is not ArtifactKind.NOTE and kept.remains is None:
+        return ArtifactUpdate(kept.thing, kept.job, kept.ordinal, ArtifactState.GOING, today)
     return None
 
 
-def after(kept: Kept, verdict: Verdict, today: str, *, done: bool) -> Mark | None:
+def after(kept: Artifact, verdict: RetentionDecision, today: str, *, done: bool) -> ArtifactUpdate | None:
     """What the journal has to hold after it, if that is news; `done` says whether it could be done."""
-    written = kept.remains if before(kept, verdict, today) is None else Remains.GOING
-    stays = None if written is Remains.GOING else written
+    written = kept.remains if before(kept, verdict, today) is None else ArtifactState.GOING
+    stays = None if written is ArtifactState.GOING else written
     then = verdict.then if done else stays
-    return None if then is written else Mark(kept.thing, kept.job, kept.ordinal, then, today)
+    return None if then is written else ArtifactUpdate(kept.thing, kept.job, kept.ordinal, then, today)
 
 
-def brake(thing: Thing, due: int, standing: int, policy: RetentionPolicy) -> str | None:
+def brake(thing: ArtifactKind, due: int, standing: int, policy: RetentionPolicy) -> str | None:
     """Why so many of a kind may not go at once; None when they may.
 
     A clock that was set to another year, or a mistake in the settings, must not cost a team its work.

@@ -13,35 +13,35 @@ from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import SECOND, Policy, Work
+from mattingd.core.job_store import SECOND, JobStore, Policy
 from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State
-from mattingd.core.settling import Key
+from mattingd.core.settling import SourceId
 from mattingd.core.user_requests import Requests
-from mattingd.core.worker_pool import DEATHS, START_NS, Crew, restart_delay_ns
+from mattingd.core.worker_pool import DEATHS, START_NS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
 from mattingd.domain.commands import (
+    AnnounceShutdown,
     Command,
-    Drain,
+    ContinueRetention,
     KillWorker,
     LookAt,
     NextVersion,
     Prepare,
-    Remember,
+    RecordArchived,
+    RecordArtifacts,
     StartWorker,
     Stop,
-    Stored,
-    SweepOn,
 )
 from mattingd.domain.events import Fact
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Fault, Folder, Last, Models, Row, Spent
+from mattingd.domain.jobs import Fault, Folder, JobRecord, Models, PreviousResult, StageTimes
 
 PACKAGED = Models()
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that is not meant to wait (`Policy.once`)."""
 
 
-class Conductor:
+class Scheduler:
     """All decisions of a running daemon. One thread owns it."""
 
     def __init__(
@@ -60,9 +60,9 @@ class Conductor:
             models: which weights make the mattes.
         """
         self.policy = policy
-        self.crew = Crew(policy.workers)
+        self.crew = WorkerPool(policy.workers)
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
-        self.work = Work(policy, self.crew, folders)
+        self.work = JobStore(policy, self.crew, folders)
         self.intake = Intake(self.work, folders)
         self.engines = Engines(self.work, self.crew, self.engine, models, self._stop_now)
         self.inference = Inference(self.work, self.crew, self.engine, self.engines)
@@ -81,15 +81,15 @@ class Conductor:
         self._given_up: dict[int, str] = {}
         """Folders that cannot be read at present, in a run that does not wait for them (`Policy.once`)."""
         self._handlers: dict[type, Callable[[Any], None]] = {
-            events.Looked: lambda fact: self.intake.looked(fact, self.engine.sent),
+            events.FileObserved: lambda fact: self.intake.looked(fact, self.engine.sent),
             events.Scanned: lambda fact: self.unscanned.discard(fact.folder),
             events.Overflowed: lambda _: None,
             events.FolderTrouble: self._folder_trouble,
             events.FolderLeft: lambda _: None,
             events.Today: self._new_day,
             events.Admitted: self.intake.admitted,
-            events.Known: self.intake.known,
-            events.Placed: self._placed,
+            events.AlreadyKnown: self.intake.known,
+            events.VersionAssigned: self._placed,
             events.WorkerUp: self._worker_up,
             events.WorkerDied: self._worker_died,
             events.ReadOk: self._read_ok,
@@ -97,8 +97,8 @@ class Conductor:
             events.AnotherPass: self._another_pass,
             events.Finished: self._finished,
             events.Published: self._published,
-            events.Taken: self._taken,
-            events.Lost: self._lost,
+            events.NameOccupied: self._taken,
+            events.TempFileMissing: self._lost,
             events.Faulted: self._faulted,
             events.ChoreDone: self._chore_done,
             events.EngineUp: self._engine_up,
@@ -106,7 +106,7 @@ class Conductor:
             events.Inferred: self.inference.inferred,
             events.InferFailed: self.inference.failed,
             events.SpaceLow: self._space_low,
-            events.Swept: lambda fact: self._do(Remember(fact.marks, fact.home), SweepOn()),
+            events.Swept: lambda fact: self._do(RecordArtifacts(fact.marks, fact.home), ContinueRetention()),
             events.Cleaned: lambda _: None,
             events.ModelAsked: lambda fact: self.engines.asked(fact, stopping=self.stopping),
             events.StopAsked: self._stop_asked,
@@ -122,7 +122,7 @@ class Conductor:
             "settle": lambda deadline, key: self.intake.confirm(key, deadline),
             "held": self._held_due,
             "publish": lambda _, job: self._publish_again(job),
-            "chore": lambda _, job: self.work.owe(self.work.jobs[job]),
+            "chore": lambda _, job: self.work.schedule_cleanup(self.work.jobs[job]),
             "worker": lambda _, worker: self._worker_overdue(worker),
             "start worker": lambda _, worker: self._start_worker(worker),
             "engine": lambda _, engine: self.inference.overdue(engine),
@@ -135,7 +135,7 @@ class Conductor:
 
     # --- the face ---
 
-    def start(self, rows: Iterable[Row], *, clean: bool, now: int) -> list[Command]:
+    def start(self, rows: Iterable[JobRecord], *, clean: bool, now: int) -> list[Command]:
         """The first commands of a run: children, and what the journal says was left undone.
 
         Args:
@@ -229,7 +229,7 @@ class Conductor:
     def _resume(self, job: Job, *, clean: bool) -> None:
         """Take up a journal row: the same way after a crash and after an ordinary stop."""
         if job.state not in LIVE:
-            self.work.owe(job)
+            self.work.schedule_cleanup(job)
             return
         job.unchanged_since = self.work.now
         self.work.adopt(job)
@@ -243,7 +243,7 @@ class Conductor:
         elif clean:
             self.work.requeue(job, "the daemon ended while it was being processed")
         else:
-            self.work.crashed(job, "the daemon ended while it was being processed", by_itself=job.alone)
+            self.work.crashed(job, "the daemon ended while it was being processed", by_itself=job.isolated)
         if self.policy.once and job.state is State.QUEUED and self._asked_otherwise(job):
             self.work.move(job, Event.CHANGED, "it is asked for with other settings now")
 
@@ -260,7 +260,7 @@ class Conductor:
         self.stopping, self.intake.open = True, False
         self.stop_at = self.work.now + self.policy.stop_ns
         self.work.wake(self.stop_at, "stop", None)
-        self._do(Drain(tuple(sorted(self.waited_for())), self.policy.stop_ns / SECOND))
+        self._do(AnnounceShutdown(tuple(sorted(self.waited_for())), self.policy.stop_ns / SECOND))
 
     def waited_for(self) -> set[int]:
         """The jobs that are finished before an ordinary end."""
@@ -280,7 +280,7 @@ class Conductor:
         """End without waiting; what was in flight is marked as interrupted, which blames no picture."""
         for number in sorted(self.work.in_flight):
             job = self.work.jobs[number]
-            job.alone = False
+            job.isolated = False
             self.work.move(job, Event.CRASHED, "interrupted")
         self._stop(code, reason)
 
@@ -316,7 +316,7 @@ class Conductor:
         """Whatever a picture waits for, it is tried now: the output folder, too."""
         self.dispatcher.try_output_now()
         self.requests.retry(fact)
-        job = self.work.by_path.get(Key(fact.folder, fact.path))
+        job = self.work.by_path.get(SourceId(fact.folder, fact.path))
         if job is not None:
             self._publish_again(job.id)
 
@@ -350,7 +350,7 @@ class Conductor:
         job.remarks = fact.notes
         self.work.reserve(job, fact.room or fact.fit.pixels)
         event = Event.SUCCEEDED if fact.recalled is None else Event.RECALLED
-        spent = Spent(read=fact.seconds)
+        spent = StageTimes(read=fact.seconds)
         self.work.move(job, event, sha256=fact.sha256, painted=fact.painted, spent=spent)
         if fact.recalled is None:
             self.inference.ready(job, fact.fit.shape)
@@ -358,7 +358,7 @@ class Conductor:
             job.model = fact.recalled
             self.crew.hands[fact.worker].todo.append(job.id)
 
-    def _same(self, job: Job, last: Last) -> bool:
+    def _same(self, job: Job, last: PreviousResult) -> bool:
         """Whether the last result was made of this content and strokes, by these settings and weights.
 
         Strokes go into the matte that they were painted for, whichever weights are in use by now.
@@ -387,26 +387,26 @@ class Conductor:
         self.dispatcher.output_works()
         self._do(Prepare(job.id, fact.outputs, job.model, job.remarks))
         self.work.release(job)
-        spent = Spent(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
+        spent = StageTimes(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
         self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)
         self.work.publishable[job.id] = job
 
     def _published(self, fact: events.Published) -> None:
         job = self._answered(fact.worker, fact.job)
-        job.suspect = job.alone = False
+        job.quarantine_candidate = job.isolated = False
         self.dispatcher.output_works()
-        self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=Spent(publish=fact.seconds))
+        self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=StageTimes(publish=fact.seconds))
 
-    def _taken(self, fact: events.Taken) -> None:
+    def _taken(self, fact: events.NameOccupied) -> None:
         self._answered(fact.worker, fact.job)
         self._do(NextVersion(fact.job, fact.ordinal))
 
-    def _placed(self, fact: events.Placed) -> None:
+    def _placed(self, fact: events.VersionAssigned) -> None:
         job = self.work.jobs[fact.job]
         job.outputs = tuple(fact.output if o.ordinal == fact.output.ordinal else o for o in job.outputs)
         self.work.publishable[job.id] = job
 
-    def _lost(self, fact: events.Lost) -> None:
+    def _lost(self, fact: events.TempFileMissing) -> None:
         job = self._answered(fact.worker, fact.job)
         self.work.move(job, Event.LOST, "its finished file was removed before it was published")
         self.work.enqueue(job, first=True)
@@ -414,7 +414,7 @@ class Conductor:
     def _chore_done(self, fact: events.ChoreDone) -> None:
         job = self._answered(fact.worker, fact.job)
         if fact.where:
-            self._do(Stored(job.id, fact.where, self.intake.today))
+            self._do(RecordArchived(job.id, fact.where, self.intake.today))
         if fact.failed is None or fact.chore not in job.chores:
             self.work.chore_done(job, fact.chore)
             return
@@ -475,13 +475,13 @@ class Conductor:
     def _blamed(self, job: Job, how: str) -> bool:
         """Take up a job over which a worker died; whether its picture gets the blame, which has an end."""
         if job.state in WORKING:
-            self.work.crashed(job, how, by_itself=job.alone)
+            self.work.crashed(job, how, by_itself=job.isolated)
             return True
         if job.state is State.PREPARED:
             self.work.move(job, Event.CRASHED, how)
             self.work.publishable[job.id] = job
         else:
-            self.work.owe(job)
+            self.work.schedule_cleanup(job)
         return False
 
     # --- deadlines ---

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 from annotated_types import Ge
 
-from mattingd.domain.events import Look
+from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
 
 SECOND = 1_000_000_000
@@ -38,7 +38,7 @@ class SettlePolicy:
         return round(self.truncated_minutes * 60 * SECOND)
 
 
-class Key(NamedTuple):
+class SourceId(NamedTuple):
     """A source file: hot folder and path in it."""
 
     folder: int
@@ -46,7 +46,7 @@ class Key(NamedTuple):
 
 
 @dataclass(slots=True)
-class Resting:
+class PendingFile:
     """A file that is not taken yet."""
 
     stamp: Stamp
@@ -59,32 +59,32 @@ class Resting:
     why: str = STILL_SETTLING
 
 
-class Settler:
-    """All files at rest. One owner: the conductor."""
+class SettlingTracker:
+    """All files at rest. One owner: the scheduler."""
 
     def __init__(self, policy: SettlePolicy) -> None:
         self.policy = policy
-        self._resting: dict[Key, Resting] = {}
+        self._resting: dict[SourceId, PendingFile] = {}
 
     def __len__(self) -> int:
         return len(self._resting)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: SourceId) -> bool:
         return key in self._resting
 
-    def waiting(self) -> Iterator[tuple[Key, Resting]]:
+    def waiting(self) -> Iterator[tuple[SourceId, PendingFile]]:
         """All resting files, for `status`."""
         return iter(self._resting.items())
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: SourceId) -> None:
         """Nothing is there any more, or it need not be taken."""
         self._resting.pop(key, None)
 
-    def looked(self, key: Key, look: Look, now: int) -> int | None:
+    def looked(self, key: SourceId, look: FileObservation, now: int) -> int | None:
         """Take a look into account; if the file is settled, and so rests no longer: since when it did."""
         resting = self._resting.get(key)
         if resting is None or resting.stamp != look.stamp:
-            self._resting[key] = Resting(look.stamp, now, now + self.policy.quiet_ns)
+            self._resting[key] = PendingFile(look.stamp, now, now + self.policy.quiet_ns)
             return None
         if not (look.full and resting.confirming):
             return None
@@ -96,23 +96,23 @@ class Settler:
         del self._resting[key]
         return resting.since
 
-    def deadline(self, key: Key) -> int | None:
+    def deadline(self, key: SourceId) -> int | None:
         """When the next look at this path is due; None while one is under way or nothing rests there."""
         resting = self._resting.get(key)
         return None if resting is None or resting.confirming else resting.deadline
 
-    def confirm(self, key: Key) -> None:
+    def confirm(self, key: SourceId) -> None:
         """The confirming look was asked for."""
         self._resting[key].confirming = True
 
-    def postpone(self, key: Key, now: int, why: str) -> int:
+    def postpone(self, key: SourceId, now: int, why: str) -> int:
         """Not yet, for a reason that no look at the file can tell; returns when to ask again."""
         resting = self._resting[key]
         resting.confirming, resting.why = False, why
         resting.deadline = now + max(self.policy.quiet_ns, SECOND // 10)
         return resting.deadline
 
-    def _held_back_by(self, look: Look, age_ns: int) -> str:
+    def _held_back_by(self, look: FileObservation, age_ns: int) -> str:
         """Why a confirmed file is not taken yet; after the patience it is taken all the same."""
         if age_ns >= self.policy.patience_ns:
             return ""

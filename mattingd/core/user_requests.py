@@ -6,10 +6,10 @@ daemon and without one.
 
 from dataclasses import dataclass
 
-from mattingd.core.job_store import Work
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import LIVE, Event, State
-from mattingd.core.settling import Key
-from mattingd.domain.commands import AskAgain, Forget, Hold, LookAt
+from mattingd.core.settling import SourceId
+from mattingd.domain.commands import AskAgain, Forget, LookAt, SetPaused
 from mattingd.domain.events import ForgetAsked, PauseAsked, RetryAsked
 
 
@@ -57,18 +57,18 @@ def reply_to_forget(state: State | None, *, busy: bool) -> Reply:
 
 
 class Requests:
-    """Does what people ask for. One owner: the conductor."""
+    """Does what people ask for. One owner: the scheduler."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: JobStore) -> None:
         self.work = work
 
     def retry(self, fact: RetryAsked) -> None:
         """Try at once what waits, with new patience; have made again what has ended."""
-        job = self.work.by_path.get(Key(fact.folder, fact.path))
+        job = self.work.by_path.get(SourceId(fact.folder, fact.path))
         if job is None:
             self.work.out += [AskAgain(fact.folder, fact.path), LookAt(fact.folder, fact.path)]
         elif job.state in {State.QUEUED, State.HELD}:
-            job.waits = job.strikes = 0
+            job.waits = job.isolated_crashes = 0
             job.unread_since, job.unchanged_since, job.due = None, self.work.now, self.work.now
             if job.state is State.HELD:
                 self.work.move(job, Event.DUE)
@@ -78,11 +78,11 @@ class Requests:
 
     def forget(self, fact: ForgetAsked) -> None:
         """Let go of a file that has come to its end; as long as it lies there it is seen as new."""
-        key = Key(fact.folder, fact.path)
+        key = SourceId(fact.folder, fact.path)
         if key not in self.work.by_path and not self.work.owes(key):
             self.work.out += [Forget(*key), LookAt(*key)]
 
     def pause(self, fact: PauseAsked) -> None:
         """Begin nothing more of a folder, or go on; what is in work is finished."""
         self.work.hold(fact.folder, paused=fact.paused)
-        self.work.out.append(Hold(fact.folder, fact.paused))
+        self.work.out.append(SetPaused(fact.folder, fact.paused))

@@ -14,7 +14,7 @@ START_NS = 300 * SECOND
 
 
 @dataclass(slots=True)
-class Hand:
+class WorkerSlot:
     """One worker."""
 
     id: int
@@ -31,18 +31,18 @@ class Hand:
     """In a row that no picture is to blame for, without an operation answered in between."""
 
 
-class Crew:
-    """All workers. One owner: the conductor."""
+class WorkerPool:
+    """All workers. One owner: the scheduler."""
 
     def __init__(self, size: int) -> None:
-        self.hands = [Hand(number) for number in range(size)]
+        self.hands = [WorkerSlot(number) for number in range(size)]
 
     @property
     def busy(self) -> bool:
         """Whether an operation runs."""
         return any(hand.job is not None for hand in self.hands)
 
-    def free(self) -> list[Hand]:
+    def free(self) -> list[WorkerSlot]:
         """Workers without an operation, those that hold the fewest pictures first."""
         free = [hand for hand in self.hands if hand.up and hand.job is None]
         return free if len(free) < 2 else sorted(free, key=lambda hand: len(hand.holds))  # noqa: PLR2004

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Thing(StrEnum):
+class ArtifactKind(StrEnum):
     """What we put somewhere: below the output root or, originals, below the archive's."""
 
     CUT_OUT = "cut-out"
@@ -14,7 +14,7 @@ class Thing(StrEnum):
     """An original in the archive."""
 
 
-class Remains(StrEnum):
+class ArtifactState(StrEnum):
     """What became of a published output after its time. The value is what the journal stores."""
 
     GOING = "going"
@@ -28,10 +28,10 @@ class Remains(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Artifact:
     """Something that we put somewhere, as the journal knows it."""
 
-    thing: Thing
+    thing: ArtifactKind
     job: int
     ordinal: int
     """Of the output; 0 for anything else."""
@@ -40,10 +40,10 @@ class Kept:
     """The calendar day its age counts from, as text; in the trash, the day it came there."""
     size: int
     sha256: bytes
-    remains: Remains | None = None
+    remains: ArtifactState | None = None
 
 
-class Sight(StrEnum):
+class ArtifactFinding(StrEnum):
     """What a look at the place of something of ours showed."""
 
     SAME = "same"
@@ -53,25 +53,25 @@ class Sight(StrEnum):
     IN_TRASH = "in trash"
     """Nothing lies there, and in the trash there is just what was made."""
     OTHER = "other"
-    """Something else; `Seen.why` says what."""
+    """Something else; `ArtifactInspection.why` says what."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ArtifactInspection:
     """A look at the place of something of ours."""
 
-    sight: Sight
+    sight: ArtifactFinding
     why: str = ""
     identity: tuple[int, ...] = ()
     """Of the very file that was read; see `disk.identity_of`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What the journal shall remember of a `Kept`; None takes a mark back."""
+class ArtifactUpdate:
+    """What the journal shall remember of a `Artifact`; None takes a mark back."""
 
-    thing: Thing
+    thing: ArtifactKind
     job: int
     ordinal: int
-    remains: Remains | None
+    remains: ArtifactState | None
     day: str

@@ -1,4 +1,4 @@
-"""The other half of the vocabulary: what the conductor wants done.
+"""The other half of the vocabulary: what the scheduler wants done.
 
 Writes go to the journal, all of a turn in one transaction; only then are the deeds of that turn performed.
 """
@@ -6,10 +6,10 @@ Writes go to the journal, all of a turn in one transaction; only then are the de
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mattingd.domain.artifacts import Mark
+from mattingd.domain.artifacts import ArtifactUpdate
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import (
-    UNSPENT,
+    NO_STAGE_TIMES,
     Chore,
     Models,
     Naming,
@@ -17,7 +17,7 @@ from mattingd.domain.jobs import (
     Output,
     PictureLimits,
     Recipe,
-    Spent,
+    StageTimes,
     Stamp,
 )
 from mattingd.domain.presets import Preset
@@ -27,7 +27,7 @@ from mattingd.domain.presets import Preset
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Take a settled file into the journal. Answered by `Admitted` or `Known`."""
+    """Take a settled file into the journal. Answered by `Admitted` or `AlreadyKnown`."""
 
     folder: int
     path: bytes
@@ -49,13 +49,13 @@ class Move:
     state: str
     reason: str = ""
     attempts: int | None = None
-    alone: bool | None = None
-    suspect: bool | None = None
-    strikes: int | None = None
+    isolated: bool | None = None
+    quarantine_candidate: bool | None = None
+    isolated_crashes: int | None = None
     sha256: bytes | None = None
     batch: int | None = None
     chores: frozenset[str] | None = None
-    spent: Spent = UNSPENT
+    spent: StageTimes = NO_STAGE_TIMES
     """The stages that have just been gone through."""
     confidence: float | None = None
     """In the matte that has just been made."""
@@ -84,7 +84,7 @@ class UseModel:
 
 @dataclass(frozen=True, slots=True)
 class NextVersion:
-    """The place of this output is taken: give it the next free version. Answered by `Placed`."""
+    """The place of this output is taken: give it the next free version. Answered by `VersionAssigned`."""
 
     job: int
     ordinal: int
@@ -115,7 +115,7 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class SetPaused:
     """Hold a hot folder back (`paused`), or let it go on; kept over restarts."""
 
     folder: int
@@ -123,7 +123,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class RecordArchived:
     """The original of a job lies in the archive."""
 
     job: int
@@ -133,16 +133,26 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
-    """What retention is about to do, or did. Followed by `SweepOn`."""
+class RecordArtifacts:
+    """What retention is about to do, or did. Followed by `ContinueRetention`."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[ArtifactUpdate, ...]
     home: bytes = b""
     """The output folder, if it bears its mark from now on."""
 
 
 Write = (
-    Admit | Move | Prepare | UseModel | NextVersion | Vanished | AskAgain | Forget | Hold | Stored | Remember
+    Admit
+    | Move
+    | Prepare
+    | UseModel
+    | NextVersion
+    | Vanished
+    | AskAgain
+    | Forget
+    | SetPaused
+    | RecordArchived
+    | RecordArtifacts
 )
 
 # --- commands to the shell ---
@@ -150,7 +160,7 @@ Write = (
 
 @dataclass(frozen=True, slots=True)
 class LookAt:
-    """Open, fstat, check and close one path; always answered by `Looked`."""
+    """Open, fstat, check and close one path; always answered by `FileObserved`."""
 
     folder: int
     path: bytes
@@ -266,7 +276,7 @@ class KillWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class Unburden:
+class TrimMemory:
     """Let a picture worker that has nothing to do give its free memory back."""
 
     worker: int
@@ -302,7 +312,7 @@ class EndEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepModel:
+class RejectModel:
     """A model that was asked for is not used: told to whoever asked."""
 
     model: str
@@ -310,12 +320,12 @@ class KeepModel:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepOn:
+class ContinueRetention:
     """The journal holds what retention told last: it may go on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drain:
+class AnnounceShutdown:
     """The end was asked for: say that these jobs are finished first, for so many seconds at most."""
 
     jobs: tuple[int, ...]
@@ -330,7 +340,7 @@ class Stop:
     reason: str
 
 
-Deed = (
+RetentionAction = (
     LookAt
     | Read
     | Finish
@@ -341,23 +351,23 @@ Deed = (
     | Infer
     | StartWorker
     | KillWorker
-    | Unburden
+    | TrimMemory
     | StartEngine
     | KillEngine
-    | SweepOn
+    | ContinueRetention
     | EndEngine
-    | KeepModel
-    | Drain
+    | RejectModel
+    | AnnounceShutdown
     | Stop
 )
-Command = Write | Deed
+Command = Write | RetentionAction
 
 
 # --- the first thing a child is sent; workers, once more when the settings change ---
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerConfig:
     """What a picture worker needs to know besides its commands."""
 
     worker: int
@@ -383,7 +393,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOrder:
+class EngineConfig:
     """Which engine is wanted."""
 
     engine: int

@@ -1,4 +1,4 @@
-"""What happened: the facts that the conductor is told, one after the other.
+"""What happened: the facts that the scheduler is told, one after the other.
 
 Everything here is frozen data; what is to be done stands in `commands`. Pixel arrays never stand in a fact:
 they travel beside it, keyed by job. Times are integer nanoseconds of the monotonic clock.
@@ -7,13 +7,13 @@ they travel beside it, keyed by job. Times are integer nanoseconds of the monoto
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mattingd.domain.artifacts import Mark
+from mattingd.domain.artifacts import ArtifactUpdate
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Chore, Fault, Fit, Output, Row, Stamp
+from mattingd.domain.jobs import Chore, Fault, Fit, JobRecord, Output, Stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileObservation:
     """What somebody saw at a path."""
 
     stamp: Stamp
@@ -28,12 +28,12 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class FileObserved:
     """Somebody looked at a path; `look` is None when nothing is there."""
 
     folder: int
     path: bytes
-    look: Look | None
+    look: FileObservation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,11 @@ class Today:
 class Admitted:
     """The journal holds a new job."""
 
-    row: Row
+    row: JobRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AlreadyKnown:
     """The journal already holds this very file; nothing to do."""
 
     folder: int
@@ -90,7 +90,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class VersionAssigned:
     """The journal moved an output to its next version, because the place before was taken."""
 
     job: int
@@ -176,7 +176,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class NameOccupied:
     """A foreign file holds the place of this output."""
 
     worker: int
@@ -185,7 +185,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class TempFileMissing:
     """Neither the temp file nor the final file of a prepared output exists: the work is to be done again."""
 
     worker: int
@@ -280,7 +280,7 @@ class SpaceLow:
 class Swept:
     """Retention is about to remove, or has removed, these; it goes on when the journal holds that."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[ArtifactUpdate, ...]
     home: bytes = b""
     """The output folder, if it bears its mark from now on."""
 
@@ -369,15 +369,15 @@ class Tick:
 
 
 Fact = (
-    Looked
+    FileObserved
     | Scanned
     | Overflowed
     | FolderTrouble
     | FolderLeft
     | Today
     | Admitted
-    | Known
-    | Placed
+    | AlreadyKnown
+    | VersionAssigned
     | WorkerUp
     | WorkerDied
     | ReadOk
@@ -385,8 +385,8 @@ Fact = (
     | AnotherPass
     | Finished
     | Published
-    | Taken
-    | Lost
+    | NameOccupied
+    | TempFileMissing
     | Faulted
     | ChoreDone
     | EngineUp

@@ -148,7 +148,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class StageTimes:
     """Seconds of work that a picture took, stage by stage; None for a stage that it has not been through."""
 
     read: float | None = None
@@ -164,12 +164,12 @@ class Spent:
 NEEDS_A_LOOK = 0.3
 """A cut-out whose matte has less confidence than this is listed as one to look at."""
 
-UNSPENT = Spent()
+NO_STAGE_TIMES = StageTimes()
 """On no stage."""
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class PreviousResult:
     """What the newest finished job of the same source file was made from."""
 
     sha256: bytes
@@ -192,8 +192,8 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A job as the journal holds it; the conductor rebuilds its live jobs from these after any start."""
+class JobRecord:
+    """A job as the journal holds it; the scheduler rebuilds its live jobs from these after any start."""
 
     job: int
     folder: int
@@ -204,12 +204,12 @@ class Row:
     outputs: tuple[Output, ...]
     note: str
     attempts: int = 0
-    alone: bool = False
+    isolated: bool = False
     """Whether the running attempt was made with nothing else in flight."""
-    strikes: int = 0
+    isolated_crashes: int = 0
     """Crashes while alone. Two set the picture aside."""
-    suspect: bool = False
-    last: Last | None = None
+    quarantine_candidate: bool = False
+    last: PreviousResult | None = None
     chores: frozenset[str] = frozenset()
     """What is still to be done for it on disk: see `Chore`."""
     reason: str = ""
@@ -230,7 +230,7 @@ class Chore(StrEnum):
 
     NOTE = "note"
     """Write the error note."""
-    UNNOTE = "unnote"
+    REMOVE_NOTE = "unnote"
     """Remove the error notes that earlier failures of this source left."""
     ORIGINAL = "original"
     """Put the original into the archive, or delete it."""

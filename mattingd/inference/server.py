@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.imaging.matting.alpha import is_empty
@@ -28,7 +28,9 @@ WARM_SHAPES = 3
 """Shapes the engine is warmed up with; the others cost their first picture a moment."""
 
 
-def load(make: Callable[[EngineOrder], Engine], order: EngineOrder, started: int) -> tuple[Engine, EngineUp]:
+def load(
+    make: Callable[[EngineConfig], Engine], order: EngineConfig, started: int
+) -> tuple[Engine, EngineUp]:
     """The engine, warm and tested; on the processor if the GPU has no memory for even one picture.
 
     Raises:
@@ -118,7 +120,7 @@ def _prove(engine: Engine) -> None:
 def serve(
     receive: Callable[[], tuple[Any, bytes | None]],
     send: Callable[[Answer], None],
-    make: Callable[[EngineOrder], Engine],
+    make: Callable[[EngineConfig], Engine],
 ) -> None:
     """The life of the engine child: load, warm up, self-test, say that it is up, run what comes.
 

@@ -14,13 +14,13 @@ from mattingd.core.heartbeats import Pulse, pulse_of_scan
 from mattingd.domain.events import Fact
 from mattingd.ingest.notifications import Watcher, WatchError
 from mattingd.ingest.scanner import Scanner, ScanPlan
-from mattingd.journal import Checkpoint
+from mattingd.journal import JournalWriter
 from mattingd.system.filesystem import Disk
 from mattingd.system.mounts import NETWORK, file_system, mount_table
 
 
-class Lookouts:
-    """All scanners of a daemon, by the number of their hot folder. Used on the conductor's thread."""
+class HotFolderScanners:
+    """All scanners of a daemon, by the number of their hot folder. Used on the scheduler's thread."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Lookouts:
         self._remote: set[int] = set()
         self._watcher = Watcher()
 
-    def post(self, number: int, folder: HotFolder, journal: Checkpoint) -> None:
+    def post(self, number: int, folder: HotFolder, journal: JournalWriter) -> None:
         """Begin to look at a folder."""
         path = folder.path
         plan = ScanPlan(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mattingd.domain.events import Look
+from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
 from mattingd.domain.text import readable
 from mattingd.imaging.formats.sniff import HEAD, TAIL, missing_end, sniff
@@ -25,14 +25,14 @@ def is_folder(status: os.stat_result) -> bool:
     return stat.S_ISDIR(status.st_mode)
 
 
-class Looker:
+class FileInspector:
     """The looks at one hot folder."""
 
     def __init__(self, root: bytes, disk: Disk) -> None:
         self._root = root
         self._disk = disk
 
-    def full(self, path: bytes) -> Look | None:
+    def full(self, path: bytes) -> FileObservation | None:
         """Open, fstat, check the ends and for writers, close: a picture and its strokes.
 
         None when nothing is there. Of what cannot be opened, whoever reads it will find out the rest.
@@ -51,7 +51,7 @@ class Looker:
                 look = _both(look, self._opened(strokes), strokes)
         return self.with_strokes(path, look)
 
-    def _of_strokes(self, path: bytes) -> Look | None:
+    def _of_strokes(self, path: bytes) -> FileObservation | None:
         """They are listed where they lie alone; else they are part of the picture, and nothing themselves."""
         directory, name = os.path.split(path)
         with suppress(OSError):
@@ -60,28 +60,30 @@ class Looker:
         look = self._closed(path)
         return look and replace(look, odd=look.odd or NO_PICTURE)
 
-    def shallow(self, path: bytes, status: os.stat_result) -> Look:
+    def shallow(self, path: bytes, status: os.stat_result) -> FileObservation:
         """Without opening anything."""
         return self.with_strokes(path, _shallow(status))
 
-    def listed(self, path: bytes, entry: "os.DirEntry[bytes]", *, strokes: bool) -> Look | None:
+    def listed(self, path: bytes, entry: "os.DirEntry[bytes]", *, strokes: bool) -> FileObservation | None:
         """Of an entry of a directory, in which there are any strokes or not; None when it is gone."""
         look = _of_entry(entry)
         return self.with_strokes(path, look) if look and strokes else look
 
-    def with_strokes(self, path: bytes, look: Look) -> Look:
+    def with_strokes(self, path: bytes, look: FileObservation) -> FileObservation:
         """The look, with the strokes that lie beside the picture now."""
         strokes = 0 if is_strokes(path) else identity(self._strokes(path))
         return replace(look, stamp=replace(look.stamp, strokes=strokes)) if strokes else look
 
-    def _opened(self, path: bytes) -> Look:
+    def _opened(self, path: bytes) -> FileObservation:
         with self._disk.source(self._root, path) as file:
             stamp = self._disk.stamp(file)
             head, tail = self._disk.edges(file, stamp.size, HEAD, TAIL)
             unfinished = missing_end(sniff(head), head, tail, stamp.size)
-            return Look(stamp, full=True, writer=self._disk.has_writer(file), unfinished=unfinished)
+            return FileObservation(
+                stamp, full=True, writer=self._disk.has_writer(file), unfinished=unfinished
+            )
 
-    def _closed(self, path: bytes) -> Look | None:
+    def _closed(self, path: bytes) -> FileObservation | None:
         try:
             look = _shallow(os.lstat(os.path.join(self._root, path)))
         except OSError:
@@ -99,7 +101,9 @@ class Looker:
         return found
 
 
-def without_picture(entries: "Iterable[os.DirEntry[bytes]]") -> "Iterator[tuple[os.DirEntry[bytes], Look]]":
+def without_picture(
+    entries: "Iterable[os.DirEntry[bytes]]",
+) -> "Iterator[tuple[os.DirEntry[bytes], FileObservation]]":
     """The strokes of a directory that belong to nothing in it."""
     names = {entry.name: entry for entry in entries}
     pictures = (name for name in names if not is_strokes(name))
@@ -110,18 +114,18 @@ def without_picture(entries: "Iterable[os.DirEntry[bytes]]") -> "Iterator[tuple[
             yield entry, replace(look, odd=look.odd or NO_PICTURE)
 
 
-def _both(look: Look, beside: Look, strokes: bytes) -> Look:
+def _both(look: FileObservation, beside: FileObservation, strokes: bytes) -> FileObservation:
     """What holds back one, holds back both."""
     why = beside.unfinished and f"{readable(os.path.basename(strokes))}: {beside.unfinished}"
     return replace(look, writer=look.writer or beside.writer, unfinished=look.unfinished or why)
 
 
-def _shallow(status: os.stat_result) -> Look:
+def _shallow(status: os.stat_result) -> FileObservation:
     kind = kind_of(status.st_mode)
-    return Look(stamp_of(status), odd=None if kind is None else f"it is {kind}")
+    return FileObservation(stamp_of(status), odd=None if kind is None else f"it is {kind}")
 
 
-def _of_entry(entry: "os.DirEntry[bytes]") -> Look | None:
+def _of_entry(entry: "os.DirEntry[bytes]") -> FileObservation | None:
     try:
         return _shallow(entry.stat(follow_symlinks=False))
     except OSError:

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from mattingd.domain.events import Fact, FolderTrouble, Look, Looked, Overflowed, Scanned
+from mattingd.domain.events import Fact, FileObservation, FileObserved, FolderTrouble, Overflowed, Scanned
 from mattingd.domain.jobs import Stamp
 from mattingd.imaging.formats.sniff import junk
-from mattingd.ingest.inspection import Looker, is_folder, without_picture
+from mattingd.ingest.inspection import FileInspector, is_folder, without_picture
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
 from mattingd.touchup.files import belongs, is_strokes
@@ -76,7 +76,7 @@ class Scanner(threading.Thread):
         """When the thread last got on with its work."""
         self._known = {path: _compact(size, mtime_ns, strokes) for path, size, mtime_ns, strokes in known}
         self._tell = tell
-        self._looker = Looker(plan.root, disk)
+        self._looker = FileInspector(plan.root, disk)
         self._failed = failed
         self._watch = watch
         self._ended = ended
@@ -168,7 +168,7 @@ class Scanner(threading.Thread):
             path = self._wanted.popleft()
             look = self._looker.full(path)
             self._remember(path, look.stamp if look else None)
-            self._tell(Looked(self.plan.folder, path, look))
+            self._tell(FileObserved(self.plan.folder, path, look))
 
     def _look_at_dirty(self) -> None:
         with self._called:
@@ -267,7 +267,9 @@ class Scanner(threading.Thread):
         except OSError:
             return
 
-    def _walk(self, top: bytes, unreadable: list[bytes] | None = None) -> Iterator[tuple[bytes, Look]]:
+    def _walk(
+        self, top: bytes, unreadable: list[bytes] | None = None
+    ) -> Iterator[tuple[bytes, FileObservation]]:
         """All files below `top`, without junk; a directory that is met twice is entered once.
 
         Strokes without their picture are among them in a complete scan only: they may just have come first.
@@ -291,7 +293,7 @@ class Scanner(threading.Thread):
 
     def _files(
         self, directory: bytes, entries: "list[os.DirEntry[bytes]]", *, complete: bool
-    ) -> Iterator[tuple[bytes, Look]]:
+    ) -> Iterator[tuple[bytes, FileObservation]]:
         """The files of one directory."""
         strokes = [entry for entry in entries if is_strokes(entry.name)]
         for entry in entries:
@@ -329,13 +331,13 @@ class Scanner(threading.Thread):
 
     # --- what is told ---
 
-    def _report(self, path: bytes, look: Look | None) -> None:
+    def _report(self, path: bytes, look: FileObservation | None) -> None:
         """Tell what differs from what was told before."""
         if not self._remember(path, look.stamp if look else None):
             return
         if look and self._ignore_existing:
-            look = Look(look.stamp, odd=EXISTED)
-        self._tell(Looked(self.plan.folder, path, look))
+            look = FileObservation(look.stamp, odd=EXISTED)
+        self._tell(FileObserved(self.plan.folder, path, look))
 
     def _remember(self, path: bytes, stamp: Stamp | None) -> bool:
         if stamp is None:

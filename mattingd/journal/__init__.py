@@ -1,20 +1,20 @@
 """The durable journal (SQLite): resume, history, audit. Nothing outside this package knows SQL."""
 
 from mattingd.journal.admission import PlacingRules
-from mattingd.journal.queries import Ending, Ledger, Made, Note, Record, Standing, reading
+from mattingd.journal.queries import Ending, JournalReader, Made, Note, PublishedOutput, Record, reading
 from mattingd.journal.schema import JournalError, NoJournalError
-from mattingd.journal.writer import Checkpoint
+from mattingd.journal.writer import JournalWriter
 
 __all__ = [
-    "Checkpoint",
     "Ending",
     "JournalError",
-    "Ledger",
+    "JournalReader",
+    "JournalWriter",
     "Made",
     "NoJournalError",
     "Note",
     "PlacingRules",
+    "PublishedOutput",
     "Record",
-    "Standing",
     "reading",
 ]

@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from mattingd.domain.commands import Admit, NextVersion
-from mattingd.domain.events import Admitted, Known, Placed
-from mattingd.domain.jobs import Naming, Output, Place, Recipe, Row, Stamp
-from mattingd.journal.rows import Past, history, outputs_of, past_of
+from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
+from mattingd.domain.jobs import JobRecord, Naming, Output, Place, Recipe, Stamp
+from mattingd.journal.rows import JobHistory, history, outputs_of, past_of
 
 
 class PlacingRules(NamedTuple):
@@ -32,7 +32,7 @@ class Admission:
         self._rules = rules
         self._wall = wall
 
-    def admit(self, admit: Admit) -> Admitted | Known:
+    def admit(self, admit: Admit) -> Admitted | AlreadyKnown:
         """Take a file in, unless the newest job of this path was made for this very file.
 
         A person may ask for that very file once more. What crashed its process before then runs alone at
@@ -42,17 +42,17 @@ class Admission:
         current = next((version for version in versions if version.current), None)
         if current is not None:
             if current.stamp.same_as(admit.stamp) and not current.again:
-                return Known(admit.folder, admit.path)
+                return AlreadyKnown(admit.folder, admit.path)
             self._db.execute("UPDATE jobs SET current = 0 WHERE id = ?", (current.job,))
         forced = current is not None and current.again
-        suspect = current is not None and current.again and current.strikes > 0
+        quarantine_candidate = current is not None and current.again and current.isolated_crashes > 0
         self._keep(admit.recipe)
-        job = self._insert(admit, forced=forced, suspect=suspect)
+        job = self._insert(admit, forced=forced, quarantine_candidate=quarantine_candidate)
         outputs = self._give_places(job, admit) if admit.ignored is None else ()
         row = _row(job, admit, outputs, past_of(versions))
-        return Admitted(replace(row, forced=forced, suspect=suspect))
+        return Admitted(replace(row, forced=forced, quarantine_candidate=quarantine_candidate))
 
-    def next_version(self, asked: NextVersion) -> Placed:
+    def next_version(self, asked: NextVersion) -> VersionAssigned:
         """Give an output the next free version of its place."""
         output = next(o for o in outputs_of(self._db, asked.job) if o.ordinal == asked.ordinal)
         place = self._rules.next_version(output.place, self._held)
@@ -60,7 +60,9 @@ class Admission:
             "UPDATE outputs SET path = ?, folded = ?, version = ? WHERE job = ? AND ordinal = ?",
             (place.path, self._rules.folded(place.path), place.version, asked.job, asked.ordinal),
         )
-        return Placed(asked.job, Output(output.ordinal, place, output.temp, output.sha256, output.size))
+        return VersionAssigned(
+            asked.job, Output(output.ordinal, place, output.temp, output.sha256, output.size)
+        )
 
     def _keep(self, recipe: Recipe) -> None:
         known = self._db.execute("SELECT 1 FROM recipes WHERE hash = ?", (recipe.hash,)).fetchone()
@@ -68,7 +70,7 @@ class Admission:
             presets = json.dumps([asdict(preset) for preset in recipe.presets])
             self._db.execute("INSERT INTO recipes VALUES (?, ?)", (recipe.hash, presets))
 
-    def _insert(self, admit: Admit, *, forced: bool, suspect: bool) -> int:
+    def _insert(self, admit: Admit, *, forced: bool, quarantine_candidate: bool) -> int:
         ignored = admit.ignored is not None
         now = self._wall()
         cursor = self._db.execute(
@@ -88,7 +90,7 @@ class Admission:
                 admit.drop,
                 admit.naming.note,
                 forced,
-                suspect,
+                quarantine_candidate,
                 admit.batches,
                 now,
                 now if ignored else None,
@@ -128,8 +130,8 @@ class Admission:
         return self._db.execute("SELECT 1 FROM outputs WHERE folded = ?", (folded,)).fetchone() is not None
 
 
-def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: Past) -> Row:
-    return Row(
+def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: JobHistory) -> JobRecord:
+    return JobRecord(
         job=job,
         folder=admit.folder,
         path=admit.path,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mattingd.domain.artifacts import Kept, Remains, Thing
-from mattingd.domain.jobs import UNSPENT, Models, Spent
+from mattingd.domain.artifacts import Artifact, ArtifactKind, ArtifactState
+from mattingd.domain.jobs import NO_STAGE_TIMES, Models, StageTimes
 from mattingd.journal.rows import models
 from mattingd.journal.schema import VERSION, JournalError, NoJournalError, explained, newer, older
 
@@ -56,14 +56,14 @@ class Record:
     """Where its original lies in the archive, relative to that."""
     confidence: float | None = None
     """In its matte, from 0 to 1; None if it got none."""
-    spent: Spent = UNSPENT
+    spent: StageTimes = NO_STAGE_TIMES
     """On each stage."""
     outputs: tuple[str, ...] = ()
     """Relative to the output root."""
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    return replace(Record(*row[:-_STAGES]), spent=Spent(*row[-_STAGES:]))
+    return replace(Record(*row[:-_STAGES]), spent=StageTimes(*row[-_STAGES:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PublishedOutput:
     """A published output, and what became of it since."""
 
     path: str
@@ -114,7 +114,7 @@ class Ending:
     """Where the error note lies, if it failed; relative to the output root."""
     confidence: float | None = None
     """In its matte, from 0 to 1; None if it got none."""
-    outputs: tuple[Standing, ...] = ()
+    outputs: tuple[PublishedOutput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Made:
     sha256: bytes
 
 
-class Ledger:
+class JournalReader:
     """Questions to a journal that somebody else may be writing."""
 
     def __init__(self, path: Path) -> None:
@@ -241,14 +241,14 @@ class Ledger:
         ).fetchall()
         return [replace(Ending(*row), outputs=self.standing(row[0])) for row in reversed(rows)], number
 
-    def standing(self, job: int) -> tuple[Standing, ...]:
+    def standing(self, job: int) -> tuple[PublishedOutput, ...]:
         """The published outputs of a job, and what became of them since."""
         rows = self._db.execute(
             "SELECT path, size, sha256, remains, remains_on, model FROM outputs WHERE job = ? AND published"
             " ORDER BY ordinal",
             (job,),
         )
-        return tuple(Standing(*row) for row in rows)
+        return tuple(PublishedOutput(*row) for row in rows)
 
     def source_of(self, output: str) -> tuple[bytes, bytes] | None:
         """Hot folder and path of the picture that an output was made from; None when we did not make it."""
@@ -311,12 +311,12 @@ class Ledger:
         )
         return [Made(*row) for row in rows]
 
-    def remains(self) -> dict[Remains, int]:
+    def remains(self) -> dict[ArtifactState, int]:
         """How many published outputs retention has seen to, by what became of them."""
         rows = self._db.execute(
             "SELECT remains, count(*) FROM outputs WHERE published AND remains > '' GROUP BY remains"
         )
-        return {Remains(remains): number for remains, number in rows}
+        return {ArtifactState(remains): number for remains, number in rows}
 
     # --- retention ---
 
@@ -333,7 +333,7 @@ class Ledger:
         (number,) = self._db.execute(f"SELECT count(*) {_DUE}", (until,)).fetchone()
         return int(number)
 
-    def page_of_due(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+    def page_of_due(self, until: str, after: tuple[int, int], limit: int) -> list[Artifact]:
         """The same, in order of (job, ordinal) from after this one on."""
         rows = self._db.execute(
             f"SELECT o.job, o.ordinal, o.path, {_DAY}, o.size, o.sha256, o.remains {_DUE}"
@@ -342,7 +342,7 @@ class Ledger:
         )
         return [_kept(row) for row in rows]
 
-    def page_of_trash(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+    def page_of_trash(self, until: str, after: tuple[int, int], limit: int) -> list[Artifact]:
         """Outputs that came to the trash on this day or an earlier one."""
         rows = self._db.execute(
             "SELECT job, ordinal, path, remains_on, size, sha256, remains FROM outputs"
@@ -377,14 +377,14 @@ class Ledger:
         ).fetchone()
         return int(number)
 
-    def page_of_archived(self, until: str, after: tuple[int, int], limit: int) -> list[Kept]:
+    def page_of_archived(self, until: str, after: tuple[int, int], limit: int) -> list[Artifact]:
         """Those that came on this day or an earlier one, or were about to be removed."""
         rows = self._db.execute(
             f"SELECT id, 0, original, original_on, size, sha256, original_remains {_ARCHIVED}"
             " AND (original_on <= ? OR original_remains = 'going') AND id > ? ORDER BY id LIMIT ?",
             (until, after[0], limit),
         )
-        return [replace(_kept(row), thing=Thing.ORIGINAL) for row in rows]
+        return [replace(_kept(row), thing=ArtifactKind.ORIGINAL) for row in rows]
 
     def unpublished_done(self) -> list[int]:
         """Jobs that say done and have an output that does not: there must be none."""
@@ -409,19 +409,28 @@ class Ledger:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Ledger]:
+def reading(path: Path) -> Iterator[JournalReader]:
     """A ledger that is closed afterwards.
 
     Raises:
         JournalError: it cannot be opened, or not be read to the end of the block.
     """
-    with explained(path), closing(Ledger(path)) as ledger:
+    with explained(path), closing(JournalReader(path)) as ledger:
         yield ledger
 
 
-def _kept(row: tuple[Any, ...]) -> Kept:
+def _kept(row: tuple[Any, ...]) -> Artifact:
     job, ordinal, path, day, size, sha256, remains = row
-    return Kept(Thing.CUT_OUT, job, ordinal, path, day, size, sha256, Remains(remains) if remains else None)
+    return Artifact(
+        ArtifactKind.CUT_OUT,
+        job,
+        ordinal,
+        path,
+        day,
+        size,
+        sha256,
+        ArtifactState(remains) if remains else None,
+    )
 
 
 def _address(path: Path) -> str:

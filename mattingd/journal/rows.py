@@ -5,7 +5,7 @@ import sqlite3
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from mattingd.domain.jobs import Chore, Last, Models, Output, Place, Recipe, Row, Stamp
+from mattingd.domain.jobs import Chore, JobRecord, Models, Output, Place, PreviousResult, Recipe, Stamp
 from mattingd.domain.presets import Preset
 from mattingd.journal.schema import JOB_COLUMNS
 
@@ -24,17 +24,17 @@ class Version(NamedTuple):
     painted: bytes
     recipe: str
     note: str
-    strikes: int
+    isolated_crashes: int
     again: bool
     forgotten: bool
     model: str | None
     """SHA-256 of the weights that made its output."""
 
 
-class Past(NamedTuple):
+class JobHistory(NamedTuple):
     """What matters of a source's history to a new job."""
 
-    last: Last | None
+    last: PreviousResult | None
     """What its last result was made from."""
     notes: tuple[str, ...]
     """The error notes that stand since then."""
@@ -55,19 +55,19 @@ def history(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 <<
     ]
 
 
-def past_of(versions: list[Version]) -> Past:
+def past_of(versions: list[Version]) -> JobHistory:
     """The last result, and the notes of the failures after it."""
     notes: dict[str, None] = {}
     for number, version in enumerate(versions):
         if version.state in RESULTS:
             if version.sha256 is None or version.forgotten:
-                return Past(None, tuple(notes))
+                return JobHistory(None, tuple(notes))
             made = next((older for older in versions[number:] if older.state == "done"), version)
-            last = Last(version.sha256, version.recipe, made.model, version.painted)
-            return Past(last, tuple(notes))
+            last = PreviousResult(version.sha256, version.recipe, made.model, version.painted)
+            return JobHistory(last, tuple(notes))
         if version.state == "failed":
             notes[version.note] = None
-    return Past(None, tuple(notes))
+    return JobHistory(None, tuple(notes))
 
 
 def outputs_of(db: sqlite3.Connection, job: int) -> tuple[Output, ...]:
@@ -89,16 +89,16 @@ def models(db: sqlite3.Connection) -> Models:
     return Models(rows.get("model", ""), rows.get("model before"))
 
 
-def live_rows(db: sqlite3.Connection) -> list[Row]:
+def live_rows(db: sqlite3.Connection) -> list[JobRecord]:
     """All jobs that still move or have chores left, oldest first."""
     return [_row(db, raw) for raw in db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()]
 
 
-def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
+def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> JobRecord:
     value = dict(zip(JOB_COLUMNS, raw, strict=True))
     (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
     past = past_of(history(db, value["folder"], value["path"], value["id"]))
-    return Row(
+    return JobRecord(
         job=value["id"],
         folder=value["folder"],
         path=value["path"],
@@ -108,9 +108,9 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> Row:
         outputs=outputs_of(db, value["id"]),
         note=value["note"],
         attempts=value["attempts"],
-        alone=bool(value["alone"]),
-        strikes=value["strikes"],
-        suspect=bool(value["suspect"]),
+        isolated=bool(value["alone"]),
+        isolated_crashes=value["strikes"],
+        quarantine_candidate=bool(value["suspect"]),
         last=past.last,
         chores=frozenset(Chore(chore) for chore in value["chores"].split(",") if chore),
         reason=value["reason"],

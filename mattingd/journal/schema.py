@@ -59,7 +59,7 @@ CREATE TABLE jobs (
     publish_s REAL,
     original TEXT,                     -- where in the archive its original lies ...
     original_on TEXT,                  -- ... and since which date
-    original_remains TEXT,             -- once retention has looked at it, see `Remains`
+    original_remains TEXT,             -- once retention has looked at it, see `ArtifactState`
     confidence REAL,                   -- in its matte, 0 to 1
     strokes INTEGER NOT NULL DEFAULT 0, -- which strokes lie beside the file ...
     painted BLOB,                      -- ... and the SHA-256 of what is painted in them
@@ -81,7 +81,7 @@ CREATE TABLE outputs (
     sha256 BLOB,
     size INTEGER,
     published INTEGER NOT NULL DEFAULT 0,
-    remains TEXT,                      -- NULL: it lies where it was published; else see `Remains` ...
+    remains TEXT,                      -- NULL: it lies where it was published; else see `ArtifactState` ...
     remains_on TEXT,                   -- ... and since which date
     model TEXT,                        -- SHA-256 of the weights that made it
     PRIMARY KEY (job, ordinal)

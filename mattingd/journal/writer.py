@@ -13,23 +13,23 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from mattingd.domain.artifacts import Thing
+from mattingd.domain.artifacts import ArtifactKind
 from mattingd.domain.commands import (
     Admit,
     AskAgain,
     Forget,
-    Hold,
     Move,
     NextVersion,
     Prepare,
-    Remember,
-    Stored,
+    RecordArchived,
+    RecordArtifacts,
+    SetPaused,
     UseModel,
     Vanished,
     Write,
 )
 from mattingd.domain.events import Fact
-from mattingd.domain.jobs import Models, Row
+from mattingd.domain.jobs import JobRecord, Models
 from mattingd.journal.admission import Admission, PlacingRules
 from mattingd.journal.rows import live_rows, models
 from mattingd.journal.schema import (
@@ -58,7 +58,7 @@ _MOVE = (
 """What a command does not say stays as it was."""
 
 
-class Checkpoint:
+class JournalWriter:
     """An open journal. One thread owns it."""
 
     def __init__(self, path: Path, rules: PlacingRules, wall: Callable[[], str]) -> None:
@@ -169,7 +169,7 @@ class Checkpoint:
         """Where every hot folder lies that ever was one."""
         return dict(self._db.execute("SELECT id, root FROM folders"))
 
-    def live(self) -> list[Row]:
+    def live(self) -> list[JobRecord]:
         """All rows that still move or have chores left, oldest first."""
         return live_rows(self._db)
 
@@ -255,13 +255,13 @@ class Checkpoint:
                 self._ask_again(write)
             case Forget():
                 self._forget(write)
-            case Hold(folder, paused):
+            case SetPaused(folder, paused):
                 self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
-            case Stored(job, where, day):
+            case RecordArchived(job, where, day):
                 self._db.execute(
                     "UPDATE jobs SET original = ?, original_on = ? WHERE id = ?", (where, day, job)
                 )
-            case Remember():
+            case RecordArtifacts():
                 self._remember(write)
             case UseModel(models):
                 self._put_meta("model", models.current)
@@ -277,9 +277,9 @@ class Checkpoint:
                 move.state,
                 move.reason,
                 move.attempts,
-                move.alone,
-                move.suspect,
-                move.strikes,
+                move.isolated,
+                move.quarantine_candidate,
+                move.isolated_crashes,
                 move.sha256,
                 move.batch,
                 chores,
@@ -344,12 +344,12 @@ class Checkpoint:
             source,
         )
 
-    def _remember(self, remember: Remember) -> None:
+    def _remember(self, remember: RecordArtifacts) -> None:
         for mark in remember.marks:
-            if mark.thing is Thing.NOTE:
+            if mark.thing is ArtifactKind.NOTE:
                 gone = mark.remains is not None
                 self._db.execute("UPDATE jobs SET note_gone = ? WHERE id = ?", (gone, mark.job))
-            elif mark.thing is Thing.ORIGINAL:
+            elif mark.thing is ArtifactKind.ORIGINAL:
                 self._db.execute(
                     "UPDATE jobs SET original_remains = ? WHERE id = ?", (mark.remains, mark.job)
                 )

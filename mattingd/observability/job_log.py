@@ -1,6 +1,6 @@
 """Readers of facts: what is told to people. Adding one touches nothing else.
 
-A reporter sees every fact and every command of a running daemon, in order, on the conductor's thread. It must
+A reporter sees every fact and every command of a running daemon, in order, on the scheduler's thread. It must
 be quick and must not change anything.
 """
 
@@ -10,22 +10,22 @@ from typing import Any, Protocol
 
 from mattingd.domain import events
 from mattingd.domain.commands import (
+    AnnounceShutdown,
     Command,
     DoChore,
-    Drain,
     EndEngine,
     Finish,
-    KeepModel,
     Move,
     Publish,
     Read,
+    RejectModel,
     StartEngine,
     Stop,
     UseModel,
 )
-from mattingd.domain.jobs import Chore, Fault, Row, model_name
+from mattingd.domain.jobs import Chore, Fault, JobRecord, model_name
 from mattingd.domain.text import readable
-from mattingd.observability.rate_limit import Floods
+from mattingd.observability.rate_limit import LogRateLimiter
 from mattingd.system import clock
 
 ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
@@ -71,7 +71,7 @@ class Names:
         """What each hot folder is called."""
         self._live: dict[int, tuple[str, str, int]] = {}
 
-    def of(self, row: Row) -> str:
+    def of(self, row: JobRecord) -> str:
         """Hot folder and path, readable."""
         return self.at(row.folder, row.path)
 
@@ -87,11 +87,11 @@ class Names:
         name, _, folder = self._live[job]
         return {"job": job, "file": name, **self._in_folder(folder)}
 
-    def line_of_row(self, row: Row) -> dict[str, Any]:
+    def line_of_row(self, row: JobRecord) -> dict[str, Any]:
         """The same for a job that the journal just told of."""
         return {"job": row.job, "file": self.of(row), **self._in_folder(row.folder)}
 
-    def remember(self, row: Row) -> None:
+    def remember(self, row: JobRecord) -> None:
         """A job is live."""
         if row.state not in ENDS:
             self._live[row.job] = self.of(row), row.note, row.folder
@@ -119,7 +119,7 @@ class LogReporter:
     def __init__(self, names: Names, log: Any) -> None:
         self._names = names
         self._log = log
-        self._floods = Floods()
+        self._floods = LogRateLimiter()
         self._output_fails = False
         self._stop_reason = ""
         self._beside = 0
@@ -186,9 +186,9 @@ class LogReporter:
             self._tell_end(ended)
         elif isinstance(command, Move) and self._waits(command):
             self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
-        elif isinstance(command, StartEngine | EndEngine | UseModel | KeepModel):
+        elif isinstance(command, StartEngine | EndEngine | UseModel | RejectModel):
             self._tell_of_engine(command)
-        elif isinstance(command, Drain):
+        elif isinstance(command, AnnounceShutdown):
             self._log.info("stopping", why=f"{self._stop_reason}: {self._drains(command)}")
         elif isinstance(command, Stop):
             self._tell_gathered(None)
@@ -198,7 +198,7 @@ class LogReporter:
         if fact.engine != self._beside:
             self._rarely("warning", "restart", fact.how, who="the engine")
 
-    def _tell_of_engine(self, command: StartEngine | EndEngine | UseModel | KeepModel) -> None:
+    def _tell_of_engine(self, command: StartEngine | EndEngine | UseModel | RejectModel) -> None:
         match command:
             case StartEngine(beside=True):
                 self._beside = command.engine
@@ -214,11 +214,11 @@ class LogReporter:
                 self._beside = 0
                 name = model_name(models.current)
                 self._log.info("model", why=f"{name} make the mattes from now on", **_hash(models.current))
-            case KeepModel(model=model, why=why):
+            case RejectModel(model=model, why=why):
                 name = model_name(model)
                 self._log.warning("model", why=f"{name} are not used: {why}", **_hash(model))
 
-    def _drains(self, drain: Drain) -> str:
+    def _drains(self, drain: AnnounceShutdown) -> str:
         """What is waited for before the end."""
         if not drain.jobs:
             return "nothing is in work"
@@ -305,7 +305,7 @@ def told_of_engine(fact: events.EngineUp) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Tally:
+class RunStats:
     """What `status` shows of a run: the rate, the folders' troubles."""
 
     troubles: dict[int, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Figures for Prometheus and its kin, on a port of this machine alone. Off unless `metrics: port:` is set.
 
 A reporter counts what happens; what lies in the queue is asked of the journal when somebody scrapes, on the
-scraper's thread: the conductor does nothing for it.
+scraper's thread: the scheduler does nothing for it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ class MetricsError(Exception):
 
 
 class Metrics:
-    """A reporter that counts. Fed on the conductor's thread, read by scrapers on theirs."""
+    """A reporter that counts. Fed on the scheduler's thread, read by scrapers on theirs."""
 
     def __init__(self, version: str, journal: Path, folders: Folders, settling: Callable[[], int]) -> None:
         """Everything stands at zero.

@@ -18,7 +18,7 @@ class Flood:
     more: int = 0
 
 
-class Floods:
+class LogRateLimiter:
     """Keeps floods out of the log: of equal lines the first are told, the others counted and told as one."""
 
     def __init__(self) -> None:

@@ -10,9 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mattingd.domain.artifacts import Kept, Remains, Seen, Sight
+from mattingd.domain.artifacts import Artifact, ArtifactFinding, ArtifactInspection, ArtifactState
 from mattingd.domain.events import SpaceLow
-from mattingd.system.filesystem import TEMP_PREFIX, Disk, home_mark, identity_of, kind_of, not_home
+from mattingd.system.filesystem import (
+    TEMP_PREFIX,
+    Disk,
+    identity_of,
+    kind_of,
+    output_root_marker,
+    wrong_output_root,
+)
 
 ROOM_SECONDS = 2.0
 """So often the free space is looked at."""
@@ -34,41 +41,43 @@ class Home:
         self._touched: set[str] = set()
         """Folders, below the root, whose names changed since the last `settle`."""
 
-    def place(self, kept: Kept) -> str:
+    def place(self, kept: Artifact) -> str:
         """Where a thing lies, or should, below the root."""
-        return self.place_in_trash(kept) if kept.remains is Remains.TRASHED else kept.path
+        return self.place_in_trash(kept) if kept.remains is ArtifactState.TRASHED else kept.path
 
-    def place_in_trash(self, kept: Kept) -> str:
+    def place_in_trash(self, kept: Artifact) -> str:
         """Where it lies once it came to the trash."""
         return f"{self.trash}/{kept.path}"
 
-    def look(self, kept: Kept, place: str) -> Seen:
+    def look(self, kept: Artifact, place: str) -> ArtifactInspection:
         """Whether at this place there is just what was made: a regular file of this size and content."""
         directory, name = os.path.split(place)
         try:
             with self._disk.folder(directory, self._root) as folder:
                 return self._look(kept, folder, name)
         except FileNotFoundError:
-            return Seen(Sight.GONE)
+            return ArtifactInspection(ArtifactFinding.GONE)
         except NotADirectoryError:
-            return Seen(Sight.OTHER, "a folder on the way to it is a link or no folder any more")
+            return ArtifactInspection(
+                ArtifactFinding.OTHER, "a folder on the way to it is a link or no folder any more"
+            )
         except OSError as error:
-            return Seen(Sight.OTHER, f"it cannot be read: {error.strerror}")
+            return ArtifactInspection(ArtifactFinding.OTHER, f"it cannot be read: {error.strerror}")
 
-    def _look(self, kept: Kept, folder: int, name: str) -> Seen:
+    def _look(self, kept: Artifact, folder: int, name: str) -> ArtifactInspection:
         status = self._disk.status_in(folder, name)
         odd = kind_of(status.st_mode)
         if odd:
-            return Seen(Sight.OTHER, f"it is {odd}")
+            return ArtifactInspection(ArtifactFinding.OTHER, f"it is {odd}")
         if status.st_dev != os.fstat(self._root).st_dev:
-            return Seen(Sight.OTHER, "it lies on another disk")
+            return ArtifactInspection(ArtifactFinding.OTHER, "it lies on another disk")
         if status.st_size == kept.size:
             read, digest = self._disk.digest_in(folder, name)
             if identity_of(read) == identity_of(status) and digest == kept.sha256:
-                return Seen(Sight.SAME, identity=identity_of(status))
-        return Seen(Sight.OTHER, "somebody changed it")
+                return ArtifactInspection(ArtifactFinding.SAME, identity=identity_of(status))
+        return ArtifactInspection(ArtifactFinding.OTHER, "somebody changed it")
 
-    def remove(self, place: str, seen: Seen) -> None:
+    def remove(self, place: str, seen: ArtifactInspection) -> None:
         """Remove the very file that was seen.
 
         Raises:
@@ -80,7 +89,7 @@ class Home:
             self._disk.remove_in(folder, name)
         self._touched.add(directory)
 
-    def to_trash(self, place: str, seen: Seen) -> None:
+    def to_trash(self, place: str, seen: ArtifactInspection) -> None:
         """Move the very file that was seen to the same place in the trash.
 
         Raises:
@@ -97,7 +106,7 @@ class Home:
                 raise FileExistsError(0, "another file has its place in the trash")
         self._touched |= {directory, target}
 
-    def _same(self, folder: int, name: str, seen: Seen) -> None:
+    def _same(self, folder: int, name: str, seen: ArtifactInspection) -> None:
         if identity_of(self._disk.status_in(folder, name)) != seen.identity:
             raise OSError(0, "it was changed just now")
 
@@ -161,7 +170,7 @@ def home(root: str, instance: str, disk: Disk, founding: Founding) -> Iterator[H
     with contextlib.ExitStack() as stack:
         try:
             descriptor = stack.enter_context(disk.folder(root))
-            _see_mark(root, descriptor, home_mark(instance), disk, founding)
+            _see_mark(root, descriptor, output_root_marker(instance), disk, founding)
         except OSError as error:
             raise OfflineError(f"{founding.what} {root} cannot be used: {error.strerror}") from error
         yield Home(root, descriptor, instance, disk)
@@ -172,7 +181,7 @@ def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Found
         disk.status_in(descriptor, mark)
     except FileNotFoundError:
         if founding.expected or not founding.proof():
-            raise OfflineError(not_home(founding.what, root, mark)) from None
+            raise OfflineError(wrong_output_root(founding.what, root, mark)) from None
         if founding.make:
             disk.touch_in(descriptor, mark)
 

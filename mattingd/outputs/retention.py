@@ -1,7 +1,7 @@
 """Retention from end to end: journal and disk are shown to the rules, and what they say is done.
 
 A sweep goes page by page, so that any number of files takes the same memory. A plan that is only shown and
-one that is done are the same walk. Nothing here runs on the conductor's thread.
+one that is done are the same walk. Nothing here runs on the scheduler's thread.
 """
 
 import contextlib
@@ -16,10 +16,17 @@ from pathlib import Path
 
 from mattingd.config import Settings
 from mattingd.core import retention
-from mattingd.core.retention import Deed, Verdict
-from mattingd.domain.artifacts import Kept, Mark, Remains, Seen, Sight, Thing
+from mattingd.core.retention import RetentionAction, RetentionDecision
+from mattingd.domain.artifacts import (
+    Artifact,
+    ArtifactFinding,
+    ArtifactInspection,
+    ArtifactKind,
+    ArtifactState,
+    ArtifactUpdate,
+)
 from mattingd.domain.events import Cleaned, Fact, Swept
-from mattingd.journal import Ledger, Note, reading
+from mattingd.journal import JournalReader, Note, reading
 from mattingd.outputs.error_notes import note_text
 from mattingd.outputs.output_root import Founding, Home, OfflineError, home
 from mattingd.system import clock
@@ -48,12 +55,12 @@ Commit = Callable[[Swept], None]
 class Line:
     """One line of a plan: what is done, and why."""
 
-    kept: Kept
+    kept: Artifact
     place: str
     """Below the output root, or the archive's."""
     shown: str
     """The same for people: below the output root; of an original the whole path."""
-    verdict: Verdict
+    verdict: RetentionDecision
     failed: str = ""
     """Why it could not be done after all."""
 
@@ -76,16 +83,16 @@ class Report:
 
     def count(self, line: Line) -> None:
         """Take a line into account."""
-        deed = Deed.KEEP if line.failed else line.verdict.deed
+        deed = RetentionAction.KEEP if line.failed else line.verdict.deed
         match deed:
-            case Deed.REMOVE:
+            case RetentionAction.REMOVE:
                 self.removed += 1
                 self.freed += line.kept.size
-            case Deed.TRASH:
+            case RetentionAction.TRASH:
                 self.trashed += 1
-            case Deed.RECORD:
+            case RetentionAction.RECORD:
                 self.gone += 1
-            case Deed.KEEP:
+            case RetentionAction.KEEP:
                 self.left += 1
                 if len(self.shown) < SHOWN:
                     self.shown.append((line.shown, line.failed or line.verdict.reason))
@@ -147,13 +154,13 @@ class Sweep:
         with contextlib.suppress(StoppedError), contextlib.ExitStack() as stack:
             self._home(stack, stack.enter_context(reading(self._journal)), commit)
 
-    def _below_output(self, ledger: Ledger, commit: Commit | None) -> Iterator[Line]:
+    def _below_output(self, ledger: JournalReader, commit: Commit | None) -> Iterator[Line]:
         with contextlib.ExitStack() as stack:
             place = self._home(stack, ledger, commit)
             if place is not None:
                 yield from self._walk(place, self._pages(ledger, shown=commit is None), commit)
 
-    def _home(self, stack: contextlib.ExitStack, ledger: Ledger, commit: Commit | None) -> Home | None:
+    def _home(self, stack: contextlib.ExitStack, ledger: JournalReader, commit: Commit | None) -> Home | None:
         """The output folder, open and marked; None where nothing was made yet, or it is not the right one."""
         root = self.settings.output_dir
         files = [(made.path, made.size) for made in ledger.newest_made(PROOF)]
@@ -174,7 +181,7 @@ class Sweep:
             commit(Swept((), home=os.fsencode(root)))
         return place
 
-    def _below_archive(self, ledger: Ledger, root: Path, commit: Commit | None) -> Iterator[Line]:
+    def _below_archive(self, ledger: JournalReader, root: Path, commit: Commit | None) -> Iterator[Line]:
         """The archive bears no mark: something of ours must lie there each time."""
         until = retention.last_due(self.today, self.policy.archived_days)
         if not (due := ledger.count_archived(until)):
@@ -185,7 +192,7 @@ class Sweep:
             make=False,
             what="the archive",
         )
-        why = None if self._confirmed else self._brake(Thing.ORIGINAL, due, ledger.count_archived())
+        why = None if self._confirmed else self._brake(ArtifactKind.ORIGINAL, due, ledger.count_archived())
         with contextlib.ExitStack() as stack:
             try:
                 place = stack.enter_context(home(str(root), ledger.instance, self._disk, founding))
@@ -196,7 +203,7 @@ class Sweep:
                 pages = _turned(lambda after: ledger.page_of_archived(until, after, PAGE))
                 yield from self._walk(place, pages, commit)
 
-    def _walk(self, place: Home, pages: Iterable[list[Kept]], commit: Commit | None) -> Iterator[Line]:
+    def _walk(self, place: Home, pages: Iterable[list[Artifact]], commit: Commit | None) -> Iterator[Line]:
         for page in pages:
             if self._stopped():
                 return
@@ -217,7 +224,7 @@ class Sweep:
         """Whether one of these lies there."""
         return any(self._disk.size(str(root / path)) == size for path, size in files)
 
-    def _brake(self, thing: Thing, due: int, standing: int) -> str | None:
+    def _brake(self, thing: ArtifactKind, due: int, standing: int) -> str | None:
         why = retention.brake(thing, due, standing, self.policy)
         if why is not None:
             self._refuse(why)
@@ -226,7 +233,7 @@ class Sweep:
     def _refuse(self, why: str) -> None:
         self.report.refused = why if self.report.refused is None else f"{self.report.refused}; {why}"
 
-    def _pages(self, ledger: Ledger, *, shown: bool) -> Iterator[list[Kept]]:
+    def _pages(self, ledger: JournalReader, *, shown: bool) -> Iterator[list[Artifact]]:
         """Everything whose time has come; cut-outs of which too many would go are only shown."""
         trash = retention.last_in_trash(self.today, self.policy)
         yield from _turned(lambda after: ledger.page_of_trash(trash, after, PAGE))
@@ -234,13 +241,13 @@ class Sweep:
         yield from _turned(lambda after: [*map(_as_kept, ledger.page_of_notes(notes, after[0], PAGE))])
         until = retention.last_due(self.today, self.policy.days)
         due, standing = ledger.due(until), ledger.count_standing()
-        why = None if self._confirmed else self._brake(Thing.CUT_OUT, due, standing)
+        why = None if self._confirmed else self._brake(ArtifactKind.CUT_OUT, due, standing)
         if shown or why is None:
             yield from _turned(lambda after: ledger.page_of_due(until, after, PAGE))
 
     # --- a page ---
 
-    def _page(self, home: Home, page: list[Kept], commit: Commit | None) -> list[Line]:
+    def _page(self, home: Home, page: list[Artifact], commit: Commit | None) -> list[Line]:
         """Look, judge, write down, do, write down."""
         looks = [self._look(home, kept) for kept in page]
         plan = [self._line(home, kept, seen) for kept, seen in zip(page, looks, strict=True)]
@@ -255,43 +262,47 @@ class Sweep:
         )
         return done
 
-    def _line(self, home: Home, kept: Kept, seen: Seen) -> Line:
+    def _line(self, home: Home, kept: Artifact, seen: ArtifactInspection) -> Line:
         place = home.place(kept)
-        shown = f"{home.root}/{place}" if kept.thing is Thing.ORIGINAL else place
+        shown = f"{home.root}/{place}" if kept.thing is ArtifactKind.ORIGINAL else place
         return Line(kept, place, shown, retention.judge(kept, seen, self.policy, self.today))
 
-    def _look(self, home: Home, kept: Kept) -> Seen:
+    def _look(self, home: Home, kept: Artifact) -> ArtifactInspection:
         seen = home.look(kept, home.place(kept))
-        if seen.sight is Sight.GONE and kept.remains is Remains.GOING:
+        if seen.sight is ArtifactFinding.GONE and kept.remains is ArtifactState.GOING:
             in_trash = home.look(kept, home.place_in_trash(kept))
-            return Seen(Sight.IN_TRASH) if in_trash.sight is Sight.SAME else seen
+            return (
+                ArtifactInspection(ArtifactFinding.IN_TRASH)
+                if in_trash.sight is ArtifactFinding.SAME
+                else seen
+            )
         return seen
 
 
-def _do(home: Home, line: Line, seen: Seen) -> Line:
+def _do(home: Home, line: Line, seen: ArtifactInspection) -> Line:
     """Do what a line says, to the very file that was looked at."""
     try:
         match line.verdict.deed:
-            case Deed.REMOVE:
+            case RetentionAction.REMOVE:
                 home.remove(line.place, seen)
-            case Deed.TRASH:
+            case RetentionAction.TRASH:
                 home.to_trash(line.place, seen)
-            case Deed.RECORD:
+            case RetentionAction.RECORD:
                 home.emptied(line.place)
-            case Deed.KEEP:
+            case RetentionAction.KEEP:
                 pass
     except OSError as error:
         return replace(line, failed=f"it cannot be removed: {error.strerror}")
     return line
 
 
-def _write(commit: Commit, marks: Iterable[Mark | None]) -> None:
+def _write(commit: Commit, marks: Iterable[ArtifactUpdate | None]) -> None:
     news = tuple(mark for mark in marks if mark is not None)
     if news:
         commit(Swept(news))
 
 
-def _turned(page_after: Callable[[tuple[int, int]], list[Kept]]) -> Iterator[list[Kept]]:
+def _turned(page_after: Callable[[tuple[int, int]], list[Artifact]]) -> Iterator[list[Artifact]]:
     """All pages of a question to the journal, each asked after the one before was dealt with."""
     page = page_after((0, -1))
     while page:
@@ -299,11 +310,11 @@ def _turned(page_after: Callable[[tuple[int, int]], list[Kept]]) -> Iterator[lis
         page = page_after((page[-1].job, page[-1].ordinal))
 
 
-def _as_kept(found: tuple[Note, str]) -> Kept:
+def _as_kept(found: tuple[Note, str]) -> Artifact:
     """An error note: what we would have written is what we wrote."""
     note, day = found
     text = note_text(b"%s/%s" % (note.root.rstrip(b"/"), note.path), note.reason)
-    return Kept(Thing.NOTE, note.job, 0, note.note, day, len(text), hashlib.sha256(text).digest())
+    return Artifact(ArtifactKind.NOTE, note.job, 0, note.note, day, len(text), hashlib.sha256(text).digest())
 
 
 # --- in the daemon ---

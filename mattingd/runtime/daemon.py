@@ -1,6 +1,6 @@
 """Joins everything: owns the processes, threads and queues of a running daemon, and takes no decision.
 
-One turn: take what came in, let the conductor say what follows, write that to the journal in one transaction,
+One turn: take what came in, let the scheduler say what follows, write that to the journal in one transaction,
 and only then do it. Pixels travel beside the facts and are kept here between the processes, keyed by job.
 """
 
@@ -16,18 +16,18 @@ from mattingd.config import HotFolder, Settings
 from mattingd.core import output_paths
 from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.retention import low_space
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.domain import commands, events
-from mattingd.domain.jobs import Folder, Recipe, Row
+from mattingd.domain.jobs import Folder, JobRecord, Recipe
 from mattingd.domain.presets import Pin
 from mattingd.domain.text import readable
-from mattingd.ingest.hot_folders import Lookouts, is_remote
-from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.ingest.hot_folders import HotFolderScanners, is_remote
+from mattingd.journal import JournalWriter, PlacingRules
 from mattingd.observability.job_log import Reporter
 from mattingd.outputs.backgrounds import tidy
 from mattingd.outputs.output_root import RoomWatch
 from mattingd.outputs.retention import Cleaner
-from mattingd.runtime.health import Standing
+from mattingd.runtime.health import HealthStatus
 from mattingd.runtime.lock import Lock
 from mattingd.runtime.mailbox import Defect, HungUp, Inbox, Note, Question, Reread
 from mattingd.runtime.reload import Changes, Reloads, Source, reconciled
@@ -36,7 +36,7 @@ from mattingd.system import clock
 from mattingd.system.filesystem import Disk
 from mattingd.workers.process import Message
 from mattingd.workers.resources import policy_of
-from mattingd.workers.supervisor import Programs, Staff
+from mattingd.workers.supervisor import ProcessSupervisor, Programs
 
 HEARTBEAT_NS = clock.SECOND
 """The loop turns at least this often."""
@@ -60,7 +60,7 @@ Answerer = Callable[["Daemon", dict[str, Any]], dict[str, Any]]
 
 
 class Daemon:
-    """A running daemon. Its thread is the conductor's."""
+    """A running daemon. Its thread is the scheduler's."""
 
     def __init__(
         self,
@@ -93,21 +93,21 @@ class Daemon:
         self._inbox = Inbox()
         self._notifier = Notifier()
         self.reloads = Reloads(source, lambda: self.settings, self._inbox, self._notifier)
-        self._standing = Standing(self._notifier, len(settings.hot_folders))
+        self._standing = HealthStatus(self._notifier, len(settings.hot_folders))
         self._reporters: tuple[Reporter, ...] = (*reporters, self._standing)
         self._remote_output = is_remote(settings.output_dir)
         self._zone = clock.zone(settings.timezone)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(settings.state_dir)
         rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
-        self.journal = Checkpoint(settings.state_dir / JOURNAL, rules, self._wall)
+        self.journal = JournalWriter(settings.state_dir / JOURNAL, rules, self._wall)
         self.folders: dict[int, HotFolder] = {}
         self.names: dict[int, str] = {}
         """What hot folders are called, those included that are none any more."""
         self._number_folders()
         policy, models = policy_of(settings, once=mode.once), self.journal.models()
-        self.conductor = Conductor(policy, self._rules_folders(), self.journal.held(), models=models)
-        self._staff = Staff(
+        self.scheduler = Scheduler(policy, self._rules_folders(), self.journal.held(), models=models)
+        self._staff = ProcessSupervisor(
             settings,
             self.journal.roots(),
             instance=self.journal.instance,
@@ -116,7 +116,7 @@ class Daemon:
             programs=mode.programs,
             heard=self._inbox.put,
         )
-        self.lookouts = Lookouts(
+        self.lookouts = HotFolderScanners(
             settings.watch,
             once=mode.once,
             only=mode.only or {},
@@ -170,7 +170,7 @@ class Daemon:
         self._inbox.put(HungUp())
 
     def tell(self, *happened: events.Fact) -> None:
-        """On the conductor's thread, between two turns: let something happen, and all that follows."""
+        """On the scheduler's thread, between two turns: let something happen, and all that follows."""
         self._obey([command for fact in happened for command in self._hear(fact, None)])
 
     def use_model(self, model: str, *, anew: bool = False) -> int:
@@ -212,14 +212,14 @@ class Daemon:
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(events.Admitted(row))
-        self._obey(self.conductor.start(rows, clean=clean, now=clock.monotonic_ns()))
+        self._obey(self.scheduler.start(rows, clean=clean, now=clock.monotonic_ns()))
         for number, folder in self.folders.items():
             self.lookouts.post(number, folder, self.journal)
         if not self.mode.once:
             self._room.start()
             self.cleaner.start()
 
-    def _goes_on(self, row: Row) -> bool:
+    def _goes_on(self, row: JobRecord) -> bool:
         """Whether to finish what was taken from a folder, be it a hot folder still or not.
 
         A single run does only what it was asked for.
@@ -244,7 +244,7 @@ class Daemon:
         self.cleaner.stop()
         if self.cleaner.is_alive():
             self.cleaner.join(LAST_PAGE_SECONDS)
-        self._staff.dismiss()
+        self._staff.stop_all()
         self.journal.close()
         self._lock.release()
 
@@ -255,7 +255,7 @@ class Daemon:
         self._new_day()
         self._stand()
         todo: list[commands.Command] = []
-        self.conductor.foresee(message[0] for message in messages if isinstance(message, tuple))
+        self.scheduler.foresee(message[0] for message in messages if isinstance(message, tuple))
         for message in messages:
             if isinstance(message, tuple):
                 todo += self._hear(*message)
@@ -288,7 +288,7 @@ class Daemon:
     def _seconds(self) -> float:
         """How long nothing needs to be done."""
         now = clock.monotonic_ns()
-        wakeup = self.conductor.next_wakeup()
+        wakeup = self.scheduler.next_wakeup()
         until = now + HEARTBEAT_NS if wakeup is None else min(wakeup, now + HEARTBEAT_NS)
         return max(0, until - now) / clock.SECOND
 
@@ -297,7 +297,7 @@ class Daemon:
             self._keep(fact, payload)
         for reporter in self._reporters:
             reporter.fact(fact)
-        answer = self.conductor.handle(fact, clock.monotonic_ns())
+        answer = self.scheduler.handle(fact, clock.monotonic_ns())
         if isinstance(fact, events.Scanned):
             self.journal.scanned(fact.folder)
         return answer
@@ -307,7 +307,7 @@ class Daemon:
         if isinstance(fact, events.ReadOk | events.AnotherPass):
             self._nets[fact.job] = payload
         elif isinstance(fact, events.Inferred):
-            _, batch = self.conductor.engine.due(fact.batch)
+            _, batch = self.scheduler.engine.due(fact.batch)
             size = len(payload) // len(batch.jobs)
             for index, number in enumerate(batch.jobs):
                 self._mattes[number] = (fact.batch, payload[index * size : (index + 1) * size])
@@ -315,7 +315,7 @@ class Daemon:
     def _obey(self, todo: Iterable[commands.Command]) -> None:
         """Journal first, deeds after: nothing is done that a crash could make us forget."""
         writes: list[commands.Write] = []
-        deeds: list[commands.Deed] = []
+        deeds: list[commands.RetentionAction] = []
         for command in todo:
             for reporter in self._reporters:
                 reporter.command(command)
@@ -329,7 +329,7 @@ class Daemon:
         for deed in deeds:
             self._perform(deed)
 
-    def _perform(self, deed: commands.Deed) -> None:  # noqa: C901, PLR0912 - one line for each kind of deed
+    def _perform(self, deed: commands.RetentionAction) -> None:  # noqa: C901, PLR0912 - one line for each kind of deed
         match deed:
             case commands.LookAt(folder, path):
                 self.lookouts.look_at(folder, path)
@@ -337,7 +337,7 @@ class Daemon:
                 commands.Read(worker=worker)
                 | commands.Publish(worker=worker)
                 | commands.DoChore(worker=worker)
-                | commands.Unburden(worker=worker)
+                | commands.TrimMemory(worker=worker)
             ):
                 self._staff.tell_worker(worker, deed)
             case commands.Finish(worker=worker, job=number):
@@ -355,13 +355,13 @@ class Daemon:
                 self._staff.start_worker(worker)
             case commands.KillWorker(worker, why):
                 self._staff.kill_worker(worker, why)
-            case commands.SweepOn():
+            case commands.ContinueRetention():
                 if self.journal.is_home(os.fsencode(self.settings.output_dir)):
                     self._staff.look_for_mark()
                 self.cleaner.go_on()
             case commands.StartEngine() | commands.KillEngine() | commands.EndEngine():
                 self._staff.look_after_engine(deed)
-            case commands.KeepModel() | commands.Drain():
+            case commands.RejectModel() | commands.AnnounceShutdown():
                 pass  # told by reporters; whoever asked for the model asks again, and sees
             case commands.Stop():
                 self._ended = deed
@@ -392,7 +392,7 @@ class Daemon:
         self._staff.change(self.settings, self.journal.roots())
         policy = policy_of(self.settings, once=self.mode.once)
         now = clock.monotonic_ns()
-        self._obey(self.conductor.reconfigure(policy, self._rules_folders(), self.journal.held(), now))
+        self._obey(self.scheduler.reconfigure(policy, self._rules_folders(), self.journal.held(), now))
         if self.settings.watch != before.watch:
             self.lookouts.change(self.settings.watch)
         for number in self.folders.keys() - folders.keys():
@@ -422,21 +422,21 @@ class Daemon:
         self.journal.back_up(today)
         for number in self.folders:
             self._seed_drops(number)
-        self._obey(self.conductor.handle(events.Today(today), clock.monotonic_ns()))
+        self._obey(self.scheduler.handle(events.Today(today), clock.monotonic_ns()))
         self.cleaner.sweep()
 
     def _seed_drops(self, number: int) -> None:
         drops = self.journal.drops_of(number, self._today)
-        self.conductor.intake.drops.seed(number, self._today, drops)
+        self.scheduler.intake.drops.seed(number, self._today, drops)
 
     def _stand(self) -> None:
         """Tell the service manager how we are, and everybody who is stuck."""
-        for stuck in self._standing.turn(self.conductor, self._pulses(), clock.monotonic_ns()):
+        for stuck in self._standing.turn(self.scheduler, self._pulses(), clock.monotonic_ns()):
             self._inbox.tell(stuck)
 
     def _pulses(self) -> Iterator[Pulse]:
         """Whoever must show life."""
         yield from self.lookouts.pulses(self.names)
         slow = self.folders.keys() if self._remote_output else self.lookouts.remote()
-        conductor = self.conductor
-        yield from pulses_of_children(conductor.crew, conductor.inference, conductor.work.jobs, slow)
+        scheduler = self.scheduler
+        yield from pulses_of_children(scheduler.crew, scheduler.inference, scheduler.work.jobs, slow)

@@ -1,7 +1,7 @@
 """How the daemon stands, told to the service manager: ready, alive, and one line in plain words.
 
-Reads facts like any reporter, and once a turn the conductor. `WATCHDOG=1` is withheld as soon as anybody who
-must show life (`rules.liveness`) is late, or the conductor itself makes no turn: then systemd starts us anew.
+Reads facts like any reporter, and once a turn the scheduler. `WATCHDOG=1` is withheld as soon as anybody who
+must show life (`rules.liveness`) is late, or the scheduler itself makes no turn: then systemd starts us anew.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.heartbeats import Pulse, late
 from mattingd.core.job_store import SECOND
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.domain import events
 from mattingd.domain.commands import Command, Stop
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.observability.job_log import Tally
+from mattingd.observability.job_log import RunStats
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.system import clock
 
@@ -21,13 +21,13 @@ BEAT_NS = clock.SECOND
 """So often the service manager hears of us, at most."""
 
 
-class Standing:
-    """What the service manager knows. Used on the conductor's thread only."""
+class HealthStatus:
+    """What the service manager knows. Used on the scheduler's thread only."""
 
     def __init__(self, notifier: Notifier, folders: int) -> None:
         self._notifier = notifier
         self.folders = folders
-        self._tally = Tally()
+        self._tally = RunStats()
         self._up = False
         self._told = ""
         self._next = 0
@@ -51,16 +51,16 @@ class Standing:
 
     # --- each turn ---
 
-    def turn(self, conductor: Conductor, pulses: Iterable[Pulse], now: int) -> list[events.Stuck]:
+    def turn(self, scheduler: Scheduler, pulses: Iterable[Pulse], now: int) -> list[events.Stuck]:
         """Say how we are, if it is time; returns who has just come to be late."""
-        comes_up = conductor.ready() and not self._up
+        comes_up = scheduler.ready() and not self._up
         if now < self._next and not comes_up:
             return []
         self._next = now + BEAT_NS
         before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
         if not self._late:
             self._notifier.tell(WATCHDOG=1)
-        self._say(sentence(conductor, self._tally, self.folders, self._late, mistaken=self._mistaken))
+        self._say(sentence(scheduler, self._tally, self.folders, self._late, mistaken=self._mistaken))
         if comes_up:
             self._up = True
             self._notifier.ready()
@@ -76,34 +76,34 @@ class Standing:
             self._notifier.tell(STATUS=words)
 
 
-def sentence(conductor: Conductor, tally: Tally, folders: int, stuck: list[str], *, mistaken: bool) -> str:
+def sentence(scheduler: Scheduler, tally: RunStats, folders: int, stuck: list[str], *, mistaken: bool) -> str:
     """How the daemon is, on one line: what is wrong first."""
-    if conductor.stopping:
-        left = len(conductor.waited_for())
-        seconds = conductor.policy.stop_ns / SECOND
+    if scheduler.stopping:
+        left = len(scheduler.waited_for())
+        seconds = scheduler.policy.stop_ns / SECOND
         are = "is" if left == 1 else "are"
         return f"stopping: {_pictures(left)} in work {are} finished first, for {seconds:g} s at most"
-    working = len(conductor.work.in_flight)
-    waiting = conductor.work.counts.get("waiting", 0) - working + len(conductor.intake.settler)
-    paused = len(conductor.work.lanes.held)
+    working = len(scheduler.work.in_flight)
+    waiting = scheduler.work.counts.get("waiting", 0) - working + len(scheduler.intake.settler)
+    paused = len(scheduler.work.lanes.held)
     parts = [
         *(f"{who} is stuck" for who in stuck),
-        *_troubles(conductor, tally, folders),
+        *_troubles(scheduler, tally, folders),
         *(["the configuration has mistakes; the settings from before stay"] if mistaken else []),
         *([f"{paused} of {folders} hot folders are paused"] if paused else []),
         f"{working} in work, {waiting} waiting",
         f"{tally.finished} done, {tally.failed} failed since the start",
-        _engine(conductor.engines),
+        _engine(scheduler.engines),
     ]
     return "; ".join(parts)
 
 
-def _troubles(conductor: Conductor, tally: Tally, folders: int) -> Iterable[str]:
+def _troubles(scheduler: Scheduler, tally: RunStats, folders: int) -> Iterable[str]:
     if tally.troubles:
         yield f"{len(tally.troubles)} of {folders} hot folders cannot be read"
-    if conductor.dispatcher.no_space:
-        yield f"paused: {conductor.dispatcher.no_space}"
-    if conductor.dispatcher.output_failures:
+    if scheduler.dispatcher.no_space:
+        yield f"paused: {scheduler.dispatcher.no_space}"
+    if scheduler.dispatcher.output_failures:
         yield "the output folder cannot be written, and is tried again"
 
 

@@ -1,4 +1,4 @@
-"""What comes in to the conductor's thread, from all others: facts, questions, other settings, defects."""
+"""What comes in to the scheduler's thread, from all others: facts, questions, other settings, defects."""
 
 import queue
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Reply = queue.SimpleQueue[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something the control socket wants to know; answered on the conductor's thread."""
+    """Something the control socket wants to know; answered on the scheduler's thread."""
 
     request: dict[str, Any]
     reply: Reply
@@ -71,13 +71,13 @@ class Inbox:
         self._queue.put((fact, None))
 
     def tell_patiently(self, fact: Fact) -> None:
-        """For scanners: they wait when the conductor has much to do; it never waits for them."""
+        """For scanners: they wait when the scheduler has much to do; it never waits for them."""
         while self._queue.qsize() > CROWD and not self.closed:
             clock.sleep(0.05)
         self._queue.put((fact, None))
 
     def ask(self, note: Callable[[Reply], Note], seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Have something attended to, and wait for the answer; on any thread but the conductor's."""
+        """Have something attended to, and wait for the answer; on any thread but the scheduler's."""
         reply: Reply = queue.SimpleQueue()
         self._queue.put(note(reply))
         try:

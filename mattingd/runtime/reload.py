@@ -89,7 +89,7 @@ class Source:
 
 
 class Reloads:
-    """Reads the configuration anew when somebody asks for it, and has it used on the conductor's thread."""
+    """Reads the configuration anew when somebody asks for it, and has it used on the scheduler's thread."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Reloads:
         threading.Thread(target=self._read_on, name="reload", daemon=True).start()
 
     def read(self) -> dict[str, Any]:
-        """On any thread but the conductor's: what the configuration changes, or its mistakes."""
+        """On any thread but the scheduler's: what the configuration changes, or its mistakes."""
         if self._source is None:
             return {"error": "it has no configuration to read"}
         reply: Reply = queue.SimpleQueue()
@@ -147,7 +147,7 @@ class Reloads:
                 reply.put(answer)
 
     def _read(self) -> dict[str, Any]:
-        """The configuration is read here, and used on the conductor's thread."""
+        """The configuration is read here, and used on the scheduler's thread."""
         if self._source is None:
             return {}
         self._notifier.reloading()

@@ -26,7 +26,7 @@ def cpu_ns() -> int:
 
 
 def sleep(seconds: float) -> None:
-    """Do nothing for ``seconds``; only for children and tools, never on the conductor's thread."""
+    """Do nothing for ``seconds``; only for children and tools, never on the scheduler's thread."""
     time.sleep(seconds)
 
 

@@ -58,12 +58,12 @@ def identity_of(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def home_mark(instance: str) -> str:
+def output_root_marker(instance: str) -> str:
     """The name of the hidden file that tells our output folder from a mount point with nothing mounted."""
     return f"{TEMP_PREFIX}{instance}-home"
 
 
-def not_home(what: str, root: str, mark: str) -> str:
+def wrong_output_root(what: str, root: str, mark: str) -> str:
     """What to say, and to do, where that file is missing."""
     return (
         f"{what} {root} is not the one that was worked with: is its disk or share mounted?"

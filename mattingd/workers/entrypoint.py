@@ -16,7 +16,7 @@ from mattingd.domain.presets import Pin
 from mattingd.workers.process import connect
 
 if TYPE_CHECKING:
-    from mattingd.domain.commands import EngineOrder
+    from mattingd.domain.commands import EngineConfig
     from mattingd.inference.backend import Engine, ModelSpec
 
 TEST_ENGINE = "MATTINGD_TEST_ENGINE"
@@ -62,7 +62,7 @@ def background(*pins: str) -> None:
     print(json.dumps(told))  # noqa: T201
 
 
-def make_engine(order: "EngineOrder") -> "Engine":
+def make_engine(order: "EngineConfig") -> "Engine":
     """The engine an order asks for."""
     engine = _models().load(
         order.model, order.device, order.precision, order.threads, order.memory_gb, order.weights

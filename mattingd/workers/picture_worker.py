@@ -1,6 +1,6 @@
 """The picture worker: reads a picture, keeps it while its matte is made, finishes, writes and publishes it.
 
-One process, one operation at a time. It decides nothing: it says what happened and the conductor says what is
+One process, one operation at a time. It decides nothing: it says what happened and the scheduler says what is
 next. A hostile picture takes down this process and no other.
 """
 
@@ -17,18 +17,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mattingd.domain.commands import Bench, Discard, DoChore, Finish, Publish, Read, Unburden
+from mattingd.domain.commands import Discard, DoChore, Finish, Publish, Read, TrimMemory, WorkerConfig
 from mattingd.domain.events import (
     AnotherPass,
     ChoreDone,
     Fact,
     Faulted,
     Finished,
-    Lost,
+    NameOccupied,
     NeedsRoom,
     Published,
     ReadOk,
-    Taken,
+    TempFileMissing,
     WorkerUp,
 )
 from mattingd.domain.jobs import NO_SUBJECT, Chore, Fault, Output, Stamp
@@ -48,7 +48,7 @@ from mattingd.outputs import backgrounds
 from mattingd.outputs.archive import OriginalsStore, Source
 from mattingd.outputs.error_notes import note_text
 from mattingd.system import clock
-from mattingd.system.filesystem import TEMP_PREFIX, Disk, NotAFileError, home_mark, not_home
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, NotAFileError, output_root_marker, wrong_output_root
 from mattingd.touchup import load
 from mattingd.touchup.load import ChangedError, Mattes, Stroke
 from mattingd.touchup.matte_cache import name_of
@@ -72,7 +72,7 @@ class Trouble(Exception):  # noqa: N818 - a fault on its way to becoming a fact
         self.reason = reason
 
 
-def _mattes(disk: Disk, bench: Bench) -> Mattes:
+def _mattes(disk: Disk, bench: WorkerConfig) -> Mattes:
     return Mattes(disk, bench.mattes_root, f"{bench.instance}-{bench.worker}")
 
 
@@ -100,7 +100,7 @@ class Held:
 class Worker:
     """Does the operations of one worker process."""
 
-    def __init__(self, bench: Bench, disk: Disk) -> None:
+    def __init__(self, bench: WorkerConfig, disk: Disk) -> None:
         self.bench = bench
         self.disk = disk
         self._mattes = _mattes(disk, bench)
@@ -112,17 +112,17 @@ class Worker:
         """Do one command; None for those that are not answered.
 
         Args:
-            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard`, `Unburden`, or another `Bench`.
+            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard`, `TrimMemory` or `WorkerConfig`.
             payload: for `Finish` the matte, float32[net_h,net_w] as bytes, unless it was recalled.
         """
         match command:
-            case Bench():
+            case WorkerConfig():
                 self.bench, self._mattes = command, _mattes(self.disk, command)
                 return None
             case Discard(job=job):
                 self._held.pop(job, None)
                 return None
-            case Unburden():
+            case TrimMemory():
                 give_memory_back()
                 return None
             case DoChore():
@@ -303,14 +303,14 @@ class Worker:
             if self._is_ours(final, output):
                 self.disk.remove(temp)
             elif self.disk.size(final) is not None:
-                return Taken(self.bench.worker, command.job, output.ordinal)
+                return NameOccupied(self.bench.worker, command.job, output.ordinal)
             elif self.disk.size(temp) != output.size:
-                return Lost(self.bench.worker, command.job)
+                return TempFileMissing(self.bench.worker, command.job)
             else:
                 ready.append((output, temp, final))
         for output, temp, final in ready:
             if not self.disk.publish(temp, final):
-                return Taken(self.bench.worker, command.job, output.ordinal)
+                return NameOccupied(self.bench.worker, command.job, output.ordinal)
         for directory in {os.path.dirname(self._path(output.place.path)) for output in command.outputs}:
             self.disk.sync_directory(directory)
         return Published(self.bench.worker, command.job, _since(started))
@@ -334,7 +334,7 @@ class Worker:
                     where = self._put_away(command)
                 case Chore.NOTE:
                     self._write_note(command)
-                case Chore.UNNOTE:
+                case Chore.REMOVE_NOTE:
                     self._remove_notes(command.notes)
                 case Chore.SWEEP:
                     temps = [self._temp(command.job, output) for output in command.outputs]
@@ -385,9 +385,9 @@ class Worker:
 
     def _at_home(self) -> None:
         """Raise OSError where an empty mount point lies in the place of the output folder."""
-        root, mark = self.bench.output_root, home_mark(self.bench.instance)
+        root, mark = self.bench.output_root, output_root_marker(self.bench.instance)
         if self.bench.marked and self.disk.size(os.path.join(root, mark)) is None:
-            raise OSError(errno.ENODEV, not_home("the output folder", root, mark))
+            raise OSError(errno.ENODEV, wrong_output_root("the output folder", root, mark))
 
     def _path(self, relative: str) -> str:
         return os.path.join(self.bench.output_root, relative)
@@ -488,7 +488,7 @@ def serve(
     send((WorkerUp(bench.worker, os.getpid()), None))
     while True:
         command, payload = receive()
-        if isinstance(command, Bench) and command.memory is not None:
+        if isinstance(command, WorkerConfig) and command.memory is not None:
             _limit_memory(before + command.memory)
         answer = worker.perform(command, payload)
         if answer is not None:

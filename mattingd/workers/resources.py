@@ -55,7 +55,7 @@ def worker_bytes(settings: Settings) -> int:
 
 
 def policy_of(settings: Settings, *, once: bool = False) -> Policy:
-    """The conductor's policy from the settings."""
+    """The scheduler's policy from the settings."""
     limits, engine = settings.limits, settings.engine
     return Policy(
         settle=settings.watch,

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from mattingd.config import Settings
 from mattingd.domain import events
-from mattingd.domain.commands import Bench, Deed, EndEngine, EngineOrder, Infer, KillEngine, StartEngine
+from mattingd.domain.commands import (
+    EndEngine,
+    EngineConfig,
+    Infer,
+    KillEngine,
+    RetentionAction,
+    StartEngine,
+    WorkerConfig,
+)
 from mattingd.domain.jobs import PictureLimits
 from mattingd.inference.model_store import weights_file
 from mattingd.touchup import matte_cache
@@ -23,10 +31,10 @@ class Programs:
     engine: tuple[str, ...] = (sys.executable, "-m", "mattingd.workers.entrypoint", "engine")
 
 
-def engine_order(settings: Settings, wanted: StartEngine) -> EngineOrder:
+def engine_order(settings: Settings, wanted: StartEngine) -> EngineConfig:
     """What an engine child, or whoever else loads a model, needs to know."""
     engine = settings.engine
-    return EngineOrder(
+    return EngineConfig(
         engine=wanted.engine,
         model=engine.model,
         device="cpu" if wanted.cpu else engine.device,
@@ -39,7 +47,7 @@ def engine_order(settings: Settings, wanted: StartEngine) -> EngineOrder:
     )
 
 
-class Staff:
+class ProcessSupervisor:
     """All children. Does what the daemon says; what they say, and that they ended, goes to `heard`."""
 
     def __init__(
@@ -95,7 +103,7 @@ class Staff:
         self._workers[number] = worker
         worker.tell((self._bench(number), None))
 
-    def tell_worker(self, number: int, deed: Deed, payload: bytes | None = None) -> None:
+    def tell_worker(self, number: int, deed: RetentionAction, payload: bytes | None = None) -> None:
         """Send a command to a worker."""
         self._workers[number].tell((deed, payload))
 
@@ -118,10 +126,10 @@ class Staff:
         """End a worker at once."""
         self._workers[number].kill(why)
 
-    def _bench(self, number: int) -> Bench:
+    def _bench(self, number: int) -> WorkerConfig:
         spec = model_spec(self._settings.engine.model)
         limits = self._settings.limits
-        return Bench(
+        return WorkerConfig(
             worker=number,
             roots=self._roots,
             output_root=str(self._settings.output_dir),
@@ -187,7 +195,7 @@ class Staff:
 
     # --- end ---
 
-    def dismiss(self) -> None:
+    def stop_all(self) -> None:
         """End all children and wait until they are gone: with them goes the lock."""
         children = [*self._workers.values(), *self._engines.values()]
         for child in children:

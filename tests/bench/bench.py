@@ -1,4 +1,4 @@
-"""`make bench`: pictures a second of the conductor, of each stage and of everything together; codecs.
+"""`make bench`: pictures a second of the scheduler, of each stage and of everything together; codecs.
 
     python -m tests.bench.bench [--quick] [--pictures N]
 
@@ -23,7 +23,7 @@ from tests.bench.timing import Cost
 
 WIDTH, HEIGHT = 4000, 3000
 CREW = 64
-"""Workers of the conductor alone: as many facts in a turn as a large machine makes."""
+"""Workers of the scheduler alone: as many facts in a turn as a large machine makes."""
 WANTED_RATE = 1000
 WANTED_SHARE = 0.85
 """Of what the cores could do if they did nothing but the stages' work."""
@@ -111,7 +111,7 @@ def table(journal: Journaled, stages: dict[str, Cost], whole: Cost) -> Table:
         shown.add_column(name, justify="right")
     _add(
         shown,
-        "conductor + journal",
+        "scheduler + journal",
         journal.cost,
         f"{journal.cost.rate / WANTED_RATE:.2f} x {WANTED_RATE}/s",
         "1",
@@ -134,7 +134,7 @@ def notes(journal: Journaled, whole: Cost) -> str:
     """What the table has no column for."""
     busy = whole.cpu_seconds / whole.seconds / resources.cores()
     return (
-        f"Conductor: {CREW} workers, {journal.turns} turns, {journal.commits} commits."
+        f"Scheduler: {CREW} workers, {journal.turns} turns, {journal.commits} commits."
         f" End to end: {whole.seconds:.1f} s from start to end, cores {busy:.0%} busy."
     )
 

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from tifffile import imwrite
 
-from mattingd.domain.commands import EngineOrder
+from mattingd.domain.commands import EngineConfig
 from mattingd.domain.jobs import PictureLimits
 from mattingd.domain.presets import Preset
 from mattingd.imaging.finishing import compose
@@ -210,7 +210,7 @@ if __name__ == "__main__":
     arguments = [each for each in sys.argv[1:] if each != "--json"]
     cv2.setNumThreads(1)
     if "--json" in sys.argv:
-        _ENGINE.append(make_engine(EngineOrder(1, DEFAULT, "cpu", "fp32", 1)))
+        _ENGINE.append(make_engine(EngineConfig(1, DEFAULT, "cpu", "fp32", 1)))
         everything = [asdict(each) for size in arguments for each in _measured(float(size))]
         print(json.dumps(everything))  # noqa: T201
     else:

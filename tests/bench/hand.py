@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from mattingd.domain.commands import Bench, Discard, Finish, Publish, Read
+from mattingd.domain.commands import Discard, Finish, Publish, Read, WorkerConfig
 from mattingd.domain.events import AnotherPass, Finished, Published, ReadOk
 from mattingd.domain.jobs import Output, PictureLimits, Place
 from mattingd.domain.presets import EXTENSIONS, OutputFormat, Preset
@@ -30,7 +30,7 @@ class Hand:
         cv2.setNumThreads(1)
         spec = entry(DEFAULT).spec
         roots, limits = {FOLDER: os.fsencode(pictures)}, PictureLimits()
-        bench = Bench(HAND, roots, str(output), "measured", limits, spec.side, spec.multiple)
+        bench = WorkerConfig(HAND, roots, str(output), "measured", limits, spec.side, spec.multiple)
         self._worker = Worker(bench, Disk())
 
     def read(self, number: int, path: Path) -> tuple[ReadOk, bytes]:

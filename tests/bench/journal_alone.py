@@ -1,4 +1,4 @@
-"""The conductor and its journal by themselves: everybody they give work to answers at once.
+"""The scheduler and its journal by themselves: everybody they give work to answers at once.
 
 The same turn as `daemon.py` takes (at most `TURN` facts, one transaction, then the deeds), over a real SQLite
 file whose every commit reaches the disk. What is left out are pictures, children and pipes.
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from mattingd.core import output_paths
 from mattingd.core.job_store import Policy
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SettlePolicy
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Deed, Write
-from mattingd.domain.events import Fact, Look
+from mattingd.domain.commands import RetentionAction, Write
+from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.jobs import Fit, Folder, Output, Recipe, Stamp
 from mattingd.domain.presets import Preset
-from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.journal import JournalWriter, PlacingRules
 from mattingd.runtime.mailbox import TURN
 from mattingd.system import clock
 from tests.bench.timing import Cost
@@ -46,23 +46,23 @@ def measure(state: Path, pictures: int, workers: int) -> Journaled:
     cost = Cost.since(started, used, pictures)
     done = sum(1 for _ in shell.journal.known(FOLDER))
     shell.journal.close()
-    if done != pictures or shell.conductor.work.jobs:
+    if done != pictures or shell.scheduler.work.jobs:
         raise RuntimeError(f"{done} of {pictures} pictures came through")
     return Journaled(cost, turns, commits)
 
 
 class Shell:
-    """What is around a conductor, without anything that takes time."""
+    """What is around a scheduler, without anything that takes time."""
 
     def __init__(self, path: Path, workers: int) -> None:
         rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
-        self.journal = Checkpoint(path, rules, lambda: f"{TODAY}T12:00:00+00:00")
+        self.journal = JournalWriter(path, rules, lambda: f"{TODAY}T12:00:00+00:00")
         number = self.journal.folder_id(b"/in")
         policy = Policy(
             settle=SettlePolicy(settle_seconds=0), workers=workers, budget_pixels=1 << 40, once=True
         )
         recipe = Recipe("measured", Preset())
-        self.conductor = Conductor(policy, {number: Folder(number, "in", recipe)})
+        self.scheduler = Scheduler(policy, {number: Folder(number, "in", recipe)})
         self._inbox: deque[Fact] = deque()
         self._ended = False
         self._commits = 0
@@ -71,7 +71,7 @@ class Shell:
         """Until the last picture is published; returns how many turns and commits it took."""
         self.journal.begin_run()
         self._hear(events.Today(TODAY))
-        self._obey(self.conductor.start(self.journal.live(), clean=True, now=clock.monotonic_ns()))
+        self._obey(self.scheduler.start(self.journal.live(), clean=True, now=clock.monotonic_ns()))
         scan = _scan(pictures)
         turns = 0
         while not self._ended:
@@ -85,11 +85,11 @@ class Shell:
 
     def _turn(self) -> None:
         heard = [self._inbox.popleft() for _ in range(min(TURN, len(self._inbox)))] or [events.Tick()]
-        self._obey(c for fact in heard for c in self.conductor.handle(fact, clock.monotonic_ns()))
+        self._obey(c for fact in heard for c in self.scheduler.handle(fact, clock.monotonic_ns()))
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
         writes: list[Write] = []
-        deeds: list[Deed] = []
+        deeds: list[RetentionAction] = []
         for command in todo:
             if isinstance(command, Write):
                 writes.append(command)
@@ -101,10 +101,12 @@ class Shell:
         for deed in deeds:
             self._perform(deed)
 
-    def _perform(self, deed: Deed) -> None:
+    def _perform(self, deed: RetentionAction) -> None:
         match deed:
             case commands.LookAt(folder, path):
-                self._hear(events.Looked(folder, path, Look(_stamp(int(path[:-4])), full=True)))
+                self._hear(
+                    events.FileObserved(folder, path, FileObservation(_stamp(int(path[:-4])), full=True))
+                )
             case commands.Read(worker, job):
                 self._hear(events.ReadOk(worker, job, bytes(32), FIT))
             case commands.Infer(batch, jobs):
@@ -126,7 +128,7 @@ class Shell:
 def _scan(pictures: int) -> Iterator[Fact]:
     """What a scanner tells."""
     for number in range(pictures):
-        yield events.Looked(FOLDER, _path(number), Look(_stamp(number)))
+        yield events.FileObserved(FOLDER, _path(number), FileObservation(_stamp(number)))
     yield events.Scanned(FOLDER, pictures, 0)
 
 

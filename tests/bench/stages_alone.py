@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.inference import server
 from mattingd.inference.registry import DEFAULT
 from mattingd.system import clock
@@ -42,7 +42,7 @@ class Stages:
     """A hand and an engine under one roof, with a stop-watch at every door."""
 
     def __init__(self, pictures: Path, output: Path, threads: int) -> None:
-        order = EngineOrder(1, DEFAULT, "cpu", "auto", threads)
+        order = EngineConfig(1, DEFAULT, "cpu", "auto", threads)
         self._engine, _ = server.load(make_engine, order, clock.monotonic_ns())
         self._hand = Hand(pictures, output)
         self.costs = dict.fromkeys(STAGES, NOTHING)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 def test_bench_prints_every_row() -> None:
     command = [sys.executable, "-m", "tests.bench.bench", "--quick", "--pictures", "2"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    stages = ("conductor + journal", "read alone", "infer alone", "finish + write alone", "end to end")
+    stages = ("scheduler + journal", "read alone", "infer alone", "finish + write alone", "end to end")
     for row in (
         *stages,
         "PNG, as by default",

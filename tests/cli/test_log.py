@@ -27,9 +27,9 @@ from mattingd.domain.events import (
     WorkerDied,
 )
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Fault, Models, Recipe, Row, Stamp
+from mattingd.domain.jobs import Fault, JobRecord, Models, Recipe, Stamp
 from mattingd.observability import journald
-from mattingd.observability.job_log import LogReporter, Names, Tally
+from mattingd.observability.job_log import LogReporter, Names, RunStats
 from mattingd.observability.log_setup import configure_log
 from mattingd.observability.log_writer import LINES_WAITING, Outlet, StreamWriter
 from mattingd.system import clock
@@ -48,9 +48,9 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> Row:
+def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> JobRecord:
     recipe = Recipe("hash")
-    return Row(job, 1, path, Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason)
+    return JobRecord(job, 1, path, Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason)
 
 
 Event = Fact | commands.Command
@@ -197,7 +197,7 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
         FolderTrouble(1, None),
         StopAsked("SIGTERM"),
         admitted(13, b"a.jpg"),
-        commands.Drain((13, 14), 60.0),
+        commands.AnnounceShutdown((13, 14), 60.0),
         commands.Stop(ExitCode.OK, "stopped"),
         style="console",
     )
@@ -234,7 +234,7 @@ def test_a_name_cannot_break_a_line_or_move_the_cursor() -> None:
 def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
     monkeypatch.setattr("mattingd.system.clock.monotonic_ns", lambda: now[0])
-    second, tally = 1_000_000_000, Tally()
+    second, tally = 1_000_000_000, RunStats()
     read = commands.Read(0, 1, 1, b"a", Stamp(1, 1), 1)
     for start in (0, 1000):  # the long pause between does not count
         now[0] = start * second
@@ -363,7 +363,7 @@ def test_models_are_told_when_they_come_up_are_used_or_refused() -> None:
     lines = told(
         commands.StartEngine(2, model, beside=True),
         EngineDied(2, "the self-test failed"),
-        commands.KeepModel(model, "the self-test failed"),
+        commands.RejectModel(model, "the self-test failed"),
         commands.StartEngine(3, "", beside=True),
         commands.UseModel(Models("", model)),
         commands.EndEngine(1, "another model took its place"),

@@ -1,4 +1,4 @@
-"""A conductor with somebody at its desk: facts in, commands sorted, jobs admitted without a journal."""
+"""A scheduler with somebody at its desk: facts in, commands sorted, jobs admitted without a journal."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 from mattingd.core.job_store import SECOND, Policy
 from mattingd.core.lifecycle import State
 from mattingd.core.output_paths import place
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Command, Deed, Move, Write
-from mattingd.domain.events import Fact, Look
+from mattingd.domain.commands import Command, Move, RetentionAction, Write
+from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Fault, Fit, Folder, Output, Recipe, Row, Stamp
+from mattingd.domain.jobs import Fault, Fit, Folder, JobRecord, Output, Recipe, Stamp
 
 Kind = TypeVar("Kind")
 ONE = Policy(workers=1)
@@ -25,18 +25,18 @@ def stamp_of(number: int) -> Stamp:
     return Stamp(100_000, number)
 
 
-def row(number: int, state: str = "queued", folder: int = 1, **more: Any) -> Row:
+def row(number: int, state: str = "queued", folder: int = 1, **more: Any) -> JobRecord:
     """A job as the journal holds it."""
     path = f"{number}.jpg".encode()
     outputs = (Output(0, place(f"out/{number}", 1, ".png")),)
     note = f"out/_failed/{number}.jpg.error.txt"
-    plain = Row(number, folder, path, stamp_of(number), state, FOLDERS[folder].recipe, outputs, note)
+    plain = JobRecord(number, folder, path, stamp_of(number), state, FOLDERS[folder].recipe, outputs, note)
     return replace(plain, **more)
 
 
 @dataclass
 class Desk:
-    """Talks to a conductor and remembers the state of every job."""
+    """Talks to a scheduler and remembers the state of every job."""
 
     policy: Policy = field(default_factory=Policy)
     now: int = 1_000 * SECOND
@@ -46,11 +46,13 @@ class Desk:
     """The one that was started last."""
 
     def __post_init__(self) -> None:
-        self.conductor = Conductor(self.policy, FOLDERS)
+        self.scheduler = Scheduler(self.policy, FOLDERS)
 
-    def start(self, *rows: Row, clean: bool = True, max_batch: int = 1, up: bool = True) -> list[Deed]:
+    def start(
+        self, *rows: JobRecord, clean: bool = True, max_batch: int = 1, up: bool = True
+    ) -> list[RetentionAction]:
         """Start, and let everybody come up."""
-        deeds = self._sort(self.conductor.start(rows, clean=clean, now=self.now))
+        deeds = self._sort(self.scheduler.start(rows, clean=clean, now=self.now))
         self.say(events.Today("2026-11-20"))
         if up:
             for number in range(self.policy.workers):
@@ -58,22 +60,22 @@ class Desk:
             deeds += self.engine_up(max_batch)
         return deeds
 
-    def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[Deed]:
+    def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[RetentionAction]:
         """The engine is ready."""
         return self.say(events.EngineUp(self.engine, device, "", "fp32", "cv-unet", "", max_batch, 0.1))
 
-    def engine_dies(self, how: str, fatal: ExitCode | None = None, **more: bool) -> list[Deed]:
+    def engine_dies(self, how: str, fatal: ExitCode | None = None, **more: bool) -> list[RetentionAction]:
         """The engine that was started last ends."""
         return self.say(events.EngineDied(self.engine, how, fatal, **more))
 
-    def say(self, fact: Fact) -> list[Deed]:
+    def say(self, fact: Fact) -> list[RetentionAction]:
         """Tell a fact; returns the deeds that follow."""
-        return self._sort(self.conductor.handle(fact, self.now))
+        return self._sort(self.scheduler.handle(fact, self.now))
 
-    def later(self, seconds: float) -> list[Deed]:
-        """Let time pass, waking the conductor when it wants to be woken."""
-        until, deeds = self.now + round(seconds * SECOND), list[Deed]()
-        while (wake := self.conductor.next_wakeup()) is not None and wake <= until:
+    def later(self, seconds: float) -> list[RetentionAction]:
+        """Let time pass, waking the scheduler when it wants to be woken."""
+        until, deeds = self.now + round(seconds * SECOND), list[RetentionAction]()
+        while (wake := self.scheduler.next_wakeup()) is not None and wake <= until:
             assert wake >= self.now
             self.now = wake
             deeds += self.say(events.Tick())
@@ -83,29 +85,31 @@ class Desk:
     def until(self, kind: type[Kind], seconds: float = 1_000) -> Kind:
         """Let time pass until a deed of this kind follows; returns that deed."""
         end = self.now + round(seconds * SECOND)
-        while (wake := self.conductor.next_wakeup()) is not None and wake <= end:
+        while (wake := self.scheduler.next_wakeup()) is not None and wake <= end:
             self.now = wake
             for deed in self.say(events.Tick()):
                 if isinstance(deed, kind):
                     return deed
         raise AssertionError(f"no {kind.__name__} for {seconds} seconds; {self.states}")
 
-    def admit(self, *numbers: int, folder: int = 1, **more: Any) -> list[Deed]:
+    def admit(self, *numbers: int, folder: int = 1, **more: Any) -> list[RetentionAction]:
         """Let the journal have new jobs."""
-        deeds: list[Deed] = []
+        deeds: list[RetentionAction] = []
         for number in numbers:
             self.states[number] = "queued"
             deeds += self.say(events.Admitted(row(number, folder=folder, **more)))
         return deeds
 
-    def look(self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False) -> list[Deed]:
+    def look(
+        self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False
+    ) -> list[RetentionAction]:
         """Somebody sees the file of a job, with this stamp, or sees that it is gone."""
-        look = None if stamp is None else Look(stamp, full=full)
-        return self.say(events.Looked(folder, f"{number}.jpg".encode(), look))
+        look = None if stamp is None else FileObservation(stamp, full=full)
+        return self.say(events.FileObserved(folder, f"{number}.jpg".encode(), look))
 
     # --- answers to deeds ---
 
-    def answer(self, deed: Deed) -> list[Deed]:
+    def answer(self, deed: RetentionAction) -> list[RetentionAction]:
         """Let an operation succeed."""
         match deed:
             case commands.Read(worker, job):
@@ -121,7 +125,7 @@ class Desk:
                 return self.say(events.ChoreDone(worker, job, chore))
         return []
 
-    def work_off(self, deeds: list[Deed]) -> list[Deed]:
+    def work_off(self, deeds: list[RetentionAction]) -> list[RetentionAction]:
         """Let everything succeed until nothing follows; returns all that was done."""
         done = list(deeds)
         queue = list(deeds)
@@ -131,13 +135,13 @@ class Desk:
             queue += following
         return done
 
-    def fault(self, deed: Deed, fault: Fault, reason: str = "so it is") -> list[Deed]:
+    def fault(self, deed: RetentionAction, fault: Fault, reason: str = "so it is") -> list[RetentionAction]:
         """Let an operation of a worker fail."""
         assert isinstance(deed, commands.Read | commands.Finish | commands.Publish)
         return self.say(events.Faulted(deed.worker, deed.job, fault, reason))
 
-    def _sort(self, todo: list[Command]) -> list[Deed]:
-        deeds: list[Deed] = []
+    def _sort(self, todo: list[Command]) -> list[RetentionAction]:
+        deeds: list[RetentionAction] = []
         for command in todo:
             if isinstance(command, Write):
                 self.writes.append(command)
@@ -150,13 +154,13 @@ class Desk:
         return deeds
 
 
-def only(deeds: list[Deed], kind: type[Kind]) -> Kind:
+def only(deeds: list[RetentionAction], kind: type[Kind]) -> Kind:
     """The one deed of this kind."""
     (found,) = (deed for deed in deeds if isinstance(deed, kind))
     return found
 
 
-def all_of(deeds: list[Deed], kind: type[Kind]) -> list[Kind]:
+def all_of(deeds: list[RetentionAction], kind: type[Kind]) -> list[Kind]:
     """All deeds of this kind, in order."""
     return [deed for deed in deeds if isinstance(deed, kind)]
 

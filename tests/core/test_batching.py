@@ -51,14 +51,14 @@ def test_every_choice_keeps_the_rules(
     if isinstance(choice, SleepUntil):
         assert choice.deadline == oldest.since + WAIT > now, "it sleeps no longer than the oldest may wait"
         assert on_the_way
-        assert not oldest.alone
+        assert not oldest.isolated
         return
     assert isinstance(choice, Run)
     chosen = [picture for picture in ready if picture.job in choice.jobs]
     assert choice.jobs[0] == oldest.job, "the oldest never starves"
     assert len(set(choice.jobs)) == len(choice.jobs) <= max_pictures
     assert {picture.shape for picture in chosen} == {choice.shape}
-    assert len(chosen) == 1 or not any(picture.alone for picture in chosen)
+    assert len(chosen) == 1 or not any(picture.isolated for picture in chosen)
 
 
 @given(ready_lists(), st.integers(0, 3), st.integers(0, 300), st.integers(1, 5))
@@ -66,8 +66,8 @@ def test_a_batch_is_as_full_as_it_can_be(
     ready: list[Ready], on_the_way: int, now: int, max_pictures: int
 ) -> None:
     choice = choose(ready, on_the_way, now, BatchPolicy(max_pictures, WAIT))
-    if isinstance(choice, Run) and not ready[0].alone:
-        fitting = [p for p in ready if p.shape == choice.shape and not p.alone]
+    if isinstance(choice, Run) and not ready[0].isolated:
+        fitting = [p for p in ready if p.shape == choice.shape and not p.isolated]
         assert len(choice.jobs) == min(max_pictures, len(fitting))
 
 
@@ -97,7 +97,7 @@ def test_a_batch_size_of_one_never_waits() -> None:
 
 
 def test_nobody_shares_a_batch_with_who_must_be_alone() -> None:
-    ready = [Ready(1, 1, SHAPES[0], 0, alone=True), *pictures(3, since=1)]
+    ready = [Ready(1, 1, SHAPES[0], 0, isolated=True), *pictures(3, since=1)]
     assert choose(ready, 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0], Sent.ALONE)
     assert choose(ready[::-1], 5, 1, BatchPolicy(8, WAIT)) == Run((1,), SHAPES[0], Sent.ALONE)
 

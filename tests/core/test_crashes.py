@@ -25,7 +25,7 @@ def test_after_an_unclean_stop_everything_in_flight_runs_alone() -> None:
     rows = [row(number, state) for number, state in enumerate(("reading", "inferring", "queued"), 1)]
     deeds = desk.start(*rows, clean=False)
     alone = only(deeds, Read)
-    assert desk.conductor.work.jobs[alone.job].alone
+    assert desk.scheduler.work.jobs[alone.job].isolated
     second = [read.job for read in all_of(desk.work_off(deeds), Read)]
     assert sorted(second) == [1, 2, 3]
     assert second[2] == 3, "suspects first, one after the other"
@@ -50,7 +50,7 @@ def test_after_a_clean_stop_nobody_is_suspect() -> None:
     desk = Desk(TWO)
     deeds = desk.start(row(1, "reading"), row(2, "finishing"), clean=True)
     assert len(all_of(deeds, Read)) == 2
-    assert not any(job.suspect for job in desk.conductor.work.jobs.values())
+    assert not any(job.quarantine_candidate for job in desk.scheduler.work.jobs.values())
 
 
 def test_two_crashes_while_alone_set_a_picture_aside_and_others_come_first() -> None:
@@ -71,22 +71,22 @@ def test_two_crashes_while_alone_set_a_picture_aside_and_others_come_first() -> 
 
 def test_a_crash_of_the_daemon_strikes_only_who_was_alone() -> None:
     desk = Desk(ONE)
-    desk.start(row(1, "reading", suspect=True, alone=True, strikes=1), clean=False)
+    desk.start(row(1, "reading", quarantine_candidate=True, isolated=True, isolated_crashes=1), clean=False)
     assert desk.states[1] == "failed"
     desk = Desk(ONE)
-    desk.start(row(1, "reading", suspect=True, alone=False, strikes=1), clean=False)
+    desk.start(row(1, "reading", quarantine_candidate=True, isolated=False, isolated_crashes=1), clean=False)
     assert desk.states[1] == "queued"
 
 
 def test_an_interrupted_picture_takes_no_blame() -> None:
     desk = Desk(ONE)
-    desk.start(row(1, "queued", suspect=True, strikes=1), up=True)
+    desk.start(row(1, "queued", quarantine_candidate=True, isolated_crashes=1), up=True)
     deeds = desk.later(11)
     assert only(deeds, Read)
     desk.say(events.StopAsked("first"))
     desk.say(events.StopAsked("second"))
     (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.reason == "interrupted"]
-    assert (move.state, move.alone, move.strikes) == ("queued", False, 1)
+    assert (move.state, move.isolated, move.isolated_crashes) == ("queued", False, 1)
 
 
 def test_pictures_that_were_held_by_a_dead_worker_are_read_again_without_blame() -> None:
@@ -97,7 +97,7 @@ def test_pictures_that_were_held_by_a_dead_worker_are_read_again_without_blame()
     assert second.job == 2
     desk.say(events.WorkerDied(0, "SIGSEGV"))
     assert desk.states == {1: "queued", 2: "queued"}
-    suspects = {job.id: job.suspect for job in desk.conductor.work.jobs.values()}
+    suspects = {job.id: job.quarantine_candidate for job in desk.scheduler.work.jobs.values()}
     assert suspects == {1: False, 2: True}
 
 
@@ -148,7 +148,7 @@ def test_a_worker_that_hangs_is_killed_and_given_nothing_more() -> None:
     assert only(desk.later(120), KillWorker).worker == 0
     assert not all_of(desk.answer(read), Read), "its last answer is too late to be trusted with more"
     desk.say(events.WorkerDied(0, "killed"))
-    assert not desk.conductor.work.jobs[2].suspect
+    assert not desk.scheduler.work.jobs[2].quarantine_candidate
 
 
 def test_whoever_does_not_come_up_is_killed_and_started_again() -> None:
@@ -169,12 +169,12 @@ def test_nothing_is_given_to_a_child_that_is_known_to_have_died() -> None:
         events.Admitted(row(1)),
         events.WorkerDied(0, "SIGKILL"),
     ]
-    desk.conductor.foresee(turn)
+    desk.scheduler.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert not all_of(deeds, Read)
     assert only(deeds, StartWorker)
-    assert not desk.conductor.work.jobs[1].suspect
-    desk.conductor.foresee([])
+    assert not desk.scheduler.work.jobs[1].quarantine_candidate
+    desk.scheduler.foresee([])
     assert only(desk.say(events.WorkerUp(0, 1)), Read)
 
 
@@ -183,12 +183,12 @@ def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     turn: list[events.Fact] = [events.ReadOk(0, 1, b"content", FIT), events.EngineDied(1, "SIGKILL")]
-    desk.conductor.foresee(turn)
+    desk.scheduler.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
     assert read.job == 1
     assert not all_of(deeds, Infer)
     assert desk.states == {1: "ready"}
-    desk.conductor.foresee([])
+    desk.scheduler.foresee([])
     assert only(desk.engine_up(), Infer).jobs == (1,)
 
 
@@ -246,9 +246,9 @@ def test_an_engine_that_dies_over_many_splits_and_over_one_makes_a_suspect() -> 
     first, second = all_of(desk.engine_up(4), Infer)
     assert len(first.jobs) == len(second.jobs) == 1
     desk.engine_dies("SIGSEGV")
-    suspects = [job.id for job in desk.conductor.work.jobs.values() if job.suspect]
+    suspects = [job.id for job in desk.scheduler.work.jobs.values() if job.quarantine_candidate]
     assert suspects == list(first.jobs)
-    assert desk.conductor.work.jobs[first.jobs[0]].strikes == 0, "another one was in work, too"
+    assert desk.scheduler.work.jobs[first.jobs[0]].isolated_crashes == 0, "another one was in work, too"
 
 
 def test_an_engine_that_says_it_is_no_use_ends_the_daemon_with_its_code() -> None:

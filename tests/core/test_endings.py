@@ -2,7 +2,7 @@
 
 from mattingd.core.job_store import Policy
 from mattingd.domain import events
-from mattingd.domain.commands import DoChore, Drain, NextVersion, Publish, Read, Stop
+from mattingd.domain.commands import AnnounceShutdown, DoChore, NextVersion, Publish, Read, Stop
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Chore, Fault, Output, Place, Stamp
 from tests.core.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
@@ -14,17 +14,17 @@ def test_a_taken_place_gives_the_next_version() -> None:
     desk = Desk(ONE)
     desk.start()
     publish = prepared(desk, 1)
-    assert not desk.say(events.Taken(publish.worker, 1, 0))
+    assert not desk.say(events.NameOccupied(publish.worker, 1, 0))
     assert desk.writes[-1] == NextVersion(1, 0)
     moved = Output(0, Place("out/1_v2.png", "out/1", 2, ".png"), ".t1", b"hash", 4)
-    assert only(desk.say(events.Placed(1, moved)), Publish).outputs == (moved,)
+    assert only(desk.say(events.VersionAssigned(1, moved)), Publish).outputs == (moved,)
 
 
 def test_a_lost_temp_file_is_made_again() -> None:
     desk = Desk(ONE)
     desk.start()
     publish = prepared(desk, 1)
-    assert only(desk.say(events.Lost(publish.worker, 1)), Read).job == 1
+    assert only(desk.say(events.TempFileMissing(publish.worker, 1)), Read).job == 1
     assert desk.states == {1: "reading"}
 
 
@@ -54,7 +54,7 @@ def test_all_chores_of_a_failed_picture_are_done() -> None:
     deeds = desk.start(row(1, "queued", attempts=1))
     deeds = desk.work_off(desk.fault(only(deeds, Read), Fault.BAD, "it is damaged"))
     assert {chore.chore for chore in all_of(deeds, DoChore)} == {Chore.NOTE, Chore.SWEEP}
-    assert not desk.conductor.work.jobs
+    assert not desk.scheduler.work.jobs
 
 
 def test_chores_survive_a_restart() -> None:
@@ -62,7 +62,7 @@ def test_chores_survive_a_restart() -> None:
     chores = frozenset({Chore.NOTE, Chore.SWEEP})
     deeds = desk.work_off(desk.start(row(1, "failed", chores=chores)))
     assert [chore.chore for chore in all_of(deeds, DoChore)] == [Chore.NOTE, Chore.SWEEP]
-    assert not desk.conductor.work.jobs
+    assert not desk.scheduler.work.jobs
 
 
 def test_a_note_that_cannot_be_written_is_tried_again_and_called_off_by_a_newer_version() -> None:
@@ -74,8 +74,8 @@ def test_a_note_that_cannot_be_written_is_tried_again_and_called_off_by_a_newer_
     desk.say(events.ChoreDone(again.worker, 1, again.chore, failed="the disk is full"))
     newer = row(2, path=b"1.jpg", stale_notes=(row(1).note,))
     done = desk.work_off(desk.say(events.Admitted(newer)) + desk.later(60))
-    assert {chore.chore for chore in all_of(done, DoChore)} == {Chore.SWEEP, Chore.UNNOTE}
-    assert not desk.conductor.work.jobs
+    assert {chore.chore for chore in all_of(done, DoChore)} == {Chore.SWEEP, Chore.REMOVE_NOTE}
+    assert not desk.scheduler.work.jobs
 
 
 # --- the end ---
@@ -86,7 +86,7 @@ def test_a_stop_ends_what_is_in_flight_and_begins_nothing() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     desk.admit(2)
-    assert desk.say(events.StopAsked("SIGTERM")) == [Drain((1,), 60.0)]
+    assert desk.say(events.StopAsked("SIGTERM")) == [AnnounceShutdown((1,), 60.0)]
     done = desk.work_off([read])
     assert only(done, Stop).code is ExitCode.OK
     assert desk.states == {1: "done", 2: "queued"}
@@ -187,7 +187,7 @@ def test_deadlines_do_not_pile_up() -> None:
     desk.start(max_batch=2)
     for number in range(1, 2_000):
         desk.work_off(desk.admit(number))
-    assert len(desk.conductor.work._deadlines) < 20
+    assert len(desk.scheduler.work._deadlines) < 20
 
 
 def test_looks_at_files_that_are_done_leave_nothing_behind() -> None:
@@ -197,5 +197,5 @@ def test_looks_at_files_that_are_done_leave_nothing_behind() -> None:
         desk.look(number, stamp_of(number))
         desk.look(number, None)
     desk.later(1_000)
-    assert not len(desk.conductor.intake.settler)
-    assert desk.conductor.next_wakeup() is None
+    assert not len(desk.scheduler.intake.settler)
+    assert desk.scheduler.next_wakeup() is None

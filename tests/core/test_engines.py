@@ -9,18 +9,18 @@ from mattingd.domain.commands import (
     EndEngine,
     Finish,
     Infer,
-    KeepModel,
     KillEngine,
     Publish,
     Read,
+    RejectModel,
     StartEngine,
     Stop,
-    Unburden,
+    TrimMemory,
     UseModel,
 )
 from mattingd.domain.events import InferFault, ModelAsked
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Last, Models
+from mattingd.domain.jobs import Models, PreviousResult
 from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only
 
 SLEEPY = Policy(workers=1, idle_ns=60 * SECOND)
@@ -56,8 +56,8 @@ def test_an_idle_engine_is_ended_and_comes_back_for_the_next_picture() -> None:
     assert not all_of(desk.later(59), EndEngine)
     deeds = desk.later(1)
     assert only(deeds, EndEngine).engine == 1
-    assert only(deeds, Unburden).worker == 0
-    assert desk.conductor.engines.asleep
+    assert only(deeds, TrimMemory).worker == 0
+    assert desk.scheduler.engines.asleep
     assert not desk.later(10_000), "nothing is done in its sleep"
     read = only(desk.admit(2), Read)
     assert only(desk.answer(read), StartEngine) == StartEngine(2, "")
@@ -82,7 +82,7 @@ def test_late_words_of_an_engine_that_was_ended_mean_nothing() -> None:
     desk.later(60)
     assert not desk.say(events.EngineDied(1, "killed"))
     assert not desk.say(up(1))
-    assert desk.conductor.engines.asleep
+    assert desk.scheduler.engines.asleep
     assert not desk.later(1_000)
 
 
@@ -96,7 +96,7 @@ def test_it_is_told_so_while_it_runs() -> None:
     desk = Desk(ONE)
     desk.start()
     for policy, sleeps in ((SLEEPY, True), (ONE, False)):
-        desk.conductor.reconfigure(policy, FOLDERS, (), desk.now)
+        desk.scheduler.reconfigure(policy, FOLDERS, (), desk.now)
         assert bool(all_of(desk.later(100), EndEngine)) == sleeps
         desk.work_off(desk.admit(1 + sleeps))
         desk.work_off(desk.engine_up())
@@ -127,8 +127,8 @@ def test_new_batches_go_to_the_new_model_and_the_old_one_finishes_its_own() -> N
     desk.work_off([*done, *desk.answer(new)])
     made = {write.job: write.model for write in desk.writes if isinstance(write, commands.Prepare)}
     assert made == {1: "", 2: "", 3: NEW}
-    assert desk.conductor.engines.outcome is not None
-    assert desk.conductor.engines.outcome.refused is None
+    assert desk.scheduler.engines.outcome is not None
+    assert desk.scheduler.engines.outcome.refused is None
 
 
 def test_an_idle_old_engine_goes_at_once_and_a_rollback_returns() -> None:
@@ -138,7 +138,7 @@ def test_an_idle_old_engine_goes_at_once_and_a_rollback_returns() -> None:
     assert only(desk.say(up(start.engine, NEW)), EndEngine).engine == 1
     back = ask(desk, "")
     desk.say(up(back.engine))
-    assert desk.conductor.engines.models == Models("", NEW)
+    assert desk.scheduler.engines.models == Models("", NEW)
     assert desk.writes[-1] == UseModel(Models("", NEW))
     desk.work_off(desk.admit(1))
     assert desk.states[1] == "done"
@@ -150,8 +150,8 @@ def test_a_model_that_does_not_come_up_is_refused_and_nothing_changes() -> None:
     for how in ("the self-test: the matte is off by 0.5", "it was ended by SIGSEGV"):
         start = ask(desk)
         deeds = desk.say(events.EngineDied(start.engine, how, ExitCode.DEVICE, wrong=True))
-        assert only(deeds, KeepModel) == KeepModel(NEW, how)
-        assert desk.conductor.engines.outcome == Outcome(ModelAsked(NEW, 7), refused=how)
+        assert only(deeds, RejectModel) == RejectModel(NEW, how)
+        assert desk.scheduler.engines.outcome == Outcome(ModelAsked(NEW, 7), refused=how)
     assert not [write for write in desk.writes if isinstance(write, UseModel)]
     assert not desk.later(1_000), "it is not tried again"
     desk.work_off(desk.admit(1))
@@ -163,27 +163,27 @@ def test_a_model_that_hangs_while_it_is_loaded_is_given_up() -> None:
     desk.start()
     start = ask(desk)
     assert only(desk.later(START_NS / SECOND), KillEngine) == KillEngine(start.engine, "it did not come up")
-    assert only(desk.say(events.EngineDied(start.engine, "it did not come up")), KeepModel)
+    assert only(desk.say(events.EngineDied(start.engine, "it did not come up")), RejectModel)
 
 
 def test_one_at_a_time_and_none_while_stopping() -> None:
     desk = Desk(ONE)
     desk.start()
     ask(desk)
-    assert "just being brought" in only(desk.say(ModelAsked("cd" * 32)), KeepModel).why
+    assert "just being brought" in only(desk.say(ModelAsked("cd" * 32)), RejectModel).why
     desk = Desk(ONE)
     desk.start()
     at_the_engine(desk, 1)
     desk.say(events.StopAsked("SIGTERM"))
-    assert only(desk.say(ModelAsked(NEW)), KeepModel).why == "the daemon is stopping"
+    assert only(desk.say(ModelAsked(NEW)), RejectModel).why == "the daemon is stopping"
 
 
 def test_asked_for_what_is_in_use_nothing_is_started() -> None:
     desk = Desk(ONE)
     desk.start()
     assert not desk.say(ModelAsked("", 3))
-    assert desk.conductor.engines.outcome is not None
-    assert desk.conductor.engines.outcome.refused is None
+    assert desk.scheduler.engines.outcome is not None
+    assert desk.scheduler.engines.outcome.refused is None
 
 
 def test_a_model_may_not_slip_from_the_gpu_to_the_processor() -> None:
@@ -192,7 +192,7 @@ def test_a_model_may_not_slip_from_the_gpu_to_the_processor() -> None:
     start = ask(desk)
     deeds = desk.say(up(start.engine, NEW, device="cpu"))
     assert only(deeds, EndEngine).engine == start.engine
-    assert "processor" in only(deeds, KeepModel).why
+    assert "processor" in only(deeds, RejectModel).why
 
 
 def test_no_memory_beside_a_candidate_is_the_candidates_fault() -> None:
@@ -202,7 +202,7 @@ def test_no_memory_beside_a_candidate_is_the_candidates_fault() -> None:
     start = ask(desk)
     deeds = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
     assert only(deeds, EndEngine).engine == start.engine
-    assert only(deeds, KeepModel).why == "there is no memory for it beside the model in use"
+    assert only(deeds, RejectModel).why == "there is no memory for it beside the model in use"
     assert only(deeds + desk.later(0.1), Infer).jobs == infer.jobs, "not halved"
 
 
@@ -236,7 +236,7 @@ def test_a_model_takes_over_from_an_engine_that_is_dead_or_asleep() -> None:
     desk.later(60)
     start = ask(desk)
     desk.say(up(start.engine, NEW))
-    assert not desk.conductor.engines.asleep
+    assert not desk.scheduler.engines.asleep
     desk.say(events.EngineDied(start.engine, "it was ended by SIGKILL"))
     again = ask(desk, "")
     desk.say(up(again.engine))
@@ -250,10 +250,10 @@ def test_a_candidate_that_is_known_to_have_died_does_not_take_over() -> None:
     desk.start()
     start = ask(desk)
     turn: list[events.Fact] = [up(start.engine, NEW), events.EngineDied(start.engine, "SIGKILL")]
-    desk.conductor.foresee(turn)
+    desk.scheduler.foresee(turn)
     deeds = [deed for fact in turn for deed in desk.say(fact)]
-    assert only(deeds, KeepModel)
-    assert desk.conductor.engines.models == Models()
+    assert only(deeds, RejectModel)
+    assert desk.scheduler.engines.models == Models()
 
 
 # --- results ---
@@ -263,7 +263,7 @@ def test_a_touched_file_is_made_again_by_another_model_only() -> None:
     desk = Desk(replace(ONE, shipped="shipped"))
     desk.start()
     for number, made_by, state in ((1, "shipped", "unchanged"), (2, NEW, "done"), (3, None, "unchanged")):
-        last = Last(b"content %d" % number, "as ever", made_by)
+        last = PreviousResult(b"content %d" % number, "as ever", made_by)
         desk.work_off(desk.admit(number, last=last))
         assert desk.states[number] == state
 
@@ -276,8 +276,8 @@ def test_a_failed_self_test_blames_no_picture_and_a_second_one_ends_the_daemon()
     desk.start()
     at_the_engine(desk, 1)
     assert only(desk.engine_dies("the matte is off by 0.5", wrong=True), StartEngine)
-    job = desk.conductor.work.jobs[1]
-    assert (job.suspect, job.strikes, desk.states[1]) == (False, 0, "ready")
+    job = desk.scheduler.work.jobs[1]
+    assert (job.quarantine_candidate, job.isolated_crashes, desk.states[1]) == (False, 0, "ready")
     publish = only(desk.answer(only(desk.answer(only(desk.engine_up(), Infer)), Finish)), Publish)
     desk.answer(publish)
     at_the_engine(desk, 2)

@@ -19,7 +19,7 @@ from mattingd.core.lifecycle import (
     advance,
     backoff_seconds,
 )
-from mattingd.domain.jobs import Recipe, Row, Stamp
+from mattingd.domain.jobs import JobRecord, Recipe, Stamp
 from mattingd.journal.schema import ENDED, KEEPS_PLACE, NOT_CURRENT
 from tests.core import lifecycle_drawing
 
@@ -28,7 +28,7 @@ RECIPE = Recipe("made so")
 
 
 def job_in(state: State) -> Job:
-    return Job.from_row(Row(1, 1, b"a.jpg", Stamp(1, 1), state, RECIPE, (), "a.error.txt", attempts=2))
+    return Job.from_row(JobRecord(1, 1, b"a.jpg", Stamp(1, 1), state, RECIPE, (), "a.error.txt", attempts=2))
 
 
 @pytest.mark.parametrize("state", State)
@@ -97,9 +97,21 @@ def test_back_off_doubles_up_to_its_cap(first: float, cap: float, attempts: int)
 
 
 def test_a_row_and_its_live_job_say_the_same() -> None:
-    row = Row(7, 2, b"\xff.jpg", Stamp(3, 4), "held", RECIPE, (), "n", attempts=1, strikes=1, suspect=True)
+    row = JobRecord(
+        7,
+        2,
+        b"\xff.jpg",
+        Stamp(3, 4),
+        "held",
+        RECIPE,
+        (),
+        "n",
+        attempts=1,
+        isolated_crashes=1,
+        quarantine_candidate=True,
+    )
     job = Job.from_row(row)
-    names = [name for name in Row.__slots__ if name != "job"]
+    names = [name for name in JobRecord.__slots__ if name != "job"]
     assert [getattr(job, name) for name in names] == [getattr(row, name) for name in names]
     assert job.id == row.job
 

@@ -13,8 +13,8 @@ GRACE = GRACE_NS / SECOND
 
 
 def stuck(desk: Desk, *remote: int) -> list[str]:
-    conductor = desk.conductor
-    pulses = pulses_of_children(conductor.crew, conductor.inference, conductor.work.jobs, remote)
+    scheduler = desk.scheduler
+    pulses = pulses_of_children(scheduler.crew, scheduler.inference, scheduler.work.jobs, remote)
     return [pulse.who for pulse in late(pulses, desk.now)]
 
 
@@ -108,8 +108,8 @@ def test_ready_means_all_of_them() -> None:
     desk.start(up=False)
     for fact in (events.WorkerUp(0, 1), events.EngineUp(1, "cpu", "", "fp32", "cv-unet", "", 1, 0.1)):
         desk.say(fact)
-        assert not desk.conductor.ready()
+        assert not desk.scheduler.ready()
     desk.say(events.WorkerUp(1, 2))
-    assert desk.conductor.ready()
+    assert desk.scheduler.ready()
     desk.engine_dies("so it is")
-    assert not desk.conductor.ready()
+    assert not desk.scheduler.ready()

@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 
 from mattingd.core.output_paths import archive_place
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.domain import events
-from mattingd.domain.commands import DoChore, Read, Stored
-from mattingd.domain.jobs import Chore, Fault, Folder, Last, Original, Originals, Recipe
+from mattingd.domain.commands import DoChore, Read, RecordArchived
+from mattingd.domain.jobs import Chore, Fault, Folder, Original, Originals, PreviousResult, Recipe
 from tests.core.desk import FOLDERS, ONE, Desk, all_of, only, prepared, row, stamp_of
 
 DEEDS: tuple[Originals, ...] = get_args(Originals)
@@ -23,20 +23,20 @@ def with_originals(deed: Originals) -> dict[int, Folder]:
 
 def desk_with(deed: Originals) -> Desk:
     desk = Desk(policy=ONE)
-    desk.conductor = Conductor(ONE, with_originals(deed))
+    desk.scheduler = Scheduler(ONE, with_originals(deed))
     desk.start()
     return desk
 
 
 def reconfigure(desk: Desk, folders: Mapping[int, Folder]) -> None:
-    desk.conductor.reconfigure(ONE, folders, (), desk.now)
+    desk.scheduler.reconfigure(ONE, folders, (), desk.now)
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_it_goes_when_everything_is_published_and_not_before(deed: Originals) -> None:
     desk = desk_with(deed)
     publish = prepared(desk, 1)
-    assert not any(isinstance(write, Stored) for write in desk.writes)
+    assert not any(isinstance(write, RecordArchived) for write in desk.writes)
     deeds = desk.answer(publish)
     assert desk.states == {1: "done"}
     if deed == "keep":
@@ -47,8 +47,8 @@ def test_it_goes_when_everything_is_published_and_not_before(deed: Originals) ->
     assert (chore.chore, chore.source, chore.outputs) == (Chore.ORIGINAL, b"1.jpg", publish.outputs)
     assert chore.original == Original(deed, place, stamp_of(1), b"content 1")
     desk.say(events.ChoreDone(chore.worker, 1, chore.chore, where="there"))
-    assert Stored(1, "there", "2026-11-20") in desk.writes
-    assert not desk.conductor.work.jobs
+    assert RecordArchived(1, "there", "2026-11-20") in desk.writes
+    assert not desk.scheduler.work.jobs
 
 
 @pytest.mark.parametrize("deed", MOVING)
@@ -63,7 +63,7 @@ def test_the_same_picture_again_is_archived_and_never_deleted_for_that(
     deed: Originals, *, goes: bool
 ) -> None:
     desk = desk_with(deed)
-    deeds = desk.answer(only(desk.admit(1, last=Last(b"content 1", "as ever")), Read))
+    deeds = desk.answer(only(desk.admit(1, last=PreviousResult(b"content 1", "as ever")), Read))
     assert desk.states == {1: "unchanged"}
     chores = all_of(deeds, DoChore)
     assert [(chore.chore, chore.outputs) for chore in chores] == ([(Chore.ORIGINAL, ())] if goes else [])
@@ -91,7 +91,7 @@ def test_a_chore_of_an_earlier_run_goes_by_the_settings_of_now(deed: Originals) 
         ("keep", None),
     ):
         desk = Desk(policy=ONE)
-        desk.conductor = Conductor(ONE, with_originals(now))  # type: ignore[arg-type]
+        desk.scheduler = Scheduler(ONE, with_originals(now))  # type: ignore[arg-type]
         chore = only(desk.start(left), DoChore)
         assert chore.original == expected
 
@@ -103,10 +103,10 @@ def test_other_settings_count_from_now_on() -> None:
 
 
 def test_other_duties_do_not_wait_for_an_original_that_cannot_be_moved() -> None:
-    left = row(1, "done", chores=frozenset({Chore.ORIGINAL, Chore.UNNOTE}), sha256=b"content 1")
+    left = row(1, "done", chores=frozenset({Chore.ORIGINAL, Chore.REMOVE_NOTE}), sha256=b"content 1")
     desk = Desk(policy=ONE)
-    desk.conductor = Conductor(ONE, with_originals("archive"))
-    assert only(desk.start(left), DoChore).chore is Chore.UNNOTE
+    desk.scheduler = Scheduler(ONE, with_originals("archive"))
+    assert only(desk.start(left), DoChore).chore is Chore.REMOVE_NOTE
 
 
 def test_places_in_the_archive_are_safe() -> None:

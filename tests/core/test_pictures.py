@@ -1,4 +1,4 @@
-"""The way of a picture through the conductor, and what happens to its file meanwhile."""
+"""The way of a picture through the scheduler, and what happens to its file meanwhile."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from mattingd.core.job_store import MEGAPIXEL, SECOND, Policy
 from mattingd.core.lifecycle import RetryPolicy
 from mattingd.core.settling import SettlePolicy
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Deed, Finish, Infer, LookAt, Publish, Read
-from mattingd.domain.events import Look
-from mattingd.domain.jobs import UNSPENT, Fault, Last, Spent, Stamp
+from mattingd.domain.commands import Finish, Infer, LookAt, Publish, Read, RetentionAction
+from mattingd.domain.events import FileObservation
+from mattingd.domain.jobs import NO_STAGE_TIMES, Fault, PreviousResult, StageTimes, Stamp
 from tests.core.desk import FIT, ONE, TWO, Desk, all_of, only, stamp_of
 
 # --- the way of a picture ---
@@ -21,7 +21,7 @@ def test_a_picture_goes_its_way() -> None:
     kinds = [type(deed).__name__ for deed in done]
     assert kinds == ["Read", "Infer", "Finish", "Discard", "Publish"]
     assert desk.states == {1: "done"}
-    assert not desk.conductor.work.jobs
+    assert not desk.scheduler.work.jobs
 
 
 def test_what_each_stage_took_is_told_to_the_journal() -> None:
@@ -29,8 +29,13 @@ def test_what_each_stage_took_is_told_to_the_journal() -> None:
     desk.start()
     desk.work_off(desk.admit(1))
     moves = [write for write in desk.writes if isinstance(write, commands.Move)]
-    told = [move.spent for move in moves if move.spent != UNSPENT]
-    assert told == [Spent(read=0.25), Spent(infer=0.5), Spent(finish=3.0, write=1.0), Spent(publish=0.125)]
+    told = [move.spent for move in moves if move.spent != NO_STAGE_TIMES]
+    assert told == [
+        StageTimes(read=0.25),
+        StageTimes(infer=0.5),
+        StageTimes(finish=3.0, write=1.0),
+        StageTimes(publish=0.125),
+    ]
 
 
 def test_the_confidence_of_each_matte_goes_to_its_own_picture() -> None:
@@ -57,7 +62,7 @@ def test_prepared_is_written_before_anything_is_published() -> None:
 def test_unchanged_content_and_settings_make_nothing_new() -> None:
     desk = Desk(ONE)
     desk.start()
-    last = Last(b"content 1", "as ever")
+    last = PreviousResult(b"content 1", "as ever")
     done = desk.work_off(desk.admit(1, last=last))
     assert [type(deed).__name__ for deed in done] == ["Read", "Discard"]
     assert desk.states == {1: "unchanged"}
@@ -65,7 +70,7 @@ def test_unchanged_content_and_settings_make_nothing_new() -> None:
     assert move.sha256 == b"content 1", "the next touch is compared with it"
 
 
-def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[Deed]:
+def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[RetentionAction]:
     """A worker read a picture with strokes."""
     content = b"content %d" % read.job
     return desk.say(events.ReadOk(read.worker, read.job, content, FIT, painted=painted, recalled=recalled))
@@ -74,7 +79,7 @@ def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> l
 def test_strokes_go_into_the_stored_matte_without_the_model() -> None:
     desk = Desk(ONE)
     desk.start()
-    last = Last(b"content 1", "as ever", "aa")
+    last = PreviousResult(b"content 1", "as ever", "aa")
     read = only(desk.admit(1, last=last), Read)
     assert read.recall
     finish = only(read_with(desk, read, b"strokes", "aa"), Finish)
@@ -89,7 +94,7 @@ def test_strokes_go_into_the_stored_matte_without_the_model() -> None:
 def test_without_a_stored_matte_the_model_makes_one() -> None:
     desk = Desk(ONE)
     desk.start()
-    read = only(desk.admit(1, last=Last(b"content 1", "as ever")), Read)
+    read = only(desk.admit(1, last=PreviousResult(b"content 1", "as ever")), Read)
     desk.work_off([only(read_with(desk, read, b"strokes", None), Infer)])
     assert desk.states == {1: "done"}
 
@@ -112,7 +117,7 @@ def test_a_persons_wish_is_for_a_new_matte() -> None:
 def test_strokes_count_like_content(before: bytes, now: bytes, ends: str) -> None:
     desk = Desk(ONE)
     desk.start()
-    last = Last(b"content 1", "as ever", "weights of long ago", before)
+    last = PreviousResult(b"content 1", "as ever", "weights of long ago", before)
     read = only(desk.admit(1, last=last), Read)
     desk.work_off(read_with(desk, read, now, None))
     assert desk.states == {1: ends}
@@ -130,8 +135,8 @@ def test_strokes_say_where_the_subject_is_when_none_was_found() -> None:
 def test_other_settings_or_a_persons_wish_make_it_again() -> None:
     desk = Desk(ONE)
     desk.start()
-    desk.work_off(desk.admit(1, last=Last(b"content 1", "other settings")))
-    desk.work_off(desk.admit(2, last=Last(b"content 2", "as ever"), forced=True))
+    desk.work_off(desk.admit(1, last=PreviousResult(b"content 1", "other settings")))
+    desk.work_off(desk.admit(2, last=PreviousResult(b"content 2", "as ever"), forced=True))
     assert desk.states == {1: "done", 2: "done"}
 
 
@@ -145,7 +150,7 @@ def test_an_urgent_picture_starts_within_two_batches_of_a_crowd(
     desk = Desk(Policy(workers=workers))
     desk.start(max_batch=max_batch)
     queue = desk.admit(*range(100, 400))
-    while desk.conductor.engine.sent < begun:
+    while desk.scheduler.engine.sent < begun:
         queue += desk.answer(queue.pop(0)) if queue else desk.later(0.05)
     following = desk.admit(1, folder=2)
     queue += following
@@ -155,11 +160,11 @@ def test_an_urgent_picture_starts_within_two_batches_of_a_crowd(
     read = next(deed for deed in following if isinstance(deed, Read))
     assert read.job == 1
     queue.remove(read)
-    sent = desk.conductor.engine.sent
+    sent = desk.scheduler.engine.sent
     queue += desk.answer(read)
     while desk.states[1] == "ready":
         queue += desk.answer(queue.pop(0)) if queue else desk.later(0.05)
-    assert desk.conductor.work.jobs[1].batch - sent <= 2
+    assert desk.scheduler.work.jobs[1].batch - sent <= 2
 
 
 # --- one version at a time, and what happens to files meanwhile ---
@@ -185,7 +190,7 @@ def test_saved_again_before_its_turn_supersedes_it() -> None:
     desk.admit(1)
     desk.look(1, Stamp(5, 5))
     assert desk.states == {1: "superseded"}
-    assert not desk.conductor.work.jobs
+    assert not desk.scheduler.work.jobs
 
 
 def test_taken_away_before_its_turn_withdraws_it() -> None:
@@ -222,7 +227,7 @@ def test_the_inode_is_no_part_of_a_jobs_identity() -> None:
     moved = Stamp(stamp_of(1).size, stamp_of(1).mtime_ns, inode=77)
     desk.look(1, moved)
     assert desk.states == {1: "queued"}
-    assert not len(desk.conductor.intake.settler)
+    assert not len(desk.scheduler.intake.settler)
 
 
 # --- waiting and giving up ---
@@ -241,7 +246,11 @@ def test_a_cut_off_picture_that_rested_its_time_fails_at_the_first_reading() -> 
     while not any(isinstance(write, commands.Admit) for write in desk.writes):
         looks += 1
         desk.until(LookAt)
-        desk.say(events.Looked(1, b"1.jpg", Look(stamp_of(1), full=True, unfinished="its end is missing")))
+        desk.say(
+            events.FileObserved(
+                1, b"1.jpg", FileObservation(stamp_of(1), full=True, unfinished="its end is missing")
+            )
+        )
     assert looks > 2
     desk.fault(only(desk.admit(1), Read), Fault.TRUNCATED, "it is cut off")
     assert desk.states == {1: "failed"}
@@ -298,11 +307,11 @@ def test_a_failing_output_is_tried_by_one_picture_at_a_time() -> None:
         else:
             deeds += desk.answer(deed)
     assert failed > 3
-    assert desk.conductor.dispatcher.output_failures == 1, "together they are one try"
+    assert desk.scheduler.dispatcher.output_failures == 1, "together they are one try"
     probe = desk.until(Read)
-    assert len(desk.conductor.work.in_flight) == 1
+    assert len(desk.scheduler.work.in_flight) == 1
     desk.work_off([probe])
-    assert desk.conductor.dispatcher.output_failures == 0
+    assert desk.scheduler.dispatcher.output_failures == 0
     assert list(desk.states.values()).count("done") > 10, "it works: full speed again"
 
 

@@ -13,16 +13,16 @@ from mattingd.domain.commands import (
     AskAgain,
     Finish,
     Forget,
-    Hold,
     Infer,
     LookAt,
     Move,
     Publish,
     Read,
+    SetPaused,
     Vanished,
 )
-from mattingd.domain.events import ForgetAsked, Known, PauseAsked, RetryAsked, WorkerUp
-from mattingd.domain.jobs import Fault, Folder, Last, Recipe, Stamp
+from mattingd.domain.events import AlreadyKnown, ForgetAsked, PauseAsked, RetryAsked, WorkerUp
+from mattingd.domain.jobs import Fault, Folder, PreviousResult, Recipe, Stamp
 from mattingd.journal import reading
 from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 from tests.journal.journals import admit_of, admitted, opened, places, publish
@@ -55,12 +55,12 @@ def test_what_waits_is_tried_now_and_with_new_patience() -> None:
 
 def test_a_suspect_is_tried_now_with_no_strike_against_it() -> None:
     desk = Desk(ONE)
-    desk.start(row(1, "reading", alone=True), clean=False)
-    assert desk.conductor.work.jobs[1].strikes == 1
+    desk.start(row(1, "reading", isolated=True), clean=False)
+    assert desk.scheduler.work.jobs[1].isolated_crashes == 1
     assert desk.later(1) == []
     assert only(desk.say(RetryAsked(*ONE_JPG)), Read).job == 1
-    job = desk.conductor.work.jobs[1]
-    assert (job.strikes, job.suspect, job.alone) == (0, True, True)
+    job = desk.scheduler.work.jobs[1]
+    assert (job.isolated_crashes, job.quarantine_candidate, job.isolated) == (0, True, True)
 
 
 @pytest.mark.parametrize("state", ["reading", "prepared"])
@@ -104,8 +104,8 @@ def test_what_is_asked_for_again_is_a_forced_job_and_the_next_version(tmp_path: 
         journal.apply([AskAgain(1, b"shoe.jpg")])
         assert list(journal.known(1)) == [], "the next scan tells of it, also after a crash"
         again = admitted(journal, b"shoe.jpg")
-        assert (again.forced, again.suspect, places(again)) == (True, False, ["shoe_v2.png"])
-        assert journal.apply([admit_of(b"shoe.jpg")]) == [Known(1, b"shoe.jpg")], "once"
+        assert (again.forced, again.quarantine_candidate, places(again)) == (True, False, ["shoe_v2.png"])
+        assert journal.apply([admit_of(b"shoe.jpg")]) == [AlreadyKnown(1, b"shoe.jpg")], "once"
         assert journal.live()[-1] == again
 
 
@@ -114,17 +114,28 @@ def test_what_is_not_at_its_end_is_not_asked_for_again(tmp_path: Path) -> None:
         journal.folder_id(b"/in")
         admitted(journal, b"shoe.jpg")
         journal.apply([AskAgain(1, b"shoe.jpg")])
-        assert journal.apply([admit_of(b"shoe.jpg")]) == [Known(1, b"shoe.jpg")]
+        assert journal.apply([admit_of(b"shoe.jpg")]) == [AlreadyKnown(1, b"shoe.jpg")]
 
 
 def test_what_was_set_aside_runs_alone_at_once_and_without_a_strike(tmp_path: Path) -> None:
     with opened(tmp_path / "j.db") as journal:
         journal.folder_id(b"/in")
         poison = admitted(journal, b"shoe.jpg")
-        journal.apply([Move(poison.job, "failed", "it crashed", suspect=True, strikes=2, chores=frozenset())])
+        journal.apply(
+            [
+                Move(
+                    poison.job,
+                    "failed",
+                    "it crashed",
+                    quarantine_candidate=True,
+                    isolated_crashes=2,
+                    chores=frozenset(),
+                )
+            ]
+        )
         journal.apply([AskAgain(1, b"shoe.jpg")])
         again = admitted(journal, b"shoe.jpg")
-        assert (again.suspect, again.strikes) == (True, 0)
+        assert (again.quarantine_candidate, again.isolated_crashes) == (True, 0)
 
 
 # --- forget ---
@@ -166,7 +177,7 @@ def test_a_forgotten_file_is_new_and_its_cut_outs_are_not_ours(tmp_path: Path) -
 
 
 def test_a_result_from_before_is_not_compared_with() -> None:
-    last = Last(b"content 1", FOLDERS[1].recipe.hash)
+    last = PreviousResult(b"content 1", FOLDERS[1].recipe.hash)
     desk = Desk(ONE)
     desk.start()
     desk.work_off(desk.admit(1, last=last))
@@ -197,10 +208,10 @@ def test_a_folder_that_is_held_back_takes_files_and_begins_none() -> None:
     desk = Desk(TWO)
     desk.start()
     assert pause(desk, 1) == []
-    assert desk.writes == [Hold(1, paused=True)]
+    assert desk.writes == [SetPaused(1, paused=True)]
     assert desk.admit(1, 2) == []
     assert [read.job for read in all_of(desk.admit(3, folder=2), Read)] == [3]
-    assert desk.conductor.work.counts["waiting"] == 3
+    assert desk.scheduler.work.counts["waiting"] == 3
     assert [read.job for read in pause(desk, 1, paused=False)] == [1]
 
 
@@ -237,10 +248,10 @@ def test_a_picture_that_waits_for_memory_is_held_back_and_holds_up_nobody() -> N
 def test_it_is_kept_over_a_restart(tmp_path: Path) -> None:
     with opened(tmp_path / "j.db") as journal:
         journal.folder_id(b"/in")
-        journal.apply([Hold(1, paused=True)])
+        journal.apply([SetPaused(1, paused=True)])
     with opened(tmp_path / "j.db") as journal:
         assert journal.held() == {1}
-        journal.apply([Hold(1, paused=False)])
+        journal.apply([SetPaused(1, paused=False)])
         assert journal.held() == frozenset()
 
 
@@ -250,7 +261,7 @@ def test_it_is_kept_over_a_restart(tmp_path: Path) -> None:
 def reconfigured(desk: Desk, *folders: Folder, paused: tuple[int, ...] = ()) -> list[Read]:
     by_number = {folder.id: folder for folder in folders}
     policy = replace(desk.policy, settle=SettlePolicy(settle_seconds=60.0))
-    return all_of(desk._sort(desk.conductor.reconfigure(policy, by_number, paused, desk.now)), Read)
+    return all_of(desk._sort(desk.scheduler.reconfigure(policy, by_number, paused, desk.now)), Read)
 
 
 def test_later_files_get_the_new_settings_and_queued_ones_keep_theirs() -> None:
@@ -264,7 +275,7 @@ def test_later_files_get_the_new_settings_and_queued_ones_keep_theirs() -> None:
     desk.look(3, Stamp(1, 1), full=True)
     admit = next(write for write in desk.writes if isinstance(write, Admit))
     assert (admit.recipe.hash, admit.naming.plain) == ("new", "3")
-    assert desk.conductor.work.jobs[2].recipe == FOLDERS[1].recipe
+    assert desk.scheduler.work.jobs[2].recipe == FOLDERS[1].recipe
 
 
 def test_a_folder_that_is_left_out_finishes_what_it_had_and_takes_nothing_new() -> None:
@@ -274,7 +285,7 @@ def test_a_folder_that_is_left_out_finishes_what_it_had_and_takes_nothing_new() 
     desk.look(3, Stamp(1, 1))
     pause(desk, 1)
     assert reconfigured(desk, FOLDERS[2]) == [], "the only hand is busy"
-    assert not len(desk.conductor.intake.settler)
+    assert not len(desk.scheduler.intake.settler)
     assert desk.look(4, Stamp(1, 1)) == []
     desk.work_off([Read(0, 1, 1, b"1.jpg", stamp_of(1), 1)])
     assert (desk.states[1], desk.states[2]) == ("done", "done")
@@ -288,5 +299,5 @@ def test_a_folder_that_comes_back_is_held_back_as_before() -> None:
     pause(desk, 1)
     reconfigured(desk, FOLDERS[2])
     reconfigured(desk, *FOLDERS.values(), paused=(1,))
-    assert desk.conductor.unscanned == {1, 2}
+    assert desk.scheduler.unscanned == {1, 2}
     assert desk.admit(1) == []

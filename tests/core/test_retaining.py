@@ -8,20 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.core import retention
-from mattingd.core.retention import FEW, Deed, RetentionPolicy
+from mattingd.core.retention import FEW, RetentionAction, RetentionPolicy
 from mattingd.domain import events
-from mattingd.domain.artifacts import Kept, Mark, Remains, Seen, Sight, Thing
-from mattingd.domain.commands import Finish, Infer, Read, Remember, Stop, SweepOn
+from mattingd.domain.artifacts import (
+    Artifact,
+    ArtifactFinding,
+    ArtifactInspection,
+    ArtifactKind,
+    ArtifactState,
+    ArtifactUpdate,
+)
+from mattingd.domain.commands import ContinueRetention, Finish, Infer, Read, RecordArtifacts, Stop
 from mattingd.domain.exit_codes import ExitCode
 from tests.core.desk import ONE, Desk, only
 
 TODAY = "2026-11-20"
 WEEK = RetentionPolicy(days=7)
-MADE = Kept(Thing.CUT_OUT, 1, 0, "2026-11-12/in/shoe.png", "2026-11-12", 4, b"hash")
-SAME = Seen(Sight.SAME, identity=(1,))
+MADE = Artifact(ArtifactKind.CUT_OUT, 1, 0, "2026-11-12/in/shoe.png", "2026-11-12", 4, b"hash")
+SAME = ArtifactInspection(ArtifactFinding.SAME, identity=(1,))
 DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1))
-REMAINS = st.sampled_from([None, *Remains])
-SIGHTS = st.sampled_from(list(Sight)).map(lambda sight: Seen(sight, "why"))
+REMAINS = st.sampled_from([None, *ArtifactState])
+SIGHTS = st.sampled_from(list(ArtifactFinding)).map(lambda sight: ArtifactInspection(sight, "why"))
 POLICIES = st.builds(
     RetentionPolicy,
     days=st.none() | st.integers(1, 400),
@@ -31,7 +38,9 @@ POLICIES = st.builds(
 )
 
 
-def verdict(policy: RetentionPolicy = WEEK, seen: Seen = SAME, **changed: object) -> tuple[str, str]:
+def verdict(
+    policy: RetentionPolicy = WEEK, seen: ArtifactInspection = SAME, **changed: object
+) -> tuple[str, str]:
     judged = retention.judge(replace(MADE, **changed), seen, policy, TODAY)  # type: ignore[arg-type]
     return judged.deed.value, judged.reason
 
@@ -48,58 +57,68 @@ def test_without_days_nothing_ever_goes() -> None:
 
 
 def test_what_is_not_as_it_was_made_is_left_alone() -> None:
-    assert verdict(seen=Seen(Sight.OTHER, "somebody changed it")) == ("keep", "somebody changed it")
-    assert verdict(seen=Seen(Sight.GONE)) == ("gone", "somebody took it away")
+    assert verdict(seen=ArtifactInspection(ArtifactFinding.OTHER, "somebody changed it")) == (
+        "keep",
+        "somebody changed it",
+    )
+    assert verdict(seen=ArtifactInspection(ArtifactFinding.GONE)) == ("gone", "somebody took it away")
 
 
 def test_the_trash_has_its_own_days() -> None:
     policy = RetentionPolicy(days=7, trash_days=3)
     assert verdict(policy) == ("trash", "of 2026-11-12, kept for 7 days; then 3 days in the trash")
-    assert verdict(policy, remains=Remains.TRASHED, day="2026-11-17")[0] == "keep"
-    trashed = verdict(policy, remains=Remains.TRASHED, day="2026-11-16")
+    assert verdict(policy, remains=ArtifactState.TRASHED, day="2026-11-17")[0] == "keep"
+    trashed = verdict(policy, remains=ArtifactState.TRASHED, day="2026-11-16")
     assert trashed == ("remove", "in the trash since 2026-11-16")
-    assert verdict(WEEK, remains=Remains.TRASHED, day="2026-11-19")[0] == "remove", "its trash was given up"
-    assert verdict(WEEK, remains=Remains.TRASHED, day=TODAY)[0] == "keep"
+    assert verdict(WEEK, remains=ArtifactState.TRASHED, day="2026-11-19")[0] == "remove", (
+        "its trash was given up"
+    )
+    assert verdict(WEEK, remains=ArtifactState.TRASHED, day=TODAY)[0] == "keep"
 
 
 def test_archived_originals_have_theirs_and_no_trash() -> None:
     policy = RetentionPolicy(days=1, trash_days=3, archived_days=30)
-    assert verdict(policy, thing=Thing.ORIGINAL)[0] == "keep"
-    assert verdict(policy, thing=Thing.ORIGINAL, day="2026-10-20")[0] == "remove"
-    assert verdict(WEEK, thing=Thing.ORIGINAL, day="1970-01-01")[0] == "keep", "off by default"
+    assert verdict(policy, thing=ArtifactKind.ORIGINAL)[0] == "keep"
+    assert verdict(policy, thing=ArtifactKind.ORIGINAL, day="2026-10-20")[0] == "remove"
+    assert verdict(WEEK, thing=ArtifactKind.ORIGINAL, day="1970-01-01")[0] == "keep", "off by default"
 
 
 def test_notes_have_theirs_and_no_trash() -> None:
     policy = RetentionPolicy(days=1, trash_days=3, failed_days=30)
-    assert verdict(policy, thing=Thing.NOTE)[0] == "keep"
-    assert verdict(policy, thing=Thing.NOTE, day="2026-10-20") == (
+    assert verdict(policy, thing=ArtifactKind.NOTE)[0] == "keep"
+    assert verdict(policy, thing=ArtifactKind.NOTE, day="2026-10-20") == (
         "remove",
         "of 2026-10-20, kept for 30 days",
     )
 
 
-@given(POLICIES, DAYS, DAYS, REMAINS, SIGHTS, st.sampled_from(list(Thing)))
+@given(POLICIES, DAYS, DAYS, REMAINS, SIGHTS, st.sampled_from(list(ArtifactKind)))
 def test_only_what_is_over_and_as_it_was_made_is_removed(
-    policy: RetentionPolicy, day: date, today: date, remains: Remains | None, seen: Seen, thing: Thing
+    policy: RetentionPolicy,
+    day: date,
+    today: date,
+    remains: ArtifactState | None,
+    seen: ArtifactInspection,
+    thing: ArtifactKind,
 ) -> None:
     kept = replace(MADE, day=day.isoformat(), remains=remains, thing=thing)
     judged = retention.judge(kept, seen, policy, today.isoformat())
     assert judged.reason
-    if judged.deed in {Deed.REMOVE, Deed.TRASH}:
-        assert seen.sight is Sight.SAME
+    if judged.deed in {RetentionAction.REMOVE, RetentionAction.TRASH}:
+        assert seen.sight is ArtifactFinding.SAME
         assert day < today, "never today's, never tomorrow's"
         days = retention.days_of(thing, policy)
-        if remains is Remains.TRASHED:
+        if remains is ArtifactState.TRASHED:
             days = policy.trash_days or 0
         assert days is not None
         assert today - day > timedelta(days=days)
-    if judged.deed is Deed.KEEP:
-        assert judged.then in {None, Remains.TRASHED}
+    if judged.deed is RetentionAction.KEEP:
+        assert judged.then in {None, ArtifactState.TRASHED}
 
 
 @given(policy=POLICIES, day=DAYS, remains=REMAINS, seen=SIGHTS, done=st.booleans())
 def test_the_journal_is_told_before_and_after(
-    policy: RetentionPolicy, day: date, remains: Remains | None, seen: Seen, *, done: bool
+    policy: RetentionPolicy, day: date, remains: ArtifactState | None, seen: ArtifactInspection, *, done: bool
 ) -> None:
     """What the journal says at the end is true, whether the deed could be done or not."""
     kept = replace(MADE, day=day.isoformat(), remains=remains)
@@ -112,14 +131,14 @@ def test_the_journal_is_told_before_and_after(
     if done:
         assert says == judged.then
     else:
-        assert says == (None if remains in {None, Remains.GOING} else remains)
-    if judged.deed in {Deed.REMOVE, Deed.TRASH} and remains is None:
-        assert before == Mark(Thing.CUT_OUT, 1, 0, Remains.GOING, TODAY)
+        assert says == (None if remains in {None, ArtifactState.GOING} else remains)
+    if judged.deed in {RetentionAction.REMOVE, RetentionAction.TRASH} and remains is None:
+        assert before == ArtifactUpdate(ArtifactKind.CUT_OUT, 1, 0, ArtifactState.GOING, TODAY)
 
 
 @pytest.mark.parametrize("today", ["", "soon", "0001-01-01"])
 def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
-    assert retention.judge(MADE, SAME, WEEK, today).deed is Deed.KEEP
+    assert retention.judge(MADE, SAME, WEEK, today).deed is RetentionAction.KEEP
     assert retention.last_due(today, 7) == ""
 
 
@@ -129,16 +148,16 @@ def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.1, 100))
 def test_the_brake_holds_back_many_at_once(due: int, others: int, percent: float) -> None:
     policy = RetentionPolicy(days=7, brake_percent=percent)
-    held = retention.brake(Thing.CUT_OUT, due, due + others, policy) is not None
+    held = retention.brake(ArtifactKind.CUT_OUT, due, due + others, policy) is not None
     assert held == (due > FEW and 100 * due > percent * (due + others))
 
 
 def test_the_brake_says_how_to_go_on() -> None:
-    said = retention.brake(Thing.CUT_OUT, 900, 1000, WEEK)
+    said = retention.brake(ArtifactKind.CUT_OUT, 900, 1000, WEEK)
     assert said is not None
     assert "900 of 1000 cut-outs would go at once, more than the 50 %" in said
     assert "`mattingd clean --yes-all`" in said
-    assert retention.brake(Thing.CUT_OUT, 500, 1000, WEEK) is None
+    assert retention.brake(ArtifactKind.CUT_OUT, 500, 1000, WEEK) is None
 
 
 # --- free space ---
@@ -186,7 +205,7 @@ def test_a_stop_does_not_wait_for_space() -> None:
 
 def test_the_journal_is_written_before_a_sweep_goes_on() -> None:
     desk = Desk()
-    mark = Mark(Thing.CUT_OUT, 1, 0, Remains.GOING, TODAY)
+    mark = ArtifactUpdate(ArtifactKind.CUT_OUT, 1, 0, ArtifactState.GOING, TODAY)
     deeds = desk.start() and desk.say(events.Swept((mark,)))
-    assert desk.writes[-1] == Remember((mark,))
-    assert deeds == [SweepOn()]
+    assert desk.writes[-1] == RecordArtifacts((mark,))
+    assert deeds == [ContinueRetention()]

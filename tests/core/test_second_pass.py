@@ -4,7 +4,7 @@ from mattingd.core.job_store import Policy
 from mattingd.domain import commands, events
 from mattingd.domain.commands import Discard, Finish, Infer, KillEngine, Publish, Read
 from mattingd.domain.events import InferFault
-from mattingd.domain.jobs import UNSPENT, Spent
+from mattingd.domain.jobs import NO_STAGE_TIMES, StageTimes
 from tests.core.desk import FIT, ONE, TWO, Desk, all_of, only, row
 
 SHAPE = (320, 448)
@@ -15,7 +15,7 @@ def matted(desk: Desk, number: int) -> Finish:
     return only(desk.answer(only(desk.answer(only(desk.admit(number), Read)), Infer)), Finish)
 
 
-def again(desk: Desk, finish: Finish) -> list[commands.Deed]:
+def again(desk: Desk, finish: Finish) -> list[commands.RetentionAction]:
     """The worker wants to see more of it."""
     return desk.say(events.AnotherPass(finish.worker, finish.job, SHAPE))
 
@@ -36,9 +36,11 @@ def test_the_time_at_the_engine_is_that_of_both_passes() -> None:
     desk = Desk(ONE)
     desk.start()
     desk.work_off(desk.answer(only(again(desk, matted(desk, 1)), Infer)))
-    moves = [write for write in desk.writes if isinstance(write, commands.Move) and write.spent != UNSPENT]
+    moves = [
+        write for write in desk.writes if isinstance(write, commands.Move) and write.spent != NO_STAGE_TIMES
+    ]
     assert [move.spent.infer for move in moves if move.spent.infer] == [0.5, 1.0]
-    assert moves[-2].spent == Spent(finish=3.0, write=1.0)
+    assert moves[-2].spent == StageTimes(finish=3.0, write=1.0)
 
 
 def test_the_confidence_of_two_passes_takes_the_place_of_the_first_ones() -> None:
@@ -59,7 +61,7 @@ def test_pictures_at_their_first_and_second_pass_share_a_batch() -> None:
     finish = matted(desk, 1)
     desk.admit(2, 3)
     reads = [
-        commands.Read(hand.id, hand.job or 0, 1, b"", row(1).stamp, 0) for hand in desk.conductor.crew.hands
+        commands.Read(hand.id, hand.job or 0, 1, b"", row(1).stamp, 0) for hand in desk.scheduler.crew.hands
     ]
     desk.say(events.AnotherPass(finish.worker, 1, (448, 448)))
     deeds = [deed for read in reads if read.job in {2, 3} for deed in desk.answer(read)]

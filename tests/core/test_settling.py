@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.core.settling import SECOND, Key, SettlePolicy, Settler
-from mattingd.domain.events import Look
+from mattingd.core.settling import SECOND, SettlePolicy, SettlingTracker, SourceId
+from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
 
 POLICY = SettlePolicy(settle_seconds=2.0, truncated_minutes=1.0)
-A, B = Key(1, b"a.jpg"), Key(2, b"a.jpg")
+A, B = SourceId(1, b"a.jpg"), SourceId(2, b"a.jpg")
 
 stamps = st.builds(Stamp, st.integers(0, 2), st.integers(0, 2), st.integers(0, 1))
 pauses = st.integers(0, 3 * POLICY.quiet_ns)
@@ -21,11 +21,11 @@ pauses = st.integers(0, 3 * POLICY.quiet_ns)
 class Watched:
     """A settler with somebody who confirms when it wants to, and what was seen of one path."""
 
-    settler: Settler
-    seen: list[tuple[int, Look]] = field(default_factory=list)
+    settler: SettlingTracker
+    seen: list[tuple[int, FileObservation]] = field(default_factory=list)
     asked: int | None = None
 
-    def tick(self, key: Key, now: int) -> bool:
+    def tick(self, key: SourceId, now: int) -> bool:
         """Ask for the confirming look if it is due."""
         deadline = self.settler.deadline(key)
         if deadline is None or deadline > now:
@@ -34,7 +34,7 @@ class Watched:
         self.asked = now
         return True
 
-    def look(self, key: Key, look: Look, now: int) -> int | None:
+    def look(self, key: SourceId, look: FileObservation, now: int) -> int | None:
         self.seen.append((now, look))
         return self.settler.looked(key, look, now)
 
@@ -43,12 +43,12 @@ class Watched:
 def test_nothing_settles_before_it_was_quiet_and_confirmed(
     steps: list[tuple[int, Stamp, bool, bool]],
 ) -> None:
-    watched, now = Watched(Settler(POLICY)), 0
+    watched, now = Watched(SettlingTracker(POLICY)), 0
     for pause, stamp, full, ask in steps:
         now += pause
         if ask:
             watched.tick(A, now)
-        since = watched.look(A, Look(stamp, full=full), now)
+        since = watched.look(A, FileObservation(stamp, full=full), now)
         if since is None:
             continue
         assert full
@@ -68,14 +68,14 @@ def test_nothing_settles_before_it_was_quiet_and_confirmed(
     st.randoms(use_true_random=False),
 )
 def test_other_paths_and_repeated_looks_make_no_difference(
-    looks: list[tuple[Key, Stamp]], repeated: list[int], random: object
+    looks: list[tuple[SourceId, Stamp]], repeated: list[int], random: object
 ) -> None:
     """The same facts, in every interleaving and with repetitions: the same answers and the same deadlines."""
 
-    def run(order: Sequence[tuple[Key, int, Stamp]]) -> dict[Key, list[object]]:
-        settler, told = Settler(POLICY), {A: list[object](), B: list[object]()}
+    def run(order: Sequence[tuple[SourceId, int, Stamp]]) -> dict[SourceId, list[object]]:
+        settler, told = SettlingTracker(POLICY), {A: list[object](), B: list[object]()}
         for key, now, stamp in order:
-            told[key].append((settler.looked(key, Look(stamp), now), settler.deadline(key)))
+            told[key].append((settler.looked(key, FileObservation(stamp), now), settler.deadline(key)))
         return told
 
     timed = [(key, number * SECOND // 2, stamp) for number, (key, stamp) in enumerate(looks)]
@@ -89,42 +89,42 @@ def test_other_paths_and_repeated_looks_make_no_difference(
 
 @given(st.integers(0, 10 * SECOND), st.floats(0, 10))
 def test_the_first_deadline_is_one_quiet_period_after_the_last_change(now: int, seconds: float) -> None:
-    settler = Settler(SettlePolicy(settle_seconds=seconds))
-    settler.looked(A, Look(Stamp(1, 1)), now)
-    settler.looked(A, Look(Stamp(2, 1)), now + 1)
+    settler = SettlingTracker(SettlePolicy(settle_seconds=seconds))
+    settler.looked(A, FileObservation(Stamp(1, 1)), now)
+    settler.looked(A, FileObservation(Stamp(2, 1)), now + 1)
     assert settler.deadline(A) == now + 1 + round(seconds * SECOND)
 
 
 def test_the_confirming_look_comes_when_it_is_due_and_is_asked_for_once() -> None:
-    watched = Watched(Settler(POLICY))
-    watched.look(A, Look(Stamp(1, 1)), 0)
+    watched = Watched(SettlingTracker(POLICY))
+    watched.look(A, FileObservation(Stamp(1, 1)), 0)
     assert not watched.tick(A, POLICY.quiet_ns - 1)
     assert watched.tick(A, POLICY.quiet_ns)
     assert not watched.tick(A, POLICY.quiet_ns + 1)
-    assert watched.look(A, Look(Stamp(1, 1), full=True), POLICY.quiet_ns + 2) == 0
+    assert watched.look(A, FileObservation(Stamp(1, 1), full=True), POLICY.quiet_ns + 2) == 0
 
 
 def test_a_full_look_that_nobody_asked_for_confirms_nothing() -> None:
-    settler = Settler(POLICY)
-    assert settler.looked(A, Look(Stamp(1, 1), full=True), 0) is None
-    assert settler.looked(A, Look(Stamp(1, 1), full=True), 10 * SECOND) is None
+    settler = SettlingTracker(POLICY)
+    assert settler.looked(A, FileObservation(Stamp(1, 1), full=True), 0) is None
+    assert settler.looked(A, FileObservation(Stamp(1, 1), full=True), 10 * SECOND) is None
 
 
 def test_a_change_between_the_two_looks_begins_the_rest_anew() -> None:
-    watched = Watched(Settler(POLICY))
-    watched.look(A, Look(Stamp(1, 1)), 0)
+    watched = Watched(SettlingTracker(POLICY))
+    watched.look(A, FileObservation(Stamp(1, 1)), 0)
     watched.tick(A, POLICY.quiet_ns)
     for changed in (Stamp(2, 1), Stamp(2, 2), Stamp(2, 2, inode=9)):
         now = POLICY.quiet_ns
-        assert watched.look(A, Look(changed, full=True), now) is None
+        assert watched.look(A, FileObservation(changed, full=True), now) is None
         assert watched.settler.deadline(A) == now + POLICY.quiet_ns
 
 
 @given(st.sampled_from(["writer", "unfinished"]), st.integers(0, 1_000_000))
 def test_held_back_until_the_patience_ends_with_ever_rarer_looks(why: str, start: int) -> None:
     """Never taken before the patience is over, taken at the first look after it, and no spin on the way."""
-    watched, now, looks = Watched(Settler(POLICY)), start, 0
-    look = Look(
+    watched, now, looks = Watched(SettlingTracker(POLICY)), start, 0
+    look = FileObservation(
         Stamp(5, 5), full=True, writer=why == "writer", unfinished="no end" if why == "unfinished" else None
     )
     watched.look(A, look, now)
@@ -143,41 +143,43 @@ def test_held_back_until_the_patience_ends_with_ever_rarer_looks(why: str, start
 
 
 def test_who_holds_back_says_why() -> None:
-    watched = Watched(Settler(POLICY))
-    watched.look(A, Look(Stamp(1, 1)), 0)
+    watched = Watched(SettlingTracker(POLICY))
+    watched.look(A, FileObservation(Stamp(1, 1)), 0)
     assert [resting.why for _, resting in watched.settler.waiting()] == ["still settling"]
     watched.tick(A, POLICY.quiet_ns)
-    watched.look(A, Look(Stamp(1, 1), full=True, writer=True), POLICY.quiet_ns)
+    watched.look(A, FileObservation(Stamp(1, 1), full=True, writer=True), POLICY.quiet_ns)
     ((_, resting),) = watched.settler.waiting()
     assert resting.why == "another program still has it open for writing"
 
 
 def test_once_the_writer_is_gone_the_next_look_settles_it() -> None:
-    watched = Watched(Settler(POLICY))
-    watched.look(A, Look(Stamp(1, 1)), 0)
+    watched = Watched(SettlingTracker(POLICY))
+    watched.look(A, FileObservation(Stamp(1, 1)), 0)
     watched.tick(A, POLICY.quiet_ns)
-    watched.look(A, Look(Stamp(1, 1), full=True, writer=True), POLICY.quiet_ns)
+    watched.look(A, FileObservation(Stamp(1, 1), full=True, writer=True), POLICY.quiet_ns)
     deadline = watched.settler.deadline(A)
     assert deadline is not None
     watched.tick(A, deadline)
-    assert watched.look(A, Look(Stamp(1, 1), full=True), deadline) == 0
+    assert watched.look(A, FileObservation(Stamp(1, 1), full=True), deadline) == 0
 
 
 @given(pauses, st.floats(0, 5))
 def test_postponing_asks_again_later_and_never_at_once(now: int, seconds: float) -> None:
-    settler = Settler(SettlePolicy(settle_seconds=seconds))
-    settler.looked(A, Look(Stamp(1, 1)), now)
+    settler = SettlingTracker(SettlePolicy(settle_seconds=seconds))
+    settler.looked(A, FileObservation(Stamp(1, 1)), now)
     settler.confirm(A)
     later = settler.postpone(A, now, "the version before it is still being worked on")
     assert later == settler.deadline(A)
     assert later > now
-    assert settler.looked(A, Look(Stamp(1, 1), full=True), later) is None, "postponed means unconfirmed"
+    assert settler.looked(A, FileObservation(Stamp(1, 1), full=True), later) is None, (
+        "postponed means unconfirmed"
+    )
 
 
 def test_forgotten_is_forgotten() -> None:
-    settler = Settler(POLICY)
-    settler.looked(A, Look(Stamp(1, 1)), 0)
-    settler.looked(B, Look(Stamp(1, 1)), 0)
+    settler = SettlingTracker(POLICY)
+    settler.looked(A, FileObservation(Stamp(1, 1)), 0)
+    settler.looked(B, FileObservation(Stamp(1, 1)), 0)
     settler.forget(A)
     settler.forget(A)
     assert (A in settler, B in settler, len(settler)) == (False, True, 1)

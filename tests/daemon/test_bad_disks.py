@@ -11,7 +11,7 @@ import hostile
 import pytest
 import yaml
 
-from mattingd.system.filesystem import not_home
+from mattingd.system.filesystem import wrong_output_root
 from tests.daemon.harness.manager import listening
 from tests.daemon.harness.site import Site, wait_until
 
@@ -110,7 +110,7 @@ def test_nothing_is_written_where_the_output_disk_is_not_mounted(make_site: Make
         wait_until(lambda: any(disk.glob(".mattingd-*-home")), "the output folder bears its mark")
         (mark,) = disk.glob(".mattingd-*-home")
     second = drop(site, "second.png")
-    told = not_home("the output folder", str(site.out), mark.name)
+    told = wrong_output_root("the output folder", str(site.out), mark.name)
     wait_for(site, second, f"the cut-out cannot be written: {told}")
     assert not list(site.out.iterdir()), "nothing lies on the bare mount point"
     assert second.exists()

@@ -14,8 +14,8 @@ from PIL import Image
 from tifffile import imread
 
 from mattingd.core.output_paths import place
-from mattingd.domain.commands import Bench, Publish
-from mattingd.domain.events import Lost, Published, Taken
+from mattingd.domain.commands import Publish, WorkerConfig
+from mattingd.domain.events import NameOccupied, Published, TempFileMissing
 from mattingd.domain.jobs import Output, PictureLimits
 from mattingd.domain.presets import MATTE_ENDING
 from mattingd.imaging.formats import png
@@ -116,7 +116,7 @@ def test_nothing_is_left_over_and_every_output_is_accounted_for(site: Site) -> N
 def prepared(folder: Path, there_already: tuple[int, ...]) -> tuple[Worker, Publish]:
     """A worker, and its order to publish two outputs; some have their final names already."""
     root = str(folder)
-    worker = Worker(Bench(0, {1: os.fsencode(root)}, root, "x", PictureLimits(), 416, 32), Disk())
+    worker = Worker(WorkerConfig(0, {1: os.fsencode(root)}, root, "x", PictureLimits(), 416, 32), Disk())
     outputs = []
     for ordinal, ending in enumerate((".png", MATTE_ENDING)):
         wanted = Output(ordinal, place("shoe", 1, ending))
@@ -146,10 +146,10 @@ def test_no_output_gets_its_name_before_all_can(tmp_path: Path) -> None:
     matte = tmp_path / "shoe_matte.png"
     matte.write_bytes(b"somebody's own")
     fact, _ = worker.perform(order, None) or (None, None)
-    assert fact == Taken(0, 7, 1)
+    assert fact == NameOccupied(0, 7, 1)
     assert not (tmp_path / "shoe.png").exists()
     matte.unlink()
     (tmp_path / str(order.outputs[1].temp)).unlink()
     fact, _ = worker.perform(order, None) or (None, None)
-    assert fact == Lost(0, 7)
+    assert fact == TempFileMissing(0, 7)
     assert not (tmp_path / "shoe.png").exists()

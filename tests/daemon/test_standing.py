@@ -9,7 +9,7 @@ from mattingd.core.heartbeats import Pulse
 from mattingd.core.job_store import SECOND
 from mattingd.domain import commands, events
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.runtime.health import BEAT_NS, Standing
+from mattingd.runtime.health import BEAT_NS, HealthStatus
 from mattingd.runtime.sd_notify import Notifier
 from tests.core.desk import Desk, only
 from tests.daemon.harness.manager import Manager, listening
@@ -18,18 +18,18 @@ SCAN = "the scan of hot folder products"
 
 
 class Service:
-    """A conductor at its desk, and how it stands."""
+    """A scheduler at its desk, and how it stands."""
 
     def __init__(self, manager: Manager) -> None:
         self.manager = manager
         self.desk = Desk()
-        self.standing = Standing(Notifier(), folders=3)
+        self.standing = HealthStatus(Notifier(), folders=3)
         self.desk.start(up=False)
 
     def turn(self, *pulses: Pulse) -> tuple[list[events.Stuck], list[str]]:
         """A beat later: who has come to be late, and what the manager heard."""
         self.desk.now += BEAT_NS
-        stuck = self.standing.turn(self.desk.conductor, pulses, self.desk.now)
+        stuck = self.standing.turn(self.desk.scheduler, pulses, self.desk.now)
         heard = len(self.manager.heard)
         self.standing._notifier.tell(END=1)
         self.manager.until("END=1")

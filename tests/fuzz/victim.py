@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from mattingd.domain.commands import Bench, Discard, Finish, Publish, Read
+from mattingd.domain.commands import Discard, Finish, Publish, Read, WorkerConfig
 from mattingd.domain.events import Faulted, Finished, NeedsRoom, Published, ReadOk, WorkerDied, WorkerUp
 from mattingd.domain.jobs import Fault, Output, PictureLimits, Place
 from mattingd.domain.presets import Preset, endings_of
@@ -69,7 +69,7 @@ class Victim:
         )
         roots, limits = {FOLDER: os.fsencode(self.home / "in")}, PictureLimits()
         self._child.tell(
-            (Bench(HAND, roots, str(self.home / "out"), "fuzz", limits, 416, 32, MEMORY_BYTES), None)
+            (WorkerConfig(HAND, roots, str(self.home / "out"), "fuzz", limits, 416, 32, MEMORY_BYTES), None)
         )
         assert isinstance(self._said.get(timeout=60), WorkerUp)
 

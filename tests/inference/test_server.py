@@ -12,7 +12,7 @@ import pytest
 from mattingd_test_engine import MARKERS, CountingEngine, load
 
 from mattingd.domain import events
-from mattingd.domain.commands import EngineOrder, Infer
+from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import InferFault
 from mattingd.inference import server
 from mattingd.inference.backend import Engine, OutOfMemory
@@ -25,14 +25,14 @@ class Child:
 
     def __init__(self, *pictures: tuple[int, int, int] | None, **order: Any) -> None:
         self._told: queue.SimpleQueue[tuple[Any, bytes | None]] = queue.SimpleQueue()
-        self._told.put((EngineOrder(5, "counting", "auto", "auto", None, **order), None))
+        self._told.put((EngineConfig(5, "counting", "auto", "auto", None, **order), None))
         for number, colour in enumerate(pictures):
             pixels = np.full((1, *SHAPE, 3), 200, np.uint8)
             pixels[:, :32, :32] = colour or (200, 200, 200)
             self._told.put((Infer(number, (number,), SHAPE, 5), pixels.tobytes()))
         self.said: list[events.Fact] = []
 
-    def live(self, make: Callable[[EngineOrder], Engine]) -> list[events.Fact]:
+    def live(self, make: Callable[[EngineConfig], Engine]) -> list[events.Fact]:
         with contextlib.suppress(EOFError):
             server.serve(self._receive, lambda answer: self.said.append(answer[0]), make)
         return self.said
@@ -94,7 +94,7 @@ def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Ca
         def warm_up(self, *_: Any, **__: Any) -> Any:
             raise OutOfMemory("the GPU is full")
 
-    def make(order: EngineOrder) -> Engine:
+    def make(order: EngineConfig) -> Engine:
         return CountingEngine() if order.device == "cpu" else Full("cuda")
 
     (up,) = Child().live(make)
@@ -105,7 +105,7 @@ def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Ca
 
 
 def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Callable[..., None]) -> None:
-    def make(order: EngineOrder) -> Engine:
+    def make(order: EngineConfig) -> Engine:
         if order.device != "cpu":
             raise OutOfMemory("the model does not fit on the GPU")
         return CountingEngine()
@@ -117,5 +117,5 @@ def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Cal
     assert died == events.EngineDied(5, "the model does not fit on the GPU")
 
 
-def load_any(order: EngineOrder) -> Engine:
+def load_any(order: EngineConfig) -> Engine:
     return load(order.model, order.device)

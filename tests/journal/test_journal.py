@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from mattingd.core import output_paths
 from mattingd.domain.commands import Move, NextVersion, Prepare, UseModel, Vanished, Write
-from mattingd.domain.events import Admitted, Known, Placed
-from mattingd.domain.jobs import Chore, Last, Models, Spent, Stamp
-from mattingd.journal import Checkpoint, JournalError, PlacingRules, reading
+from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
+from mattingd.domain.jobs import Chore, Models, PreviousResult, StageTimes, Stamp
+from mattingd.journal import JournalError, JournalWriter, PlacingRules, reading
 from tests.journal.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
 
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(path: Path) -> Iterator[Checkpoint]:
+def journal(path: Path) -> Iterator[JournalWriter]:
     with opened(path) as journal:
         journal.folder_id(b"/in")
         yield journal
@@ -32,54 +32,54 @@ def journal(path: Path) -> Iterator[Checkpoint]:
 # --- admission ---
 
 
-def test_a_new_file_is_admitted_once(journal: Checkpoint) -> None:
+def test_a_new_file_is_admitted_once(journal: JournalWriter) -> None:
     row = admitted(journal, b"\xff\n.jpg")
     assert (row.path, row.state, row.recipe, row.stamp) == (b"\xff\n.jpg", "queued", RECIPE, Stamp(1, 1))
-    assert journal.apply([admit_of(b"\xff\n.jpg")]) == [Known(1, b"\xff\n.jpg")]
+    assert journal.apply([admit_of(b"\xff\n.jpg")]) == [AlreadyKnown(1, b"\xff\n.jpg")]
     assert len(journal.live()) == 1
 
 
-def test_what_was_just_admitted_is_what_a_restart_finds(journal: Checkpoint) -> None:
+def test_what_was_just_admitted_is_what_a_restart_finds(journal: JournalWriter) -> None:
     assert [admitted(journal, name) for name in (b"a.jpg", b"b.jpg")] == journal.live()
 
 
-def test_new_content_is_a_new_job_and_the_next_version(journal: Checkpoint) -> None:
+def test_new_content_is_a_new_job_and_the_next_version(journal: JournalWriter) -> None:
     first = admitted(journal, b"shoe.jpg")
     publish(journal, first)
     second = admitted(journal, b"shoe.jpg", 2)
     assert (places(first), places(second)) == (["shoe.png"], ["shoe_v2.png"])
-    assert second.last == Last(b"content", "as ever")
+    assert second.last == PreviousResult(b"content", "as ever")
     assert [(name, size) for name, size, *_ in journal.known(1)] == [(b"shoe.jpg", 2)]
 
 
-def test_old_content_that_comes_back_is_new_again(journal: Checkpoint) -> None:
+def test_old_content_that_comes_back_is_new_again(journal: JournalWriter) -> None:
     publish(journal, admitted(journal, b"shoe.jpg", 1))
     publish(journal, admitted(journal, b"shoe.jpg", 2))
     assert places(admitted(journal, b"shoe.jpg", 1)) == ["shoe_v3.png"]
 
 
-def test_sources_of_one_name_get_places_of_their_own(journal: Checkpoint) -> None:
+def test_sources_of_one_name_get_places_of_their_own(journal: JournalWriter) -> None:
     rows = [admitted(journal, name) for name in (b"shoe.jpg", b"SHOE.png", b"shoe.png")]
     assert [places(row)[0] for row in rows] == ["shoe.png", "SHOE.png.png", "shoe.png_v2.png"]
 
 
-def test_no_file_is_listed_and_gets_no_place(journal: Checkpoint) -> None:
+def test_no_file_is_listed_and_gets_no_place(journal: JournalWriter) -> None:
     (answer,) = journal.apply([admit_of(b"pipe", ignored="it is a named pipe")])
     assert isinstance(answer, Admitted)
     assert (answer.row.state, answer.row.outputs, answer.row.reason) == ("ignored", (), "it is a named pipe")
     assert journal.live() == []
-    assert journal.apply([admit_of(b"pipe", ignored="it is a named pipe")]) == [Known(1, b"pipe")]
+    assert journal.apply([admit_of(b"pipe", ignored="it is a named pipe")]) == [AlreadyKnown(1, b"pipe")]
 
 
 @pytest.mark.parametrize("state", ["superseded", "withdrawn", "failed", "unchanged", "ignored"])
-def test_an_end_without_a_cut_out_frees_the_place(journal: Checkpoint, state: str) -> None:
+def test_an_end_without_a_cut_out_frees_the_place(journal: JournalWriter, state: str) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, state, chores=frozenset())])
     assert places(admitted(journal, b"shoe.png")) == ["shoe.png"]
 
 
 @pytest.mark.parametrize("state", ["superseded", "withdrawn"])
-def test_an_end_that_says_nothing_of_the_file_lets_it_in_again(journal: Checkpoint, state: str) -> None:
+def test_an_end_that_says_nothing_of_the_file_lets_it_in_again(journal: JournalWriter, state: str) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, state, chores=frozenset())])
     assert list(journal.known(1)) == []
@@ -87,13 +87,13 @@ def test_an_end_that_says_nothing_of_the_file_lets_it_in_again(journal: Checkpoi
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "unchanged", "ignored"])
-def test_an_end_that_speaks_for_the_file_does_not(journal: Checkpoint, state: str) -> None:
+def test_an_end_that_speaks_for_the_file_does_not(journal: JournalWriter, state: str) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, state, chores=frozenset())])
-    assert journal.apply([admit_of(b"shoe.jpg")]) == [Known(1, b"shoe.jpg")]
+    assert journal.apply([admit_of(b"shoe.jpg")]) == [AlreadyKnown(1, b"shoe.jpg")]
 
 
-def test_a_vanished_file_may_come_again(journal: Checkpoint) -> None:
+def test_a_vanished_file_may_come_again(journal: JournalWriter) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Vanished(1, b"shoe.jpg")])
     assert list(journal.known(1)) == [(b"shoe.jpg", 1, 1, 0)], "its job is still in work"
@@ -101,26 +101,26 @@ def test_a_vanished_file_may_come_again(journal: Checkpoint) -> None:
     journal.apply([Vanished(1, b"shoe.jpg")])
     assert list(journal.known(1)) == []
     again = admitted(journal, b"shoe.jpg")
-    assert again.last == Last(b"content", "as ever")
+    assert again.last == PreviousResult(b"content", "as ever")
 
 
 # --- what a later job knows of earlier ones ---
 
 
-def test_the_last_result_counts_even_behind_failures_and_their_notes_stand(journal: Checkpoint) -> None:
+def test_the_last_result_counts_even_behind_failures_and_their_notes_stand(journal: JournalWriter) -> None:
     publish(journal, admitted(journal, b"shoe.jpg", 1), b"one")
     for stamp in (2, 3):
         failed = admitted(journal, b"shoe.jpg", stamp)
         journal.apply([Move(failed.job, "failed", "it is damaged", sha256=b"bad", chores=frozenset())])
     row = admitted(journal, b"shoe.jpg", 4)
-    assert row.last == Last(b"one", "as ever")
+    assert row.last == PreviousResult(b"one", "as ever")
     assert row.stale_notes == ("2026-11-20/in/_failed/shoe.jpg.error.txt",)
     journal.apply([Move(row.job, "unchanged", sha256=b"one", chores=frozenset())])
     after = admitted(journal, b"shoe.jpg", 5)
-    assert (after.last, after.stale_notes) == (Last(b"one", "as ever"), ())
+    assert (after.last, after.stale_notes) == (PreviousResult(b"one", "as ever"), ())
 
 
-def test_it_is_known_who_made_the_last_result(journal: Checkpoint) -> None:
+def test_it_is_known_who_made_the_last_result(journal: JournalWriter) -> None:
     """An unchanged file was made by whoever made its last cut-out; a journal of old does not say."""
     first = admitted(journal, b"shoe.jpg", 1)
     publish(journal, first, b"one")
@@ -132,10 +132,10 @@ def test_it_is_known_who_made_the_last_result(journal: Checkpoint) -> None:
         journal.apply([Move(row.job, "done", chores=frozenset())])
     touched = admitted(journal, b"shoe.jpg", 4)
     journal.apply([Move(touched.job, "unchanged", sha256=b"one", chores=frozenset())])
-    assert admitted(journal, b"shoe.jpg", 5).last == Last(b"one", "as ever", "bb")
+    assert admitted(journal, b"shoe.jpg", 5).last == PreviousResult(b"one", "as ever", "bb")
 
 
-def test_which_weights_are_in_use_is_kept(journal: Checkpoint) -> None:
+def test_which_weights_are_in_use_is_kept(journal: JournalWriter) -> None:
     assert journal.models() == Models()
     journal.apply([UseModel(Models("aa", ""))])
     assert journal.models() == Models("aa", "")
@@ -144,7 +144,7 @@ def test_which_weights_are_in_use_is_kept(journal: Checkpoint) -> None:
         assert ledger.models() == Models("", "aa")
 
 
-def test_what_failed_or_was_made_otherwise_can_be_asked_for_again(journal: Checkpoint) -> None:
+def test_what_failed_or_was_made_otherwise_can_be_asked_for_again(journal: JournalWriter) -> None:
     for number, (name, state) in enumerate([(b"a", "done"), (b"b", "failed"), (b"c", "ignored")]):
         journal.apply([Move(admitted(journal, name, number).job, state, chores=frozenset())])
     journal.ask_again(1, RECIPE.hash)
@@ -159,18 +159,18 @@ def test_what_failed_or_was_made_otherwise_can_be_asked_for_again(journal: Check
 @settings(max_examples=30)
 @given(
     attempts=st.integers(0, 9),
-    alone=st.booleans(),
-    suspect=st.booleans(),
-    strikes=st.integers(0, 2),
+    isolated=st.booleans(),
+    quarantine_candidate=st.booleans(),
+    isolated_crashes=st.integers(0, 2),
     chores=st.frozensets(st.sampled_from(Chore)),
     reason=st.text(max_size=20),
 )
 def test_a_job_comes_back_as_it_was_left(
     tmp_path_factory: pytest.TempPathFactory,
     attempts: int,
-    alone: bool,  # noqa: FBT001
-    suspect: bool,  # noqa: FBT001
-    strikes: int,
+    isolated: bool,  # noqa: FBT001
+    quarantine_candidate: bool,  # noqa: FBT001
+    isolated_crashes: int,
     chores: frozenset[Chore],
     reason: str,
 ) -> None:
@@ -179,7 +179,18 @@ def test_a_job_comes_back_as_it_was_left(
         journal.folder_id(b"/in")
         row = admitted(journal, b"shoe.jpg")
         outputs = tuple(replace(o, temp=".t", sha256=b"\0hash", size=7) for o in row.outputs)
-        move = Move(row.job, "prepared", reason, attempts, alone, suspect, strikes, b"content", 3, chores)
+        move = Move(
+            row.job,
+            "prepared",
+            reason,
+            attempts,
+            isolated,
+            quarantine_candidate,
+            isolated_crashes,
+            b"content",
+            3,
+            chores,
+        )
         journal.apply([Prepare(row.job, outputs), move])
     with opened(path) as journal:
         (found,) = journal.live()
@@ -188,9 +199,9 @@ def test_a_job_comes_back_as_it_was_left(
         state="prepared",
         reason=reason,
         attempts=attempts,
-        alone=alone,
-        suspect=suspect,
-        strikes=strikes,
+        isolated=isolated,
+        quarantine_candidate=quarantine_candidate,
+        isolated_crashes=isolated_crashes,
         chores=chores,
         sha256=b"content",
         outputs=outputs,
@@ -201,10 +212,10 @@ def test_what_each_stage_took_is_kept(path: Path) -> None:
     with opened(path) as journal:
         journal.folder_id(b"/in")
         row = admitted(journal, b"shoe.jpg")
-        for spent in (Spent(read=0.5), Spent(infer=2.0), Spent(publish=0.25)):
+        for spent in (StageTimes(read=0.5), StageTimes(infer=2.0), StageTimes(publish=0.25)):
             journal.apply([Move(row.job, "held", spent=spent)])
     with reading(path) as ledger:
-        assert [record.spent for record in ledger.all()] == [Spent(read=0.5, infer=2.0, publish=0.25)]
+        assert [record.spent for record in ledger.all()] == [StageTimes(read=0.5, infer=2.0, publish=0.25)]
 
 
 def test_the_confidence_in_a_matte_is_kept_and_can_be_asked_for(path: Path) -> None:
@@ -220,16 +231,21 @@ def test_the_confidence_in_a_matte_is_kept_and_can_be_asked_for(path: Path) -> N
         assert [ending.confidence for ending in ledger.endings(9)[0]] == [0.8, 0.2, None]
 
 
-def test_what_a_move_does_not_say_stays_as_it_was(journal: Checkpoint) -> None:
+def test_what_a_move_does_not_say_stays_as_it_was(journal: JournalWriter) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, "reading", "why", 4, True, True, 1, b"x", 2, frozenset({Chore.NOTE}))])  # noqa: FBT003
     journal.apply([Move(row.job, "held")])
     (found,) = journal.live()
-    assert (found.attempts, found.alone, found.suspect, found.strikes) == (4, True, True, 1)
+    assert (found.attempts, found.isolated, found.quarantine_candidate, found.isolated_crashes) == (
+        4,
+        True,
+        True,
+        1,
+    )
     assert (found.chores, found.state, found.reason) == (frozenset({Chore.NOTE}), "held", "")
 
 
-def test_an_ended_job_lives_on_until_its_chores_are_done(journal: Checkpoint) -> None:
+def test_an_ended_job_lives_on_until_its_chores_are_done(journal: JournalWriter) -> None:
     row = admitted(journal, b"shoe.jpg")
     journal.apply([Move(row.job, "failed", "it is damaged", chores=frozenset({Chore.NOTE, Chore.SWEEP}))])
     assert journal.live()[0].chores == {Chore.NOTE, Chore.SWEEP}
@@ -237,12 +253,12 @@ def test_an_ended_job_lives_on_until_its_chores_are_done(journal: Checkpoint) ->
     assert journal.live() == []
 
 
-def test_a_taken_place_gives_the_next_that_nobody_holds(journal: Checkpoint) -> None:
+def test_a_taken_place_gives_the_next_that_nobody_holds(journal: JournalWriter) -> None:
     admitted(journal, b"shoe_v2.jpg")
     row = admitted(journal, b"shoe.jpg")
     outputs = tuple(replace(o, temp=".t", sha256=b"hash", size=4) for o in row.outputs)
     (answer,) = journal.apply([Prepare(row.job, outputs), NextVersion(row.job, 0)])
-    assert isinstance(answer, Placed)
+    assert isinstance(answer, VersionAssigned)
     assert answer.output == replace(outputs[0], place=output_paths.place("2026-11-20/in/shoe", 3, ".png"))
     assert journal.live()[1].outputs == (answer.output,)
     assert places(admitted(journal, b"shoe.png")) == ["shoe.png"], "the place it left is free"
@@ -282,7 +298,7 @@ def test_what_was_answered_is_on_the_disk(path: Path) -> None:
     journal.close()
 
 
-def test_two_outputs_never_share_a_place(journal: Checkpoint) -> None:
+def test_two_outputs_never_share_a_place(journal: JournalWriter) -> None:
     admitted(journal, b"a.jpg")
     blind = PlacingRules(lambda wish, _: (output_paths.place(wish.plain, 1, ".png"),), RULES[1], RULES[2])
     journal._admission._rules = blind
@@ -337,13 +353,13 @@ def test_folders_keep_their_numbers_and_temp_files_their_name(path: Path) -> Non
         assert (journal.first_scan(1), journal.first_scan(2)) == (False, True)
 
 
-def test_drops_of_a_day_are_counted(journal: Checkpoint) -> None:
+def test_drops_of_a_day_are_counted(journal: JournalWriter) -> None:
     for number, drop in enumerate(("2026-11-20-1", "2026-11-20-1", "2026-11-20-2", "2026-11-21-1")):
         journal.apply([replace(admit_of(b"%d" % number), drop=drop)])
     assert (journal.drops_of(1, "2026-11-20"), journal.drops_of(1, "2026-11-22")) == (2, 0)
 
 
-def test_a_copy_a_day_and_three_are_kept(journal: Checkpoint, path: Path) -> None:
+def test_a_copy_a_day_and_three_are_kept(journal: JournalWriter, path: Path) -> None:
     row = admitted(journal, b"a.jpg")
     for day in range(10, 15):
         (path.parent / "checkpoint.db.copying").write_bytes(b"a copy that broke off")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.journal import Checkpoint, JournalError
+from mattingd.journal import JournalError, JournalWriter
 from tests.journal.journals import admit_of, admitted, opened
 
 
@@ -73,7 +73,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     assert libc.umount2(os.fsencode(mount), 2) == 0
 
 
-def fill(journal: Checkpoint, turns: list[int]) -> None:
+def fill(journal: JournalWriter, turns: list[int]) -> None:
     """Admit files, twenty a turn, until the disk is full."""
     while True:
         journal.apply([admit_of(b"%d-%d" % (len(turns), number) + b"x" * 200) for number in range(20)])

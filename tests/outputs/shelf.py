@@ -13,10 +13,10 @@ from typing import Any
 from mattingd.config import Settings
 from mattingd.core import output_paths
 from mattingd.core.retention import RetentionPolicy
-from mattingd.domain.commands import Admit, Move, Prepare, Remember, Stored, Write
+from mattingd.domain.commands import Admit, Move, Prepare, RecordArchived, RecordArtifacts, Write
 from mattingd.domain.events import Admitted, Swept
-from mattingd.domain.jobs import Folder, Recipe, Row, Stamp
-from mattingd.journal import Checkpoint, Ledger, PlacingRules, reading
+from mattingd.domain.jobs import Folder, JobRecord, Recipe, Stamp
+from mattingd.journal import JournalReader, JournalWriter, PlacingRules, reading
 from mattingd.outputs.error_notes import note_text
 from mattingd.outputs.retention import Line, Sweep
 from mattingd.system.filesystem import Disk
@@ -75,7 +75,7 @@ class Shelf:
     policy: RetentionPolicy
     layout: str = "{date}/{folder}/{path}"
     today: str = day(0)
-    journal: Checkpoint = field(init=False)
+    journal: JournalWriter = field(init=False)
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +96,9 @@ class Shelf:
 
     def open(self) -> None:
         """The journal, as after a start."""
-        self.journal = Checkpoint(self.state / "checkpoint.db", RULES, lambda: f"{self.today}T12:00:00+01:00")
+        self.journal = JournalWriter(
+            self.state / "checkpoint.db", RULES, lambda: f"{self.today}T12:00:00+01:00"
+        )
 
     # --- our own files ---
 
@@ -105,7 +107,7 @@ class Shelf:
         self.today = made or self.today
         return self.publish(self.admit(names))
 
-    def publish(self, rows: Iterable[Row]) -> list[Path]:
+    def publish(self, rows: Iterable[JobRecord]) -> list[Path]:
         """Publish what was admitted."""
         paths, writes = [], list[Write]()
         for row in rows:
@@ -129,7 +131,7 @@ class Shelf:
         path.write_bytes(b"x")
         self.publish([row])
         digest = hashlib.sha256(b"x").digest()
-        self.journal.apply([Move(row.job, "done", sha256=digest), Stored(row.job, where, self.today)])
+        self.journal.apply([Move(row.job, "done", sha256=digest), RecordArchived(row.job, where, self.today)])
         return path
 
     def fail(self, name: str, reason: str = "so it is") -> Path:
@@ -141,7 +143,7 @@ class Shelf:
         path.write_bytes(note_text(b"/in/" + row.path, reason))
         return path
 
-    def admit(self, names: Any) -> list[Row]:
+    def admit(self, names: Any) -> list[JobRecord]:
         """Pictures of these names, taken today."""
         folder, drop = Folder(1, "in", Recipe("as ever"), layout=self.layout), f"{self.today}-1"
         admits = [
@@ -179,14 +181,14 @@ class Shelf:
 
         def commit(swept: Swept) -> None:
             def write() -> None:
-                self.journal.apply([Remember(swept.marks, swept.home)])
+                self.journal.apply([RecordArtifacts(swept.marks, swept.home)])
 
             disk.strike(write) if isinstance(disk, DoomedDisk) else write()
 
         return self.sweep(today, **options).lines(commit)
 
     @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
+    def ledger(self) -> Iterator[JournalReader]:
         """The journal, read-only."""
         with reading(self.journal.path) as ledger:
             yield ledger

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mattingd.audit import Audit, audit
 from mattingd.core.retention import FEW, RetentionPolicy
-from mattingd.domain.artifacts import Remains
+from mattingd.domain.artifacts import ArtifactState
 from mattingd.outputs.retention import PAGE, Line
 from tests.outputs.shelf import DoomedDisk, KilledError, Shelf, day, shelf, snapshot
 
@@ -219,7 +219,7 @@ class People:
             "what we removed was not taken away, whenever the machine went down"
         )
         with self.world.ledger() as ledger:
-            in_trash = ledger.remains().get(Remains.TRASHED, 0)
+            in_trash = ledger.remains().get(ArtifactState.TRASHED, 0)
         assert in_trash == sum(path.is_file() for path in self.world.trash.rglob("*"))
 
 
@@ -483,7 +483,7 @@ def test_ten_thousand_files_take_no_more_memory_than_a_hundred() -> None:
             assert done == count
             assert [path.name for path in world.out.iterdir()] == [world.mark.name]
             with world.ledger() as ledger:
-                assert ledger.remains() == {Remains.EXPIRED: count}
+                assert ledger.remains() == {ArtifactState.EXPIRED: count}
     sys.stderr.write(f"\n  peak of a sweep: {peaks} bytes\n")
     assert peaks[10_000] < peaks[2 * PAGE] + 1_000_000
     assert peaks[10_000] < 4_000_000

@@ -1,4 +1,4 @@
-"""The conductor and the real journal through thousands of simulated days; see docs/SIMULATION.md.
+"""The scheduler and the real journal through thousands of simulated days; see docs/SIMULATION.md.
 
 MATTINGD_SIM_SEED=17 python -m pytest tests/simulation      one seed again, with its last facts and commands
 MATTINGD_SIM_SEEDS=20000 python -m pytest tests/simulation  more of them

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mattingd.domain import commands
-    from mattingd.journal import Checkpoint
+    from mattingd.journal import JournalWriter
 
 BATCH_SECONDS = "MATTINGD_TEST_BATCH_SECONDS"
 CHILD = (sys.executable, mattingd_killing.__file__)
@@ -34,7 +34,7 @@ class KillingDaemon(Daemon):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         programs = Programs(worker=(*CHILD, "worker"), engine=(*CHILD, "engine"))
         super().__init__(*arguments, mode=Mode(programs=programs), **more)
-        self.journal = cast("Checkpoint", mattingd_killing.KillingJournal(self.journal))
+        self.journal = cast("JournalWriter", mattingd_killing.KillingJournal(self.journal))
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
         asked = list(todo)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from mattingd.domain.events import Fact
     from mattingd.inference.backend import Engine, Mattes, Pictures
-    from mattingd.journal import Checkpoint
+    from mattingd.journal import JournalWriter
 
 ORDER = "MATTINGD_TEST_KILL"
 WORKER_POINTS = (
@@ -143,7 +143,7 @@ class KillingDisk(Disk):
 class KillingJournal:
     """The daemon's journal, with a point on both sides of the commits that matter."""
 
-    def __init__(self, journal: Checkpoint) -> None:
+    def __init__(self, journal: JournalWriter) -> None:
         self._journal = journal
         self._what: list[str] = []
         journal._db.set_trace_callback(self._statement)

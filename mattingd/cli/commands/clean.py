@@ -11,7 +11,7 @@ from mattingd.cli.format import files, weight
 from mattingd.cli.offline_journal import journal_of
 from mattingd.config import Settings, load
 from mattingd.core import retention
-from mattingd.domain.commands import Remember
+from mattingd.domain.commands import RecordArtifacts
 from mattingd.domain.events import Swept
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.text import readable
@@ -70,7 +70,7 @@ def _without_daemon(settings: Settings, *, confirmed: bool) -> Report:
     with journal_of(settings) as journal:
 
         def commit(swept: Swept) -> None:
-            journal.apply([Remember(swept.marks, swept.home)])
+            journal.apply([RecordArtifacts(swept.marks, swept.home)])
 
         return _sweep(settings, confirmed=confirmed).run(commit)
 

@@ -18,7 +18,7 @@ from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import NEEDS_A_LOOK, model_name
 from mattingd.domain.text import readable
-from mattingd.journal import Ending, NoJournalError, Standing, reading
+from mattingd.journal import Ending, NoJournalError, PublishedOutput, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
 
@@ -86,7 +86,7 @@ def moment(text: str, now: datetime) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=now.tzinfo)
 
 
-def whereabouts(output: Standing, settings: Settings) -> str:
+def whereabouts(output: PublishedOutput, settings: Settings) -> str:
     """What became of a published cut-out; empty while it lies where it was published."""
     if output.remains in REMAINS:
         return f"{REMAINS[output.remains]} since {output.remains_on}"
@@ -105,14 +105,14 @@ def doubtful(state: str, confidence: float | None) -> str:
     return f"needs a look: confidence {confidence:.2f}" if low else ""
 
 
-def places(outputs: Iterable[Standing], settings: Settings) -> Iterable[str]:
+def places(outputs: Iterable[PublishedOutput], settings: Settings) -> Iterable[str]:
     """Where cut-outs lie, or what became of them; a line for each."""
     for output in outputs:
         gone = whereabouts(output, settings)
         yield f"{settings.output_dir / output.path}" + (f" ({gone})" if gone else "")
 
 
-def place_as_json(output: Standing, settings: Settings) -> dict[str, Any]:
+def place_as_json(output: PublishedOutput, settings: Settings) -> dict[str, Any]:
     """The same for programs."""
     return {
         "path": str(settings.output_dir / output.path),

@@ -18,9 +18,9 @@ from mattingd.cli.selectors import Known, folders_named, pictures_named
 from mattingd.config import ConfigError, HotFolder, Settings, load
 from mattingd.core.lifecycle import LIVE, State
 from mattingd.core.user_requests import Reply, reply_to_forget, reply_to_retry
-from mattingd.domain.commands import AskAgain, Forget, Hold
+from mattingd.domain.commands import AskAgain, Forget, SetPaused
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.journal import Checkpoint, reading
+from mattingd.journal import JournalWriter, reading
 from mattingd.runtime.daemon import JOURNAL
 
 AT_ONCE = 500
@@ -75,7 +75,7 @@ def _ask_for(
     settings: Settings,
     verb: str,
     wanted: list[Known],
-    alone: Callable[[Checkpoint, int, bytes], Reply],
+    alone: Callable[[JournalWriter, int, bytes], Reply],
     *,
     as_json: bool,
 ) -> ExitCode:
@@ -100,7 +100,7 @@ def _asked(settings: Settings, verb: str, part: list[Known]) -> list[tuple[Known
     return list(zip(part, said, strict=True))
 
 
-def _retry_alone(journal: Checkpoint, folder: int, path: bytes) -> Reply:
+def _retry_alone(journal: JournalWriter, folder: int, path: bytes) -> Reply:
     state = _state(journal, folder, path)
     reply = reply_to_retry(state, running=False)
     if reply.granted and state not in LIVE:
@@ -108,14 +108,14 @@ def _retry_alone(journal: Checkpoint, folder: int, path: bytes) -> Reply:
     return reply
 
 
-def _forget_alone(journal: Checkpoint, folder: int, path: bytes) -> Reply:
+def _forget_alone(journal: JournalWriter, folder: int, path: bytes) -> Reply:
     reply = reply_to_forget(_state(journal, folder, path), busy=journal.owes(folder, path))
     if reply.granted:
         journal.apply([Forget(folder, path)])
     return reply
 
 
-def _state(journal: Checkpoint, folder: int, path: bytes) -> State | None:
+def _state(journal: JournalWriter, folder: int, path: bytes) -> State | None:
     state = journal.state_of(folder, path)
     return None if state is None else State(state)
 
@@ -163,10 +163,10 @@ def pause(config: Path | None, names: Sequence[str], *, paused: bool, as_json: b
     return ExitCode.OK
 
 
-def _pause_alone(journal: Checkpoint, folder: HotFolder, *, paused: bool) -> dict[str, Any]:
+def _pause_alone(journal: JournalWriter, folder: HotFolder, *, paused: bool) -> dict[str, Any]:
     number = journal.folder_id(os.fsencode(folder.path))
     changed = (number in journal.held()) != paused
-    journal.apply([Hold(number, paused)])
+    journal.apply([SetPaused(number, paused)])
     return {"name": folder.name, "path": str(folder.path), "paused": paused, "changed": changed}
 
 

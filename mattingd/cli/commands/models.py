@@ -20,7 +20,7 @@ from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Models
 from mattingd.inference.backend import EngineError
 from mattingd.inference.model_store import Adopted, ModelError, adopt, adopted, discard, find, shipped_size
-from mattingd.journal import Checkpoint, PlacingRules, reading
+from mattingd.journal import JournalWriter, PlacingRules, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.runtime.lock import Lock
 from mattingd.system import clock
@@ -272,7 +272,7 @@ def _without_daemon(shelf: Shelf, model: Model) -> str | None:
         fault = shelf.fault(model)
         if fault is None and model.ref != shelf.used.current:
             rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
-            with Checkpoint(settings.state_dir / JOURNAL, rules, _now) as journal:
+            with JournalWriter(settings.state_dir / JOURNAL, rules, _now) as journal:
                 journal.apply([UseModel(Models(model.ref, journal.models().current))])
     finally:
         lock.release()

@@ -69,9 +69,9 @@ def process(order: Order) -> ExitCode:
     with progress:
         stop = daemon.run()
     report(
-        order, progress, stop, _doubtful(daemon, names, int(started)), interrupted=daemon.conductor.stopping
+        order, progress, stop, _doubtful(daemon, names, int(started)), interrupted=daemon.scheduler.stopping
     )
-    return exit_code(progress, stop, interrupted=daemon.conductor.stopping)
+    return exit_code(progress, stop, interrupted=daemon.scheduler.stopping)
 
 
 def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:

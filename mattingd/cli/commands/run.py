@@ -15,7 +15,7 @@ from mattingd.config import Log, kept_backgrounds, load, problems_on_disk
 from mattingd.domain.commands import Command
 from mattingd.domain.events import Fact, Reloaded
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.observability.job_log import LogReporter, Names, Tally
+from mattingd.observability.job_log import LogReporter, Names, RunStats
 from mattingd.observability.log_setup import configure_log
 from mattingd.observability.metrics import LOOPBACK, Metrics, MetricsError
 from mattingd.runtime.daemon import JOURNAL, Daemon
@@ -43,12 +43,12 @@ def _run(config: Path | None) -> ExitCode:
         raise CommandError(*problems, code=ExitCode.FOLDER)
     writing = Writing(settings.log, lambda: daemon.settings.log)
     log = structlog.get_logger()
-    tally, names = Tally(), Names()
+    tally, names = RunStats(), Names()
     metrics = Metrics(
         __version__,
         settings.state_dir / JOURNAL,
         folders=lambda: names.folders,
-        settling=lambda: len(daemon.conductor.intake.settler),
+        settling=lambda: len(daemon.scheduler.intake.settler),
     )
     port = settings.metrics.port
     reporters = (writing, LogReporter(names, log), tally, *((metrics,) if port else ()))

@@ -15,7 +15,7 @@ from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import model_name
 from mattingd.domain.text import readable
 from mattingd.imaging.formats.sniff import junk
-from mattingd.journal import NoJournalError, Record, Standing, reading
+from mattingd.journal import NoJournalError, PublishedOutput, Record, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.touchup.files import is_strokes
 
@@ -31,7 +31,7 @@ WORDS = {
     "prepared": "being published",
 }
 """What people read for the states of a picture on its way."""
-Outputs = tuple[Standing, ...]
+Outputs = tuple[PublishedOutput, ...]
 
 
 def story(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:

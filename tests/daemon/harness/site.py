@@ -18,7 +18,7 @@ import yaml
 
 from mattingd.api import client
 from mattingd.api.client import NoAnswerError, NoDaemonError
-from mattingd.journal import JournalError, Ledger, Record, reading
+from mattingd.journal import JournalError, JournalReader, Record, reading
 from mattingd.system import clock
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
@@ -200,7 +200,7 @@ class Site:
     # --- what the journal says ---
 
     @contextmanager
-    def journal(self) -> Iterator[Ledger]:
+    def journal(self) -> Iterator[JournalReader]:
         """The journal, read-only."""
         with reading(self.state / "checkpoint.db") as ledger:
             yield ledger

@@ -1,1 +1,1 @@
-"""A small world in which the conductor and the real journal run: simulated time, disk, people, children."""
+"""A small world in which the scheduler and the real journal run: simulated time, disk, people, children."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from mattingd.core.batching import EngineQueue
 from mattingd.core.heartbeats import late, pulses_of_children
 from mattingd.core.lifecycle import WORKING, State
-from mattingd.domain.commands import Command, EndEngine, Finish, Hold, Move, Read, Stop, UseModel
+from mattingd.domain.commands import Command, EndEngine, Finish, Move, Read, SetPaused, Stop, UseModel
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Output, Row
+from mattingd.domain.jobs import JobRecord, Output
 from tests.simulation.simulator.books import Books, books
 from tests.simulation.simulator.clockwork import SECOND
 from tests.simulation.simulator.disk import HotFolders, Key, OutputDisk
@@ -35,7 +35,7 @@ QUARANTINED = "its process crashed"
 
 @dataclass
 class Checks:
-    """The eyes of a simulated world. What they compare is counted here, not asked of the conductor."""
+    """The eyes of a simulated world. What they compare is counted here, not asked of the scheduler."""
 
     weather: Weather
     hot: HotFolders
@@ -63,14 +63,14 @@ class Checks:
 
     # --- every turn ---
 
-    def admitted(self, row: Row) -> None:
+    def admitted(self, row: JobRecord) -> None:
         """The journal has a new job, or had it when the daemon started."""
         self.paths[row.job] = (row.folder, row.path)
         self.office.state(self.paths[row.job], row.state)
 
     def after_turn(self, shell: Shell, todo: list[Command]) -> None:
         """All writes and deeds of a turn are done."""
-        wake = None if shell.ended else shell.conductor.next_wakeup()
+        wake = None if shell.ended else shell.scheduler.next_wakeup()
         assert wake is None or wake > shell.clock.now, "the next wake-up lies in the past"
         self._no_spin(shell.clock.now, todo)
         for command in todo:
@@ -79,9 +79,9 @@ class Checks:
             elif isinstance(command, UseModel):
                 self.models += 1
                 self.weather.count("model exchanged")
-                if shell.conductor.engine.leaving:
+                if shell.scheduler.engine.leaving:
                     self.weather.count("model exchanged while the one before works")
-            elif isinstance(command, EndEngine) and shell.conductor.engines.asleep:
+            elif isinstance(command, EndEngine) and shell.scheduler.engines.asleep:
                 self.weather.count("engine unloaded")
         self._nothing_begun_where_held(todo)
         self._writes_only_with_space(shell, todo)
@@ -92,8 +92,8 @@ class Checks:
         self._nobody_is_late(shell)
 
     def _nobody_is_late(self, shell: Shell) -> None:
-        """Whatever hangs is ended in time by the conductor: the service manager never has to."""
-        brain = shell.conductor
+        """Whatever hangs is ended in time by the scheduler: the service manager never has to."""
+        brain = shell.scheduler
         pulses = pulses_of_children(brain.crew, brain.inference, brain.work.jobs, ())
         assert shell.ended or not (stuck := late(pulses, shell.clock.now)), f"{stuck} at {shell.clock.now}"
 
@@ -106,7 +106,7 @@ class Checks:
 
     def _nothing_begun_where_held(self, todo: list[Command]) -> None:
         reads = {command.folder for command in todo if isinstance(command, Read)}
-        holds = {command.folder: command.paused for command in todo if isinstance(command, Hold)}
+        holds = {command.folder: command.paused for command in todo if isinstance(command, SetPaused)}
         begun = reads & self.held - holds.keys()
         assert not begun, f"pictures of {begun} were begun, and they are held back"
         self.held = self.held - holds.keys() | {folder for folder, paused in holds.items() if paused}
@@ -122,7 +122,7 @@ class Checks:
             self.innocents += not kinds & POISON
 
     def _writes_only_with_space(self, shell: Shell, todo: list[Command]) -> None:
-        low = shell.conductor.dispatcher.no_space
+        low = shell.scheduler.dispatcher.no_space
         if low and self._low:
             begun = [command for command in todo if isinstance(command, Read | Finish)]
             assert not begun, f"{begun} although there is {low}"
@@ -131,8 +131,8 @@ class Checks:
     def _one_alone(self, shell: Shell) -> None:
         busy = in_work(shell)
         for number in busy:
-            job = shell.conductor.work.jobs.get(number)
-            if job is not None and job.alone and job.state in WORKING:
+            job = shell.scheduler.work.jobs.get(number)
+            if job is not None and job.isolated and job.state in WORKING:
                 assert busy == {number}, f"job {number} should be alone, and {busy} are in work"
 
     def _within_budget(self, shell: Shell) -> None:

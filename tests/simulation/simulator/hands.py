@@ -14,11 +14,11 @@ from mattingd.domain.events import (
     Fact,
     Faulted,
     Finished,
-    Lost,
+    NameOccupied,
     NeedsRoom,
     Published,
     ReadOk,
-    Taken,
+    TempFileMissing,
     WorkerDied,
     WorkerUp,
 )
@@ -149,7 +149,7 @@ class SimWorker:
         self.firsts.clear()
         self.beside.clear()
 
-    def dismiss(self) -> None:
+    def stop_all(self) -> None:
         """The daemon is gone: so is everything of it."""
         self.end()
         self.life += 1
@@ -345,9 +345,9 @@ class SimWorker:
             if outputs.finals.get(final) == output.sha256:
                 outputs.temps.pop(temp, None)
             elif final in outputs.finals:
-                return Taken(self.number, order.job, output.ordinal)
+                return NameOccupied(self.number, order.job, output.ordinal)
             elif temp not in outputs.temps:
-                return Lost(self.number, order.job)
+                return TempFileMissing(self.number, order.job)
             else:
                 ready.append((output, temp, final))
         for output, temp, final in ready:
@@ -380,7 +380,7 @@ class SimWorker:
             return ChoreDone(self.number, order.job, order.chore, where=where)
         if order.chore is Chore.NOTE:
             outputs.notes.update(dict.fromkeys(order.notes, order.reason))
-        elif order.chore is Chore.UNNOTE:
+        elif order.chore is Chore.REMOVE_NOTE:
             for note in order.notes:
                 outputs.notes.pop(note, None)
         else:
@@ -413,7 +413,7 @@ class SimWorker:
 
 _CHORE_FAULTS = {
     Chore.NOTE: "note cannot be written",
-    Chore.UNNOTE: "note cannot be removed",
+    Chore.REMOVE_NOTE: "note cannot be removed",
     Chore.ORIGINAL: "original cannot be moved",
     Chore.SWEEP: "temp cannot be swept",
 }

@@ -191,7 +191,7 @@ class SimEngines:
         self._needed.discard(number)
         engine.end()
 
-    def dismiss(self) -> None:
+    def stop_all(self) -> None:
         """The daemon is gone: so is everything of it."""
         self._needed.clear()
         self._say = lambda *_: None

@@ -1,4 +1,4 @@
-"""The conductor with one promise broken each: the simulation must notice every one of them."""
+"""The scheduler with one promise broken each: the simulation must notice every one of them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,26 +9,26 @@ from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Candidate, Engines
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import Policy, Work
+from mattingd.core.job_store import JobStore, Policy
 from mattingd.core.lifecycle import Job
-from mattingd.core.scheduler import Conductor
-from mattingd.core.settling import Key
+from mattingd.core.scheduler import Scheduler
+from mattingd.core.settling import SourceId
 from mattingd.domain.commands import Admit, Command, Prepare, UseModel
-from mattingd.domain.events import Fact, Look, ModelAsked
-from mattingd.domain.jobs import Chore, Folder, Last, Models
+from mattingd.domain.events import Fact, FileObservation, ModelAsked
+from mattingd.domain.jobs import Chore, Folder, Models, PreviousResult
 from tests.simulation.simulator.world import Bench
 
 
 def transplant(part: object, mutant: type[Any]) -> None:
-    """Give a part of a conductor the behaviour of a subclass of its class."""
+    """Give a part of a scheduler the behaviour of a subclass of its class."""
     assert issubclass(mutant, type(part))
     part.__class__ = mutant
 
 
-def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
-    """A conductor of which one part behaves differently."""
+def with_part(name: str, mutant: type[Any]) -> type[Scheduler]:
+    """A scheduler of which one part behaves differently."""
 
-    class Mutant(Conductor):
+    class Mutant(Scheduler):
         def __init__(
             self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
         ) -> None:
@@ -41,16 +41,16 @@ def with_part(name: str, mutant: type[Any]) -> type[Conductor]:
 class HastyIntake(Intake):
     """Takes a file once it was quiet, without a second look."""
 
-    def confirm(self, key: Key, deadline: int) -> None:
+    def confirm(self, key: SourceId, deadline: int) -> None:
         if self.open and self.settler.deadline(key) == deadline and not self._in_work(key):
             resting = dict(self.settler.waiting())[key]
             self.settler.forget(key)
-            self._admit(key, Look(resting.stamp), resting.since, 0)
+            self._admit(key, FileObservation(resting.stamp), resting.since, 0)
         else:
             super().confirm(key, deadline)
 
 
-class UnpreparedConductor(Conductor):
+class UnpreparedConductor(Scheduler):
     """Publishes without having written what it is about to publish."""
 
     def handle(self, fact: Fact, now: int) -> list[Command]:
@@ -62,11 +62,11 @@ class SociableDispatcher(Dispatcher):
 
     def _alone(self, job: Job) -> Job:
         self.work.suspects.remove(job)
-        job.alone = True
+        job.isolated = True
         return job
 
 
-class LateWork(Work):
+class LateWork(JobStore):
     """Compares deadlines with < instead of <=."""
 
     def due(self) -> tuple[int, str, object] | None:
@@ -77,14 +77,14 @@ class LateWork(Work):
             self.now += 1
 
 
-class ForgetfulWork(Work):
+class ForgetfulWork(JobStore):
     """Never calls off a note."""
 
     def _call_off(self, job: Job, chore: Chore) -> None:
         pass
 
 
-class GreedyWork(Work):
+class GreedyWork(JobStore):
     """Grants memory that it does not have."""
 
     def room(self) -> int:
@@ -94,18 +94,18 @@ class GreedyWork(Work):
 class ImpatientIntake(Intake):
     """Takes a new version while the old one is in work."""
 
-    def _in_work(self, key: Key) -> bool:  # noqa: ARG002
+    def _in_work(self, key: SourceId) -> bool:  # noqa: ARG002
         return False
 
 
-class BlamingWork(Work):
+class BlamingWork(JobStore):
     """Strikes a picture that was not alone."""
 
     def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:  # noqa: ARG002
         super().crashed(job, how, by_itself=True)
 
 
-class DeafConductor(Conductor):
+class DeafConductor(Scheduler):
     """Keeps files out that come back: admits every path once."""
 
     def __init__(
@@ -126,14 +126,14 @@ class DeafConductor(Conductor):
             yield command
 
 
-class RestlessWork(Work):
+class RestlessWork(JobStore):
     """Does not hold a folder back."""
 
     def hold(self, folder: int, *, paused: bool) -> None:
         pass
 
 
-class StubbornWork(Work):
+class StubbornWork(JobStore):
     """Takes no note of that somebody wants a picture made again, whatever its content."""
 
     def adopt(self, job: Job) -> None:
@@ -189,10 +189,10 @@ class FlatteringQueue(EngineQueue):
         return engine, batch
 
 
-class BlindConductor(Conductor):
+class BlindConductor(Scheduler):
     """Takes a picture with other strokes for the one that it has done."""
 
-    def _same(self, job: Job, last: Last) -> bool:
+    def _same(self, job: Job, last: PreviousResult) -> bool:
         return super()._same(job, replace(last, painted=job.painted))
 
 

@@ -1,4 +1,4 @@
-"""One run of a simulated daemon: the real conductor and the real journal, obeyed as `daemon.py` obeys them.
+"""One run of a simulated daemon: the real scheduler and the real journal, obeyed as `daemon.py` obeys them.
 
 Facts come in, commands are collected, the writes of a turn are one transaction, and only then the deeds are
 done. A crash may strike at every step of that.
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mattingd.core import output_paths
 from mattingd.core.job_store import Policy
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.domain import commands
-from mattingd.domain.commands import Command, Deed, Write
+from mattingd.domain.commands import Command, RetentionAction, Write
 from mattingd.domain.events import AnotherPass, Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
 from mattingd.domain.jobs import Folder
-from mattingd.journal import Checkpoint, PlacingRules
+from mattingd.journal import JournalWriter, PlacingRules
 from tests.simulation.simulator.hands import SimWorker, Surroundings
 from tests.simulation.simulator.mattes import Sent, SimEngines
 from tests.simulation.simulator.pictures import Content, Matte
@@ -74,7 +74,7 @@ class Shell:
         folders: dict[int, Folder],
         around: Surroundings,
         hooks: Hooks,
-        conductor: type[Conductor] = Conductor,
+        scheduler: type[Scheduler] = Scheduler,
         plan: Plan | None = None,
     ) -> None:
         self.around = around
@@ -82,10 +82,10 @@ class Shell:
         self.trace = hooks.trace
         self.hooks = hooks
         self.plan = plan or Plan()
-        self.journal = Checkpoint(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
+        self.journal = JournalWriter(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
         for number in range(1, 4):
             assert self.journal.folder_id(b"/in/%d" % number) == number
-        self.conductor = conductor(policy, folders, self.journal.held(), self.journal.models())
+        self.scheduler = scheduler(policy, folders, self.journal.held(), self.journal.models())
         self.inbox: deque[tuple[Fact, Callable[[], None] | None]] = deque()
         self.workers = [SimWorker(number, around, self._heard_worker) for number in range(policy.workers)]
         self.engines = SimEngines(around, self._heard_engine)
@@ -103,14 +103,14 @@ class Shell:
         rows = self.journal.live()
         for row in rows:
             self.trace("found", row)
-        self._obey(self.conductor.start(rows, clean=clean, now=self.clock.now))
+        self._obey(self.scheduler.start(rows, clean=clean, now=self.clock.now))
         for watch in self.watches.values():
             watch.start()
 
     def new_day(self, today: str) -> None:
         """Tell the date."""
         for number in self.watches:
-            self.conductor.intake.drops.seed(number, today, self.journal.drops_of(number, today))
+            self.scheduler.intake.drops.seed(number, today, self.journal.drops_of(number, today))
         self.put(Today(today))
 
     def put(self, fact: Fact) -> None:
@@ -134,7 +134,7 @@ class Shell:
         for number in self.watches.keys() - folders.keys():
             self.watches.pop(number).ended = True
         held = self.journal.held()
-        self._obey(self.conductor.reconfigure(policy, folders, held, self.clock.now))
+        self._obey(self.scheduler.reconfigure(policy, folders, held, self.clock.now))
         for number in folders.keys() - self.watches.keys():
             self.watches[number] = self._watch(number)
             self.watches[number].start()
@@ -150,7 +150,7 @@ class Shell:
         if not self.inbox:
             todo += self._handle(Tick())
         heard = [self.inbox.popleft() for _ in range(min(limit, len(self.inbox)))]
-        self.conductor.foresee(fact for fact, _ in heard)
+        self.scheduler.foresee(fact for fact, _ in heard)
         for fact, keep in heard:
             if keep is not None:
                 keep()
@@ -159,9 +159,9 @@ class Shell:
 
     def close(self) -> None:
         """The processes and the file are gone."""
-        self.engines.dismiss()
+        self.engines.stop_all()
         for worker in self.workers:
-            worker.dismiss()
+            worker.stop_all()
         for watch in self.watches.values():
             watch.ended = True
         self.journal.close()
@@ -170,11 +170,11 @@ class Shell:
 
     def _handle(self, fact: Fact) -> list[Command]:
         self.trace("fact", fact)
-        return self.conductor.handle(fact, self.clock.now)
+        return self.scheduler.handle(fact, self.clock.now)
 
     def _obey(self, todo: list[Command]) -> None:
         writes: list[Write] = []
-        deeds: list[Deed] = []
+        deeds: list[RetentionAction] = []
         for command in todo:
             self.trace("command", command)
             if isinstance(command, Write):
@@ -214,7 +214,7 @@ class Shell:
 
     # --- deeds ---
 
-    def _perform(self, deed: Deed) -> None:
+    def _perform(self, deed: RetentionAction) -> None:
         match deed:
             case commands.LookAt(folder, path):
                 if folder in self.watches:
@@ -241,7 +241,7 @@ class Shell:
             case _:
                 self._perform_on_processes(deed)
 
-    def _perform_on_processes(self, deed: Deed) -> None:
+    def _perform_on_processes(self, deed: RetentionAction) -> None:
         match deed:
             case commands.StartWorker(worker):
                 self.workers[worker].start()
@@ -253,9 +253,9 @@ class Shell:
                 self.engines.kill(engine, why)
             case commands.EndEngine(engine):
                 self.engines.end(engine)
-            case commands.Unburden(worker):
+            case commands.TrimMemory(worker):
                 assert self.workers[worker].order is None
-            case commands.KeepModel() | commands.Drain():
+            case commands.RejectModel() | commands.AnnounceShutdown():
                 pass
             case _:
                 raise AssertionError(deed)
@@ -277,7 +277,7 @@ class Shell:
             self.put(fact)
 
     def _keep_mattes(self, batch: int, mattes: tuple[Matte, ...]) -> None:
-        _, running = self.conductor.engine.due(batch)
+        _, running = self.scheduler.engine.due(batch)
         for job, matte in zip(running.jobs, mattes, strict=True):
             self.payloads.mattes[job] = (batch, matte)
 

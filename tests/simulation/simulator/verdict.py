@@ -135,13 +135,13 @@ class Verdict:
 
 
 def memory_is_empty(shell: Shell) -> None:
-    """Neither the conductor nor the shell remembers anything of what is done.
+    """Neither the scheduler nor the shell remembers anything of what is done.
 
     Raises:
         AssertionError: something is left.
     """
-    conductor = shell.conductor
-    work, engine = conductor.work, conductor.engine
+    scheduler = shell.scheduler
+    work, engine = scheduler.work, scheduler.engine
     left = {
         "jobs": work.jobs,
         "paths": work.by_path,
@@ -152,12 +152,12 @@ def memory_is_empty(shell: Shell) -> None:
         "ready": engine.ready,
         "at the engine": engine.running,
         "at an engine that leaves": engine.leaving,
-        "admitting": conductor.intake.admitting,
-        "resting": dict(conductor.intake.settler.waiting()),
+        "admitting": scheduler.intake.admitting,
+        "resting": dict(scheduler.intake.settler.waiting()),
         "network inputs": shell.payloads.nets,
         "mattes": shell.payloads.mattes,
-        **{f"held by hand {hand.id}": hand.holds for hand in conductor.crew.hands},
-        **{f"to finish by hand {hand.id}": hand.todo for hand in conductor.crew.hands},
+        **{f"held by hand {hand.id}": hand.holds for hand in scheduler.crew.hands},
+        **{f"to finish by hand {hand.id}": hand.todo for hand in scheduler.crew.hands},
         **{f"held by worker {worker.number}": worker.held for worker in shell.workers},
     }
     assert not any(left.values()), {name: what for name, what in left.items() if what}

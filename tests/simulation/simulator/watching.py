@@ -5,7 +5,7 @@ Only differences are told. A slow folder delays everything it tells, but what it
 
 from collections.abc import Callable, Iterable
 
-from mattingd.domain.events import Fact, Look, Looked, Scanned
+from mattingd.domain.events import Fact, FileObservation, FileObserved, Scanned
 from tests.simulation.simulator.clockwork import SECOND, Clockwork
 from tests.simulation.simulator.disk import HotFolders
 from tests.simulation.simulator.pictures import File
@@ -76,7 +76,7 @@ class FolderWatch:
         file = self._disk.get((self.folder, path))
         look = None if file is None else _full(file)
         self._remember(path, file)
-        self._say(Looked(self.folder, path, look))
+        self._say(FileObserved(self.folder, path, look))
 
     def _scan(self) -> None:
         if self.ended:
@@ -93,10 +93,10 @@ class FolderWatch:
         self._say(Scanned(self.folder, seen, 0.01))
         self._clock.at(self._clock.now + SCAN_SECONDS * SECOND, self._scan)
 
-    def _report(self, path: bytes, look: Look | None, *, again: bool = False) -> None:
+    def _report(self, path: bytes, look: FileObservation | None, *, again: bool = False) -> None:
         file = None if look is None else self._disk.get((self.folder, path))
         if self._remember(path, file) or again:
-            self._say(Looked(self.folder, path, look))
+            self._say(FileObserved(self.folder, path, look))
 
     def _remember(self, path: bytes, file: File | None) -> bool:
         if file is None:
@@ -120,10 +120,10 @@ class FolderWatch:
             self._clock.at(self._last, lambda: None if self.ended else self._tell(fact))
 
 
-def _shallow(file: File) -> Look:
-    return Look(file.stamp, odd=file.odd)
+def _shallow(file: File) -> FileObservation:
+    return FileObservation(file.stamp, odd=file.odd)
 
 
-def _full(file: File) -> Look:
+def _full(file: File) -> FileObservation:
     unfinished = "its end is missing" if file.content.shows else None
-    return Look(file.stamp, full=True, writer=file.writer, unfinished=unfinished, odd=file.odd)
+    return FileObservation(file.stamp, full=True, writer=file.writer, unfinished=unfinished, odd=file.odd)

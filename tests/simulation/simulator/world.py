@@ -11,10 +11,10 @@ from random import Random
 
 from mattingd.core.job_store import Policy
 from mattingd.core.lifecycle import RetryPolicy
-from mattingd.core.scheduler import Conductor
+from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SettlePolicy
 from mattingd.domain.events import Admitted, Fact, PauseAsked, Scanned, SpaceLow
-from mattingd.domain.jobs import Folder, Originals, Output, Recipe, Row
+from mattingd.domain.jobs import Folder, JobRecord, Originals, Output, Recipe
 from mattingd.domain.presets import Preset
 from mattingd.journal import JournalError
 from tests.simulation.simulator.checks import Checks
@@ -45,7 +45,7 @@ class SimulationError(AssertionError):
 class Bench:
     """Which parts a run is made of: mutants exchange some."""
 
-    conductor: type[Conductor] = Conductor
+    scheduler: type[Scheduler] = Scheduler
     scans: bool = True
 
 
@@ -195,16 +195,16 @@ class World:
         if shell.inbox or self.clock.playing or shell.ended is not None:
             return False
         seen = min(watch.complete_at for watch in shell.watches.values())
-        leaving = shell.conductor.engine.leaving  # one that hangs has its time, though nobody waits for it
-        return seen > self.hot.changed_at and shell.conductor.idle() and not leaving
+        leaving = shell.scheduler.engine.leaving  # one that hangs has its time, though nobody waits for it
+        return seen > self.hot.changed_at and shell.scheduler.idle() and not leaving
 
     def _unrest(self) -> str:
         if self.shell is None:
             return "the daemon does not run"
-        conductor = self.shell.conductor
-        jobs = [(job.id, job.path, job.state, job.reason) for job in conductor.work.jobs.values()]
-        resting = [key for key, _ in conductor.intake.settler.waiting()]
-        return f"jobs {jobs}, resting {resting}, admitting {conductor.intake.admitting}"
+        scheduler = self.shell.scheduler
+        jobs = [(job.id, job.path, job.state, job.reason) for job in scheduler.work.jobs.values()]
+        resting = [key for key, _ in scheduler.intake.settler.waiting()]
+        return f"jobs {jobs}, resting {resting}, admitting {scheduler.intake.admitting}"
 
     def _add_up(self, shell: Shell) -> None:
         totals = self.weather.tables.totals
@@ -221,7 +221,7 @@ class World:
             return None
         if self.shell.inbox:
             return max(self.clock.now, self._busy_until)
-        wake = self.shell.conductor.next_wakeup()
+        wake = self.shell.scheduler.next_wakeup()
         return None if wake is None else max(wake, self._busy_until)
 
     def _turn(self, shell: Shell) -> None:
@@ -258,7 +258,7 @@ class World:
             self.folders,
             self.around,
             Hooks(self.trace, self.checks.after_turn, self.checks.spares),
-            self.bench.conductor,
+            self.bench.scheduler,
             plan,
         )
         for watch in self.shell.watches.values():
@@ -352,7 +352,7 @@ class World:
 
     def _ask_for_a_model(self) -> None:
         if self.shell is not None:
-            before = self.shell.conductor.engines.models.before
+            before = self.shell.scheduler.engines.models.before
             choices = MODELS if before is None else (*MODELS, before, before)
             self.shell.ask_for(self.rng.choice(choices))
 
@@ -442,7 +442,7 @@ class World:
         """Remember what happened."""
         if isinstance(what, Admitted):
             self.checks.admitted(what.row)
-        elif isinstance(what, Row):
+        elif isinstance(what, JobRecord):
             self.checks.admitted(what)
         if type(what) is not Scanned:
             self.log.append((self.clock.now, kind, what))
