@@ -273,7 +273,7 @@ def sources_in(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / "tests" / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("folder", ["rules", "sim"])
+@pytest.mark.parametrize("folder", ["core", "simulation"])
 def test_tests_of_rules_neither_wait_nor_pretend(folder: str) -> None:
     paths = sources_in(folder)
     assert paths, f"tests/{folder} is empty"
