@@ -91,8 +91,13 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
 def test_the_installed_package_cuts_out_an_array(programs: Path, photo: Path) -> None:
     code = f"""
 import numpy, PIL.Image, mattingd
-alpha = mattingd.cut_out(numpy.asarray(PIL.Image.open({photo.name!r})))
+picture = numpy.asarray(PIL.Image.open({photo.name!r}))
+alpha = mattingd.alpha_matte(picture)
 assert alpha.dtype == numpy.float32, alpha.dtype
+cut = mattingd.cut_out(picture)
+assert (cut.dtype, cut.shape) == (numpy.uint8, (*alpha.shape, 4)), (cut.dtype, cut.shape)
+assert (cut[..., 3] == numpy.rint(alpha * 255)).all()
+assert (cut[..., :3] == picture)[cut[..., 3] == 255].all(), "opaque pixels keep their colours"
 numpy.save("alpha.npy", alpha)
 print(mattingd.__file__)
 """
