@@ -233,8 +233,9 @@ class Worker:
         places, outputs, write_ns = list(command.outputs), [], 0
         for preset in command.presets:
             with _named(places[0] if len(command.presets) > 1 else None):
-                files, said = self._made(held.picture, alpha, preset)
-            remarks += said
+                files, said, doubts = self._made(held.picture, alpha, preset)
+            remarks += (*said, *doubts)
+            sure = 0.0 if doubts else sure
             cut = clock.monotonic_ns()
             with _output_faults():
                 outputs += [self._write(command.job, places.pop(0), file) for file in files]
@@ -252,14 +253,14 @@ class Worker:
 
     def _made(
         self, picture: Picture, alpha: UInt8, preset: Preset
-    ) -> tuple[tuple[File, ...], tuple[str, ...]]:
-        """The files of one preset, and what a person should know of them."""
+    ) -> tuple[tuple[File, ...], tuple[str, ...], tuple[str, ...]]:
+        """The files of one preset, what a person should know of them, and why they need checking."""
         backdrop = self._backdrop(preset)
-        files = cut_out(picture, alpha, preset, backdrop)
+        files, doubts = cut_out(picture, alpha, preset, backdrop)
         remarks = encode.remarks(picture.rgb, preset)
         if backdrop is not None:
             remarks += enlarged(backdrop, files[0].width, files[0].height)
-        return files, remarks
+        return files, remarks, doubts
 
     def _backdrop(self, preset: Preset) -> Backdrop | None:
         """The background, where it is a picture and wanted: the one that the settings were frozen with."""
@@ -405,10 +406,10 @@ class Worker:
 
 def cut_out(
     picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None
-) -> tuple[File, ...]:
-    """From a picture and its matte, uint8[H,W], to the files that the preset asks for."""
+) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    """From a picture and its matte, uint8[H,W], to the files of a preset, and why they need checking."""
     composed = compose.compose(picture, finish(alpha, preset), preset, backdrop)
-    return encode.files(plugins.finished(composed, preset.finisher), preset)
+    return encode.files(plugins.finished(composed, preset.finisher), preset), composed.doubts
 
 
 @contextlib.contextmanager

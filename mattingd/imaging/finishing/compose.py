@@ -11,9 +11,9 @@ import numpy as np
 from PIL import ImageCms, ImageColor
 
 from mattingd.domain.presets import Preset
-from mattingd.imaging.finishing import shadow
+from mattingd.imaging.finishing import faces, shadow
 from mattingd.imaging.finishing.background import Backdrop, covering
-from mattingd.imaging.finishing.frame import frame_of, framed
+from mattingd.imaging.finishing.frame import doubts, frame_of, framed
 from mattingd.imaging.formats import colour, metadata
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.matting import foreground
@@ -42,6 +42,7 @@ class Composed:
         dpi: dots per inch across and down, when known.
         exif: EXIF data that goes along, from its TIFF header on.
         xmp: the XMP packet that goes along.
+        doubts: why the cut-out needs checking, each with what helps.
     """
 
     pixels: Levels
@@ -50,6 +51,7 @@ class Composed:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Composed:
@@ -70,7 +72,9 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
         cv2.copyTo(picture.rgb, cv2.bitwise_and(decides, eight_bits(final)), colours)
     if preset.despill != "none":
         colours = despilled(colours, preset.despill)
-    frame = frame_of(final, preset)
+    shown = faces.find(picture.srgb) if preset.anchor == "head" and preset.canvas else ()
+    frame = frame_of(final, preset, shown)
+    said = () if frame is None else doubts(final, preset, shown, frame)
     if frame is not None:
         colours, final = framed(colours, final, frame)
     dpi = picture.dpi if preset.dpi is None else (float(preset.dpi), float(preset.dpi))
@@ -79,7 +83,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
     if backdrop is not None and preset.bits == 16 and backdrop.pixels.itemsize > final.itemsize:  # noqa: PLR2004
         colours, final = deepened(colours), deepened(final)
     ground = None if backdrop is None else covering(backdrop, final, picture.icc, preset.background_anchor)
-    return Composed(_pixels(colours, final, preset, picture.icc, ground), final, icc, dpi, exif, xmp)
+    return Composed(_pixels(colours, final, preset, picture.icc, ground), final, icc, dpi, exif, xmp, said)
 
 
 def _pixels(

@@ -5,6 +5,7 @@ Knows colours, alpha and presets' frames. Must not know files.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 
 from mattingd.domain.presets import REFERENCE_SIDE, Preset
 from mattingd.domain.units import canvas_of
+from mattingd.imaging.finishing.faces import Face
 from mattingd.imaging.matting.tiles import Levels, Tile, UInt8, as_levels, at_least, eight_bits, whole_of
 
 _SEEN, _SOLID = 26, 128
@@ -32,6 +34,12 @@ _UPPER = 0.75
 
 _NARROWER = 0.95
 """A neck is at most so wide, measured by the head."""
+
+_HAIR = 0.8
+"""Face widths from the middle of a face within which its hair is, to either side."""
+
+_COARSE = 2.0
+"""Enlarged by more than this, a face looks soft."""
 
 _MARGIN = 4
 """Pixels beyond the frame that a resize may look at."""
@@ -68,10 +76,12 @@ class Box:
         return self.bottom - self.top
 
 
-def frame_of(matte: Levels, preset: Preset) -> Frame | None:
-    """The frame that a preset asks for around the subject in ``matte`` ([H,W]); None when there is none.
+def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame | None:
+    """Return the frame that a preset asks for around the subject in ``matte`` ([H,W]), or None.
 
-    A matte without subject keeps the picture's own frame, but for a canvas of fixed size, which it fills.
+    With `anchor: head` the frame goes by the largest of the ``faces`` on the subject; without one, by the
+    outline's neck. A matte without subject keeps the picture's own frame; of a canvas of fixed size it fills
+    what the preset allows.
     """
     height, width = matte.shape
     canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
@@ -86,8 +96,8 @@ def frame_of(matte: Levels, preset: Preset) -> Frame | None:
     across, down, exact = canvas
     if not exact:
         return _shaped(box, across / down, preset)
-    if preset.anchor == "head" and (neck := neck_of(seen, box)) is not None:
-        return _by_head(box, neck, seen, (round(across), round(down)), preset.fill)
+    if preset.anchor == "head" and (head := _head(seen, box, _on_subject(seen, faces))) is not None:
+        return _by_head(box, head, (round(across), round(down)), preset.fill)
     scale = preset.fill * min(across / box.width, down / box.height)
     return _placed(box, round(across), round(down), scale, preset)
 
@@ -119,14 +129,71 @@ def _placed(box: Box, width: int, height: int, scale: float, preset: Preset) -> 
     return Frame(width, height, scale, left, above - box.top * scale)
 
 
-def _by_head(box: Box, neck: int, seen: UInt8, size: tuple[int, int], fill: float) -> Frame:
+def doubts(matte: Levels, preset: Preset, faces: Sequence[Face], frame: Frame) -> tuple[str, ...]:
+    """Say why a frame that goes by the head needs checking, and what helps; nothing for any other frame."""
+    if preset.anchor != "head" or not preset.canvas:
+        return ()
+    seen = eight_bits(matte)
+    box, mine = subject(seen, _SOLID), _on_subject(seen, faces)
+    said = []
+    if not mine:
+        said.append("no face was found, so the frame follows the outline: check where the head is")
+    if len(mine) > 1:
+        said.append(
+            f"{len(mine)} faces were found and the frame follows the largest: use a picture of one person"
+        )
+    head = _head(seen, box, mine) if box is not None else None
+    if head is not None and head.top == 0:
+        said.append("the head is cut off at the top: use a picture with room above the hair")
+    if frame.scale > _COARSE:
+        said.append(f"the picture was enlarged {frame.scale:.1f} times: use one in which the face is larger")
+    return tuple(said)
+
+
+def _on_subject(seen: UInt8, faces: Sequence[Face]) -> tuple[Face, ...]:
+    """The faces whose middle the matte keeps; the others are the background's."""
+    height, width = seen.shape
+    kept = []
+    for face in faces:
+        x, y = int((face.left + face.right) / 2), int((face.top + face.bottom) / 2)
+        if 0 <= x < width and 0 <= y < height and seen[y, x] >= _SOLID:
+            kept.append(face)
+    return tuple(kept)
+
+
+def _head(seen: UInt8, box: Box, faces: Sequence[Face]) -> Box | None:
+    """The head with its hair, from crown to chin or neck; None when neither face nor neck is seen."""
+    if faces:
+        return _around_face(seen, faces[0])
+    neck = neck_of(seen, box)
+    if neck is None:
+        return None
+    columns = np.flatnonzero((seen[box.top : neck] >= _SEEN).any(axis=0))
+    return Box(int(columns[0]), box.top, int(columns[-1]) + 1, neck)
+
+
+def _around_face(seen: UInt8, face: Face) -> Box:
+    """What the matte shows above a face, without a gap, and to both sides of it."""
+    height, width = seen.shape
+    middle, chin = (face.left + face.right) / 2, min(height, max(1, round(face.bottom)))
+    left, right = (min(width, max(0, round(middle + side * _HAIR * face.width))) for side in (-1, 1))
+    core = slice(max(0, int(face.left)), max(1, min(width, int(face.right))))
+    empty = np.flatnonzero(~(seen[: max(1, int(face.top)), core] >= _SOLID).any(axis=1))
+    crown = int(empty[-1]) + 1 if len(empty) else 0
+    crown = min(crown, chin - 1)
+    columns = np.flatnonzero((seen[crown:chin, left:right] >= _SEEN).any(axis=0)) + left
+    if not len(columns):
+        return Box(left, crown, max(left + 1, right), chin)
+    return Box(int(columns[0]), crown, int(columns[-1]) + 1, chin)
+
+
+def _by_head(box: Box, head: Box, size: tuple[int, int], fill: float) -> Frame:
     """The head takes ``fill`` of the height; the body goes on to the lower edge."""
     width, height = size
-    columns = np.flatnonzero((seen[box.top : neck] >= _SEEN).any(axis=0))
-    middle, broad = (columns[0] + columns[-1] + 1) / 2, columns[-1] - columns[0] + 1
-    scale = min(fill * height / (neck - box.top), _HEAD_WIDTH * width / broad)
-    above = max(_ABOVE_HEAD * height, height - box.height * scale)
-    return Frame(width, height, scale, width / 2 - middle * scale, above - box.top * scale)
+    middle = (head.left + head.right) / 2
+    scale = min(fill * height / head.height, _HEAD_WIDTH * width / head.width)
+    above = max(_ABOVE_HEAD * height, height - (box.bottom - head.top) * scale)
+    return Frame(width, height, scale, width / 2 - middle * scale, above - head.top * scale)
 
 
 def subject(alpha: UInt8, least: int = _SEEN) -> Box | None:

@@ -1,0 +1,137 @@
+"""Faces, and ID photographs framed by them: on a photograph of a person and on pictures without one."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from skimage import data
+
+from mattingd.domain.presets import BUILT_IN
+from mattingd.imaging.finishing.faces import Face, find
+from mattingd.imaging.finishing.frame import doubts, frame_of
+
+ID_PHOTO = BUILT_IN["id-photo"]
+WIDTH, HEIGHT = 295, 413
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> UInt8:
+    """NASA's portrait of Eileen Collins, 512 x 512 px; her face is around (225, 120)."""
+    return np.asarray(data.astronaut(), np.uint8)
+
+
+def person(shape: tuple[int, int], face: Face) -> UInt8:
+    """A matte of a head with hair over shoulders, around a face."""
+    matte = np.zeros(shape, np.uint8)
+    middle, crown = (face.left + face.right) / 2, face.top - 0.5 * face.height
+    centre = round(middle), round((crown + face.bottom) / 2)
+    cv2.ellipse(
+        matte, centre, (round(face.width * 0.5), round((face.bottom - crown) / 2)), 0, 0, 360, 255, -1
+    )
+    cv2.rectangle(
+        matte,
+        (round(middle - 1.4 * face.width), round(face.bottom)),
+        (round(middle + 1.4 * face.width), shape[0]),
+        255,
+        -1,
+    )
+    return matte
+
+
+def test_a_face_is_found_where_it_is(astronaut: UInt8) -> None:
+    (face,) = find(astronaut)
+    assert 190 < (face.left + face.right) / 2 < 255
+    assert 60 < face.top < 110
+    assert 145 < face.bottom < 190
+    assert 70 < face.width < 130
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_face_where_there_is_none(*, turned: bool) -> None:
+    for picture in (data.chelsea(), data.coffee(), data.rocket()):
+        assert find(np.ascontiguousarray(picture[:, ::-1] if turned else picture)) == ()
+
+
+def test_two_people_are_two_faces_and_a_small_one_behind_does_not_count(astronaut: UInt8) -> None:
+    head = astronaut[:260, 90:360]
+    assert len(find(np.hstack([head, head[:, ::-1]]))) == 2
+    crowd = np.hstack([head, np.full((260, 110, 3), 90, np.uint8)])
+    crowd[20:80, 300:362] = cv2.resize(head, (62, 60), interpolation=cv2.INTER_AREA)
+    assert len(find(crowd)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (40, 40)])
+def test_any_size_of_picture_is_looked_at(shape: tuple[int, int]) -> None:
+    assert find(np.full((*shape, 3), 128, np.uint8)) == ()
+
+
+def test_the_head_stands_where_passport_offices_want_it(astronaut: UInt8) -> None:
+    large = cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    faces = find(large)
+    matte = person((1024, 1024), faces[0])
+    frame = frame_of(matte, ID_PHOTO, faces)
+    assert frame is not None
+    assert (frame.width, frame.height) == (WIDTH, HEIGHT)
+    crown = faces[0].top - 0.5 * faces[0].height
+    above = crown * frame.scale + frame.top
+    chin = faces[0].bottom * frame.scale + frame.top
+    assert above == pytest.approx(0.1 * HEIGHT, abs=4)
+    assert (chin - above) / HEIGHT == pytest.approx(ID_PHOTO.fill, abs=0.03)
+    middle = (faces[0].left + faces[0].right) / 2 * frame.scale + frame.left
+    assert middle == pytest.approx(WIDTH / 2, abs=4)
+    assert doubts(matte, ID_PHOTO, faces, frame) == ()
+
+
+def test_a_raised_hand_is_not_taken_for_the_crown(astronaut: UInt8) -> None:
+    large = cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    faces = find(large)
+    matte = person((1024, 1024), faces[0])
+    plain = frame_of(matte, ID_PHOTO, faces)
+    cv2.rectangle(matte, (900, 10), (960, 1000), 255, -1)
+    assert frame_of(matte, ID_PHOTO, faces) == plain
+
+
+FACE = Face(400, 300, 600, 500, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("faces", "moved", "scale", "said"),
+    [
+        ((), 0, 1.0, ["no face was found"]),
+        ((FACE, replace(FACE, left=420, right=600)), 0, 1.0, ["2 faces were found"]),
+        ((FACE,), 250, 1.0, ["cut off at the top"]),
+        ((FACE,), 0, 0.15, ["enlarged"]),
+        ((), 0, 0.15, ["no face was found", "enlarged"]),
+        ((FACE,), 0, 1.0, []),
+        ((FACE, Face(10, 10, 110, 110, 0.9)), 0, 1.0, []),
+    ],
+    ids=["none", "two", "cut off", "small", "small and none", "good", "one in the background"],
+)
+def test_what_an_id_photograph_lacks_is_said_with_advice(
+    faces: tuple[Face, ...], moved: int, scale: float, said: list[str]
+) -> None:
+    size = round(1000 * scale)
+    matte = person((1000, 1000), FACE)
+    matte = np.vstack([matte[moved:], np.full((moved, 1000), matte[-1:], np.uint8)])
+    matte = cv2.resize(matte, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    shown = tuple(
+        Face(f.left * scale, (f.top - moved) * scale, f.right * scale, (f.bottom - moved) * scale, f.score)
+        for f in faces
+    )
+    frame = frame_of(matte, ID_PHOTO, shown)
+    assert frame is not None
+    told = doubts(matte, ID_PHOTO, shown, frame)
+    assert len(told) == len(said)
+    assert all(words in sentence for words, sentence in zip(said, told, strict=True))
+    assert all(": " in sentence for sentence in told), "each says what helps"
+
+
+def test_other_presets_have_no_doubts(astronaut: UInt8) -> None:
+    matte = np.full((100, 100), 255, np.uint8)
+    frame = frame_of(matte, BUILT_IN["marketplace"])
+    assert frame is not None
+    assert doubts(matte, BUILT_IN["marketplace"], find(astronaut), frame) == ()
