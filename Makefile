@@ -19,7 +19,7 @@ help: ## list these commands
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[dev,demo,raw,train]'
+	    --constraint constraints.txt --editable '.[dev,raw,train]'
 	@touch $@
 
 demo: $(READY) ## cut out three photographs through the daemon, and show them

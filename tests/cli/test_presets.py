@@ -63,7 +63,7 @@ def test_a_steps_own_value_is_always_among_them() -> None:
 
 @pytest.mark.model
 def test_a_sheet_to_pick_from(say: Say) -> None:
-    skimage = pytest.importorskip("skimage", reason="its photographs are needed: install the extra `demo`")
+    skimage = pytest.importorskip("skimage", reason="its photographs are needed: install the extra `dev`")
     Image.fromarray(skimage.data.astronaut()).save("her.png")
     answer = say("presets", "try", "id-photo", "her.png", "-o", "sheet.png")
     assert (answer.code, answer.err) == (0, "")

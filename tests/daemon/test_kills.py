@@ -220,7 +220,7 @@ def test_killed_with_the_real_model_each_photograph_has_its_one_cut_out(site: Si
 
 def drop_photographs(site: Site) -> list[Path]:
     """A person and a cat, in four sizes each."""
-    skimage = pytest.importorskip("skimage", reason="its photographs are needed: install the extra `demo`")
+    skimage = pytest.importorskip("skimage", reason="its photographs are needed: install the extra `dev`")
     files = []
     for name in ("astronaut", "chelsea"):
         photograph = Image.fromarray(getattr(skimage.data, name)())

@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from mattingd.cli.commands.demo import PHOTOGRAPHS
+
 pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]  # torch alone takes a minute to install
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +88,14 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
     assert "mattingd/systemd/mattingd.service" in units <= sizes.keys()
     assert any(name.endswith("/licenses/LICENSE") for name in sizes)
     assert {name.partition("/")[0].partition("-")[0] for name in sizes} == {"mattingd"}
+    assert {f"mattingd/cli/demo_pictures/{name}" for name in PHOTOGRAPHS} <= sizes.keys()
+    assert "mattingd/imaging/finishing/face_weights/face_detection_full_range.tflite" in sizes
+
+
+def test_the_installed_demo_runs_without_anything_else(programs: Path, tmp_path: Path) -> None:
+    said = run(programs / "mattingd", "demo", "shown", cwd=tmp_path)
+    assert said.count(" done") == len(PHOTOGRAPHS)
+    assert (tmp_path / "shown" / "contact-sheet.png").exists()
 
 
 def test_the_installed_package_cuts_out_an_array(programs: Path, photo: Path) -> None:

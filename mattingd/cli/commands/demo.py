@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from mattingd.journal import JournalError, Record, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
 
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png")
-"""Bundled with scikit-image (public domain and CC0): nothing is downloaded."""
+PHOTOGRAPHS = ("astronaut.jpg", "chelsea.jpg", "coffee.jpg")
+"""In the package, public domain and CC0: nothing is downloaded."""
 MARKER = ".mattingd-demo"
 """Says that a folder is an earlier demo's and may be made anew."""
 PATIENCE_SECONDS = 180
@@ -38,7 +38,6 @@ BEAT_SECONDS = 0.2
 
 def demo(folder: Path) -> ExitCode:
     """Do the main job once, visibly; success only if every cut-out is there."""
-    photographs = bundled_photographs()
     try:
         hot_folder, config = lay_out(folder)
     except OSError as error:
@@ -47,9 +46,8 @@ def demo(folder: Path) -> ExitCode:
     console.print(f"[dim]hot folder[/]      {escape(str(hot_folder))}", soft_wrap=True)
     console.print(f"[dim]daemon[/]          mattingd run --config {escape(str(config))}", soft_wrap=True)
     with daemon(config, folder / "daemon.log") as process:
-        for photograph in photographs:
-            shutil.copy(photograph, hot_folder)
-        records = wait(console, process, folder, len(photographs))
+        drop_photographs(hot_folder)
+        records = wait(console, process, folder, len(PHOTOGRAPHS))
     made = {record.path: folder / "out" / record.outputs[0] for record in records if record.outputs}
     for record in records:
         place, doubt = made.get(record.path, record.reason), doubtful(record.state, record.confidence)
@@ -61,19 +59,14 @@ def demo(folder: Path) -> ExitCode:
         pairs = [(hot_folder / os.fsdecode(path), cut_out) for path, cut_out in sorted(made.items())]
         sheet = contact_sheet(pairs, folder / "contact-sheet.png")
         console.print(f"Before and after: [bold]{escape(str(sheet))}[/]", soft_wrap=True)
-    return ExitCode.OK if len(made) == len(photographs) else ExitCode.FAILED
+    return ExitCode.OK if len(made) == len(PHOTOGRAPHS) else ExitCode.FAILED
 
 
-def bundled_photographs() -> list[Path]:
-    """The demo's photographs.
-
-    Raises:
-        CommandError: scikit-image, which carries them, is not installed.
-    """
-    spec = find_spec("skimage")
-    if spec is None or spec.origin is None:
-        raise CommandError("the demo's photographs come with scikit-image: pip install 'mattingd[demo]'")
-    return [Path(spec.origin).parent / "data" / name for name in PHOTOGRAPHS]
+def drop_photographs(hot_folder: Path) -> None:
+    """Copy the package's photographs into a hot folder."""
+    for name in PHOTOGRAPHS:
+        picture = resources.files("mattingd.cli") / "demo_pictures" / name
+        (hot_folder / name).write_bytes(picture.read_bytes())
 
 
 def lay_out(folder: Path) -> tuple[Path, Path]:
