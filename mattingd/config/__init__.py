@@ -1,13 +1,14 @@
 """The configuration file: YAML -> frozen ``Settings``, checked once, each mistake told in a line of its own.
 
-The way through this room: ``document`` reads YAML with line numbers, ``shapes`` declares what can be set,
-``checking`` brings the two together, ``recipes`` and ``resolving`` make settings of it that are ready to use,
-``wording`` phrases what is wrong. ``sample`` writes configuration files, ``disk`` tries the folders out.
+`yaml_source` reads YAML with line numbers, `spelling` knows how people write a value, `schema` declares what
+can be set, `validation` brings them together, `recipes` and `resolve` make settings that are ready to use,
+`messages` says what is wrong. `example` writes configuration files, `folder_checks` tries the folders out.
 
-Nothing here knows what the settings do, and no other room knows YAML.
+Nothing here knows what the settings do, and no other package knows YAML.
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -16,6 +17,7 @@ from mattingd.config.folder_checks import kept_backgrounds, problems_on_disk, un
 from mattingd.config.messages import Problem, place
 from mattingd.config.resolve import contradictions, resolve
 from mattingd.config.schema import Document, Engine, HotFolder, Limits, Log, Settings, Watch
+from mattingd.config.spelling import outputs_named
 from mattingd.config.validation import STRICT, Shape
 from mattingd.config.yaml_source import Source, read
 from mattingd.system.mounts import mount_table
@@ -81,7 +83,7 @@ def parse(text: str | bytes, where: str | Path, *, mountinfo: str | None = None)
     if not isinstance(source.value, dict):
         wanted = Problem((), "must hold settings; `mattingd init` writes a first file")
         raise _error(source, where, list(source.problems) or [wanted])
-    document, misshapen = _DOCUMENT.check(source.value)
+    document, misshapen = _DOCUMENT.check(_spelt(source.value))
     # What YAML could not understand is no second mistake for having the wrong type.
     told = {problem.loc for problem in source.problems}
     table = mount_table() if mountinfo is None else mountinfo
@@ -90,6 +92,13 @@ def parse(text: str | bytes, where: str | Path, *, mountinfo: str | None = None)
     if problems:
         raise _error(source, where, problems)
     return settings
+
+
+def _spelt(value: dict[str, Any]) -> dict[str, Any]:
+    """The file's content with each hot folder's outputs as blocks."""
+    if not isinstance(folders := value.get("hot_folders"), list):
+        return value
+    return value | {"hot_folders": [outputs_named(each) for each in folders]}
 
 
 def _error(source: Source, where: str | Path, problems: list[Problem]) -> ConfigError:

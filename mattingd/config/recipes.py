@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from mattingd.config.folder_checks import absolute
 from mattingd.config.messages import Loc, Problem, known, place, shown
 from mattingd.config.schema import AlsoEntry, FolderEntry, Further, safe_suffix
+from mattingd.config.spelling import understood
 from mattingd.config.validation import STRICT, Shape
 from mattingd.domain.presets import (
     BUILT_IN,
@@ -151,6 +152,7 @@ def _unknown(name: str, presets: Mapping[str, object]) -> str:
 
 def _changed(like: Preset, changes: Changes, loc: Loc, base: Path) -> tuple[Preset, list[Problem]]:
     """``like`` with ``changes``, which stand at ``loc``; ``like`` among them has been followed already."""
+    changes = understood(changes, like.dpi)
     wrong = _background_problem(changes, loc)
     done = {"like" if loc[0] == "presets" else "", "background" if wrong else ""}
     sound = {key: value for key, value in changes.items() if key not in done}
@@ -166,7 +168,7 @@ def _background_problem(changes: Changes, loc: Loc) -> list[Problem]:
     value = changes.get("background")
     if value is None or (isinstance(value, str) and (_COLOUR.fullmatch(value) or _FILE.fullmatch(value))):
         return []
-    text = f'must be a colour like "#ffffff", in quotes, a picture file or null; not {shown(value)}'
+    text = f'must be a colour like white or "#ffffff" (in quotes), a picture file or null; not {shown(value)}'
     return [Problem((*loc, "background"), text)]
 
 
@@ -196,7 +198,7 @@ def _unfit(preset: Preset, changes: Changes, loc: Loc) -> list[Problem]:
         ),
         (
             preset.canvas is not None and not _is_canvas(preset),
-            "must be pixels like 1000x1000, millimetres like 35x45mm (with dpi), or a shape like 1:1",
+            "must be pixels like 1000x1000, millimetres like 35x45mm, paper like A4, or a shape like 1:1",
             ("canvas", "dpi"),
         ),
         (

@@ -6,7 +6,7 @@ by name.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,7 @@ from mattingd.config.messages import (
     settings_of,
     shown,
 )
+from mattingd.domain.presets import Preset
 
 T = TypeVar("T")
 
@@ -98,6 +99,9 @@ def _told(shape: object, raw: Any, loc: Loc, item: Any) -> str:
     """What is wrong at ``loc`` and what would be right."""
     match item["type"]:
         case "unexpected_keyword_argument":
+            inside = settings_of(declared(shape, loc[:-1]))
+            if "settings" in inside and loc[-1] in {each.name for each in fields(Preset)}:
+                return f"is a setting of the preset: put it under {place((*loc[:-1], 'settings'))}"
             return f"there is no such setting; {known(settings_of(declared(shape, loc[:-1])), str(loc[-1]))}"
         case "missing":
             return f"is missing; must be {allowed(declared(shape, loc))}"

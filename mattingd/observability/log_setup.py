@@ -69,7 +69,7 @@ def _forms(style: str, stream: TextIO) -> tuple[list[Any], Writer]:
     if style == "console":
         colours = stream.isatty() and not os.environ.get("NO_COLOR")
         return [_for_people(colours=colours)], StreamWriter(stream)
-    return [_in_order, structlog.processors.JSONRenderer()], StreamWriter(stream)
+    return [_in_order, structlog.processors.JSONRenderer(ensure_ascii=False)], StreamWriter(stream)
 
 
 def _in_order(_log: Any, _method: str, line: Line) -> Line:

@@ -231,6 +231,12 @@ def test_a_name_cannot_break_a_line_or_move_the_cursor() -> None:
     assert "in/a\\nb\\x1b[2J\\xff\\x85.jpg" in line
 
 
+def test_names_in_json_are_readable_in_any_script() -> None:
+    (line,) = told(admitted(1, "对联 é.jpg".encode()), commands.Move(1, "done"))
+    assert "对联 é.jpg" in line
+    assert "in/对联 é.jpg" in json.loads(line).values()
+
+
 def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
     monkeypatch.setattr("mattingd.system.clock.monotonic_ns", lambda: now[0])

@@ -98,8 +98,11 @@ def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
     ]
     assert "settling         in/cut.png: the end marker is missing\n" in status(slow).out
     assert first_lines(slow, link)[0].endswith(": it is a symbolic link, and links are not followed  #1")
-    assert first_lines(slow, hot / "nobody.jpg", hot / ".DS_Store", hot, hot / "@eaDir" / "a.jpg") == [
-        "there is no such file, and the journal does not know it",
+    for more in ((), ("--json",)):
+        nobody = status(slow, hot / "nobody.jpg", *more)
+        assert nobody.code == 2
+        assert nobody.err.endswith("nobody.jpg: there is no such file, and the journal does not know it\n")
+    assert first_lines(slow, hot / ".DS_Store", hot, hot / "@eaDir" / "a.jpg") == [
         "never taken: hidden files, and what other programs leave about, are passed over",
         "it is a folder: name a picture in it",
         "never taken: hidden files, and what other programs leave about, are passed over",

@@ -32,6 +32,7 @@ WORDS = {
 }
 """What people read for the states of a picture on its way."""
 Outputs = tuple[PublishedOutput, ...]
+_NO_SUCH_FILE = "there is no such file, and the journal does not know it"
 
 
 def story(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:
@@ -46,12 +47,15 @@ def story(settings: Settings, file: Path, *, as_json: bool) -> ExitCode:
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
         records = [(record, ledger.standing(record.job)) for record in ledger.records_of(root, path)]
     source = Path(os.fsdecode(os.path.join(root, path)))  # noqa: PTH118 - bytes
+    unknown = "" if live or records else _unknown(source, path, running=running)
+    if unknown == _NO_SUCH_FILE:
+        raise CommandError(f"{file}: {unknown}")
     if as_json:
         rows = [_as_json(record, outputs, settings) for record, outputs in records]
         told = {"file": str(file), "source": readable(bytes(source)), "running": running, "now": live}
         print(json.dumps(told | {"history": rows}))  # noqa: T201
         return ExitCode.OK
-    lines = _lines(live, records, settings, running=running) or [_unknown(source, path, running=running)]
+    lines = [unknown] if unknown else _lines(live, records, settings, running=running)
     if source != _real(file):
         lines.insert(0, f"made from {readable(bytes(source))}")
     for line in lines:
@@ -93,7 +97,7 @@ def _unknown(file: Path, path: bytes, *, running: bool) -> str:
     if junk(name, is_dir=False) or any(junk(folder, is_dir=True) for folder in folders):
         return "never taken: hidden files, and what other programs leave about, are passed over"
     if not os.path.lexists(file):
-        return "there is no such file, and the journal does not know it"
+        return _NO_SUCH_FILE
     return "not seen yet" if running else "not seen yet, and the daemon is not running"
 
 
