@@ -102,7 +102,9 @@ def test_one_and_one_point_nought_are_the_same_recipe(erode: int, feather: int) 
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
-    code = "from mattingd.presets import *; print(*(recipe_hash(named(n), 'cv-unet') for n in BUILT_IN))"
+    code = (
+        "from mattingd.domain.presets import *; print(*(recipe_hash(named(n), 'cv-unet') for n in BUILT_IN))"
+    )
     env = {"PYTHONHASHSEED": "12345"}
     there = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
     assert there.stdout.split() == [recipe_hash(preset, "cv-unet") for preset in BUILT_IN.values()]

@@ -42,7 +42,7 @@ def test_contract(check: Callable[[Factory], None], make: Factory) -> None:
 
 def test_the_face_and_the_catalog_need_no_torch() -> None:
     code = (
-        "import sys; from mattingd.engine import catalog, contract, golden; catalog.entry();"
+        "import sys; from mattingd.inference import backend, registry, self_test; registry.entry();"
         "sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -109,9 +109,9 @@ def test_a_failing_allocation_is_out_of_memory(engine: TorchEngine) -> None:
 
 LITTLE_MEMORY = """
 import resource, numpy as np
-from mattingd.engine import catalog
-from mattingd.engine.contract import OutOfMemory
-engine = catalog.load(device="cpu", precision="fp32", threads=1)
+from mattingd.inference import registry
+from mattingd.inference.backend import OutOfMemory
+engine = registry.load(device="cpu", precision="fp32", threads=1)
 engine.self_test()
 batch = np.zeros((400, 416, 416, 3), np.uint8)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

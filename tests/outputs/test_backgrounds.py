@@ -62,7 +62,7 @@ def test_one_that_may_not_be_read_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "studio.jpg").chmod(0o600)
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         parent.chmod(0o755)
-    code = "import sys; from mattingd.backdrops import look, Pin; print(look(Pin.of(sys.argv[1])))"
+    code = "import sys; from mattingd.outputs.backgrounds import look, Pin; print(look(Pin.of(sys.argv[1])))"
     command = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", code, str(pin)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "cannot be read: Permission denied\n"

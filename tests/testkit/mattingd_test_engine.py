@@ -204,7 +204,7 @@ class Entry:
 
 
 def entry(model_id: str = "counting") -> Entry:
-    """The same door as `mattingd.engine.catalog.entry`: there is only one model here."""
+    """The same door as `mattingd.inference.registry.entry`: there is only one model here."""
     hangs = plan().get("entry") == "hang"
     while hangs:
         time.sleep(60)  # noqa: TID251  (hanging on purpose)
@@ -219,7 +219,7 @@ def load(
     memory_gb: float | None = None,
     file: str | None = None,
 ) -> Engine:
-    """The same door as `mattingd.engine.catalog.load`; only the device and the weights count."""
+    """The same door as `mattingd.inference.registry.load`; only the device and the weights count."""
     time.sleep(plan().get("load_ms", 0) / 1000)  # noqa: TID251  (slow on purpose)
     on_gpu = plan().get("device") == "cuda" and device != "cpu"
     return CountingEngine("cuda" if on_gpu else "cpu", other_weights(Path(file)) if file else None)

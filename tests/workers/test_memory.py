@@ -18,13 +18,13 @@ WORKER = """
 import os, sys
 from dataclasses import replace
 from pathlib import Path
-from mattingd.commands import Bench, Read
-from mattingd.disk import Disk, stamp_of
-from mattingd.stages import pictures
-from mattingd.values import PictureLimits
+from mattingd.domain.commands import Read, WorkerConfig
+from mattingd.domain.jobs import PictureLimits
+from mattingd.system.filesystem import Disk, stamp_of
+from mattingd.workers import picture_worker
 
 folder = Path(sys.argv[1])
-bench = Bench(0, {1: os.fsencode(folder)}, sys.argv[1], "x", PictureLimits(), 416, 32, 60_000_000)
+bench = WorkerConfig(0, {1: os.fsencode(folder)}, sys.argv[1], "x", PictureLimits(), 416, 32, 60_000_000)
 orders = [(bench, None)]
 for job, name in enumerate(("large.png", "small.png")):
     path = folder / name
@@ -35,7 +35,7 @@ def receive():
         raise SystemExit
     return orders.pop(0)
 
-pictures.serve(receive, lambda answer: print(answer[0], flush=True), Disk())
+picture_worker.serve(receive, lambda answer: print(answer[0], flush=True), Disk())
 """
 
 
