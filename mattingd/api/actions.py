@@ -23,7 +23,8 @@ def retry(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Have pictures tried again. `files`: (hot folder, path) of each in hexadecimal."""
 
     def reply(key: SourceId) -> Reply:
-        return reply_to_retry(_state(daemon, key), running=not daemon.scheduler.stopping)
+        waits = daemon.scheduler.intake.settler.why(key)
+        return reply_to_retry(_state(daemon, key), running=not daemon.scheduler.stopping, waits=waits)
 
     return _each_file(daemon, request, reply, events.RetryAsked)
 

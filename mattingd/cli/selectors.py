@@ -19,14 +19,18 @@ ALL = frozenset({b"", b"."})
 """Paths in a hot folder that mean all of it."""
 
 
+NOT_TAKEN = ""
+"""The state of a file that the journal does not know yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A picture that the journal knows."""
+    """A picture in a hot folder."""
 
     folder: HotFolder
     path: bytes
     state: str
-    """Of its newest job."""
+    """Of its newest job, or `NOT_TAKEN`."""
 
     @property
     def name(self) -> str:
@@ -62,7 +66,11 @@ def _folder(settings: Settings, name: str) -> HotFolder:
 
 
 def pictures_named(
-    settings: Settings, words: Sequence[str], states: Callable[[HotFolder], Mapping[bytes, str]]
+    settings: Settings,
+    words: Sequence[str],
+    states: Callable[[HotFolder], Mapping[bytes, str]],
+    *,
+    untaken_too: bool = False,
 ) -> Chosen:
     """The pictures that people name: by path, as the log calls them, by folder or by pattern.
 
@@ -70,6 +78,7 @@ def pictures_named(
         settings: which hot folders.
         words: what stands on the command line; `*` in a pattern takes sub-folders in.
         states: of every picture of a folder that the journal knows, the state of its newest job.
+        untaken_too: whether files count that were not taken yet, so that the journal does not know them.
 
     Raises:
         CommandError: one lies in no hot folder, or is not known; names those that may have been meant.
@@ -87,6 +96,8 @@ def pictures_named(
             pictures[folder.path, path] = Known(folder, path, there[path])
         elif found := list(_group(path, there)):
             groups.update({(folder.path, each): Known(folder, each, there[each]) for each in found})
+        elif untaken_too and (folder.path / os.fsdecode(path)).is_file():
+            pictures[folder.path, path] = Known(folder, path, NOT_TAKEN)
         elif path not in ALL:
             problems.append(_unknown(word, folder, path, there))
     if problems:

@@ -61,6 +61,15 @@ class Intake:
             self.settler.confirm(key)
             self.work.out.append(LookAt(*key))
 
+    def hasten(self, key: SourceId) -> None:
+        """A person wants a resting file taken now: look at it once more and let nothing hold it back."""
+        self.settler.hasten(key)
+        if self._in_work(key):
+            self._postpone(key)
+        elif self.settler.deadline(key) is not None:
+            self.settler.confirm(key)
+            self.work.out.append(LookAt(*key))
+
     def admitted(self, fact: Admitted) -> None:
         """The journal has it: queue it."""
         job = Job.from_row(fact.row)

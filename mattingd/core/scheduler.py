@@ -67,7 +67,7 @@ class Scheduler:
         self.engines = Engines(self.work, self.crew, self.engine, models, self._stop_now)
         self.inference = Inference(self.work, self.crew, self.engine, self.engines)
         self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
-        self.requests = Requests(self.work)
+        self.requests = Requests(self.work, self.intake)
         self._hold(paused)
         self.unscanned = set(folders)
         self.stopping = False

@@ -57,6 +57,8 @@ class PendingFile:
     confirming: bool = False
     """That look was asked for and is not answered yet."""
     why: str = STILL_SETTLING
+    wanted: bool = False
+    """A person said to take it now, as it is."""
 
 
 class SettlingTracker:
@@ -89,12 +91,21 @@ class SettlingTracker:
         if not (look.full and resting.confirming):
             return None
         resting.confirming = False
-        resting.why = self._held_back_by(look, now - resting.since)
+        resting.why = "" if resting.wanted else self._held_back_by(look, now - resting.since)
         if resting.why:
             resting.deadline = now + self._next_look_ns(now - resting.since)
             return None
         del self._resting[key]
         return resting.since
+
+    def hasten(self, key: SourceId) -> None:
+        """Take the file at its next look, whatever holds it back."""
+        self._resting[key].wanted = True
+
+    def why(self, key: SourceId) -> str | None:
+        """Why a file is not taken yet; None for one that does not wait here."""
+        resting = self._resting.get(key)
+        return None if resting is None else resting.why
 
     def deadline(self, key: SourceId) -> int | None:
         """When the next look at this path is due; None while one is under way or nothing rests there."""

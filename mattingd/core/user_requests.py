@@ -6,6 +6,7 @@ daemon and without one.
 
 from dataclasses import dataclass
 
+from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import LIVE, Event, State
 from mattingd.core.settling import SourceId
@@ -22,13 +23,17 @@ class Reply:
     words: str
 
 
-def reply_to_retry(state: State | None, *, running: bool) -> Reply:
+def reply_to_retry(state: State | None, *, running: bool, waits: str | None = None) -> Reply:
     """The answer to a request to try a picture again.
 
     Args:
         state: of the job that speaks for the file; None when there is none.
         running: whether a daemon runs; what is asked for without one happens at its next start.
+        waits: why the file was not taken yet; None where it does not wait, or is not there.
     """
+    if waits is not None:
+        when = "now" if running else "at the next start"
+        return Reply(granted=True, words=f"it is taken {when}, as it is" + (f" ({waits})" if waits else ""))
     if state is None:
         return Reply(
             granted=False,
@@ -59,13 +64,17 @@ def reply_to_forget(state: State | None, *, busy: bool) -> Reply:
 class Requests:
     """Does what people ask for. One owner: the scheduler."""
 
-    def __init__(self, work: JobStore) -> None:
+    def __init__(self, work: JobStore, intake: Intake) -> None:
         self.work = work
+        self.intake = intake
 
     def retry(self, fact: RetryAsked) -> None:
         """Try at once what waits, with new patience; have made again what has ended."""
-        job = self.work.by_path.get(SourceId(fact.folder, fact.path))
-        if job is None:
+        key = SourceId(fact.folder, fact.path)
+        job = self.work.by_path.get(key)
+        if key in self.intake.settler:
+            self.intake.hasten(key)
+        elif job is None:
             self.work.out += [AskAgain(fact.folder, fact.path), LookAt(fact.folder, fact.path)]
         elif job.state in {State.QUEUED, State.HELD}:
             job.waits = job.isolated_crashes = 0

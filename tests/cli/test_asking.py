@@ -57,6 +57,28 @@ def ends(site: Site, file: Path) -> list[str]:
     return [record.state for record in site.records(file)]
 
 
+def test_a_file_that_is_held_back_is_taken_when_a_person_says_so(make_site: MakeSite, say: Say) -> None:
+    site = make_site(watch={"settle_seconds": 0.2, "truncated_minutes": 30})
+    site.start()
+    cut = site.hot[0] / "cut.png"
+    cut.write_bytes(hostile.cut_off("PNG"))
+    wait_until(lambda: "end marker" in asked(site, "status", cut).out, "the file waits for its end")
+    answer = asked(site, "retry", cut)
+    assert (answer.code, answer.err) == (0, "")
+    assert "it is taken now, as it is (the end marker is missing)" in answer.out
+    wait_until(lambda: bool(site.records(cut)), "it was taken")
+    wait_until(lambda: "cut off" in asked(site, "status", cut).out, "status says why it cannot be read")
+
+
+def test_without_a_daemon_a_file_is_taken_at_the_next_start(make_site: MakeSite, say: Say) -> None:
+    site = prepared(make_site())
+    site.stop()
+    (late,) = pictures(site.hot[0] / "late", 1)
+    answer = asked(site, "retry", late)
+    assert (answer.code, answer.err) == (0, "")
+    assert "it is taken at the next start, as it is" in answer.out
+
+
 def wait_for_jobs(site: Site, file: Path, number: int) -> None:
     wait_until(lambda: len(ends(site, file)) == number, f"{file.name} had {number} jobs")
     site.wait_ended(all_files(site))

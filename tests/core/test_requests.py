@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mattingd.core.lifecycle import State
-from mattingd.core.settling import SettlePolicy
+from mattingd.core.settling import SettlePolicy, SourceId
 from mattingd.core.user_requests import reply_to_forget, reply_to_retry
 from mattingd.domain.commands import (
     Admit,
@@ -21,7 +22,15 @@ from mattingd.domain.commands import (
     SetPaused,
     Vanished,
 )
-from mattingd.domain.events import AlreadyKnown, ForgetAsked, PauseAsked, RetryAsked, WorkerUp
+from mattingd.domain.events import (
+    AlreadyKnown,
+    FileObservation,
+    FileObserved,
+    ForgetAsked,
+    PauseAsked,
+    RetryAsked,
+    WorkerUp,
+)
 from mattingd.domain.jobs import Fault, Folder, PreviousResult, Recipe, Stamp
 from mattingd.journal import reading
 from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
@@ -51,6 +60,30 @@ def test_what_waits_is_tried_now_and_with_new_patience() -> None:
     desk.fault(only(desk.say(RetryAsked(*ONE_JPG)), Read), Fault.BUSY, "it is locked")
     desk.fault(desk.until(Read, 41), Fault.BUSY, "it is locked")
     assert desk.states[1] == "held", "a minute after the very first try it would have failed"
+
+
+@pytest.mark.parametrize("held", [{}, {"writer": True}, {"unfinished": "the end marker is missing"}])
+def test_a_file_that_is_not_taken_yet_is_taken_now(held: dict[str, Any]) -> None:
+    desk = Desk(ONE)
+    desk.start()
+    stamp = Stamp(5, 5)
+    assert desk.say(FileObserved(*ONE_JPG, FileObservation(stamp))) == []
+    assert desk.say(RetryAsked(*ONE_JPG)) == [LookAt(*ONE_JPG)]
+    seen = FileObservation(stamp, full=True, **held)
+    desk.writes.clear()
+    assert desk.say(FileObserved(*ONE_JPG, seen)) == []
+    (admit,) = desk.writes
+    assert isinstance(admit, Admit)
+    assert (admit.path, admit.ignored) == (b"1.jpg", None)
+
+
+def test_a_file_that_grows_on_after_it_was_asked_for_settles_as_any_other() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    desk.say(FileObserved(*ONE_JPG, FileObservation(Stamp(5, 5))))
+    desk.say(RetryAsked(*ONE_JPG))
+    assert desk.say(FileObserved(*ONE_JPG, FileObservation(Stamp(6, 6), full=True))) == []
+    assert SourceId(*ONE_JPG) in desk.scheduler.intake.settler
 
 
 def test_a_suspect_is_tried_now_with_no_strike_against_it() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mattingd.api.client import NoDaemonError, ask
 from mattingd.cli.errors import CommandError, find_config
 from mattingd.cli.offline_journal import journal_of
-from mattingd.cli.selectors import Known, folders_named, pictures_named
+from mattingd.cli.selectors import NOT_TAKEN, Known, folders_named, pictures_named
 from mattingd.config import ConfigError, HotFolder, Settings, load
 from mattingd.core.lifecycle import LIVE, State
 from mattingd.core.user_requests import Reply, reply_to_forget, reply_to_retry
@@ -45,7 +45,7 @@ def retry(config: Path | None, words: Sequence[str], *, done_too: bool, as_json:
     """Have pictures tried again: those that are named, and of folders and patterns what has failed."""
     settings = load(find_config(config))
     everywhere = [str(folder.path) for folder in settings.hot_folders]
-    wanted = _wanted(settings, words or everywhere, done_too=done_too)
+    wanted = _wanted(settings, words or everywhere, done_too=done_too, untaken_too=True)
     if not wanted:
         return _tell([], as_json=as_json, nothing="nothing has failed there; `--all` takes the others, too")
     return _ask_for(settings, "retry", wanted, _retry_alone, as_json=as_json)
@@ -60,13 +60,15 @@ def forget(config: Path | None, words: Sequence[str], *, as_json: bool) -> ExitC
     return _ask_for(settings, "forget", wanted, _forget_alone, as_json=as_json)
 
 
-def _wanted(settings: Settings, words: Sequence[str], *, done_too: bool) -> list[Known]:
+def _wanted(
+    settings: Settings, words: Sequence[str], *, done_too: bool, untaken_too: bool = False
+) -> list[Known]:
     with reading(settings.state_dir / JOURNAL) as ledger:
 
         def states(folder: HotFolder) -> Mapping[bytes, str]:
             return ledger.newest_states(os.fsencode(folder.path))
 
-        chosen = pictures_named(settings, words, states)
+        chosen = pictures_named(settings, words, states, untaken_too=untaken_too)
     by_group = [known for known in chosen.groups if done_too or known.state == State.FAILED]
     return sorted((*chosen.pictures, *by_group), key=lambda known: known.name)
 
@@ -75,7 +77,7 @@ def _ask_for(
     settings: Settings,
     verb: str,
     wanted: list[Known],
-    alone: Callable[[JournalWriter, int, bytes], Reply],
+    alone: Callable[[JournalWriter, int, Known], Reply],
     *,
     as_json: bool,
 ) -> ExitCode:
@@ -87,7 +89,7 @@ def _ask_for(
         ]
     except NoDaemonError:
         with journal_of(settings) as journal:
-            replies = [alone(journal, journal.folder_id(os.fsencode(k.folder.path)), k.path) for k in wanted]
+            replies = [alone(journal, journal.folder_id(os.fsencode(k.folder.path)), k) for k in wanted]
         answers = [
             Answer(known, reply.granted, reply.words) for known, reply in zip(wanted, replies, strict=True)
         ]
@@ -100,15 +102,17 @@ def _asked(settings: Settings, verb: str, part: list[Known]) -> list[tuple[Known
     return list(zip(part, said, strict=True))
 
 
-def _retry_alone(journal: JournalWriter, folder: int, path: bytes) -> Reply:
+def _retry_alone(journal: JournalWriter, folder: int, known: Known) -> Reply:
+    path = known.path
     state = _state(journal, folder, path)
-    reply = reply_to_retry(state, running=False)
-    if reply.granted and state not in LIVE:
+    reply = reply_to_retry(state, running=False, waits="" if known.state == NOT_TAKEN else None)
+    if reply.granted and state is not None and state not in LIVE:
         journal.apply([AskAgain(folder, path)])
     return reply
 
 
-def _forget_alone(journal: JournalWriter, folder: int, path: bytes) -> Reply:
+def _forget_alone(journal: JournalWriter, folder: int, known: Known) -> Reply:
+    path = known.path
     reply = reply_to_forget(_state(journal, folder, path), busy=journal.owes(folder, path))
     if reply.granted:
         journal.apply([Forget(folder, path)])

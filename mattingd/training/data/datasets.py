@@ -277,9 +277,9 @@ def world_in(pack: Path, part: str = "train") -> dict[str, tuple[Photo, ...]]:
 
 def trusted(photo: Photo, row: dict[str, str]) -> Photo:
     """A photograph with what its row of the index says about its matte."""
-    if "agreement" not in row:
+    if not row.get("agreement"):
         return replace(photo, kept=False, soft=row.get("kind") == "teacher")
-    agreement, undecided = float(row["agreement"]), float(row["undecided"])
+    agreement, undecided = float(row["agreement"]), float(row.get("undecided") or 0)
     trust = min(1.0, max(LEAST_TRUST, (agreement - DISTRUSTED) / (TRUSTED - DISTRUSTED)))
     liftable = agreement > AGREED and undecided < DECIDED
     return replace(photo, kept=False, soft=True, trust=trust, liftable=liftable)
