@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test gpu-test lint types check example bench bench-rembg fuzz soak train clean
+.PHONY: help demo quick test gpu-test lint types check example bench bench-rembg fuzz soak train clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ demo: $(READY) ## cut out three photographs through the daemon, and show them
 
 test: $(READY) ## the whole test suite on two cores (PYTEST_ARGS="-k config" for a part)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+
+quick: $(READY) ## lint, types and the pure tests: the loop while you write, under 90 seconds
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m pure tests/core tests/domain tests/config tests/system tests/test_imports.py
 
 gpu-test: $(READY) ## the tests that need a CUDA device; without one they are skipped, and that is said
 	$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS)

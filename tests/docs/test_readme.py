@@ -126,20 +126,6 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert listed == [int(code) for code in ExitCode]
 
 
-def test_the_map_shows_what_is_there_and_misses_no_room() -> None:
-    text = README.partition("```text\nmattingd/\n")[2].partition("```")[0]
-    names = {
-        word
-        for line in text.splitlines()
-        for word in re.findall(r"(?:^| )([\w]+(?:\.py|/))(?= |$)", line[:25])
-    }
-    shown = {name for name in names if name != "tests/"}
-    assert "Invariant" in text
-    assert {name for name in shown if not (ROOT / "mattingd" / name).exists()} == set()
-    rooms = {f"{path.name}/" for path in (ROOT / "mattingd").iterdir() if (path / "__init__.py").exists()}
-    assert rooms - shown == set()
-
-
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+)", README))))
 def test_the_make_targets_exist(target: str) -> None:
     command = ["make", "--dry-run", target, "DATA=x"]
