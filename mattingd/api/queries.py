@@ -94,7 +94,7 @@ class Answers:
         return {
             "folders": {str(number): str(folder.path) for number, folder in daemon.folders.items()},
             "files": keys + admitting,
-            "unscanned": sorted(daemon.scheduler.unscanned),
+            "unscanned": sorted(daemon.scheduler.intake.unscanned),
         }
 
     def _where(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _stops(daemon: "Daemon") -> dict[str, Any] | None:
         return None
     return {
         "pictures": len(daemon.scheduler.waited_for()),
-        "seconds": _seconds_until(daemon.scheduler.stop_at),
+        "seconds": _seconds_until(daemon.scheduler.shutdown.deadline),
     }
 
 
@@ -259,5 +259,5 @@ def _folder(daemon: "Daemon", number: int, tally: RunStats) -> dict[str, Any]:
         "trouble": tally.troubles.get(number),
         "paused": daemon.scheduler.work.paused(number),
         "queued": daemon.scheduler.work.lanes.queued(number),
-        "first_scan": "running" if number in daemon.scheduler.unscanned else "done",
+        "first_scan": "running" if number in daemon.scheduler.intake.unscanned else "done",
     }

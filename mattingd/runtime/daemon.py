@@ -17,6 +17,7 @@ from mattingd.core import output_paths
 from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.retention import low_space
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import commands, events
 from mattingd.domain.jobs import Folder, JobRecord, Recipe
 from mattingd.domain.presets import Pin
@@ -105,8 +106,10 @@ class Daemon:
         self.names: dict[int, str] = {}
         """What hot folders are called, those included that are none any more."""
         self._number_folders()
-        policy, models = policy_of(settings, once=mode.once), self.journal.models()
-        self.scheduler = Scheduler(policy, self._rules_folders(), self.journal.held(), models=models)
+        policy, models = policy_of(settings), self.journal.models()
+        self.scheduler = Scheduler(
+            policy, self._rules_folders(), self.journal.held(), models, ExitWhenIdle() if mode.once else None
+        )
         self._staff = ProcessSupervisor(
             settings,
             self.journal.roots(),
@@ -390,7 +393,7 @@ class Daemon:
             self.lookouts.withdraw(number)
             self.tell(events.FolderLeft(number))
         self._staff.change(self.settings, self.journal.roots())
-        policy = policy_of(self.settings, once=self.mode.once)
+        policy = policy_of(self.settings)
         now = clock.monotonic_ns()
         self._obey(self.scheduler.reconfigure(policy, self._rules_folders(), self.journal.held(), now))
         if self.settings.watch != before.watch:

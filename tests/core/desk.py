@@ -7,6 +7,7 @@ from mattingd.core.job_store import SECOND, Policy
 from mattingd.core.lifecycle import State
 from mattingd.core.output_paths import place
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.stopping import Ending
 from mattingd.domain import commands, events
 from mattingd.domain.commands import Command, Move, RetentionAction, Write
 from mattingd.domain.events import Fact, FileObservation
@@ -44,9 +45,10 @@ class Desk:
     writes: list[Write] = field(default_factory=list)
     engine: int = 0
     """The one that was started last."""
+    ending: Ending | None = None
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.policy, FOLDERS)
+        self.scheduler = Scheduler(self.policy, FOLDERS, ending=self.ending)
 
     def start(
         self, *rows: JobRecord, clean: bool = True, max_batch: int = 1, up: bool = True
