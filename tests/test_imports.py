@@ -62,6 +62,9 @@ ONLY_IN: dict[str, set[str]] = {
     "typer": {"cli"},
     "logging_journald": {"observability.journald"},
     "prometheus_client": {"observability.metrics"},
+    "msgspec": {"workers.protocol"},
+    "pickle": set(),
+    "multiprocessing": set(),
 }
 """One third-party name (or dangerous one of the standard library), one place."""
 

@@ -35,7 +35,7 @@ from mattingd.runtime.reload import Changes, Reloads, Source, reconciled
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
-from mattingd.workers.process import Message
+from mattingd.workers.protocol import Message
 from mattingd.workers.resources import policy_of
 from mattingd.workers.supervisor import ProcessSupervisor, Programs
 
