@@ -49,7 +49,7 @@ BACK_UP = {
 
 CORE_ONLY = {"core.scheduler", "core.dispatch", "core.engine_supervisor", "core.inference", "core.intake",
              "core.user_requests", "core.job_store", "core.heartbeats",
-             "core.stopping", "core.worker_answers"}  # fmt: skip
+             "core.stopping", "core.worker_answers", "core.snapshot"}  # fmt: skip
 """The decisions that put others together; all other modules of `core` know `domain` alone."""
 
 ONLY_IN: dict[str, set[str]] = {
@@ -200,6 +200,28 @@ def test_files_functions_and_folders_stay_small() -> None:
         if len(list(path.glob("[!_]*.py"))) > FULLEST_FOLDER
     ]
     assert folders == []
+
+
+# --- the scheduler's face ---
+
+SCHEDULERS_FACE = {
+    "start", "handle", "foresee", "reconfigure", "next_wakeup", "stopping", "stopped", "ready", "idle",
+    "snapshot", "settling", "pulses", "jobs_of_batch", "seed_drops", "status",
+}  # fmt: skip
+
+
+def test_nobody_outside_the_core_reaches_into_the_scheduler() -> None:
+    reaching = [
+        f"{name_of(path)}: {ast.unparse(node)}"
+        for path in MODULES
+        if not within(name_of(path), {"core"})
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value).rpartition(".")[2] == "scheduler"
+        and ast.unparse(node.value) != "mattingd.core.scheduler"
+        and node.attr not in SCHEDULERS_FACE
+    ]
+    assert reaching == []
 
 
 # --- time and purity ----------------------------------------------------------------------------------------

@@ -93,8 +93,8 @@ class Progress:
         """Pictures that are not at their end."""
         if self._daemon is None:
             return 0
-        work, intake = self._daemon.scheduler.work, self._daemon.scheduler.intake
-        return work.counts.get("waiting", 0) + len(intake.settler) + len(intake.admitting)
+        now = self._daemon.scheduler.snapshot()
+        return now.waiting + now.settling + now.admitting
 
     def _end(self, ended: Ended) -> None:
         self.ends[ended.state] += 1
@@ -124,7 +124,7 @@ class Progress:
     def _description(self) -> str:
         if self._daemon is not None and self._daemon.scheduler.stopping:
             return "stopping"
-        up = self._daemon is not None and self._daemon.scheduler.engine.up
+        up = self._daemon is not None and self._daemon.scheduler.snapshot().engine.ready
         return "cutting out" if up else "loading the model"
 
 

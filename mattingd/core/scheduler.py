@@ -5,17 +5,19 @@ fact and the time and returns what is to be done: writes for the journal, then d
 journal is the truth; after any stop `start` rebuilds all this from its rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from mattingd.core.batching import EngineQueue
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Engines
+from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore, Policy
 from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State
 from mattingd.core.settling import SourceId
+from mattingd.core.snapshot import SchedulerSnapshot, StatusReader
 from mattingd.core.stopping import Ending, Shutdown
 from mattingd.core.user_requests import Requests
 from mattingd.core.worker_answers import WorkerAnswers
@@ -73,6 +75,7 @@ class Scheduler:
             self.work, self.crew, self.intake, self.dispatcher, self.inference, self.shutdown
         )
         self.requests = Requests(self.work)
+        self.status = StatusReader(self.work, self.intake, self.dispatcher, self.inference, self.shutdown)
         self._hold(paused)
         self._handlers = self._fact_handlers()
         self._due_handlers = self._timer_handlers()
@@ -209,9 +212,29 @@ class Scheduler:
         """Whether everything that was seen has come to an end."""
         return self.shutdown.idle()
 
-    def waited_for(self) -> set[int]:
-        """The jobs that are finished before an ordinary end."""
-        return self.shutdown.waited_for()
+    def snapshot(self) -> SchedulerSnapshot:
+        """How everything stands, as frozen figures; `status` tells of single files."""
+        return self.status.snapshot()
+
+    def settling(self) -> int:
+        """Files that are seen and not in the journal yet; may be asked on any thread."""
+        return len(self.intake.settler)
+
+    def pulses(self, remote: Container[int]) -> Iterator[Pulse]:
+        """When the children must have shown life; see `pulses_of_children`."""
+        return pulses_of_children(self.crew, self.inference, self.work.jobs, remote)
+
+    def jobs_of_batch(self, batch: int) -> tuple[int, ...]:
+        """The jobs of a batch that was just answered, in the order of its mattes.
+
+        Raises:
+            ValueError: no engine has it as its oldest.
+        """
+        return self.engine.due(batch)[1].jobs
+
+    def seed_drops(self, folder: int, today: str, made: int) -> None:
+        """So many drops were opened in this folder today before the daemon started."""
+        self.intake.drops.seed(folder, today, made)
 
     # --- start ---
 

@@ -76,6 +76,10 @@ class SettlingTracker:
         """All resting files, for `status`."""
         return iter(self._resting.items())
 
+    def pending(self, key: SourceId) -> PendingFile | None:
+        """The file at rest there; None when there is none."""
+        return self._resting.get(key)
+
     def forget(self, key: SourceId) -> None:
         """Nothing is there any more, or it need not be taken."""
         self._resting.pop(key, None)

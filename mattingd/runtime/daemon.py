@@ -14,7 +14,7 @@ from typing import Any
 from mattingd.api.socket_server import ControlServer
 from mattingd.config import HotFolder, Settings
 from mattingd.core import output_paths
-from mattingd.core.heartbeats import Pulse, pulses_of_children
+from mattingd.core.heartbeats import Pulse
 from mattingd.core.retention import low_space
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.stopping import ExitWhenIdle
@@ -310,9 +310,9 @@ class Daemon:
         if isinstance(fact, events.ReadOk | events.AnotherPass):
             self._nets[fact.job] = payload
         elif isinstance(fact, events.Inferred):
-            _, batch = self.scheduler.engine.due(fact.batch)
-            size = len(payload) // len(batch.jobs)
-            for index, number in enumerate(batch.jobs):
+            jobs = self.scheduler.jobs_of_batch(fact.batch)
+            size = len(payload) // len(jobs)
+            for index, number in enumerate(jobs):
                 self._mattes[number] = (fact.batch, payload[index * size : (index + 1) * size])
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
@@ -430,7 +430,7 @@ class Daemon:
 
     def _seed_drops(self, number: int) -> None:
         drops = self.journal.drops_of(number, self._today)
-        self.scheduler.intake.drops.seed(number, self._today, drops)
+        self.scheduler.seed_drops(number, self._today, drops)
 
     def _stand(self) -> None:
         """Tell the service manager how we are, and everybody who is stuck."""
@@ -441,5 +441,4 @@ class Daemon:
         """Whoever must show life."""
         yield from self.lookouts.pulses(self.names)
         slow = self.folders.keys() if self._remote_output else self.lookouts.remote()
-        scheduler = self.scheduler
-        yield from pulses_of_children(scheduler.crew, scheduler.inference, scheduler.work.jobs, slow)
+        yield from self.scheduler.pulses(slow)
