@@ -74,11 +74,8 @@ class Progress:
     def fact(self, fact: events.Fact) -> None:
         """Something happened."""
         self._tally.fact(fact)
-        if isinstance(fact, events.Admitted):
-            self._names.remember(fact.row)
-            if fact.row.state == "ignored":
-                name = self._names.of(fact.row)
-                self._end(Ended(fact.row.job, name, "ignored", fact.row.reason, fact.row.note))
+        if isinstance(fact, events.JobEnded):
+            self._end(self._names.ended(fact))
         if self._next_refresh <= clock.monotonic_ns():
             self._next_refresh = clock.monotonic_ns() + REFRESH_NS
             self._refresh()
@@ -86,8 +83,6 @@ class Progress:
     def command(self, command: Command) -> None:
         """Something is going to be done."""
         self._tally.command(command)
-        if (ended := self._names.ended(command)) is not None:
-            self._end(ended)
 
     def left(self) -> int:
         """Pictures that are not at their end."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mattingd.core.drop_ends import DropId
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import Drops, naming
@@ -79,6 +80,8 @@ class Intake:
         if job.state is State.QUEUED:
             self.work.adopt(job)
             self.work.enqueue(job)
+        else:
+            self.work.listed(job)
 
     def known(self, fact: AlreadyKnown) -> None:
         """The journal has had it before."""
@@ -118,6 +121,7 @@ class Intake:
         folder = self.folders[key.folder]
         drop = self.drops.join(key.folder, self.today, self.work.now)
         self.admitting[key] = since
+        self.work.joined(DropId(key.folder, drop.name), drop.closes)
         self.work.out.append(
             Admit(
                 folder=key.folder,

@@ -6,12 +6,14 @@ Every change of a job's state goes through `move`, which walks the table and wri
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mattingd.core.drop_ends import DropEnds, DropId
 from mattingd.core.fair_queue import FairQueue
 from mattingd.core.lifecycle import COUNTED_AS, LIVE, WORKING, Event, Job, RetryPolicy, State, backoff_seconds
 from mattingd.core.settling import SettlePolicy, SourceId
 from mattingd.core.timers import Timers
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import Command, Discard, Move, Vanished
+from mattingd.domain.events import JobEnded
 from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
 
 SECOND = 1_000_000_000
@@ -53,6 +55,7 @@ class JobStore:
         self.crew = crew
         self.now = 0
         self.timers = Timers()
+        self.drops = DropEnds()
         self.out: list[Command] = []
         self.jobs: dict[int, Job] = {}
         self.by_path: dict[SourceId, Job] = {}
@@ -78,6 +81,8 @@ class JobStore:
         key = SourceId(job.folder, job.path)
         self.jobs[job.id] = self.by_path[key] = job
         self._count(job.state, 1)
+        if job.drop:
+            self.drops.began(DropId(job.folder, job.drop))
         for older in list(self._owing.get(key, {}).values()):
             self._call_off(older, Chore.NOTE)
 
@@ -106,7 +111,32 @@ class JobStore:
         self.write(job, batch=batch, sha256=sha256, painted=painted, spent=spent, confidence=confidence)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
+        if state not in LIVE:
+            self._announce(job)
         return state
+
+    def joined(self, drop: DropId, open_until: int) -> None:
+        """A file is on its way into the journal as part of a drop that is open until then."""
+        self.drops.joined(drop, open_until)
+        self.timers.alarm("drop", drop, open_until)
+
+    def listed(self, job: Job) -> None:
+        """The journal lists a file that is not processed: its job has ended as it began."""
+        self.out.append(_ended(job))
+        if job.drop:
+            self.drops.ignored(DropId(job.folder, job.drop))
+
+    def close_drop(self, drop: DropId) -> None:
+        """Say that a drop has ended, if it has."""
+        if (ended := self.drops.over(drop, self.now)) is not None:
+            self.out.append(ended)
+
+    def _announce(self, job: Job) -> None:
+        self.out.append(_ended(job))
+        if job.drop:
+            drop = DropId(job.folder, job.drop)
+            self.drops.ended(drop, job.state)
+            self.close_drop(drop)
 
     def _fly(self, job: Job, *, begins: bool) -> None:
         """A picture takes off, or lands."""
@@ -285,3 +315,8 @@ class JobStore:
             self.reading += by
         word = COUNTED_AS[state]
         self.counts[word] = self.counts.get(word, 0) + by
+
+
+def _ended(job: Job) -> JobEnded:
+    note = job.note if job.state is State.FAILED else ""
+    return JobEnded(job.id, job.folder, job.path, job.state, job.reason, note, job.drop)

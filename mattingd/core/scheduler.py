@@ -25,7 +25,7 @@ from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
 from mattingd.domain.commands import Command, ContinueRetention, RecordArtifacts
 from mattingd.domain.events import Fact
-from mattingd.domain.jobs import Folder, JobRecord, Models
+from mattingd.domain.jobs import DropCount, Folder, JobRecord, Models
 
 PACKAGED = Models()
 ENDED_BEFORE = "the daemon ended while it was being processed"
@@ -36,6 +36,8 @@ TOLD_ONLY = (
     events.Stuck,
     events.Reloaded,
     events.ReloadRefused,
+    events.JobEnded,
+    events.DropEnded,
     events.Tick,
 )
 """Facts that nothing follows from here: reporters tell of them."""
@@ -120,21 +122,26 @@ class Scheduler:
             "start engine": lambda *_: self.engines.restart(),
             "idle": lambda *_: self.engines.idle(),
             "window": lambda *_: None,
+            "drop": lambda _, drop: self.work.close_drop(drop),
             "stop": lambda *_: self.shutdown.overdue(),
             "wake": lambda *_: None,
         }
 
     # --- the face ---
 
-    def start(self, rows: Iterable[JobRecord], *, clean: bool, now: int) -> list[Command]:
+    def start(
+        self, rows: Iterable[JobRecord], *, clean: bool, now: int, dropped: Iterable[DropCount] = ()
+    ) -> list[Command]:
         """The first commands of a run: children, and what the journal says was left undone.
 
         Args:
             rows: all live rows, and ended ones with chores left.
             clean: whether the last run ended by itself; if not, what it had in flight is suspect.
             now: nanoseconds.
+            dropped: what ended before, of drops with live rows.
         """
         self.work.now = now
+        self.work.drops.seed(dropped)
         self.engines.start()
         for hand in self.crew.hands:
             self.answers.start(hand.id)

@@ -6,7 +6,7 @@ for what is moved often, and of which there is one at a time for each key. Times
 
 import heapq
 
-ALARMS = frozenset({"worker", "engine", "window", "idle"})
+ALARMS = frozenset({"worker", "engine", "window", "idle", "drop"})
 """Kinds of deadlines that are set with `alarm`."""
 
 

@@ -215,7 +215,8 @@ class Daemon:
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(events.Admitted(row))
-        self._obey(self.scheduler.start(rows, clean=clean, now=clock.monotonic_ns()))
+        now, dropped = clock.monotonic_ns(), self.journal.ended_of_live_drops()
+        self._obey(self.scheduler.start(rows, clean=clean, now=now, dropped=dropped))
         for number, folder in self.folders.items():
             self.lookouts.post(number, folder, self.journal)
         if not self.mode.once:
@@ -316,21 +317,24 @@ class Daemon:
                 self._mattes[number] = (fact.batch, payload[index * size : (index + 1) * size])
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
-        """Journal first, deeds after: nothing is done that a crash could make us forget."""
-        writes: list[commands.Write] = []
-        deeds: list[commands.RetentionAction] = []
-        for command in todo:
-            for reporter in self._reporters:
-                reporter.command(command)
-            if isinstance(command, commands.Write):
-                writes.append(command)
-            else:
-                deeds.append(command)
+        """Journal first, deeds after: nothing is told or done that a crash could make us forget."""
+        commands_of_turn = list(todo)
+        writes = [command for command in commands_of_turn if isinstance(command, commands.Write)]
         if writes:
             for answer in self.journal.apply(writes):
                 self._inbox.tell(answer)
-        for deed in deeds:
-            self._perform(deed)
+        for command in commands_of_turn:
+            self._report(command)
+        for command in commands_of_turn:
+            if not isinstance(command, commands.Write | commands.Announcement):
+                self._perform(command)
+
+    def _report(self, command: commands.Command) -> None:
+        for reporter in self._reporters:
+            if isinstance(command, commands.Announcement):
+                reporter.fact(command)
+            else:
+                reporter.command(command)
 
     def _perform(self, deed: commands.RetentionAction) -> None:  # noqa: C901, PLR0912 - one line for each kind of deed
         match deed:

@@ -92,7 +92,7 @@ class Shell:
         for command in todo:
             if isinstance(command, Write):
                 writes.append(command)
-            else:
+            elif not isinstance(command, commands.Announcement):
                 deeds.append(command)
         if writes:
             self._inbox.extend(self.journal.apply(writes))

@@ -9,7 +9,7 @@ from mattingd.core.output_paths import place
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.stopping import Ending
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Command, Move, RetentionAction, Write
+from mattingd.domain.commands import Announcement, Command, Move, RetentionAction, Write
 from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Fault, Fit, Folder, JobRecord, Output, Recipe, Stamp
@@ -43,6 +43,7 @@ class Desk:
     now: int = 1_000 * SECOND
     states: dict[int, str] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    announced: list[Announcement] = field(default_factory=list)
     engine: int = 0
     """The one that was started last."""
     ending: Ending | None = None
@@ -145,7 +146,9 @@ class Desk:
     def _sort(self, todo: list[Command]) -> list[RetentionAction]:
         deeds: list[RetentionAction] = []
         for command in todo:
-            if isinstance(command, Write):
+            if isinstance(command, Announcement):
+                self.announced.append(command)
+            elif isinstance(command, Write):
                 self.writes.append(command)
                 if isinstance(command, Move):
                     self.states[command.job] = State(command.state).value
