@@ -23,7 +23,8 @@ def retry(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Have pictures tried again. `files`: (hot folder, path) of each in hexadecimal."""
 
     def reply(key: SourceId) -> Reply:
-        waits = daemon.scheduler.intake.settler.why(key)
+        pending = daemon.scheduler.status.source(key).pending
+        waits = None if pending is None or pending.settled else pending.why
         return reply_to_retry(_state(daemon, key), running=not daemon.scheduler.stopping, waits=waits)
 
     return _each_file(daemon, request, reply, events.RetryAsked)
@@ -33,7 +34,7 @@ def forget(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
     """Forget files that have come to their end. `files` as for `retry`."""
 
     def reply(key: SourceId) -> Reply:
-        return reply_to_forget(_state(daemon, key), busy=daemon.scheduler.work.owes(key))
+        return reply_to_forget(_state(daemon, key), busy=daemon.scheduler.status.source(key).busy)
 
     return _each_file(daemon, request, reply, events.ForgetAsked)
 
@@ -46,9 +47,9 @@ def pause(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
         return {"error": NOT_UNDERSTOOD}
     if daemon.scheduler.stopped:
         return {"error": ENDING}
-    told = []
+    folders, told = daemon.scheduler.snapshot().folders, []
     for number in numbers:
-        changed = daemon.scheduler.work.paused(number) != paused
+        changed = folders[number].paused != paused
         if changed:
             daemon.tell(events.PauseAsked(number, paused))
         told.append(
@@ -57,7 +58,7 @@ def pause(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
                 "path": str(daemon.folders[number].path),
                 "paused": paused,
                 "changed": changed,
-                "waiting": daemon.scheduler.work.lanes.queued(number),
+                "waiting": folders[number].queued,
             }
         )
     return {"folders": told}
@@ -119,7 +120,7 @@ def _number(daemon: "Daemon", root: bytes) -> int:
 
 def _state(daemon: "Daemon", key: SourceId) -> State | None:
     """Of the job that speaks for a file."""
-    job = daemon.scheduler.work.by_path.get(key)
+    job = daemon.scheduler.status.source(key).job
     if job is not None:
         return job.state
     state = daemon.journal.state_of(key.folder, key.path)

@@ -74,11 +74,8 @@ class Progress:
     def fact(self, fact: events.Fact) -> None:
         """Something happened."""
         self._tally.fact(fact)
-        if isinstance(fact, events.Admitted):
-            self._names.remember(fact.row)
-            if fact.row.state == "ignored":
-                name = self._names.of(fact.row)
-                self._end(Ended(fact.row.job, name, "ignored", fact.row.reason, fact.row.note))
+        if isinstance(fact, events.JobEnded):
+            self._end(self._names.ended(fact))
         if self._next_refresh <= clock.monotonic_ns():
             self._next_refresh = clock.monotonic_ns() + REFRESH_NS
             self._refresh()
@@ -86,15 +83,13 @@ class Progress:
     def command(self, command: Command) -> None:
         """Something is going to be done."""
         self._tally.command(command)
-        if (ended := self._names.ended(command)) is not None:
-            self._end(ended)
 
     def left(self) -> int:
         """Pictures that are not at their end."""
         if self._daemon is None:
             return 0
-        work, intake = self._daemon.scheduler.work, self._daemon.scheduler.intake
-        return work.counts.get("waiting", 0) + len(intake.settler) + len(intake.admitting)
+        now = self._daemon.scheduler.snapshot()
+        return now.waiting + now.settling + now.admitting
 
     def _end(self, ended: Ended) -> None:
         self.ends[ended.state] += 1
@@ -124,7 +119,7 @@ class Progress:
     def _description(self) -> str:
         if self._daemon is not None and self._daemon.scheduler.stopping:
             return "stopping"
-        up = self._daemon is not None and self._daemon.scheduler.engine.up
+        up = self._daemon is not None and self._daemon.scheduler.snapshot().engine.ready
         return "cutting out" if up else "loading the model"
 
 

@@ -11,6 +11,7 @@ from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import archive_place
 from mattingd.core.worker_pool import WorkerPool, WorkerSlot
 from mattingd.domain.commands import DoChore, Finish, Publish, Read
+from mattingd.domain.events import SpaceLow
 from mattingd.domain.jobs import Chore, Original
 
 
@@ -57,17 +58,21 @@ class Dispatcher:
             return
         self.output_failures += 1
         self._output_pause = self.work.now + self.work.backoff_ns(self.output_failures)
-        self.work.wake(self._output_pause, "wake", None)
+        self.work.timers.wake(self._output_pause, "wake", None)
 
     def try_output_now(self) -> None:
         """Somebody says that the output can be written again: the next picture will tell."""
         self._output_pause = min(self._output_pause, self.work.now)
 
+    def space_low(self, fact: SpaceLow) -> None:
+        """What is in work waits in memory, and no more is begun: to wait is not to fail."""
+        self.no_space = fact.reason
+
     # --- hands ---
 
     def _begin(self, hand: WorkerSlot, job: Job) -> None:
         hand.job, hand.due = job.id, self.work.now + self.work.policy.picture_ns
-        self.work.alarm("worker", hand.id, hand.due)
+        self.work.timers.alarm("worker", hand.id, hand.due)
 
     def _finish(self, hand: WorkerSlot) -> bool:
         if not hand.todo or self.no_space:

@@ -127,7 +127,7 @@ class Engines:
         elif deaths >= DEATHS:
             self._stop(f"the engine ended {deaths} times in a row: {fact.how}", ExitCode.CHILD)
         else:
-            self.work.wake(self.work.now + restart_delay_ns(deaths), "start engine", None)
+            self.work.timers.wake(self.work.now + restart_delay_ns(deaths), "start engine", None)
 
     def restart(self) -> None:
         """The pause after a death is over."""
@@ -144,7 +144,7 @@ class Engines:
 
     def expect(self, engine: int, deadline: int | None) -> None:
         """It must show life by then; None: nothing is expected of it."""
-        self.work.alarm("engine", engine, deadline)
+        self.work.timers.alarm("engine", engine, deadline)
         self.dues.pop(engine, None)
         if deadline is not None:
             self.dues[engine] = deadline
@@ -158,7 +158,7 @@ class Engines:
     def rest(self) -> None:
         """It may sleep when it gets nothing to do from now on."""
         idle = self.work.policy.idle_ns
-        self.work.alarm("idle", None, None if idle is None else self.work.now + idle)
+        self.work.timers.alarm("idle", None, None if idle is None else self.work.now + idle)
 
     def idle(self) -> None:
         """It has had nothing to do for long. Only its end gives back all the memory it has."""

@@ -28,6 +28,8 @@ class Inference:
         self.crew = crew
         self.engine = engine
         self.engines = engines
+        self._dying: set[int] = set()
+        """Engines whose death is among the facts of this turn."""
 
     @property
     def due(self) -> int | None:
@@ -52,7 +54,7 @@ class Inference:
             if len(self.engine.running) == 1:
                 self._watch(engine)
         if isinstance(choice, SleepUntil):
-            self.work.alarm("window", None, choice.deadline)
+            self.work.timers.alarm("window", None, choice.deadline)
         if self.engine.ready:
             self.engines.wake()
 
@@ -66,8 +68,16 @@ class Inference:
 
     # --- answers ---
 
+    def foresee(self, dying: set[int]) -> None:
+        """Take note of the engines whose death is among the facts of this turn: they get nothing more."""
+        self._dying = dying
+        if self.engines.current in dying:
+            self.engine.up = False
+
     def came_up(self, fact: events.EngineUp) -> None:
         """An engine is ready."""
+        if fact.engine in self._dying:
+            return
         if self.engines.came_up(fact) and self.engine.running:
             self._watch(fact.engine)
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mattingd.core.drop_ends import DropId
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import Drops, naming
 from mattingd.core.settling import SettlePolicy, SettlingTracker, SourceId
 from mattingd.domain.commands import Admit, LookAt, Vanished
-from mattingd.domain.events import Admitted, AlreadyKnown, FileObservation, FileObserved
+from mattingd.domain.events import Admitted, AlreadyKnown, FileObservation, FileObserved, Scanned, Today
 from mattingd.domain.jobs import Folder
 
 WAITING = frozenset({State.QUEUED, State.HELD})
@@ -25,15 +26,26 @@ class Intake:
         self.drops = Drops()
         self.admitting: dict[SourceId, int] = {}
         """Files that the journal was asked to admit, and since when they are unchanged."""
+        self.unscanned = set(folders)
+        """Hot folders whose first scan is not complete."""
         self.today = ""
         self.open = True
         """False once the daemon is asked to stop: nothing new is taken."""
 
     def reconfigure(self, settle: SettlePolicy, folders: Mapping[int, Folder]) -> None:
         """Other settings, for files that are not admitted yet; what rested elsewhere is let go of."""
+        self.unscanned = (self.unscanned & folders.keys()) | (folders.keys() - self.folders.keys())
         self.settler.policy, self.folders = settle, folders
         for key in [key for key, _ in self.settler.waiting() if key.folder not in folders]:
             self.settler.forget(key)
+
+    def new_day(self, fact: Today) -> None:
+        """Drops that open from now on carry this date."""
+        self.today = fact.date
+
+    def scanned(self, fact: Scanned) -> None:
+        """A scan of a folder is complete: all it found was reported before."""
+        self.unscanned.discard(fact.folder)
 
     def looked(self, fact: FileObserved, batches: int) -> None:
         """Somebody saw what is, or is not any more, at a path. `batches`: sent to the engine so far."""
@@ -77,6 +89,8 @@ class Intake:
         if job.state is State.QUEUED:
             self.work.adopt(job)
             self.work.enqueue(job)
+        else:
+            self.work.listed(job)
 
     def known(self, fact: AlreadyKnown) -> None:
         """The journal has had it before."""
@@ -101,7 +115,7 @@ class Intake:
         elif (since := self.settler.looked(key, look, self.work.now)) is not None:
             self._admit(key, look, since, batches)
         elif (deadline := self.settler.deadline(key)) is not None:
-            self.work.wake(deadline, "settle", key)
+            self.work.timers.wake(deadline, "settle", key)
 
     def _in_work(self, key: SourceId) -> bool:
         """Whether an older version is past calling off: what it ends as decides what the new one needs."""
@@ -110,12 +124,13 @@ class Intake:
 
     def _postpone(self, key: SourceId) -> None:
         reason = "the version before it is still being worked on"
-        self.work.wake(self.settler.postpone(key, self.work.now, reason), "settle", key)
+        self.work.timers.wake(self.settler.postpone(key, self.work.now, reason), "settle", key)
 
     def _admit(self, key: SourceId, look: FileObservation, since: int, batches: int) -> None:
         folder = self.folders[key.folder]
         drop = self.drops.join(key.folder, self.today, self.work.now)
         self.admitting[key] = since
+        self.work.joined(DropId(key.folder, drop.name), drop.closes)
         self.work.out.append(
             Admit(
                 folder=key.folder,

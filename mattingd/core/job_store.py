@@ -3,23 +3,23 @@
 Every change of a job's state goes through `move`, which walks the table and writes the journal's line for it.
 """
 
-import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mattingd.core.batching import Lanes
+from mattingd.core.drop_ends import DropEnds, DropId
+from mattingd.core.fair_queue import FairQueue
 from mattingd.core.lifecycle import COUNTED_AS, LIVE, WORKING, Event, Job, RetryPolicy, State, backoff_seconds
 from mattingd.core.settling import SettlePolicy, SourceId
+from mattingd.core.timers import Timers
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import Command, Discard, Move, Vanished
+from mattingd.domain.events import JobEnded
 from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
 
 SECOND = 1_000_000_000
 STRIKES = 2
 """Crashes while alone after which a picture is set aside."""
 MEGAPIXEL = 1_000_000
-ALARMS = frozenset({"worker", "engine", "window", "idle"})
-"""Deadlines that are set with `alarm`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,6 @@ class Policy:
     """After so long without a batch the engine's process is ended until it is needed; None: never."""
     stop_ns: int = 60 * SECOND
     """Longest time for ending cleanly."""
-    once: bool = False
-    """End when everything found by the first scan is done (`mattingd process`)."""
 
 
 class JobStore:
@@ -56,10 +54,12 @@ class JobStore:
         self.folders = folders
         self.crew = crew
         self.now = 0
+        self.timers = Timers()
+        self.drops = DropEnds()
         self.out: list[Command] = []
         self.jobs: dict[int, Job] = {}
         self.by_path: dict[SourceId, Job] = {}
-        self.lanes = Lanes()
+        self.lanes = FairQueue()
         self.suspects: list[Job] = []
         self.publishable: dict[int, Job] = {}
         self.chores: dict[int, Job] = {}
@@ -73,53 +73,6 @@ class JobStore:
         self.reading = 0
         """Pictures being read."""
         self._reserved = 0
-        self._deadlines: list[tuple[int, int, str, object]] = []
-        self._tie = 0
-        self._alarms: dict[tuple[str, object], int] = {}
-        self._standing: dict[tuple[str, object], int] = {}
-        """The entry in the heap that stands for an alarm; at most one does."""
-
-    # --- time ---
-
-    def wake(self, deadline: int, kind: str, key: object) -> None:
-        """Something is due at `deadline`."""
-        self._tie += 1
-        heapq.heappush(self._deadlines, (deadline, self._tie, kind, key))
-
-    def alarm(self, kind: str, key: object, deadline: int | None) -> None:
-        """Set, move or (None) call off a deadline of which there is one at a time, and which moves often."""
-        alarm = (kind, key)
-        if deadline is None:
-            self._alarms.pop(alarm, None)
-            return
-        self._alarms[alarm] = deadline
-        if deadline < self._standing.get(alarm, deadline + 1):
-            self._standing[alarm] = deadline
-            self.wake(deadline, kind, key)
-
-    def due(self) -> tuple[int, str, object] | None:
-        """The next thing that is due by now."""
-        while self._deadlines and self._deadlines[0][0] <= self.now:
-            deadline, _, kind, key = heapq.heappop(self._deadlines)
-            if kind not in ALARMS or self._rings(kind, key, deadline):
-                return deadline, kind, key
-        return None
-
-    def _rings(self, kind: str, key: object, entry: int) -> bool:
-        """Whether this entry of the heap is an alarm that is due; one that was moved gets a new entry."""
-        alarm = (kind, key)
-        if self._standing.get(alarm) != entry:
-            return False
-        del self._standing[alarm]
-        deadline = self._alarms.pop(alarm, None)
-        if deadline is None or deadline <= self.now:
-            return deadline is not None
-        self.alarm(kind, key, deadline)
-        return False
-
-    def next_deadline(self) -> int | None:
-        """When the next thing is due."""
-        return self._deadlines[0][0] if self._deadlines else None
 
     # --- jobs ---
 
@@ -128,6 +81,8 @@ class JobStore:
         key = SourceId(job.folder, job.path)
         self.jobs[job.id] = self.by_path[key] = job
         self._count(job.state, 1)
+        if job.drop:
+            self.drops.began(DropId(job.folder, job.drop))
         for older in list(self._owing.get(key, {}).values()):
             self._call_off(older, Chore.NOTE)
 
@@ -156,7 +111,32 @@ class JobStore:
         self.write(job, batch=batch, sha256=sha256, painted=painted, spent=spent, confidence=confidence)
         if job.gone and state not in LIVE:
             self.out.append(Vanished(job.folder, job.path))
+        if state not in LIVE:
+            self._announce(job)
         return state
+
+    def joined(self, drop: DropId, open_until: int) -> None:
+        """A file is on its way into the journal as part of a drop that is open until then."""
+        self.drops.joined(drop, open_until)
+        self.timers.alarm("drop", drop, open_until)
+
+    def listed(self, job: Job) -> None:
+        """The journal lists a file that is not processed: its job has ended as it began."""
+        self.out.append(_ended(job))
+        if job.drop:
+            self.drops.ignored(DropId(job.folder, job.drop))
+
+    def close_drop(self, drop: DropId) -> None:
+        """Say that a drop has ended, if it has."""
+        if (ended := self.drops.over(drop, self.now)) is not None:
+            self.out.append(ended)
+
+    def _announce(self, job: Job) -> None:
+        self.out.append(_ended(job))
+        if job.drop:
+            drop = DropId(job.folder, job.drop)
+            self.drops.ended(drop, job.state)
+            self.close_drop(drop)
 
     def _fly(self, job: Job, *, begins: bool) -> None:
         """A picture takes off, or lands."""
@@ -270,7 +250,7 @@ class JobStore:
             job.due = self.now + job.isolated_crashes * self.policy.alone_pause_ns
             self.suspects.append(job)
             if job.due > self.now:
-                self.wake(job.due, "wake", None)
+                self.timers.wake(job.due, "wake", None)
         else:
             self.lanes.push(job.folder, job.id, first=first)
 
@@ -302,7 +282,7 @@ class JobStore:
         job.due = until if until is not None else self.now + self.backoff_ns(job.waits)
         self.release(job)
         self.move(job, Event.WAITS, reason)
-        self.wake(job.due, "held", job.id)
+        self.timers.wake(job.due, "held", job.id)
 
     def backoff_ns(self, attempts: int) -> int:
         """The pause after so many attempts."""
@@ -335,3 +315,8 @@ class JobStore:
             self.reading += by
         word = COUNTED_AS[state]
         self.counts[word] = self.counts.get(word, 0) + by
+
+
+def _ended(job: Job) -> JobEnded:
+    note = job.note if job.state is State.FAILED else ""
+    return JobEnded(job.id, job.folder, job.path, job.state, job.reason, note, job.drop)

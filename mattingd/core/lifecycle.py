@@ -192,7 +192,7 @@ class Job:
     stale_notes: tuple[str, ...] = ()
     chores: frozenset[str] = field(default_factory=frozenset)
     reason: str = ""
-    date: str = ""
+    drop: str = ""
     sha256: bytes | None = None
 
     worker: int | None = None
@@ -250,11 +250,16 @@ class Job:
             stale_notes=row.stale_notes,
             chores=row.chores,
             reason=row.reason,
-            date=row.date,
+            drop=row.drop,
             sha256=row.sha256,
             remarks=row.remarks,
             wrote=row.attempts > 0,
         )
+
+    @property
+    def date(self) -> str:
+        """That of its drop."""
+        return self.drop[:10]
 
     def advance(self, event: Event) -> State:
         """Move along the table."""

@@ -159,6 +159,11 @@ class Drop:
     opened: int
     last: int
 
+    @property
+    def closes(self) -> int:
+        """When no file joins it any more, unless one does before, in ns."""
+        return min(self.last + QUIET_NS, self.opened + LONGEST_NS)
+
 
 QUIET_NS = 30 * SECOND
 """A drop closes this long after its last new file."""
@@ -176,7 +181,7 @@ class Drops:
     def join(self, folder: int, today: str, now: int) -> Drop:
         """The drop a new file belongs to: the open one, or a new one that carries today's date."""
         drop = self._open.get(folder)
-        if drop is None or drop.last + QUIET_NS <= now or drop.opened + LONGEST_NS <= now:
+        if drop is None or drop.closes <= now:
             drop = self._open[folder] = Drop(self._name(folder, today), today, now, now)
         drop.last = now
         return drop

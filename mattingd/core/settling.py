@@ -78,6 +78,10 @@ class SettlingTracker:
         """All resting files, for `status`."""
         return iter(self._resting.items())
 
+    def pending(self, key: SourceId) -> PendingFile | None:
+        """The file at rest there; None when there is none."""
+        return self._resting.get(key)
+
     def forget(self, key: SourceId) -> None:
         """Nothing is there any more, or it need not be taken."""
         self._resting.pop(key, None)
@@ -101,11 +105,6 @@ class SettlingTracker:
     def hasten(self, key: SourceId) -> None:
         """Take the file at its next look, whatever holds it back."""
         self._resting[key].wanted = True
-
-    def why(self, key: SourceId) -> str | None:
-        """Why a file is not taken yet; None for one that does not wait here."""
-        resting = self._resting.get(key)
-        return None if resting is None else resting.why
 
     def deadline(self, key: SourceId) -> int | None:
         """When the next look at this path is due; None while one is under way or nothing rests there."""

@@ -10,7 +10,8 @@ from mattingd.domain import events
 from mattingd.domain.commands import StartEngine
 from mattingd.journal import JournalError, reading
 from mattingd.runtime.daemon import JOURNAL
-from mattingd.workers.process import Child, Message
+from mattingd.workers.process import Child
+from mattingd.workers.protocol import Message
 from mattingd.workers.supervisor import Programs, engine_order
 
 ABOUT = "model"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mattingd.domain.artifacts import ArtifactUpdate
+from mattingd.domain.events import DropEnded, JobEnded
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import (
     NO_STAGE_TIMES,
@@ -360,7 +361,9 @@ RetentionAction = (
     | AnnounceShutdown
     | Stop
 )
-Command = Write | RetentionAction
+Announcement = JobEnded | DropEnded
+"""What the scheduler concludes from the facts: told to reporters once the journal holds it."""
+Command = Write | RetentionAction | Announcement
 
 
 # --- the first thing a child is sent; workers, once more when the settings change ---

@@ -364,6 +364,34 @@ class PauseAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job came to its end, and the journal holds that. The scheduler says it once, for all reporters."""
+
+    job: int
+    folder: int
+    path: bytes
+    state: str
+    """`done`, `unchanged`, `failed`, `ignored`, `superseded` or `withdrawn`."""
+    reason: str
+    note: str = ""
+    """Where its error note is located if it failed, below the output folder."""
+    drop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DropEnded:
+    """No file joins a drop any more, and all its jobs came to their end. The scheduler says it once.
+
+    A drop whose last job ended is open for half a minute more. A run that ends within that time says nothing.
+    """
+
+    folder: int
+    drop: str
+    ends: tuple[tuple[str, int], ...]
+    """(state, jobs) for each state that occurs, those of earlier runs included."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing happened but time."""
 
@@ -404,5 +432,7 @@ Fact = (
     | RetryAsked
     | ForgetAsked
     | PauseAsked
+    | JobEnded
+    | DropEnded
     | Tick
 )

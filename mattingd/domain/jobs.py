@@ -217,12 +217,31 @@ class JobRecord:
     """Asked for by a person: made again even if nothing changed."""
     stale_notes: tuple[str, ...] = ()
     """The error notes that earlier failures of this source left."""
-    date: str = ""
-    """That of its drop."""
+    drop: str = ""
+    """The drop it belongs to, `2026-11-20-2`; it begins with its date."""
     sha256: bytes | None = None
     """Of its content, once it was read."""
     remarks: tuple[str, ...] = ()
     """What a person should know of cut-outs that lie prepared."""
+
+    @property
+    def date(self) -> str:
+        """That of its drop, `2026-11-20`."""
+        return self.drop[:10]
+
+
+ENDS = ("done", "unchanged", "failed", "ignored", "superseded", "withdrawn")
+"""The states in which a job has come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropCount:
+    """How many jobs of a drop ended in one state."""
+
+    folder: int
+    drop: str
+    state: str
+    jobs: int
 
 
 class Chore(StrEnum):

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16", "fp16"]
 Shape = tuple[int, int]
 
-WITHIN = 1.05
-"""`batch_size: auto` is the smallest size whose rate is within 5 % of the best."""
-
 
 class EngineError(Exception):
     """An engine could not do what it was asked."""
@@ -47,10 +44,10 @@ class BadBatch(EngineError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model's input and output contract.
+    """A model's whole input and output contract, as data.
 
-    The network sees `(x * scale - mean) / std` of sRGB values 0..255, RGB; `activation` turns its output
-    into alpha.
+    The network sees `(x * scale - mean) / std` of sRGB values 0..255 in `channel_order`; `activation` turns
+    its output number `output_index` into alpha. What is not stated has the value that `cv-unet` has.
     """
 
     id: str
@@ -62,10 +59,22 @@ class ModelSpec:
     """...whose height and width are multiples of this."""
     scale: float
     mean: tuple[float, float, float]
+    """For each channel, in `channel_order`."""
     std: tuple[float, float, float]
     activation: Literal["sigmoid", "none"]
     normalisation: Literal["none"] = "none"
     """What is done to a whole matte afterwards: nothing (stretching to min..max invents subjects)."""
+    geometry: Literal["buckets"] = "buckets"
+    """How a picture is brought to the network's shape: stretched into the nearest of a few, see `fit`."""
+    resampling: Literal["area"] = "area"
+    """How it is resized: by averaging, see `shrink`."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    output_index: int = 0
+    """Which channel of the network's output is the matte."""
+    least_maximum: float = 0.6
+    """A matte that nowhere reaches this alpha is empty, ..."""
+    least_coverage: float = 1 / 4096
+    """... and so is one of which a smaller share than this is subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +169,3 @@ def check_batch(batch: Pictures, spec: ModelSpec) -> None:
         raise BadBatch("an empty batch")
     if not height or not width or height % spec.multiple or width % spec.multiple:
         raise BadBatch(f"sides must be multiples of {spec.multiple}, not {height} x {width}")
-
-
-def smallest_good_batch(timings: Sequence[Timing]) -> int:
-    """The smallest batch whose rate is within 5 % of the best.
-
-    Raises:
-        ValueError: there is no measurement.
-    """
-    best = max(timing.rate for timing in timings)
-    return min(timing.batch for timing in timings if timing.rate * WITHIN >= best)

@@ -29,6 +29,18 @@ PLAUSIBLE = 0.3
 """Other weights may see a cell of the self-test's picture so much differently, in mean alpha, and no more: a
 model that does not tell the ball from its backdrop cuts out nothing."""
 
+POSSIBLE: dict[str, tuple[object, ...]] = {
+    "geometry": ("buckets",),
+    "resampling": ("area",),
+    "channel_order": ("rgb", "bgr"),
+    "output_index": (0,),
+    "activation": ("sigmoid", "none"),
+    "normalisation": ("none",),
+    "least_maximum": (0.6,),
+    "least_coverage": (1 / 4096,),
+}
+"""What a contract may ask for, where that is a choice. A matte made otherwise would be quietly wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -66,11 +78,29 @@ def entry(model_id: str = DEFAULT) -> Entry:
 
 
 def parse(data: dict[str, Any]) -> Entry:
-    """An entry from its JSON form."""
+    """An entry from its JSON form. What an older file does not state has its default.
+
+    Raises:
+        EngineFault: it states something that this version cannot do.
+        KeyError, TypeError, ValueError: it describes no model.
+    """
     spec = dict(data["spec"])
     spec["mean"], spec["std"] = tuple(spec["mean"]), tuple(spec["std"])
     golden = tuple(tuple(map(float, row)) for row in data["golden"])
-    return Entry(ModelSpec(**spec), data["title"], data["licence"], data["file"], golden)
+    entry = Entry(ModelSpec(**spec), data["title"], data["licence"], data["file"], golden)
+    _check_possible(entry.spec)
+    return entry
+
+
+def _check_possible(spec: ModelSpec) -> None:
+    """Raise EngineFault if a model wants something that is done otherwise here."""
+    for name, possible in POSSIBLE.items():
+        wanted = getattr(spec, name)
+        if wanted not in possible:
+            can = " or ".join(map(repr, possible))
+            raise EngineFault(
+                f"the model {spec.id} wants {name} {wanted!r}, and this version of mattingd can only do {can}"
+            )
 
 
 def weights(model: Entry) -> bytes:

@@ -143,5 +143,5 @@ def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: JobHistory) 
         last=past.last,
         reason=admit.ignored or "",
         stale_notes=past.notes,
-        date=admit.drop[:10],
+        drop=admit.drop,
     )

@@ -5,7 +5,18 @@ import sqlite3
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from mattingd.domain.jobs import Chore, JobRecord, Models, Output, Place, PreviousResult, Recipe, Stamp
+from mattingd.domain.jobs import (
+    ENDS,
+    Chore,
+    DropCount,
+    JobRecord,
+    Models,
+    Output,
+    Place,
+    PreviousResult,
+    Recipe,
+    Stamp,
+)
 from mattingd.domain.presets import Preset
 from mattingd.journal.schema import JOB_COLUMNS
 
@@ -94,6 +105,16 @@ def live_rows(db: sqlite3.Connection) -> list[JobRecord]:
     return [_row(db, raw) for raw in db.execute("SELECT * FROM jobs WHERE live ORDER BY id").fetchall()]
 
 
+def ended_of_live_drops(db: sqlite3.Connection) -> list[DropCount]:
+    """Jobs that have ended, of drops with jobs that have not: how many in which state."""
+    rows = db.execute(
+        f"SELECT folder, drop_name, state, count(*) FROM jobs WHERE state IN {ENDS}"  # noqa: S608 - our own words
+        f" AND (folder, drop_name) IN (SELECT folder, drop_name FROM jobs WHERE live AND state NOT IN {ENDS})"
+        " GROUP BY folder, drop_name, state"
+    )
+    return [DropCount(*row) for row in rows]
+
+
 def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> JobRecord:
     value = dict(zip(JOB_COLUMNS, raw, strict=True))
     (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
@@ -116,7 +137,7 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> JobRecord:
         reason=value["reason"],
         forced=bool(value["forced"]),
         stale_notes=past.notes,
-        date=value["drop_name"][:10],
+        drop=value["drop_name"],
         sha256=value["sha256"],
         remarks=tuple(json.loads(value["remarks"])),
     )

@@ -29,9 +29,9 @@ from mattingd.domain.commands import (
     Write,
 )
 from mattingd.domain.events import Fact
-from mattingd.domain.jobs import JobRecord, Models
+from mattingd.domain.jobs import DropCount, JobRecord, Models
 from mattingd.journal.admission import Admission, PlacingRules
-from mattingd.journal.rows import live_rows, models
+from mattingd.journal.rows import ended_of_live_drops, live_rows, models
 from mattingd.journal.schema import (
     COPIES,
     ENDED,
@@ -189,6 +189,10 @@ class JournalWriter:
             (folder, f"{date}-*"),
         ).fetchone()
         return int(row[0])
+
+    def ended_of_live_drops(self) -> list[DropCount]:
+        """Jobs that have ended, of drops with jobs that have not: how many in which state."""
+        return ended_of_live_drops(self._db)
 
     def models(self) -> Models:
         """Which weights make the mattes."""

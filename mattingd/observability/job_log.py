@@ -23,12 +23,11 @@ from mattingd.domain.commands import (
     Stop,
     UseModel,
 )
-from mattingd.domain.jobs import Chore, Fault, JobRecord, model_name
+from mattingd.domain.jobs import ENDS, Chore, Fault, JobRecord, model_name
 from mattingd.domain.text import readable
 from mattingd.observability.rate_limit import LogRateLimiter
 from mattingd.system import clock
 
-ENDS = frozenset({"done", "unchanged", "failed", "ignored", "superseded", "withdrawn"})
 RATE_NS = 60 * clock.SECOND
 """The time over which the current rate is measured, at most."""
 IDLE_NS = 5 * clock.SECOND
@@ -87,23 +86,16 @@ class Names:
         name, _, folder = self._live[job]
         return {"job": job, "file": name, **self._in_folder(folder)}
 
-    def line_of_row(self, row: JobRecord) -> dict[str, Any]:
-        """The same for a job that the journal just told of."""
-        return {"job": row.job, "file": self.of(row), **self._in_folder(row.folder)}
-
     def remember(self, row: JobRecord) -> None:
         """A job is live."""
         if row.state not in ENDS:
             self._live[row.job] = self.of(row), row.note, row.folder
 
-    def ended(self, command: Command) -> Ended | None:
-        """The end this command brings to a job, told once."""
-        if not isinstance(command, Move) or command.state not in ENDS:
-            return None
-        if command.job not in self._live:
-            return None
-        name, note, folder = self._live.pop(command.job)
-        return Ended(command.job, name, command.state, command.reason, note, self.folders.get(folder, ""))
+    def ended(self, fact: events.JobEnded) -> Ended:
+        """A job's end with its names; it is live no more."""
+        self._live.pop(fact.job, None)
+        name, folder = self.at(fact.folder, fact.path), self.folders.get(fact.folder, "")
+        return Ended(fact.job, name, fact.state, fact.reason, fact.note, folder)
 
     def _in_folder(self, folder: int) -> dict[str, str]:
         name = self.folders.get(folder)
@@ -133,8 +125,10 @@ class LogReporter:
         match fact:
             case events.Admitted(row=row):
                 self._names.remember(row)
-                if row.state == "ignored":
-                    self._often("info", "ignored", row.reason, **self._names.line_of_row(row))
+            case events.JobEnded():
+                self._tell_end(self._names.ended(fact))
+            case events.DropEnded(folder=folder, drop=drop, ends=ends):
+                self._log.info("drop", folder=self._names.folders.get(folder, "?"), drop=drop, **dict(ends))
             case events.EngineUp():
                 self._log.info("ready", **told_of_engine(fact), seconds=round(fact.load_seconds, 1))
             case events.EngineDied():
@@ -179,11 +173,9 @@ class LogReporter:
                 pass
 
     def command(self, command: Command) -> None:
-        """Log a job's end, or what it waits for."""
+        """Log what is begun or ended, and what a job waits for."""
         if isinstance(command, Read | Finish | Publish | DoChore):
             self._in_hand[command.worker] = command.job
-        elif (ended := self._names.ended(command)) is not None:
-            self._tell_end(ended)
         elif isinstance(command, Move) and self._waits(command):
             self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
         elif isinstance(command, StartEngine | EndEngine | UseModel | RejectModel):
@@ -329,23 +321,23 @@ class RunStats:
             case events.Inferred(empty=empty):
                 self.batches += 1
                 self.batched += len(empty)
+            case events.JobEnded(state="failed"):
+                self.failed += 1
+            case events.JobEnded(state="done"):
+                self.finished += 1
+                self._active = clock.monotonic_ns()
+                self._ends.append(self._active)
             case _:
                 pass
 
     def command(self, command: Command) -> None:
-        """Count ends."""
+        """Measure from when work begins."""
         now = clock.monotonic_ns()
         if isinstance(command, Read):
             if self._active + IDLE_NS <= now:
                 self._since = now
                 self._ends.clear()
             self._active = now
-        elif isinstance(command, Move) and command.state in ENDS and not (command.chores or ()):
-            self.failed += command.state == "failed"
-            if command.state == "done":
-                self.finished += 1
-                self._ends.append(now)
-                self._active = now
 
     def rate(self) -> float:
         """Pictures finished per second: in the last minute, or since work began if that is shorter."""

@@ -23,7 +23,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from mattingd.domain import commands, events
 from mattingd.journal import JournalError, reading
-from mattingd.observability.job_log import ENDS
 from mattingd.system import clock
 
 LOOPBACK = "127.0.0.1"
@@ -56,7 +55,6 @@ class Metrics:
         """
         self.registry = registry = CollectorRegistry()
         self._folders = folders
-        self._folder_of: dict[int, int] = {}
         self._publishing: dict[int, int] = {}
         """When the publishing of a job began."""
         self.offline = Offline(folders)
@@ -70,6 +68,7 @@ class Metrics:
             return kind(f"mattingd_{name}", help_text, labels, registry=registry, **more)
 
         self._pictures = make(Counter, "pictures", "Files that came to an end.", ("folder", "result"))
+        self._drops = make(Counter, "drops", "Drops that came to an end.", ("folder",))
         self._faults = make(
             Counter, "faults", "Attempts that did not succeed, whatever came of it.", ("kind",)
         )
@@ -121,10 +120,11 @@ class Metrics:
     def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912 - one line for each kind of fact
         """Count what happened."""
         match fact:
-            case events.Admitted(row=row) if row.state in ENDS:
-                self._count_end(row.folder, row.state)
-            case events.Admitted(row=row):
-                self._folder_of[row.job] = row.folder
+            case events.JobEnded(job=job, folder=folder, state=state):
+                self._publishing.pop(job, None)
+                self._pictures.labels(self._name(folder), state).inc()
+            case events.DropEnded(folder=folder):
+                self._drops.labels(self._name(folder)).inc()
             case events.ReadOk(seconds=seconds):
                 self._stages.labels("read").observe(seconds)
             case events.Inferred(seconds=seconds):
@@ -178,9 +178,6 @@ class Metrics:
                 self._engine_up.set(0)
             case commands.Publish(job=job):
                 self._publishing[job] = clock.monotonic_ns()
-            case commands.Move(job=job, state=state) if state in ENDS and job in self._folder_of:
-                self._publishing.pop(job, None)
-                self._count_end(self._folder_of.pop(job), state)
             case _:
                 pass
 
@@ -191,9 +188,6 @@ class Metrics:
             self._engine_up.set(1)
             told = ("model", "model_sha256", "device", "driver", "precision", "max_batch")
             self._engine.info({name: str(getattr(fact, name)) for name in told})
-
-    def _count_end(self, folder: int, state: str) -> None:
-        self._pictures.labels(self._name(folder), state).inc()
 
     def _name(self, folder: int) -> str:
         return self._folders().get(folder, "?")

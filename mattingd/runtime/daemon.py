@@ -14,9 +14,10 @@ from typing import Any
 from mattingd.api.socket_server import ControlServer
 from mattingd.config import HotFolder, Settings
 from mattingd.core import output_paths
-from mattingd.core.heartbeats import Pulse, pulses_of_children
+from mattingd.core.heartbeats import Pulse
 from mattingd.core.retention import low_space
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import commands, events
 from mattingd.domain.jobs import Folder, JobRecord, Recipe
 from mattingd.domain.presets import Pin
@@ -34,7 +35,7 @@ from mattingd.runtime.reload import Changes, Reloads, Source, reconciled
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
-from mattingd.workers.process import Message
+from mattingd.workers.protocol import Message
 from mattingd.workers.resources import policy_of
 from mattingd.workers.supervisor import ProcessSupervisor, Programs
 
@@ -105,8 +106,10 @@ class Daemon:
         self.names: dict[int, str] = {}
         """What hot folders are called, those included that are none any more."""
         self._number_folders()
-        policy, models = policy_of(settings, once=mode.once), self.journal.models()
-        self.scheduler = Scheduler(policy, self._rules_folders(), self.journal.held(), models=models)
+        policy, models = policy_of(settings), self.journal.models()
+        self.scheduler = Scheduler(
+            policy, self._rules_folders(), self.journal.held(), models, ExitWhenIdle() if mode.once else None
+        )
         self._staff = ProcessSupervisor(
             settings,
             self.journal.roots(),
@@ -212,7 +215,8 @@ class Daemon:
         for row in rows:
             for reporter in self._reporters:
                 reporter.fact(events.Admitted(row))
-        self._obey(self.scheduler.start(rows, clean=clean, now=clock.monotonic_ns()))
+        now, dropped = clock.monotonic_ns(), self.journal.ended_of_live_drops()
+        self._obey(self.scheduler.start(rows, clean=clean, now=now, dropped=dropped))
         for number, folder in self.folders.items():
             self.lookouts.post(number, folder, self.journal)
         if not self.mode.once:
@@ -307,27 +311,30 @@ class Daemon:
         if isinstance(fact, events.ReadOk | events.AnotherPass):
             self._nets[fact.job] = payload
         elif isinstance(fact, events.Inferred):
-            _, batch = self.scheduler.engine.due(fact.batch)
-            size = len(payload) // len(batch.jobs)
-            for index, number in enumerate(batch.jobs):
+            jobs = self.scheduler.jobs_of_batch(fact.batch)
+            size = len(payload) // len(jobs)
+            for index, number in enumerate(jobs):
                 self._mattes[number] = (fact.batch, payload[index * size : (index + 1) * size])
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
-        """Journal first, deeds after: nothing is done that a crash could make us forget."""
-        writes: list[commands.Write] = []
-        deeds: list[commands.RetentionAction] = []
-        for command in todo:
-            for reporter in self._reporters:
-                reporter.command(command)
-            if isinstance(command, commands.Write):
-                writes.append(command)
-            else:
-                deeds.append(command)
+        """Journal first, deeds after: nothing is told or done that a crash could make us forget."""
+        commands_of_turn = list(todo)
+        writes = [command for command in commands_of_turn if isinstance(command, commands.Write)]
         if writes:
             for answer in self.journal.apply(writes):
                 self._inbox.tell(answer)
-        for deed in deeds:
-            self._perform(deed)
+        for command in commands_of_turn:
+            self._report(command)
+        for command in commands_of_turn:
+            if not isinstance(command, commands.Write | commands.Announcement):
+                self._perform(command)
+
+    def _report(self, command: commands.Command) -> None:
+        for reporter in self._reporters:
+            if isinstance(command, commands.Announcement):
+                reporter.fact(command)
+            else:
+                reporter.command(command)
 
     def _perform(self, deed: commands.RetentionAction) -> None:  # noqa: C901, PLR0912 - one line for each kind of deed
         match deed:
@@ -390,7 +397,7 @@ class Daemon:
             self.lookouts.withdraw(number)
             self.tell(events.FolderLeft(number))
         self._staff.change(self.settings, self.journal.roots())
-        policy = policy_of(self.settings, once=self.mode.once)
+        policy = policy_of(self.settings)
         now = clock.monotonic_ns()
         self._obey(self.scheduler.reconfigure(policy, self._rules_folders(), self.journal.held(), now))
         if self.settings.watch != before.watch:
@@ -427,7 +434,7 @@ class Daemon:
 
     def _seed_drops(self, number: int) -> None:
         drops = self.journal.drops_of(number, self._today)
-        self.scheduler.intake.drops.seed(number, self._today, drops)
+        self.scheduler.seed_drops(number, self._today, drops)
 
     def _stand(self) -> None:
         """Tell the service manager how we are, and everybody who is stuck."""
@@ -438,5 +445,4 @@ class Daemon:
         """Whoever must show life."""
         yield from self.lookouts.pulses(self.names)
         slow = self.folders.keys() if self._remote_output else self.lookouts.remote()
-        scheduler = self.scheduler
-        yield from pulses_of_children(scheduler.crew, scheduler.inference, scheduler.work.jobs, slow)
+        yield from self.scheduler.pulses(slow)

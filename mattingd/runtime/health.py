@@ -6,10 +6,9 @@ must show life (`rules.liveness`) is late, or the scheduler itself makes no turn
 
 from collections.abc import Iterable
 
-from mattingd.core.engine_supervisor import Engines
 from mattingd.core.heartbeats import Pulse, late
-from mattingd.core.job_store import SECOND
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.snapshot import EngineView, SchedulerSnapshot
 from mattingd.domain import events
 from mattingd.domain.commands import Command, Stop
 from mattingd.domain.exit_codes import ExitCode
@@ -60,7 +59,9 @@ class HealthStatus:
         before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
         if not self._late:
             self._notifier.tell(WATCHDOG=1)
-        self._say(sentence(scheduler, self._tally, self.folders, self._late, mistaken=self._mistaken))
+        self._say(
+            sentence(scheduler.snapshot(), self._tally, self.folders, self._late, mistaken=self._mistaken)
+        )
         if comes_up:
             self._up = True
             self._notifier.ready()
@@ -76,43 +77,41 @@ class HealthStatus:
             self._notifier.tell(STATUS=words)
 
 
-def sentence(scheduler: Scheduler, tally: RunStats, folders: int, stuck: list[str], *, mistaken: bool) -> str:
+def sentence(
+    now: SchedulerSnapshot, tally: RunStats, folders: int, stuck: list[str], *, mistaken: bool
+) -> str:
     """How the daemon is, on one line: what is wrong first."""
-    if scheduler.stopping:
-        left = len(scheduler.waited_for())
-        seconds = scheduler.policy.stop_ns / SECOND
-        are = "is" if left == 1 else "are"
-        return f"stopping: {_pictures(left)} in work {are} finished first, for {seconds:g} s at most"
-    working = len(scheduler.work.in_flight)
-    waiting = scheduler.work.counts.get("waiting", 0) - working + len(scheduler.intake.settler)
-    paused = len(scheduler.work.lanes.held)
+    if now.stopping:
+        left, are = now.finishing, "is" if now.finishing == 1 else "are"
+        return f"stopping: {_pictures(left)} in work {are} finished first, for {now.stop_seconds:g} s at most"
+    waiting = now.waiting - now.in_work + now.settling
     parts = [
         *(f"{who} is stuck" for who in stuck),
-        *_troubles(scheduler, tally, folders),
+        *_troubles(now, tally, folders),
         *(["the configuration has mistakes; the settings from before stay"] if mistaken else []),
-        *([f"{paused} of {folders} hot folders are paused"] if paused else []),
-        f"{working} in work, {waiting} waiting",
+        *([f"{now.paused} of {folders} hot folders are paused"] if now.paused else []),
+        f"{now.in_work} in work, {waiting} waiting",
         f"{tally.finished} done, {tally.failed} failed since the start",
-        _engine(scheduler.engines),
+        _engine(now.engine),
     ]
     return "; ".join(parts)
 
 
-def _troubles(scheduler: Scheduler, tally: RunStats, folders: int) -> Iterable[str]:
+def _troubles(now: SchedulerSnapshot, tally: RunStats, folders: int) -> Iterable[str]:
     if tally.troubles:
         yield f"{len(tally.troubles)} of {folders} hot folders cannot be read"
-    if scheduler.dispatcher.no_space:
-        yield f"paused: {scheduler.dispatcher.no_space}"
-    if scheduler.dispatcher.output_failures:
+    if now.no_space:
+        yield f"paused: {now.no_space}"
+    if now.output_fails:
         yield "the output folder cannot be written, and is tried again"
 
 
-def _engine(engines: Engines) -> str:
-    if engines.state == "ready" and engines.up is not None:
-        return f"{engines.up.model} on {engines.up.device}"
-    if engines.state == "starting":
+def _engine(engine: EngineView) -> str:
+    if engine.state == "ready" and engine.up is not None:
+        return f"{engine.up.model} on {engine.up.device}"
+    if engine.state == "starting":
         return "the model is being loaded"
-    return f"the model is {engines.state}" + (f": {engines.why}" if engines.why else "")
+    return f"the model is {engine.state}" + (f": {engine.why}" if engine.why else "")
 
 
 def _pictures(count: int) -> str:

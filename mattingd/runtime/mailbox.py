@@ -8,7 +8,7 @@ from typing import Any
 from mattingd.config import Settings
 from mattingd.domain.events import Fact
 from mattingd.system import clock
-from mattingd.workers.process import Message
+from mattingd.workers.protocol import Message
 
 TURN = 256
 """Facts in one turn, and so in one transaction, at most."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mattingd.domain.presets import Pin
 from mattingd.workers.process import connect
+from mattingd.workers.protocol import TO_ENGINE, TO_WORKER, MessageError
 
 if TYPE_CHECKING:
     from mattingd.domain.commands import EngineConfig
@@ -25,7 +26,7 @@ TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 
 def worker(number: str, parent: str) -> None:
     """A picture worker. It connects first: until then it would outlive a parent that is killed."""
-    receive, send = connect(number, parent)
+    receive, send = connect(number, parent, TO_WORKER)
     _silence_decoders()
     from mattingd.system.filesystem import Disk  # noqa: PLC0415 - each child loads only what it needs
     from mattingd.workers import picture_worker  # noqa: PLC0415
@@ -47,7 +48,7 @@ def _silence_decoders() -> None:
 
 def engine(number: str, parent: str) -> None:
     """The engine child."""
-    receive, send = connect(number, parent)
+    receive, send = connect(number, parent, TO_ENGINE)
     from mattingd.inference import server  # noqa: PLC0415 - as above
 
     server.serve(receive, send, make_engine)
@@ -88,3 +89,5 @@ if __name__ == "__main__":
         _PROGRAMS[sys.argv[1]](*sys.argv[2:])
     except (EOFError, ConnectionError):
         sys.exit(0)
+    except MessageError as error:
+        sys.exit(f"a child of mattingd ends: it was sent {error}")

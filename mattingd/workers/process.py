@@ -14,12 +14,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import Connection
-from typing import Any
 
-Message = tuple[Any, bytes | None]
-"""A fact or command, and pixels in transit beside it."""
+from mattingd.workers.protocol import (
+    FROM_ENGINE,
+    FROM_WORKER,
+    HEADER_BYTES,
+    TO_ENGINE,
+    TO_WORKER,
+    Message,
+    MessageError,
+    Schema,
+    decode,
+    encode,
+    lengths,
+)
 
+FROM_CHILDREN: Schema = FROM_WORKER | FROM_ENGINE
+TO_CHILDREN: Schema = TO_WORKER | TO_ENGINE
 _PR_SET_PDEATHSIG = 1
 KEPT_MEMORY = "MALLOC_TRIM_THRESHOLD_"
 """Bytes of freed memory that a child keeps."""
@@ -33,6 +44,52 @@ KEEP_PAGES = {
 costs up to 2.7 times the work itself, and threads that spin while they wait starve their neighbours."""
 
 
+class Channel:
+    """One end of a socket pair, for whole messages. One thread sends, one receives."""
+
+    def __init__(self, end: socket.socket, accepts: Schema) -> None:
+        self._end = end
+        self._accepts = accepts
+
+    def send(self, message: Message) -> None:
+        """Send a message; waits until the kernel has taken it all.
+
+        Raises:
+            OSError: the other side is gone.
+        """
+        for part in encode(message):
+            self._end.sendall(part)
+
+    def receive(self) -> Message:
+        """The next message.
+
+        Raises:
+            EOFError: the other side is gone.
+            MessageError: it said what does not fit.
+        """
+        follows = lengths(self._exactly(HEADER_BYTES))
+        return decode(self._exactly(follows.text), self._exactly(follows.pixels), self._accepts)
+
+    def _exactly(self, size: int) -> bytes:
+        parts, missing = [], size
+        while missing:
+            part = self._end.recv(missing, socket.MSG_WAITALL)
+            if not part:
+                raise EOFError
+            parts.append(part)
+            missing -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def hang_up(self) -> None:
+        """Nothing more is sent or received: whoever waits for the other side waits no longer."""
+        with contextlib.suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the descriptor back; no thread may use this end any more."""
+        self._end.close()
+
+
 class Child:
     """A running child process."""
 
@@ -44,6 +101,7 @@ class Child:
         ended: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
         keep: Sequence[int] = (),
+        accepts: Schema = FROM_CHILDREN,
     ) -> None:
         """Start a child.
 
@@ -53,6 +111,7 @@ class Child:
             ended: called last on that thread, with how it ended in plain words.
             environment: added to our own.
             keep: descriptors it inherits, such as the lock: while it lives, the lock is held.
+            accepts: the messages that it may say.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -63,13 +122,17 @@ class Child:
                 env={**os.environ, **KEEP_PAGES, **(environment or {})},
                 process_group=0,
             )
-        self._connection = Connection(ours.detach())
+        self._channel = Channel(ours, accepts)
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._heard = heard
         self._ended = ended
         self._why = ""
-        for target in (self._read, self._write):
-            threading.Thread(target=target, name=f"child-{self.process.pid}", daemon=True).start()
+        self._writer = self._thread(self._write)
+        self._writer.start()
+        self._thread(self._read).start()
+
+    def _thread(self, target: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=target, name=f"child-{self.process.pid}", daemon=True)
 
     def tell(self, message: Message) -> None:
         """Send something; never waits."""
@@ -85,18 +148,23 @@ class Child:
         try:
             with contextlib.suppress(EOFError, OSError):
                 while True:
-                    self._heard(self._connection.recv())
-        except Exception as error:  # noqa: BLE001 - a damaged process can say anything
-            self.kill(f"it said what nobody understands ({type(error).__name__})")
+                    self._heard(self._channel.receive())
+        except MessageError as error:
+            self.kill(f"it said what nobody understands: {error}")
+        except Exception as error:  # noqa: BLE001 - no child is left to itself by a defect of ours
+            self.kill(f"what it said could not be taken ({type(error).__name__}: {error})")
         self._outgoing.put(None)
         self.process.kill()
         code = self.process.wait()
+        self._channel.hang_up()
+        self._writer.join()
+        self._channel.close()
         self._ended(self._why or how_it_ended(code))
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):
             while (message := self._outgoing.get()) is not None:
-                self._connection.send(message)
+                self._channel.send(message)
 
 
 def how_it_ended(code: int) -> str:
@@ -109,7 +177,9 @@ def how_it_ended(code: int) -> str:
         return f"it was ended by signal {-code}"
 
 
-def connect(number: str, parent: str) -> tuple[Callable[[], Message], Callable[[Message], None]]:
+def connect(
+    number: str, parent: str, accepts: Schema = TO_CHILDREN
+) -> tuple[Callable[[], Message], Callable[[Message], None]]:
     """The child's side: receive and send over the socket whose number stands on the command line.
 
     From here on the child dies with its parent, and only so: what a terminal or systemd sends to the whole
@@ -120,5 +190,5 @@ def connect(number: str, parent: str) -> tuple[Callable[[], Message], Callable[[
         sys.exit(0)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    connection = Connection(int(number))
-    return connection.recv, connection.send
+    channel = Channel(socket.socket(fileno=int(number)), accepts)
+    return channel.receive, channel.send

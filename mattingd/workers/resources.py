@@ -54,7 +54,7 @@ def worker_bytes(settings: Settings) -> int:
     return pixels * BYTES_A_PIXEL + BACKGROUND_BYTES + SPARE_BYTES
 
 
-def policy_of(settings: Settings, *, once: bool = False) -> Policy:
+def policy_of(settings: Settings) -> Policy:
     """The scheduler's policy from the settings."""
     limits, engine = settings.limits, settings.engine
     return Policy(
@@ -70,7 +70,6 @@ def policy_of(settings: Settings, *, once: bool = False) -> Policy:
         else round(engine.idle_unload_seconds * clock.SECOND),
         shipped=model_spec(engine.model).sha256,
         stop_ns=round(settings.stop_seconds * clock.SECOND),
-        once=once,
     )
 
 

@@ -19,7 +19,8 @@ from mattingd.domain.jobs import PictureLimits
 from mattingd.inference.model_store import weights_file
 from mattingd.touchup import matte_cache
 from mattingd.workers.entrypoint import model_spec
-from mattingd.workers.process import KEPT_MEMORY, Child, Message
+from mattingd.workers.process import KEPT_MEMORY, Child
+from mattingd.workers.protocol import FROM_ENGINE, FROM_WORKER, Message
 from mattingd.workers.resources import engine_threads, kept_bytes, worker_bytes
 
 
@@ -99,6 +100,7 @@ class ProcessSupervisor:
             ended=ended,
             environment={"OMP_NUM_THREADS": "1", KEPT_MEMORY: str(kept_bytes(self._settings))},
             keep=self._keep,
+            accepts=FROM_WORKER,
         )
         self._workers[number] = worker
         worker.tell((self._bench(number), None))
@@ -183,6 +185,7 @@ class ProcessSupervisor:
             ended=ended,
             environment={"OMP_NUM_THREADS": str(order.threads)},
             keep=self._keep,
+            accepts=FROM_ENGINE,
         )
         self._engines[number] = engine
         engine.tell((order, None))

@@ -14,6 +14,7 @@ from mattingd.core import output_paths
 from mattingd.core.job_store import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SettlePolicy
+from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import commands, events
 from mattingd.domain.commands import RetentionAction, Write
 from mattingd.domain.events import Fact, FileObservation
@@ -58,11 +59,9 @@ class Shell:
         rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
         self.journal = JournalWriter(path, rules, lambda: f"{TODAY}T12:00:00+00:00")
         number = self.journal.folder_id(b"/in")
-        policy = Policy(
-            settle=SettlePolicy(settle_seconds=0), workers=workers, budget_pixels=1 << 40, once=True
-        )
+        policy = Policy(settle=SettlePolicy(settle_seconds=0), workers=workers, budget_pixels=1 << 40)
         recipe = Recipe("measured", Preset())
-        self.scheduler = Scheduler(policy, {number: Folder(number, "in", recipe)})
+        self.scheduler = Scheduler(policy, {number: Folder(number, "in", recipe)}, ending=ExitWhenIdle())
         self._inbox: deque[Fact] = deque()
         self._ended = False
         self._commits = 0
@@ -93,7 +92,7 @@ class Shell:
         for command in todo:
             if isinstance(command, Write):
                 writes.append(command)
-            else:
+            elif not isinstance(command, commands.Announcement):
                 deeds.append(command)
         if writes:
             self._inbox.extend(self.journal.apply(writes))

@@ -16,12 +16,14 @@ import structlog
 from mattingd.domain import commands
 from mattingd.domain.events import (
     Admitted,
+    DropEnded,
     EngineDied,
     EngineUp,
     Fact,
     Faulted,
     Finished,
     FolderTrouble,
+    JobEnded,
     StopAsked,
     Tick,
     WorkerDied,
@@ -82,6 +84,10 @@ def admitted(job: int, path: bytes = b"shoe.jpg") -> Admitted:
     return Admitted(row(job, path))
 
 
+def ended(job: int, state: str, reason: str = "", path: bytes = b"shoe.jpg") -> JobEnded:
+    return JobEnded(job, 1, path, state, reason)
+
+
 def test_a_picture_has_one_line_with_its_job_its_end_and_the_reason() -> None:
     lines = [
         json.loads(line)
@@ -89,8 +95,8 @@ def test_a_picture_has_one_line_with_its_job_its_end_and_the_reason() -> None:
             admitted(7),
             admitted(8, b"sub/hat.png"),
             commands.Move(7, "reading", attempts=1),
-            commands.Move(8, "failed", "the file is empty; copy it again"),
-            commands.Move(7, "done"),
+            ended(8, "failed", "the file is empty; copy it again", b"sub/hat.png"),
+            ended(7, "done"),
             commands.Move(8, "failed", chores=frozenset()),
         )
     ]
@@ -129,7 +135,7 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
     def flood(first: int, last: int) -> Iterator[Event]:
         for job in range(first, last):
             now[0] += clock.MILLISECOND
-            yield from (admitted(job), commands.Move(job, "failed", "the file is empty"))
+            yield from (admitted(job), ended(job, "failed", "the file is empty"))
 
     def minute() -> Iterator[Event]:
         now[0] += 60 * clock.SECOND
@@ -137,8 +143,8 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
 
     def day() -> Iterator[Event]:
         yield from flood(1, 1001)
-        yield from (admitted(5000, b"other.jpg"), commands.Move(5000, "failed", "it is no picture"))
-        yield from (admitted(5001), commands.Move(5001, "done"))
+        yield from (admitted(5000, b"other.jpg"), ended(5000, "failed", "it is no picture", b"other.jpg"))
+        yield from (admitted(5001), ended(5001, "done"))
         yield from minute()
         yield from flood(2000, 2010)
         yield from minute()
@@ -192,7 +198,7 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
     lines = told(
         EngineUp(1, "cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
         admitted(12),
-        commands.Move(12, "failed", "the file is empty; copy it again"),
+        ended(12, "failed", "the file is empty; copy it again"),
         FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
         FolderTrouble(1, None),
         StopAsked("SIGTERM"),
@@ -218,16 +224,24 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
 
 def test_no_colour_when_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in "".join(told(admitted(1), commands.Move(1, "done"), style="console"))
+    assert "\x1b" not in "".join(told(admitted(1), ended(1, "done"), style="console"))
 
 
 def test_the_level_is_kept() -> None:
-    events = (admitted(1), commands.Move(1, "done"), admitted(2), commands.Move(2, "failed", "bad"))
+    events = (admitted(1), ended(1, "done"), admitted(2), ended(2, "failed", "bad"))
     assert [json.loads(line)["event"] for line in told(*events, level="warning")] == ["failed"]
 
 
+def test_the_end_of_a_drop_has_one_line_with_its_figures() -> None:
+    (line,) = map(json.loads, told(DropEnded(1, "2026-11-20-2", (("done", 40), ("failed", 2)))))
+    del line["timestamp"]
+    assert line == {
+        "level": "info", "event": "drop", "folder": "in", "drop": "2026-11-20-2", "done": 40, "failed": 2,
+    }  # fmt: skip
+
+
 def test_a_name_cannot_break_a_line_or_move_the_cursor() -> None:
-    (line,) = told(admitted(1, b"a\nb\x1b[2J\xff\xc2\x85.jpg"), commands.Move(1, "done"), style="console")
+    (line,) = told(ended(1, "done", path=b"a\nb\x1b[2J\xff\xc2\x85.jpg"), style="console")
     assert "in/a\\nb\\x1b[2J\\xff\\x85.jpg" in line
 
 
@@ -248,7 +262,7 @@ def test_the_rate_counts_from_the_beginning_of_work(monkeypatch: pytest.MonkeyPa
         for _ in range(10):
             now[0] += second // 2
             tally.command(read)
-            tally.command(commands.Move(1, "done"))
+            tally.fact(ended(1, "done"))
         assert tally.rate() == pytest.approx(2.0)
     now[0] += 120 * second
     assert tally.rate() == 0
@@ -290,7 +304,7 @@ def received(journal: socket.socket) -> dict[str, str]:
 def test_journald_gets_a_message_and_every_field(journal: socket.socket) -> None:
     told(
         admitted(8, b"sub/hat.png"),
-        commands.Move(8, "failed", "the file is empty; copy it again"),
+        ended(8, "failed", "the file is empty; copy it again", b"sub/hat.png"),
         FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
         commands.Stop(ExitCode.OK, "stopped"),
         style="journald",

@@ -7,8 +7,9 @@ from mattingd.core.job_store import SECOND, Policy
 from mattingd.core.lifecycle import State
 from mattingd.core.output_paths import place
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.stopping import Ending
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Command, Move, RetentionAction, Write
+from mattingd.domain.commands import Announcement, Command, Move, RetentionAction, Write
 from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Fault, Fit, Folder, JobRecord, Output, Recipe, Stamp
@@ -42,11 +43,13 @@ class Desk:
     now: int = 1_000 * SECOND
     states: dict[int, str] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    announced: list[Announcement] = field(default_factory=list)
     engine: int = 0
     """The one that was started last."""
+    ending: Ending | None = None
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.policy, FOLDERS)
+        self.scheduler = Scheduler(self.policy, FOLDERS, ending=self.ending)
 
     def start(
         self, *rows: JobRecord, clean: bool = True, max_batch: int = 1, up: bool = True
@@ -143,7 +146,9 @@ class Desk:
     def _sort(self, todo: list[Command]) -> list[RetentionAction]:
         deeds: list[RetentionAction] = []
         for command in todo:
-            if isinstance(command, Write):
+            if isinstance(command, Announcement):
+                self.announced.append(command)
+            elif isinstance(command, Write):
                 self.writes.append(command)
                 if isinstance(command, Move):
                     self.states[command.job] = State(command.state).value

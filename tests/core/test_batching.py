@@ -10,13 +10,13 @@ from mattingd.core.batching import (
     BatchPolicy,
     EngineQueue,
     Idle,
-    Lanes,
     Ready,
     Run,
     SleepUntil,
     choose,
     in_turn,
 )
+from mattingd.core.fair_queue import FairQueue
 from mattingd.domain.commands import Sent
 
 WAIT = 50
@@ -157,7 +157,7 @@ def test_taking_turns_loses_nobody_and_keeps_the_order_in_a_folder(ready: list[R
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()) | st.none(), max_size=60))
 def test_lanes_lose_nobody_and_serve_in_turn(steps: list[tuple[int, bool] | None]) -> None:
-    lanes, queued, number = Lanes(), dict[int, list[int]](), 0
+    lanes, queued, number = FairQueue(), dict[int, list[int]](), 0
     for step in steps:
         if step is not None:
             folder, first = step
@@ -176,7 +176,7 @@ def test_lanes_lose_nobody_and_serve_in_turn(steps: list[tuple[int, bool] | None
 
 @given(st.integers(1, 2_000), st.integers(0, 20))
 def test_ten_thousand_in_one_folder_do_not_hold_up_one_in_another(crowd: int, served: int) -> None:
-    lanes = Lanes()
+    lanes = FairQueue()
     for job in range(crowd):
         lanes.push(1, job)
     for _ in range(min(served, crowd)):
@@ -186,7 +186,7 @@ def test_ten_thousand_in_one_folder_do_not_hold_up_one_in_another(crowd: int, se
 
 
 def test_a_folder_that_has_none_in_work_is_favoured() -> None:
-    lanes = Lanes()
+    lanes = FairQueue()
     for number, folder in enumerate((1, 1, 2, 3, 2)):
         lanes.push(folder, number)
     assert lanes.favour({1, 2})
@@ -196,7 +196,7 @@ def test_a_folder_that_has_none_in_work_is_favoured() -> None:
 
 
 def test_an_unknown_job_has_no_place() -> None:
-    lanes = Lanes()
+    lanes = FairQueue()
     lanes.push(1, 5)
     with pytest.raises(ValueError, match="9 is not in"):
         lanes.place(1, 9)

@@ -1,6 +1,6 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
-from mattingd.core.job_store import Policy
+from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import events
 from mattingd.domain.commands import AnnounceShutdown, DoChore, NextVersion, Publish, Read, Stop
 from mattingd.domain.exit_codes import ExitCode
@@ -128,11 +128,9 @@ def test_after_the_second_stop_nothing_follows_from_anything() -> None:
 
 # --- a run that ends by itself ---
 
-ONCE = Policy(workers=1, once=True)
-
 
 def test_a_single_run_ends_when_everything_is_done() -> None:
-    desk = Desk(ONCE)
+    desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     desk.work_off(desk.admit(1))
     assert not desk.say(events.Scanned(1, 1, 0.1))
@@ -140,7 +138,7 @@ def test_a_single_run_ends_when_everything_is_done() -> None:
 
 
 def test_a_single_run_waits_for_what_waits() -> None:
-    desk = Desk(ONCE)
+    desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     held = only(desk.admit(1), Read)
     desk.say(events.Scanned(1, 1, 0.1))
@@ -150,7 +148,7 @@ def test_a_single_run_waits_for_what_waits() -> None:
 
 
 def test_a_single_run_does_not_wait_for_a_folder_that_cannot_be_read() -> None:
-    desk = Desk(ONCE)
+    desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     desk.say(events.Scanned(1, 0, 0.1))
     stop = only(desk.say(events.FolderTrouble(2, "no such folder")), Stop)
@@ -158,7 +156,7 @@ def test_a_single_run_does_not_wait_for_a_folder_that_cannot_be_read() -> None:
 
 
 def test_a_single_run_gives_up_on_a_failing_output() -> None:
-    desk = Desk(ONCE)
+    desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     publish = prepared(desk, 1)
     for _ in range(2):
@@ -169,7 +167,7 @@ def test_a_single_run_gives_up_on_a_failing_output() -> None:
 
 
 def test_a_single_run_gives_up_on_a_note_that_cannot_be_written() -> None:
-    desk = Desk(ONCE)
+    desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     chore = only(desk.fault(only(desk.admit(1), Read), Fault.BAD), DoChore)
     for _ in range(2):
@@ -187,7 +185,7 @@ def test_deadlines_do_not_pile_up() -> None:
     desk.start(max_batch=2)
     for number in range(1, 2_000):
         desk.work_off(desk.admit(number))
-    assert len(desk.scheduler.work._deadlines) < 20
+    assert len(desk.scheduler.work.timers) < 20
 
 
 def test_looks_at_files_that_are_done_leave_nothing_behind() -> None:

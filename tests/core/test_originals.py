@@ -85,7 +85,7 @@ def test_what_cannot_be_moved_is_tried_again_ever_more_rarely() -> None:
 
 @pytest.mark.parametrize("deed", MOVING)
 def test_a_chore_of_an_earlier_run_goes_by_the_settings_of_now(deed: Originals) -> None:
-    left = row(1, "done", chores=frozenset({Chore.ORIGINAL}), sha256=b"content 1", date="2026-11-19")
+    left = row(1, "done", chores=frozenset({Chore.ORIGINAL}), sha256=b"content 1", drop="2026-11-19-1")
     for now, expected in (
         (deed, Original(deed, "2026-11-19/in1/1.jpg", stamp_of(1), b"content 1")),
         ("keep", None),

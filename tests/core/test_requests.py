@@ -332,5 +332,5 @@ def test_a_folder_that_comes_back_is_held_back_as_before() -> None:
     pause(desk, 1)
     reconfigured(desk, FOLDERS[2])
     reconfigured(desk, *FOLDERS.values(), paused=(1,))
-    assert desk.scheduler.unscanned == {1, 2}
+    assert desk.scheduler.intake.unscanned == {1, 2}
     assert desk.admit(1) == []

@@ -15,7 +15,8 @@ from mattingd.domain.events import Faulted, Finished, NeedsRoom, Published, Read
 from mattingd.domain.jobs import Fault, Output, PictureLimits, Place
 from mattingd.domain.presets import Preset, endings_of
 from mattingd.system.filesystem import stamp_of
-from mattingd.workers.process import Child, Message
+from mattingd.workers.process import Child
+from mattingd.workers.protocol import Message
 from mattingd.workers.resources import BYTES_A_PIXEL, SPARE_BYTES
 from mattingd.workers.supervisor import Programs
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mattingd_test_engine import CountingEngine
 
 from mattingd.inference import registry
-from mattingd.inference.backend import Timing, smallest_good_batch
+from mattingd.inference.backend import Timing
+from mattingd.inference.tuning import smallest_good_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

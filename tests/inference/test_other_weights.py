@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import weights
 
+from mattingd.imaging.matting.alpha import LEAST_COVERAGE, LEAST_MAXIMUM
 from mattingd.inference import registry, self_test
 from mattingd.inference.backend import EngineFault, SelfTestFailed
 
@@ -61,6 +63,13 @@ def test_a_wrong_expectation_fails_the_self_test(fuller: Path, tmp_path: Path) -
         ({"golden": [[0.0]]}, "see the self-test's ball quite otherwise"),
         ({"golden": [["high"]]}, "does not describe a model"),
         ({"mean": 7}, "does not describe a model"),
+        (
+            {"geometry": "square"},
+            "wants geometry 'square', .* can only do 'buckets'",
+        ),
+        ({"channel_order": "bgra"}, "wants channel_order 'bgra', .* can only do 'rgb' or 'bgr'"),
+        ({"channel_order": "bgr"}, "are no weights for cv-unet"),
+        ({"least_maximum": 0.5}, "wants least_maximum 0.5"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_it_is_loaded(
@@ -68,6 +77,22 @@ def test_what_does_not_fit_is_refused_before_it_is_loaded(
 ) -> None:
     with pytest.raises(EngineFault, match=complaint):
         registry.other_weights("cv-unet", described(fuller, tmp_path, **changes))
+
+
+def test_what_an_older_description_does_not_state_has_its_default(fuller: Path, tmp_path: Path) -> None:
+    file = described(fuller, tmp_path)
+    data = json.loads(file.with_suffix(".json").read_text())
+    later = {"geometry", "resampling", "channel_order", "output_index", "least_maximum", "least_coverage"}
+    assert later < set(data["spec"]), "all of it is stated by now"
+    data["spec"] = {key: value for key, value in data["spec"].items() if key not in later}
+    file.with_suffix(".json").write_text(json.dumps(data))
+    older, _ = registry.other_weights("cv-unet", file)
+    assert replace(older.spec, sha256="") == replace(registry.entry().spec, sha256="")
+
+
+def test_what_a_contract_may_ask_for_is_what_is_done() -> None:
+    assert registry.POSSIBLE["least_maximum"] == (LEAST_MAXIMUM,)
+    assert registry.POSSIBLE["least_coverage"] == (LEAST_COVERAGE,)
 
 
 def test_missing_weights_say_the_way_back(tmp_path: Path) -> None:

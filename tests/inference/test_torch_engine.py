@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_the_expected_result_tells_ball_from_backdrop() -> None:
         self_test.deviation(np.full((self_test.SIDE, self_test.SIDE), np.nan, np.float32), expected.tolist())
         == np.inf
     )
+
+
+def test_the_channels_go_in_the_order_that_the_model_states(engine: TorchEngine) -> None:
+    model = registry.entry()
+    other = replace(model, spec=replace(model.spec, channel_order="bgr"))
+    turned = TorchEngine(other, registry.weights(model), "cpu", "fp32")
+    picture = self_test.picture()
+    assert np.array_equal(turned.matte(picture[..., ::-1]), engine.matte(picture))
+    assert not np.array_equal(turned.matte(picture), engine.matte(picture))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mattingd.core import output_paths
 from mattingd.domain.commands import Move, NextVersion, Prepare, UseModel, Vanished, Write
 from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
-from mattingd.domain.jobs import Chore, Models, PreviousResult, StageTimes, Stamp
+from mattingd.domain.jobs import Chore, DropCount, Models, PreviousResult, StageTimes, Stamp
 from mattingd.journal import JournalError, JournalWriter, PlacingRules, reading
 from tests.journal.journals import RECIPE, RULES, admit_of, admitted, opened, places, publish
 
@@ -357,6 +357,22 @@ def test_drops_of_a_day_are_counted(journal: JournalWriter) -> None:
     for number, drop in enumerate(("2026-11-20-1", "2026-11-20-1", "2026-11-20-2", "2026-11-21-1")):
         journal.apply([replace(admit_of(b"%d" % number), drop=drop)])
     assert (journal.drops_of(1, "2026-11-20"), journal.drops_of(1, "2026-11-22")) == (2, 0)
+
+
+def test_what_ended_of_a_drop_is_counted_while_others_of_it_have_not(journal: JournalWriter) -> None:
+    day = [replace(admit_of(b"%d.jpg" % number), drop="2026-11-20-1") for number in range(5)]
+    journal.apply(day)
+    journal.apply([replace(admit_of(b"other.jpg"), drop="2026-11-20-2")])
+    rows = {row.path: row for row in journal.live()}
+    assert journal.ended_of_live_drops() == []
+    assert {row.drop for row in rows.values()} == {"2026-11-20-1", "2026-11-20-2"}
+    for number, state in ((0, "failed"), (1, "failed"), (2, "withdrawn")):
+        journal.apply([Move(rows[b"%d.jpg" % number].job, state, "why", chores=frozenset())])
+    journal.apply([Move(rows[b"other.jpg"].job, "failed", "why", chores=frozenset({Chore.NOTE}))])
+    assert journal.ended_of_live_drops() == [
+        DropCount(1, "2026-11-20-1", "failed", 2),
+        DropCount(1, "2026-11-20-1", "withdrawn", 1),
+    ]
 
 
 def test_a_copy_a_day_and_three_are_kept(journal: JournalWriter, path: Path) -> None:

@@ -48,7 +48,7 @@ def _run(config: Path | None) -> ExitCode:
         __version__,
         settings.state_dir / JOURNAL,
         folders=lambda: names.folders,
-        settling=lambda: len(daemon.scheduler.intake.settler),
+        settling=lambda: daemon.scheduler.settling(),  # noqa: PLW0108 - the daemon is made below
     )
     port = settings.metrics.port
     reporters = (writing, LogReporter(names, log), tally, *((metrics,) if port else ()))

@@ -14,10 +14,10 @@ from mattingd.imaging.matting.tiles import as_uint8
 _SEEN = 0.5
 """Network alpha from which a pixel counts as subject."""
 
-_LEAST_MAXIMUM = 0.6
+LEAST_MAXIMUM = 0.6
 """A matte that nowhere reaches this holds no subject: a net that is sure of nothing found nothing."""
 
-_LEAST_COVERAGE = 1 / 4096
+LEAST_COVERAGE = 1 / 4096
 """Share of the picture below which nothing is a subject: at 416 x 416 these are 42 px, a spot of 6 x 7."""
 
 _DISK = 3  # px; larger erosions are made of several by disks of at most this radius
@@ -30,7 +30,7 @@ def coverage(alpha_net: npt.NDArray[np.float32]) -> float:
 
 def is_empty(alpha_net: npt.NDArray[np.float32]) -> bool:
     """Whether a network matte (float32[h,w] in 0..1) shows no subject; not-a-number counts as nothing."""
-    return not (float(alpha_net.max()) >= _LEAST_MAXIMUM and coverage(alpha_net) >= _LEAST_COVERAGE)
+    return not (float(alpha_net.max()) >= LEAST_MAXIMUM and coverage(alpha_net) >= LEAST_COVERAGE)
 
 
 def finish(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.uint8]:

@@ -13,25 +13,21 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from mattingd.inference import self_test
+from mattingd.inference import self_test, tuning
 from mattingd.inference.backend import (
     BadBatch,
     DeviceInfo,
     EngineFault,
     OutOfMemory,
     SelfTestFailed,
-    Timing,
-    Warmup,
     check_batch,
-    smallest_good_batch,
 )
 from mattingd.inference.networks.cv_unet import CvUnet, channels_last, fuse, shaped_for
-from mattingd.system.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mattingd.inference.backend import Mattes, ModelSpec, Pictures, Precision, Shape
+    from mattingd.inference.backend import Mattes, ModelSpec, Pictures, Precision, Shape, Warmup
     from mattingd.inference.registry import Device, Entry
 
 DTYPES: dict[Precision, torch.dtype] = {
@@ -43,12 +39,6 @@ BATCH_SIZES = {"cpu": (1,), "cuda": (1, 2, 4, 8, 16, 32, 64)}
 """Sizes to compare. On a CPU a batch gains next to nothing, and measuring it holds up the first pictures."""
 
 CANDIDATES: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("fp16", "bf16")}
-
-WORTH_IT = 0.9
-"""A lower precision must take less than this share of fp32's time..."""
-
-HARMLESS = 0.004
-"""...and differ from it by no more than this in mean alpha (one step of 8 bits)."""
 
 
 def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
@@ -155,7 +145,9 @@ class TorchEngine:
         x = torch.from_numpy(pixels).to(self._kind).permute(0, 3, 1, 2).float()
         mean, std = (torch.tensor(v, device=self._kind).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
         x = ((x * spec.scale - mean) / std).to(dtype, memory_format=torch.channels_last)
-        y = self._network()(x).logits[:, 0].float()
+        if spec.channel_order == "bgr":
+            x = x.flip(1)
+        y = self._network()(x).logits[:, spec.output_index].float()
         alpha = torch.sigmoid(y) if spec.activation == "sigmoid" else y.clamp(0, 1)
         if not bool(torch.isfinite(alpha).all()):
             raise BadBatch(f"the network's result is not finite ({self._precision})")
@@ -187,62 +179,15 @@ class TorchEngine:
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
         """Settle the precision, compare batch sizes on the first shape, run the others once."""
-        if not shapes:
-            raise ValueError("warming up needs at least one shape")
-        if self._asked == "auto":
-            self._precision = self._fastest_precision()
-        timings = self._compare(shapes[0], batch_sizes or BATCH_SIZES[self._kind])
-        size = smallest_good_batch(timings)
-        others: list[Timing] = []
-        while len(others) < len(shapes) - 1:
-            shape = shapes[1 + len(others)]
-            try:
-                others.append(Timing(shape, size, self._seconds(noise(shape, size))))
-            except OutOfMemory:
-                if size == 1:
-                    raise
-                size //= 2
-        return Warmup(size, (*timings, *others))
+        if shapes and self._asked == "auto":
+            best = tuning.fastest_precision(self._matte_in, CANDIDATES[self._kind])
+            self._precision = best
+            self._nets = {name: net for name, net in self._nets.items() if name == best}
+        return tuning.measure(self.matte, shapes, batch_sizes or BATCH_SIZES[self._kind])
 
-    def _compare(self, shape: Shape, sizes: Sequence[int]) -> list[Timing]:
-        timings: list[Timing] = []
-        for size in sizes:
-            try:
-                timings.append(Timing(shape, size, self._time(noise(shape, size))))
-            except OutOfMemory:
-                if not timings:
-                    raise
-                break
-        return timings
-
-    def _time(self, batch: Pictures) -> float:
-        """The better of two runs in seconds, after one that is not counted: the first prepares much."""
-        self.matte(batch)
-        return min(self._seconds(batch) for _ in range(2))
-
-    def _seconds(self, batch: Pictures) -> float:
-        start = monotonic_ns()
-        self.matte(batch)
-        return (monotonic_ns() - start) / 1e9
-
-    def _fastest_precision(self) -> Precision:
-        """fp32 unless a lower precision is clearly faster here and says the same of the golden picture."""
-        self._precision = "fp32"
-        picture = self_test.picture()
-        best: Precision = "fp32"
-        limit = WORTH_IT * self._time(picture)
-        reference = self.matte(picture)
-        for candidate in CANDIDATES[self._kind]:
-            self._precision = candidate
-            try:
-                same = abs(self.matte(picture) - reference).mean() <= HARMLESS
-                seconds = self._time(picture)
-            except BadBatch:
-                continue
-            if same and seconds < limit:
-                best, limit = candidate, seconds
-        self._nets = {name: net for name, net in self._nets.items() if name == best}
-        return best
+    def _matte_in(self, precision: Precision, batch: Pictures) -> Mattes:
+        self._precision = precision
+        return self.matte(batch)
 
     def self_test(self) -> None:
         """Compare the rendered picture's matte with the catalog's; see `contract.Engine`."""
@@ -281,12 +226,3 @@ def nvidia_driver(told: Path = Path("/proc/driver/nvidia/version")) -> str:
         return ""
     version = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
     return f", driver {version[0]}" if version else ""
-
-
-def noise(shape: Shape, size: int) -> Pictures:
-    """A batch to measure with: values do not matter, but constant ones could be optimised for."""
-    generator = torch.Generator().manual_seed(0)
-    pixels: Pictures = torch.randint(
-        0, 256, (size, *shape, 3), dtype=torch.uint8, generator=generator
-    ).numpy()
-    return pixels

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from mattingd.core.batching import Batch, EngineQueue
@@ -13,6 +14,8 @@ from mattingd.core.job_store import JobStore, Policy
 from mattingd.core.lifecycle import Job
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SourceId
+from mattingd.core.timers import Timers
+from mattingd.core.worker_answers import WorkerAnswers
 from mattingd.domain.commands import Admit, Command, Prepare, UseModel
 from mattingd.domain.events import Fact, FileObservation, ModelAsked
 from mattingd.domain.jobs import Chore, Folder, Models, PreviousResult
@@ -33,7 +36,7 @@ def with_part(name: str, mutant: type[Any]) -> type[Scheduler]:
             self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], models: Models
         ) -> None:
             super().__init__(policy, folders, paused, models)
-            transplant(getattr(self, name), mutant)
+            transplant(attrgetter(name)(self), mutant)
 
     return Mutant
 
@@ -66,15 +69,11 @@ class SociableDispatcher(Dispatcher):
         return job
 
 
-class LateWork(JobStore):
+class LateTimers(Timers):
     """Compares deadlines with < instead of <=."""
 
-    def due(self) -> tuple[int, str, object] | None:
-        self.now -= 1
-        try:
-            return super().due()
-        finally:
-            self.now += 1
+    def due(self, now: int) -> tuple[int, str, object] | None:
+        return super().due(now - 1)
 
 
 class ForgetfulWork(JobStore):
@@ -189,7 +188,7 @@ class FlatteringQueue(EngineQueue):
         return engine, batch
 
 
-class BlindConductor(Scheduler):
+class BlindAnswers(WorkerAnswers):
     """Takes a picture with other strokes for the one that it has done."""
 
     def _same(self, job: Job, last: PreviousResult) -> bool:
@@ -200,7 +199,7 @@ MUTANTS = {
     "second look dropped": Bench(with_part("intake", HastyIntake)),
     "prepared skipped": Bench(UnpreparedConductor),
     "suspects not alone": Bench(with_part("dispatcher", SociableDispatcher)),
-    "deadline compared wrongly": Bench(with_part("work", LateWork)),
+    "deadline compared wrongly": Bench(with_part("work.timers", LateTimers)),
     "events trusted alone": Bench(scans=False),
     "note not called off": Bench(with_part("work", ForgetfulWork)),
     "memory without limit": Bench(with_part("work", GreedyWork)),
@@ -214,6 +213,6 @@ MUTANTS = {
     "two passes by different weights": Bench(with_part("inference", MixingInference)),
     "no subject at the second pass": Bench(with_part("inference", ForgetfulInference)),
     "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
-    "strokes overlooked": Bench(BlindConductor),
+    "strokes overlooked": Bench(with_part("answers", BlindAnswers)),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

@@ -14,7 +14,18 @@ from mattingd.core.job_store import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.domain import commands
 from mattingd.domain.commands import Command, RetentionAction, Write
-from mattingd.domain.events import AnotherPass, Fact, Inferred, ModelAsked, ReadOk, StopAsked, Tick, Today
+from mattingd.domain.events import (
+    AnotherPass,
+    DropEnded,
+    Fact,
+    Inferred,
+    JobEnded,
+    ModelAsked,
+    ReadOk,
+    StopAsked,
+    Tick,
+    Today,
+)
 from mattingd.domain.jobs import Folder
 from mattingd.journal import JournalWriter, PlacingRules
 from tests.simulation.simulator.hands import SimWorker, Surroundings
@@ -93,6 +104,7 @@ class Shell:
         self.payloads = Payloads()
         self.ended: commands.Stop | None = None
         self.turns = 0
+        self._ended_jobs: set[int] = set()
 
     # --- the face ---
 
@@ -103,7 +115,8 @@ class Shell:
         rows = self.journal.live()
         for row in rows:
             self.trace("found", row)
-        self._obey(self.scheduler.start(rows, clean=clean, now=self.clock.now))
+        dropped = self.journal.ended_of_live_drops()
+        self._obey(self.scheduler.start(rows, clean=clean, now=self.clock.now, dropped=dropped))
         for watch in self.watches.values():
             watch.start()
 
@@ -179,7 +192,10 @@ class Shell:
             self.trace("command", command)
             if isinstance(command, Write):
                 writes.append(command)
-            else:
+            elif isinstance(command, JobEnded):
+                assert command.job not in self._ended_jobs, f"the end of job {command.job} is told twice"
+                self._ended_jobs.add(command.job)
+            elif not isinstance(command, DropEnded):
                 deeds.append(command)
         self._crash("crash before the commit")
         if writes:
