@@ -23,6 +23,8 @@ class FileObservation:
     """Another program has the file open for writing."""
     unfinished: str | None = None
     """Why the content looks cut off, in plain words."""
+    decoder_knows: bool = False
+    """Of `unfinished`: decoding the picture tells whether anything is missing, so it waits a moment only."""
     odd: str | None = None
     """Why this is no file to process (a link, a pipe, ...), in plain words."""
 

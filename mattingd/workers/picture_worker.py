@@ -40,6 +40,7 @@ from mattingd.imaging.formats import decode, encode
 from mattingd.imaging.formats.decode import Picture, PictureError
 from mattingd.imaging.formats.encode import File
 from mattingd.imaging.formats.errors import is_out_of_memory
+from mattingd.imaging.formats.sniff import named_as_picture
 from mattingd.imaging.matting import matte_file, touchup_solver
 from mattingd.imaging.matting.alpha import finish
 from mattingd.imaging.matting.second_pass import Passes
@@ -54,6 +55,8 @@ from mattingd.touchup.load import ChangedError, Mattes, Stroke
 from mattingd.touchup.matte_cache import name_of
 
 MEGABYTE = 1_000_000
+NO_CONFIDENCE = 0.0
+"""In the cut-out of a picture that may not be all there: somebody should look at it."""
 
 
 Answer = tuple[Fact, bytes | None]
@@ -132,7 +135,7 @@ class Worker:
         except Trouble as trouble:
             fault = Faulted(self.bench.worker, command.job, trouble.fault, trouble.reason)
         except PictureError as error:
-            kind = _KINDS.get(error.kind, Fault.BAD) if isinstance(command, Read) else Fault.BAD
+            kind = _fault_of(error, command)
             fault = Faulted(self.bench.worker, command.job, kind, str(error))
         except (ValueError, cv2.error, ArithmeticError, LookupError, MemoryError) as error:
             reason = f"it could not be processed ({type(error).__name__}: {error})"
@@ -180,7 +183,7 @@ class Worker:
             sha256=digest,
             fit=passes.fit,
             seconds=_since(started),
-            notes=picture.notes + marks.notes,
+            notes=picture.notes + picture.doubts + marks.notes,
             room=room,
             painted=marks.digest,
             recalled=recalled,
@@ -247,7 +250,7 @@ class Worker:
             seconds=held.seconds + _since(started),
             write_seconds=write_ns / clock.SECOND,
             notes=tuple(dict.fromkeys(remarks)),
-            confidence=sure,
+            confidence=NO_CONFIDENCE if held.picture.doubts else sure,
         )
         return finished, None
 
@@ -402,6 +405,14 @@ class Worker:
         """The same for an error note."""
         directory = os.path.dirname(self._path(note))
         return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-note.tmp")
+
+
+def _fault_of(error: PictureError, command: Read | Finish | Publish) -> Fault:
+    """What a picture's error means; no picture under a picture's name failed, under others it is ignored."""
+    if not isinstance(command, Read):
+        return Fault.BAD
+    fault = _KINDS.get(error.kind, Fault.BAD)
+    return Fault.BAD if fault is Fault.UNSUPPORTED and named_as_picture(command.path) else fault
 
 
 def cut_out(

@@ -314,11 +314,20 @@ def test_every_format_goes_all_the_way(tmp_path: Path) -> None:
         (tmp_path / "in" / name).write_bytes(data)
     answer = run("process", "in", "-o", "out", cwd=tmp_path)
     assert answer.code == 1
-    assert "\n5 done, 1 failed, 1 ignored in " in answer.out
+    assert "\n5 done, 2 failed in " in answer.out
     assert "failed  cut.heic: the picture is cut off (" in answer.out
-    assert "ignored alone.psd: this Photoshop document has no merged picture in it" in answer.out
+    assert "failed  alone.psd: this Photoshop document has no merged picture in it" in answer.out
     bits = {path.stem: path.read_bytes()[24] for path in (tmp_path / "out").glob("*.png")}
     assert bits == {"phone": 8, "web": 8, "scan": 16, "layers": 16, "camera": 16}
+
+
+def test_what_may_not_be_all_there_is_published_and_named(tmp_path: Path) -> None:
+    whole = hostile.encoded()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "short.jpg").write_bytes(whole[:-2])
+    (tmp_path / "in" / "whole.jpg").write_bytes(whole + bytes(90_000))
+    told = run("process", "in", "-o", "out", "--json", cwd=tmp_path).json
+    assert (told["done"], [each["file"] for each in told["needs_look"]]) == (2, ["short.jpg"])
 
 
 def test_any_setting_of_a_preset_can_be_changed(say: Say, tmp_path: Path) -> None:

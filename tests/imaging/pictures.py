@@ -42,6 +42,21 @@ def heic(array: npt.NDArray[Any] | Image.Image, **options: object) -> bytes:
     return sink.getvalue()
 
 
+def tailed(data: bytes, tail: str) -> bytes:
+    """A whole file, and behind it what other programs put there."""
+    rng = np.random.default_rng(7)
+    film = b"\x00\x00\x00\x18ftypmp42" + rng.integers(0, 256, 200_000, np.uint8).tobytes()
+    return (
+        data
+        + {
+            "zeros": bytes(100_000),
+            "page of zeros": bytes(-len(data) % 4096 + 98_304),
+            "film": film,
+            "leftovers": rng.integers(32, 127, 150_000, np.uint8).tobytes(),
+        }[tail]
+    )
+
+
 ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "jpeg baseline": lambda a: encode(a, "JPEG", quality=90),
     "jpeg progressive": lambda a: encode(a, "JPEG", quality=90, progressive=True),

@@ -14,8 +14,9 @@ from PIL import Image
 
 from mattingd.domain.presets import DEEP_FORMATS, OutputFormat, Preset
 from mattingd.imaging.finishing.compose import Composed
-from mattingd.imaging.formats import integrity, jpeg, metadata, png, tiff
+from mattingd.imaging.formats import integrity, metadata, png, tiff
 from mattingd.imaging.formats.errors import PictureError, corrupt
+from mattingd.imaging.formats.structure import jpeg_stream
 from mattingd.imaging.matting.tiles import Levels, UInt8, deepened, eight_bits
 
 MAX_SIDE: dict[OutputFormat, int] = {"webp": 16383, "jpeg": 65500, "avif": 65535}
@@ -170,9 +171,9 @@ def verify(file: File, data: bytes) -> None:
 def _verify_with_pillow(file: File, data: bytes) -> None:
     size = _decoded_size(data, file.format)
     if file.format == "jpeg":
-        jpeg.walk(data)
+        jpeg_stream.walk(data)
     elif file.format == "webp":
-        integrity.check(file.format, data)
+        integrity.whole(file.format, data)
     if size != (file.width, file.height):
         raise corrupt(f"it is {size[0]} x {size[1]} px instead of {file.width} x {file.height}")
 

@@ -33,6 +33,8 @@ class Decoded:
     mode: str
     alpha: Levels | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why somebody should look at the picture."""
 
 
 def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
