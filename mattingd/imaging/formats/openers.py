@@ -14,6 +14,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from mattingd.imaging.formats import heif, integrity, isobmff, jpeg, metadata, pixels, png, psd, tiff_pixels
 from mattingd.imaging.formats import raw as raw_module
+from mattingd.imaging.formats.colour_tags import colours_of
 from mattingd.imaging.formats.errors import truncated
 from mattingd.imaging.formats.pixels import Decoded
 from mattingd.imaging.formats.sniff import READABLE
@@ -101,19 +102,16 @@ def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> Opened:  
         stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
     frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
     header = Header(format, *stored, *upright, frames, image.mode, _bits(image, raw, format), len(raw))
-    icc, notes = image.info.get("icc_profile") or None, _of_frames(header)
-    if icc is None and format in ("avif", "heic"):
-        icc, more = heif.named_profile(raw)
-        notes += more
+    colours = colours_of(format, image.mode, raw, image.info.get("icc_profile") or None, exif)
     return Opened(
         header,
-        lambda: _decode(image, raw, header, icc),
+        lambda: _decode(image, raw, header, colours.icc),
         exif,
         turn,
-        icc,
+        colours.icc,
         image.info.get("xmp"),
         image.info.get("dpi"),
-        notes,
+        _of_frames(header) + colours.notes,
     )
 
 
@@ -131,7 +129,8 @@ def _with_photoshop(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
     size = found.width, found.height
     header = Header(format, *size, *size, 1, found.name, found.depth, len(raw))
     exif = metadata.load_exif(found.exif)
-    yield Opened(header, lambda: psd.decode(raw), exif, icc=found.icc, xmp=found.xmp, dpi=found.dpi)
+    icc = colours_of(format, found.name, raw, found.icc, exif).icc
+    yield Opened(header, lambda: psd.decode(raw), exif, icc=icc, xmp=found.xmp, dpi=found.dpi)
 
 
 @contextmanager
@@ -155,6 +154,7 @@ def _with_tiff(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
     with _pillow(raw, format) as image:
         image.seek(page.index)
         found = _of_pillow(image, raw, format)
+        notes += found.notes[1:] if found.header.frames > 1 else found.notes
         yield replace(found, decode=lambda: _whole_page(raw, page, image), notes=notes)
 
 
@@ -175,8 +175,10 @@ def _of_tiff(raw: bytes, page: Directory, frames: int, notes: tuple[str, ...]) -
     with io.BytesIO(raw) as file:
         file.seek(page.offset)
         tags.load(file)
-    icc, xmp = tags.get(_PROFILE) or None, bytes(tags.get(_XMP) or b"") or None
-    return Opened(header, lambda: tiff_pixels.decode(raw, page), exif, turn, icc, xmp, notes=notes)
+    xmp = bytes(tags.get(_XMP) or b"") or None
+    colours = colours_of("tiff", header.mode, raw, tags.get(_PROFILE) or None, exif)
+    notes += colours.notes
+    return Opened(header, lambda: tiff_pixels.decode(raw, page), exif, turn, colours.icc, xmp, notes=notes)
 
 
 def _beginning_with(raw: bytes, page: Directory) -> bytes:
