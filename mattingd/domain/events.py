@@ -131,6 +131,8 @@ class ReadOk:
     """SHA-256 of the strokes beside it; empty when nothing is painted."""
     recalled: str | None = None
     """The worker holds the stored matte of its last result, too: by these weights. No network input then."""
+    cut_out: bool = False
+    """It is cut out already: its own alpha shows where its subject is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,12 @@ class Preset:
     """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
     finisher: str | None = None
     """A plug-in of your own that changes the finished cut-out: its name in the group `mattingd.finishers`."""
+    own_alpha: Literal["keep", "cut"] = "keep"
+    """A picture that is cut out already (transparent at its border, and on more than 5 % of it) keeps its own
+    alpha; with `cut` the model may take away from it, as it may from any other picture's."""
+    on_damage: Literal["publish", "fail"] = "publish"
+    """A picture that is damaged inside, or perhaps not all there: publish its cut-out and name it as one that
+    needs a look, or report it as failed."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
 

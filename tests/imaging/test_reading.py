@@ -1,6 +1,7 @@
 """Every mode comes out right, upright, at 8 bits, with what goes along; limits hold before decoding."""
 
 import io
+import struct
 import warnings
 import zlib
 
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from mattingd.domain.jobs import PictureLimits
 from mattingd.imaging.formats.decode import PictureError, probe, read
 from mattingd.imaging.matting.tiles import Levels, eight_bits
-from tests.imaging import documents
+from tests.imaging import documents, faithful
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
 LIMITS = PictureLimits()
@@ -69,6 +70,36 @@ def test_transparent_input_keeps_straight_colours_and_its_alpha(mode: str) -> No
     np.testing.assert_array_equal(picture.rgb, np.asarray(image.convert("RGB")))
     assert (picture.srgb[alpha == 0] == 128).all()
     assert apart(picture.srgb[alpha > 250], picture.rgb[alpha > 250]) < 3
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_cut_out_already(deep: bool) -> None:  # noqa: FBT001
+    def cut_out(alpha: UInt8) -> bool:
+        pixels = np.dstack([SMALL, alpha]).astype(np.uint16 if deep else np.uint8) * (257 if deep else 1)
+        return read(faithful.png(pixels), LIMITS).is_cut_out
+
+    alpha = np.full((80, 120), 255, np.uint8)
+    assert not cut_out(alpha)
+    alpha[20:60, 20:60] = 0
+    assert not cut_out(alpha), "a hole within is not the background"
+    alpha[:, 0] = 0
+    assert cut_out(alpha)
+    alpha[:] = 255
+    alpha[:4, :100] = 0
+    assert not cut_out(alpha), "4 % of the frame"
+    assert not cut_out(np.full((80, 120), 1, np.uint8)), "nothing of it is at 0"
+
+
+def test_a_fourth_channel_of_zeros_in_a_bmp_holds_nothing() -> None:
+    """Windows leaves the byte unused, even under an alpha mask."""
+    bgra = np.dstack([SMALL[::-1, :, ::-1], np.zeros((80, 120), np.uint8)]).tobytes()
+    head = struct.pack("<IiiHHIIiiII", 124, 120, 80, 1, 32, 3, len(bgra), 2835, 2835, 0, 0)
+    head += struct.pack("<5I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, 0x73524742) + bytes(48)
+    head += struct.pack("<4I", 4, 0, 0, 0)
+    start = 14 + len(head)
+    picture = read(struct.pack("<2sIHHI", b"BM", start + len(bgra), 0, 0, start) + head + bgra, LIMITS)
+    assert picture.alpha is None
+    np.testing.assert_array_equal(picture.rgb, SMALL)
 
 
 def test_opaque_alpha_is_no_alpha() -> None:

@@ -1,5 +1,6 @@
 """A half copied picture never comes out as a picture, wherever the copy stands."""
 
+import os
 import sys
 from contextlib import nullcontext
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattingd.domain.jobs import PictureLimits
-from mattingd.imaging.formats import isobmff
+from mattingd.imaging.formats import isobmff, jpeg
 from mattingd.imaging.formats.decode import PictureError, read
 from mattingd.imaging.formats.errors import NO_END
 from mattingd.imaging.formats.structure import jpeg_stream
@@ -167,6 +168,29 @@ def test_a_raw_picture_that_ends_in_black_is_a_picture(kind: str, width: int) ->
     picture = read(at_a_page, LIMITS)
     np.testing.assert_array_equal(picture.rgb, black)
     assert bool(picture.doubts) == (width in (1024, 4096)), "only where a row of black begins with a page"
+
+
+@pytest.mark.parametrize(
+    "name", ["jpeg baseline", "jpeg progressive", "jpeg optimised", "jpeg grey", "jpeg cmyk"]
+)
+def test_damage_inside_a_jpeg_is_a_reason_to_look_at_it(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """libjpeg warns and goes on: the picture is published, and named."""
+    content = FILES[name]
+    middle = jpeg_stream.walk(content).scans[0].start + 300
+    damaged = content[:middle] + b"\xa5" * 200 + content[middle + 200 :]
+    (doubt,) = read(damaged, LIMITS).doubts
+    assert doubt.startswith("it is damaged inside (libjpeg: ")
+    assert read(content, LIMITS).doubts == ()
+    filled = content[:-2] + b"\x5a" * 20 + content[-2:]
+    assert read(filled, LIMITS).doubts == (), "cameras fill up their last scan"
+    assert capfd.readouterr().err == "", "what libjpeg says does not reach the log"
+
+
+def test_what_others_write_meanwhile_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    with jpeg._complaints() as lines:
+        os.write(2, b"a line of the log\nCorrupt JPEG data: bad Huffman code\nanother\n")
+    assert lines == ["Corrupt JPEG data: bad Huffman code"]
+    assert capfd.readouterr().err == "a line of the log\nanother\n"
 
 
 def test_damage_inside_is_named_damage() -> None:

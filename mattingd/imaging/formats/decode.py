@@ -8,7 +8,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mattingd.domain.jobs import PictureLimits
 from mattingd.imaging.formats import integrity, metadata, pixels, png
@@ -29,6 +29,8 @@ from mattingd.imaging.matting.tiles import Levels, UInt8
 
 __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 
+_UNUSED_ALPHA = frozenset({"bmp", "tga"})
+"""Formats in which a fourth channel of zeros holds nothing; other programs take such pictures as opaque."""
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
 _STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM", b"8BPS")
 _BRAND = 12  # bytes of a file made of boxes that tell what it is
@@ -60,6 +62,11 @@ class Picture:
     xmp: bytes | None = None
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether it came cut out already."""
+        return pixels.is_cut_out(self.alpha)
 
 
 def probe(data: bytes | memoryview, limits: PictureLimits) -> Header:
@@ -95,6 +102,8 @@ def _picture(found: Opened, doubts: tuple[str, ...]) -> Picture:
         (header.upright_height, header.upright_width),
     }:
         raise corrupt("its size is not what its header says")
+    if header.format in _UNUSED_ALPHA and decoded.alpha is not None and not decoded.alpha.any():
+        decoded = replace(decoded, alpha=None)
     rgb, alpha, srgb, icc, notes = pixels.finish(decoded, found.icc, found.turn)
     dpi = metadata.resolution(found.dpi) or metadata.resolution_of(found.exif)
     exif = metadata.kept_exif(found.exif, place=True)

@@ -6,6 +6,7 @@ know limits, profiles or orientation.
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -65,10 +66,25 @@ def decode(data: bytes, icc: bytes | None) -> Decoded | None:
     stream = follow(data)
     if stream.components not in (1, 3) or (stream.components == 1 and icc):
         return None
-    pixels, _ = _decoded(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels, complaint = _decoded(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise corrupt("the decoder gave up")
-    return Decoded(pixels, "RGB")
+    return Decoded(pixels, "RGB", doubts=_doubts(data, stream, complaint))
+
+
+def doubts(data: bytes) -> tuple[str, ...]:
+    """The damage that decoding finds in a stream that `decode` leaves to others."""
+    _, complaint = _decoded(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    return _doubts(data, follow(data), complaint)
+
+
+def _doubts(data: bytes, stream: Stream, complaint: str) -> tuple[str, ...]:
+    """What libjpeg's complaint means; some cameras fill up the last scan with bytes that are all the same."""
+    extraneous = re.search(rf"(\d+) {_EXTRANEOUS} before marker 0xd9", complaint)
+    filled = extraneous and len(set(data[stream.end - int(extraneous[1]) : stream.end])) == 1
+    if not complaint or filled:
+        return ()
+    return (f"it is damaged inside (libjpeg: {complaint.removeprefix('Corrupt JPEG data: ')})",)
 
 
 def _decoded(data: bytes, flags: int) -> tuple[UInt8 | None, str]:

@@ -203,8 +203,7 @@ _OPENERS = {"tiff": _with_tiff, "psd": _with_photoshop, "raw": _with_camera}
 def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes | None) -> Decoded:
     if header.format == "jpeg":
         fast = jpeg.decode(raw, icc)
-        if fast is not None:
-            return fast
+        return replace(pixels.decode_with_pillow(image), doubts=jpeg.doubts(raw)) if fast is None else fast
     if header.bits > 8:  # noqa: PLR2004
         match header.format:
             case "avif":
