@@ -272,6 +272,7 @@ class Worker:
         backdrop = self._backdrop(preset)
         files, doubts = cut_out(picture, alpha, preset, backdrop, own=own)
         remarks = encode.remarks(picture.rgb, preset)
+        remarks += tuple(file.remark for file in files if file.remark)
         if backdrop is not None:
             remarks += enlarged(backdrop, files[0].width, files[0].height)
         return files, remarks, doubts
