@@ -116,8 +116,8 @@ class Preset:
     dpi: Annotated[int, Ge(10), Le(2400)] | None = None
     """Dots per inch to write into the file, and for a canvas in millimetres."""
     max_kb: Annotated[int, Ge(5)] | None = None
-    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be, then the
-    size in pixels, unless `canvas` or `min_side` tell it."""
+    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be, then
+    the size in pixels, unless `canvas` or `min_side` tell it."""
     format: OutputFormat = "png"
     """`jpeg` needs a background, `jxl` (JPEG XL) the package `pillow-jxl-plugin`."""
     quality: Annotated[int, Ge(1), Le(100)] = 92

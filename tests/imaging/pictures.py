@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -74,5 +75,11 @@ ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "avif": lambda a: encode(a, "AVIF", quality=90, subsampling="4:4:4", speed=9),
     "heic": lambda a: heic(a, quality=90),
     "psd": lambda a: documents.psd(a.transpose(2, 0, 1)),
+    "jp2": lambda a: encode(a, "JPEG2000"),
+    "jp2 bare": lambda a: bytes(imagecodecs.jpeg2k_encode(a, level=0)),
+    "jxl": lambda a: bytes(imagecodecs.jpegxl_encode(a, lossless=True)),
+    "pnm": lambda a: encode(a, "PPM"),
+    "tga": lambda a: encode(a, "TGA"),
+    "tga packed": lambda a: encode(a, "TGA", compression="tga_rle"),
     "psd packed": lambda a: documents.psd(a.transpose(2, 0, 1), packed=True),
 }

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from mattingd.domain.jobs import PictureLimits
-from mattingd.imaging.formats import integrity, metadata, pixels, png
+from mattingd.imaging.formats import further, integrity, metadata, pixels, png
 from mattingd.imaging.formats import raw as raw_module
 from mattingd.imaging.formats.errors import (
     Kind,
@@ -32,7 +32,18 @@ __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 _UNUSED_ALPHA = frozenset({"bmp", "tga"})
 """Formats in which a fourth channel of zeros holds nothing; other programs take such pictures as opaque."""
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
-_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM", b"8BPS")
+_STARTS = (
+    b"\xff\xd8\xff",
+    png.SIGNATURE,
+    b"RIFF",
+    b"GIF8",
+    b"II\x2a\x00",
+    b"MM\x00\x2a",
+    b"BM",
+    b"8BPS",
+    b"P5",
+    b"P6",
+)
 _BRAND = 12  # bytes of a file made of boxes that tell what it is
 _SHORTEST = 18  # bytes that tell any format from any other
 
@@ -169,6 +180,8 @@ def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa
         integrity.whole(format, raw)
         if format == "jpeg" and (bits := jpeg_stream.follow(raw).bits) != 8:  # noqa: PLR2004
             return unsupported(f"this is a JPEG of {bits} bits a channel")
+        if format == "jxl":
+            further.check_jxl(raw)
     except PictureError as better:
         return better
     except (struct.error, IndexError):

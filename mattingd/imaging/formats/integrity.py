@@ -14,7 +14,7 @@ from PIL import Image
 from mattingd.imaging.formats import isobmff, jpeg, png
 from mattingd.imaging.formats.errors import NO_END, truncated
 from mattingd.imaging.formats.sniff import trailing_zeros
-from mattingd.imaging.formats.structure import gif_blocks, tiff_tags
+from mattingd.imaging.formats.structure import gif_blocks, jp2_stream, tiff_tags
 from mattingd.imaging.formats.structure.bmp_header import layout
 from mattingd.imaging.formats.structure.holes import PAGE, meaning
 from mattingd.imaging.formats.structure.tiff_tags import part_of
@@ -76,6 +76,11 @@ def _jpeg(data: bytes) -> Whole:
 def _boxes(data: bytes) -> Whole:
     isobmff.check(data)
     return data, ()
+
+
+def _jp2(data: bytes) -> Whole:
+    end = jp2_stream.end_of(data)
+    return (data if end >= len(data) else data[:end]), ()
 
 
 def _tiff(data: bytes) -> Whole:
@@ -149,4 +154,5 @@ _CHECKS: dict[str, Callable[[bytes], Whole]] = {
     "gif": _gif,
     "avif": _boxes,
     "heic": _boxes,
+    "jp2": _jp2,
 }

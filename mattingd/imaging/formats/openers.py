@@ -12,13 +12,25 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from mattingd.imaging.formats import heif, integrity, isobmff, jpeg, metadata, pixels, png, psd, tiff_pixels
+from mattingd.imaging.formats import (
+    further,
+    heif,
+    integrity,
+    isobmff,
+    jpeg,
+    metadata,
+    pixels,
+    png,
+    psd,
+    tiff_pixels,
+)
 from mattingd.imaging.formats import raw as raw_module
 from mattingd.imaging.formats.colour_tags import colours_of
 from mattingd.imaging.formats.errors import truncated
 from mattingd.imaging.formats.pixels import Decoded
-from mattingd.imaging.formats.sniff import READABLE
+from mattingd.imaging.formats.sniff import HEAD, READABLE
 from mattingd.imaging.formats.structure import tiff_tags
+from mattingd.imaging.formats.structure.plain_headers import netpbm
 from mattingd.imaging.formats.structure.tiff_tags import Directory, part_of
 
 _BYTES_A_PIXEL = 32  # of a file; more are not pixels but layers, or film: they take memory all the same
@@ -27,7 +39,12 @@ _SIDEWAYS = 5  # from this orientation on width and height change places
 _TURNED = frozenset({"tiff", "heic"})  # their decoders turn by themselves
 _TIFF_STARTS = (b"II\x2a\x00", b"MM\x00\x2a")
 _PROFILE, _XMP = 34675, 700  # tags of TIFF
-_PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO"), "heic": ("HEIF",)}
+_PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {
+    "jpeg": ("JPEG", "MPO"),
+    "heic": ("HEIF",),
+    "jp2": ("JPEG2000",),
+    "pnm": ("PPM",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +214,53 @@ def _of_pages(page: Directory, pages: list[Directory]) -> tuple[str, ...]:
     return (f"{which} of {len(pictures)} frames",)
 
 
-_OPENERS = {"tiff": _with_tiff, "psd": _with_photoshop, "raw": _with_camera}
+@contextmanager
+def _with_jp2(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
+    with _pillow(raw, format) as image:
+        found = _of_pillow(image, raw, format)
+        header = replace(found.header, bits=_DEEP if further.bits_of_jp2(raw) > 8 else 8)  # noqa: PLR2004
+        profile = found.icc or further.profile_of_jp2(raw)
+        yield replace(found, header=header, icc=profile, decode=lambda: further.decode_jp2(raw, image))
+
+
+@contextmanager
+def _with_jxl(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
+    further.jxl_is_there()
+    with _pillow(raw, format) as image:
+        found = _of_pillow(image, raw, format)
+        header = replace(found.header, bits=_DEEP)
+        yield replace(found, header=header, turn=1, decode=lambda: further.decode_jxl(raw, image))
+
+
+@contextmanager
+def _with_targa(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
+    with _pillow(raw, format) as image:
+        yield replace(_of_pillow(image, raw, format), decode=lambda: further.decode_targa(raw, image))
+
+
+@contextmanager
+def _with_netpbm(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
+    found = netpbm(raw[:HEAD])
+    if found is None:  # plain text, or bits
+        with _with_pillow(raw, format) as opened:
+            yield opened
+        return
+    size, mode = (found.width, found.height), "L" if found.channels <= 2 else "RGB"  # noqa: PLR2004
+    header = Header(format, *size, *size, 1, mode, 8 if 0 < found.most <= 255 else _DEEP, len(raw))  # noqa: PLR2004
+    linear = further.LINEAR_GREY if mode == "L" else further.LINEAR
+    profile = None if found.most else linear
+    yield Opened(header, lambda: further.decode_netpbm(raw, found), Image.Exif(), icc=profile)
+
+
+_OPENERS = {
+    "tiff": _with_tiff,
+    "psd": _with_photoshop,
+    "raw": _with_camera,
+    "jp2": _with_jp2,
+    "jxl": _with_jxl,
+    "tga": _with_targa,
+    "pnm": _with_netpbm,
+}
 
 
 def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes | None) -> Decoded:

@@ -7,17 +7,17 @@ import it. Must not know how to decode.
 import struct
 from fnmatch import fnmatchcase
 
+from mattingd.imaging.formats.structure.plain_headers import is_netpbm, is_targa
+
 HEAD = 16384
 """Bytes from the start of a file that `sniff` wants (fewer when the file is shorter)."""
 
 READABLE: frozenset[str] = frozenset(
-    {"jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic", "psd", "raw"}
+    {"jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic", "psd", "raw", "jp2", "jxl", "pnm", "tga"}
 )
-"""The formats, as `sniff` names them, that are read as pictures (``raw`` with the extra of this name)."""
+"""The formats, as `sniff` names them, that are read as pictures (``raw`` and ``jxl`` with their extras)."""
 
 NAMES = {
-    "jp2": "a JPEG 2000 picture",
-    "jxl": "a JPEG XL picture",
     "pdf": "a PDF or Illustrator document",
     "eps": "a PostScript document",
     "svg": "an SVG or XML document",
@@ -81,13 +81,19 @@ def sniff(head: bytes) -> str | None:
         return {b"WEBP": "webp", b"AVI ": "video"}.get(head[8:12])
     if head[4:8] == b"ftyp":
         return _of_brands(head[8:12], head[16 : _unpack(">I", head, 0)])
-    if head[:2] == b"BM":
-        return "bmp" if _is_bmp(head) else None
+    if head[:2] == b"BM" and _is_bmp(head):
+        return "bmp"
     if head[:4] == b"II\x2a\x00":
         return "raw" if head[8:10] == b"CR" else "tiff"
+    by_magic = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    return by_magic or _by_header(head)
+
+
+def _by_header(head: bytes) -> str | None:
+    """Of formats without a magic number, or with one that might be text: whether their header makes sense."""
     if head[:_START].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    return "pnm" if is_netpbm(head) else "tga" if is_targa(head) else None
 
 
 def _of_brands(major: bytes, others: bytes) -> str | None:

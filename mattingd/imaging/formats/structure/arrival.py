@@ -12,9 +12,10 @@ from functools import cached_property
 from mattingd.imaging.formats import isobmff
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.formats.sniff import HEAD, READABLE, sniff, trailing_zeros
-from mattingd.imaging.formats.structure import gif_blocks, jpeg_stream, tiff_tags
+from mattingd.imaging.formats.structure import gif_blocks, jp2_stream, jpeg_stream, tiff_tags
 from mattingd.imaging.formats.structure.bmp_header import layout
 from mattingd.imaging.formats.structure.holes import PAGE, meaning
+from mattingd.imaging.formats.structure.plain_headers import netpbm, targa
 from mattingd.imaging.formats.structure.tiff_tags import Part
 
 TAIL = 65536
@@ -167,6 +168,8 @@ def _boxes(file: _File) -> Unfinished | None:
         end = file.size if size == 0 else at + max(head, large if size == 1 else size)
         if kind == b"meta" and end <= min(file.size, _MOST_META):
             needed = isobmff.data_end(file.part(0, end), isobmff.Box(kind, at + head, end))
+        if kind == b"jp2c":
+            needed = end
         if needed and needed <= at:
             break
         if not any(kind):
@@ -192,6 +195,22 @@ def _psd(file: _File) -> Unfinished | None:
         return file.hole(0, start + rows * width_of_length if coding == b"\0\1" else file.size)
     packed = sum(struct.unpack(f">{rows}{'I' if large else 'H'}", lengths))
     return file.hole(start, start + len(lengths) + packed)
+
+
+def _netpbm(file: _File) -> Unfinished | None:
+    found = netpbm(file.head)
+    return file.hole(found.start, found.end, found.stride) if found else None
+
+
+def _targa(file: _File) -> Unfinished | None:
+    found = targa(file.head)
+    return file.hole(found.start, found.end, found.stride) if found.stride else file.hole(0, file.size)
+
+
+def _jp2(file: _File) -> Unfinished | None:
+    if file.head[4:8] == b"jP  ":
+        return _boxes(file)
+    return _marked(file, lambda data: jp2_stream.end_of(data) > 0, shows=b"\xff\xd9" in file.tail)
 
 
 def _raw(file: _File) -> Unfinished | None:
@@ -225,5 +244,8 @@ _CHECKS = {
         "heic": _boxes,
         "psd": _psd,
         "raw": _raw,
+        "jp2": _jp2,
+        "pnm": _netpbm,
+        "tga": _targa,
     }.items()
 }
