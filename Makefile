@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test gpu-test lint types check example bench bench-rembg fuzz soak train clean
+.PHONY: help demo quick test gpu-test lint types check example bench bench-rembg fuzz corpus soak train clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-rembg: $(READY) ## the same pictures through rembg, in an environment of i
 
 fuzz: $(READY) ## 50,000 spoilt files of every format through a picture worker, 1,000 through a daemon
 	MATTINGD_FUZZ=50000 $(BIN)/python -m pytest --capture no tests/fuzz $(PYTEST_ARGS)
+
+corpus: $(READY) ## hundreds of generated files of every kind, each read by us and by another reader
+	MATTINGD_CORPUS=1 $(BIN)/python -m pytest tests/corpus $(PYTEST_ARGS)
 
 bench-edges: $(READY) ## mattes at full size and the colours under them, beside a matting solver
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'

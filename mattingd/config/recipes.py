@@ -36,7 +36,7 @@ from mattingd.outputs.backgrounds import pinned
 Changes = Mapping[str, Any]
 """Settings of a preset as the file has them, unchecked."""
 
-WHOLE = frozenset({"second_pass", "on_empty"})
+WHOLE = frozenset({"second_pass", "own_alpha", "on_damage", "on_empty"})
 """Settings that are for a picture, not for one of its outputs: those of the hot folder's own preset hold."""
 _PRESET = Shape(Preset, TypeAdapter(list[Preset], config=STRICT))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")

@@ -102,8 +102,10 @@ class Inference:
                 self.crew.hands[job.worker].todo.append(job.id)
 
     def _must_show_a_subject(self, job: Job) -> bool:
-        """Where somebody painted, he says where the subject is; and the first pass alone decides."""
-        return job.recipe.preset.on_empty == "fail" and not (job.again or job.painted)
+        """Strokes and an alpha of its own say where the subject is; else the first pass alone decides."""
+        preset = job.recipe.preset
+        told = job.painted or (job.cut_out and preset.own_alpha == "keep")
+        return preset.on_empty == "fail" and not (job.again or told)
 
     def failed(self, fact: events.InferFailed) -> None:
         """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""

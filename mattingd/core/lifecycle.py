@@ -226,6 +226,8 @@ class Job:
     """A temp file of it may lie about."""
     gone: bool = False
     """Its source was taken away when nothing could be called off any more."""
+    cut_out: bool = False
+    """It came cut out already."""
     painted: bytes = b""
     """SHA-256 of the strokes beside it, once they were read; empty when nothing is painted."""
 

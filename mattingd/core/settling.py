@@ -14,6 +14,8 @@ from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
 
 SECOND = 1_000_000_000
+DOUBT = 10 * SECOND
+"""Nanoseconds that a file rests of which only decoding it can tell whether it is whole."""
 STILL_SETTLING = "still settling"
 """Why a file is not taken yet while nothing speaks against it."""
 
@@ -128,6 +130,8 @@ class SettlingTracker:
             return ""
         if look.writer:
             return "another program still has it open for writing"
+        if look.decoder_knows and age_ns >= max(DOUBT, self.policy.quiet_ns):
+            return ""
         return look.unfinished or ""
 
     def _next_look_ns(self, age_ns: int) -> int:

@@ -146,7 +146,7 @@ class WorkerAnswers:
             self.work.move(job, Event.SAME, why, sha256=fact.sha256, painted=fact.painted)
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
-        job.remarks = fact.notes
+        job.remarks, job.cut_out = fact.notes, fact.cut_out
         self.work.reserve(job, fact.room or fact.fit.pixels)
         event = Event.SUCCEEDED if fact.recalled is None else Event.RECALLED
         spent = StageTimes(read=fact.seconds)

@@ -23,6 +23,8 @@ class FileObservation:
     """Another program has the file open for writing."""
     unfinished: str | None = None
     """Why the content looks cut off, in plain words."""
+    decoder_knows: bool = False
+    """Of `unfinished`: decoding the picture tells whether anything is missing, so it waits a moment only."""
     odd: str | None = None
     """Why this is no file to process (a link, a pipe, ...), in plain words."""
 
@@ -129,6 +131,8 @@ class ReadOk:
     """SHA-256 of the strokes beside it; empty when nothing is painted."""
     recalled: str | None = None
     """The worker holds the stored matte of its last result, too: by these weights. No network input then."""
+    cut_out: bool = False
+    """It is cut out already: its own alpha shows where its subject is."""
 
 
 @dataclass(frozen=True, slots=True)

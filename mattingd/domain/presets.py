@@ -116,7 +116,8 @@ class Preset:
     dpi: Annotated[int, Ge(10), Le(2400)] | None = None
     """Dots per inch to write into the file, and for a canvas in millimetres."""
     max_kb: Annotated[int, Ge(5)] | None = None
-    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be."""
+    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be, then
+    the size in pixels, unless `canvas` or `min_side` tell it."""
     format: OutputFormat = "png"
     """`jpeg` needs a background, `jxl` (JPEG XL) the package `pillow-jxl-plugin`."""
     quality: Annotated[int, Ge(1), Le(100)] = 92
@@ -133,6 +134,12 @@ class Preset:
     """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
     finisher: str | None = None
     """A plug-in of your own that changes the finished cut-out: its name in the group `mattingd.finishers`."""
+    own_alpha: Literal["keep", "cut"] = "keep"
+    """A picture that is cut out already (transparent at its border, and on more than 5 % of it) keeps its own
+    alpha; with `cut` the model may take away from it, as it may from any other picture's."""
+    on_damage: Literal["publish", "fail"] = "publish"
+    """A picture that is damaged inside, or perhaps not all there: publish its cut-out and name it as one that
+    needs a look, or report it as failed."""
     on_empty: Literal["fail", "publish"] = "fail"
     """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
 

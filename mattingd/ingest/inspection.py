@@ -7,12 +7,13 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
 from mattingd.domain.text import readable
-from mattingd.imaging.formats.sniff import HEAD, TAIL, missing_end, sniff
+from mattingd.imaging.formats.structure.arrival import unfinished
 from mattingd.system.filesystem import Disk, NotAFileError, kind_of, stamp_of
 from mattingd.touchup.files import NO_PICTURE, belongs, identity, is_strokes, names_beside
 
@@ -77,10 +78,13 @@ class FileInspector:
     def _opened(self, path: bytes) -> FileObservation:
         with self._disk.source(self._root, path) as file:
             stamp = self._disk.stamp(file)
-            head, tail = self._disk.edges(file, stamp.size, HEAD, TAIL)
-            unfinished = missing_end(sniff(head), head, tail, stamp.size)
+            doubt = unfinished(stamp.size, partial(self._disk.part, file))
             return FileObservation(
-                stamp, full=True, writer=self._disk.has_writer(file), unfinished=unfinished
+                stamp,
+                full=True,
+                writer=self._disk.has_writer(file),
+                unfinished=None if doubt is None else doubt.why,
+                decoder_knows=doubt is not None and doubt.decoder_knows,
             )
 
     def _closed(self, path: bytes) -> FileObservation | None:

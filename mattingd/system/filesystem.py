@@ -124,9 +124,9 @@ class Disk:
             done += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def edges(self, descriptor: int, size: int, head: int, tail: int) -> tuple[bytes, bytes]:
-        """The first `head` and the last `tail` bytes of an open file of this size."""
-        return os.pread(descriptor, head, 0), os.pread(descriptor, tail, max(0, size - tail))
+    def part(self, descriptor: int, start: int, length: int) -> bytes:
+        """So many bytes of an open file from ``start`` on; fewer where it ends."""
+        return os.pread(descriptor, length, start) if start < 1 << 62 else b""
 
     def has_writer(self, descriptor: int) -> bool:
         """Whether another program has the file open for writing, as far as the kernel tells us.

@@ -40,10 +40,11 @@ from mattingd.imaging.formats import decode, encode
 from mattingd.imaging.formats.decode import Picture, PictureError
 from mattingd.imaging.formats.encode import File
 from mattingd.imaging.formats.errors import is_out_of_memory
+from mattingd.imaging.formats.sniff import named_as_picture
 from mattingd.imaging.matting import matte_file, touchup_solver
 from mattingd.imaging.matting.alpha import finish
 from mattingd.imaging.matting.second_pass import Passes
-from mattingd.imaging.matting.tiles import UInt8
+from mattingd.imaging.matting.tiles import UInt8, eight_bits
 from mattingd.outputs import backgrounds
 from mattingd.outputs.archive import OriginalsStore, Source
 from mattingd.outputs.error_notes import note_text
@@ -54,6 +55,10 @@ from mattingd.touchup.load import ChangedError, Mattes, Stroke
 from mattingd.touchup.matte_cache import name_of
 
 MEGABYTE = 1_000_000
+ALL_TRANSPARENT = "all of it is transparent: show its layers, and export it anew"
+OWN_ALPHA = "it was cut out already: its own transparency is kept"
+NO_CONFIDENCE, SURE = 0.0, 1.0
+"""In the cut-out of a picture that may not be all there: somebody should look at it."""
 
 
 Answer = tuple[Fact, bytes | None]
@@ -132,7 +137,7 @@ class Worker:
         except Trouble as trouble:
             fault = Faulted(self.bench.worker, command.job, trouble.fault, trouble.reason)
         except PictureError as error:
-            kind = _KINDS.get(error.kind, Fault.BAD) if isinstance(command, Read) else Fault.BAD
+            kind = _fault_of(error, command)
             fault = Faulted(self.bench.worker, command.job, kind, str(error))
         except (ValueError, cv2.error, ArithmeticError, LookupError, MemoryError) as error:
             reason = f"it could not be processed ({type(error).__name__}: {error})"
@@ -168,6 +173,8 @@ class Worker:
             return NeedsRoom(self.bench.worker, command.job, room), None
         picture = decode.read(data, limits)
         marks = load.marks(strokes, limits, picture.srgb.shape[:2])
+        if picture.alpha is not None and not picture.alpha.any():
+            raise Trouble(Fault.BAD, ALL_TRANSPARENT)
         digest = hashlib.sha256(data).digest()
         name = name_of(self.bench.roots[command.folder], command.path, digest)
         passes = Passes(picture.srgb, side=self.bench.side, multiple=self.bench.multiple)
@@ -180,10 +187,11 @@ class Worker:
             sha256=digest,
             fit=passes.fit,
             seconds=_since(started),
-            notes=picture.notes + marks.notes,
+            notes=picture.notes + picture.doubts + marks.notes,
             room=room,
             painted=marks.digest,
             recalled=recalled,
+            cut_out=picture.is_cut_out,
         )
         return said, net
 
@@ -217,25 +225,31 @@ class Worker:
         """The files or, if a second pass promises more, the network's input for it, and the files later."""
         started = clock.monotonic_ns()
         held = self._held[command.job]
-        remarks: tuple[str, ...] = ()
+        first, remarks = command.presets[0], tuple[str, ...]()
+        if held.picture.doubts and first.on_damage == "fail":
+            raise Trouble(Fault.BAD, f"{held.picture.doubts[0]}; `on_damage` says that this fails")
+        own = held.picture.alpha if held.picture.is_cut_out and first.own_alpha == "keep" else None
         if answer:
             small = matte_file.rounded(np.frombuffer(answer, np.float32).reshape(held.passes.shape))
-            if held.passes.take(small, command.presets[0].second_pass):
+            if held.passes.take(small, "never" if own is not None else first.second_pass):
                 net = held.passes.net().tobytes()
                 held.seconds += _since(started)
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
-            if held.passes.is_empty and held.marks is None and command.presets[0].on_empty == "fail":
+            told = own is not None or held.marks is not None
+            if held.passes.is_empty and not told and first.on_empty == "fail":
                 raise Trouble(Fault.BAD, NO_SUBJECT)
             remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
         sure, alpha = held.passes.confidence(), held.passes.matte()
+        if own is not None:
+            sure, alpha, remarks = SURE, eight_bits(own), (*remarks, OWN_ALPHA)
         if held.marks is not None:
             alpha = touchup_solver.touch_up(alpha, held.picture.srgb, held.marks)
         places, outputs, write_ns = list(command.outputs), [], 0
         for preset in command.presets:
             with _named(places[0] if len(command.presets) > 1 else None):
-                files, said, doubts = self._made(held.picture, alpha, preset)
+                files, said, doubts = self._made(held.picture, alpha, preset, own=own is not None)
             remarks += (*said, *doubts)
-            sure = 0.0 if doubts else sure
+            sure = NO_CONFIDENCE if doubts else sure
             cut = clock.monotonic_ns()
             with _output_faults():
                 outputs += [self._write(command.job, places.pop(0), file) for file in files]
@@ -247,17 +261,18 @@ class Worker:
             seconds=held.seconds + _since(started),
             write_seconds=write_ns / clock.SECOND,
             notes=tuple(dict.fromkeys(remarks)),
-            confidence=sure,
+            confidence=NO_CONFIDENCE if held.picture.doubts else sure,
         )
         return finished, None
 
     def _made(
-        self, picture: Picture, alpha: UInt8, preset: Preset
+        self, picture: Picture, alpha: UInt8, preset: Preset, *, own: bool
     ) -> tuple[tuple[File, ...], tuple[str, ...], tuple[str, ...]]:
         """The files of one preset, what a person should know of them, and why they need checking."""
         backdrop = self._backdrop(preset)
-        files, doubts = cut_out(picture, alpha, preset, backdrop)
+        files, doubts = cut_out(picture, alpha, preset, backdrop, own=own)
         remarks = encode.remarks(picture.rgb, preset)
+        remarks += tuple(file.remark for file in files if file.remark)
         if backdrop is not None:
             remarks += enlarged(backdrop, files[0].width, files[0].height)
         return files, remarks, doubts
@@ -404,11 +419,23 @@ class Worker:
         return os.path.join(directory, f"{TEMP_PREFIX}{self.bench.instance}-{job}-note.tmp")
 
 
+def _fault_of(error: PictureError, command: Read | Finish | Publish) -> Fault:
+    """What a picture's error means; no picture under a picture's name failed, under others it is ignored."""
+    if not isinstance(command, Read):
+        return Fault.BAD
+    fault = _KINDS.get(error.kind, Fault.BAD)
+    return Fault.BAD if fault is Fault.UNSUPPORTED and named_as_picture(command.path) else fault
+
+
 def cut_out(
-    picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None
+    picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None, *, own: bool = False
 ) -> tuple[tuple[File, ...], tuple[str, ...]]:
-    """From a picture and its matte, uint8[H,W], to the files of a preset, and why they need checking."""
-    composed = compose.compose(picture, finish(alpha, preset), preset, backdrop)
+    """From a picture and its matte, uint8[H,W], to the files of a preset, and why they need checking.
+
+    A matte that is the picture's ``own`` alpha is no model's guess: nothing in it is tidied up.
+    """
+    matte = alpha if own else finish(alpha, preset)
+    composed = compose.compose(picture, matte, preset, backdrop)
     return encode.files(plugins.finished(composed, preset.finisher), preset), composed.doubts
 
 

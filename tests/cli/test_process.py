@@ -11,8 +11,9 @@ import cv2
 import hostile
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mattingd.imaging.formats.errors import NO_END
 from tests.cli.conftest import Say, on_terminal, pictures, run, started
 from tests.daemon.harness.site import wait_until
 from tests.imaging import documents
@@ -314,11 +315,50 @@ def test_every_format_goes_all_the_way(tmp_path: Path) -> None:
         (tmp_path / "in" / name).write_bytes(data)
     answer = run("process", "in", "-o", "out", cwd=tmp_path)
     assert answer.code == 1
-    assert "\n5 done, 1 failed, 1 ignored in " in answer.out
+    assert "\n5 done, 2 failed in " in answer.out
     assert "failed  cut.heic: the picture is cut off (" in answer.out
-    assert "ignored alone.psd: this Photoshop document has no merged picture in it" in answer.out
+    assert "failed  alone.psd: this Photoshop document has no merged picture in it" in answer.out
     bits = {path.stem: path.read_bytes()[24] for path in (tmp_path / "out").glob("*.png")}
     assert bits == {"phone": 8, "web": 8, "scan": 16, "layers": 16, "camera": 16}
+
+
+def test_what_may_not_be_all_there_is_published_and_named(tmp_path: Path) -> None:
+    whole = hostile.encoded()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "short.jpg").write_bytes(whole[:-2])
+    (tmp_path / "in" / "whole.jpg").write_bytes(whole + bytes(90_000))
+    told = run("process", "in", "-o", "out", "--json", cwd=tmp_path).json
+    assert (told["done"], [each["file"] for each in told["needs_look"]]) == (2, ["short.jpg"])
+
+
+def test_a_picture_that_is_cut_out_already_keeps_its_alpha(tmp_path: Path) -> None:
+    """Presets tidy up what a model guessed; an alpha of somebody's own is no guess, unless they say so."""
+    logo = Image.new("RGBA", (300, 200), (255, 255, 255, 0))
+    pen = ImageDraw.Draw(logo)
+    pen.ellipse((40, 60, 110, 140), fill=(220, 40, 60, 255))
+    for x in range(150, 280, 4):
+        pen.line((x, 60, x, 140), fill=(20, 30, 60, 200))
+    (tmp_path / "in").mkdir()
+    logo.save(tmp_path / "in" / "logo.png")
+    Image.fromarray(np.zeros((50, 60, 4), np.uint8)).save(tmp_path / "in" / "nothing.png")
+    kept = run("process", "in", "-o", "kept", "--preset", "product", "--json", cwd=tmp_path).json
+    assert (kept["done"], kept["needs_look"]) == (1, [])
+    assert [each["reason"] for each in kept["failed"]] == [
+        "all of it is transparent: show its layers, and export it anew"
+    ]
+    alpha = np.asarray(logo)[:, :, 3]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "kept" / "logo.png"))[:, :, 3], alpha)
+    run("process", "in", "-o", "cut", "--set", "own_alpha=cut", cwd=tmp_path)
+    cut = np.asarray(Image.open(tmp_path / "cut" / "logo.png"))[:, :, 3]
+    assert (cut <= alpha).all()
+    assert (cut < alpha).any()
+
+
+def test_damage_may_be_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "short.jpg").write_bytes(hostile.encoded()[:-2])
+    told = run("process", "in", "-o", "out", "--json", "--set", "on_damage=fail", cwd=tmp_path).json
+    assert [each["reason"] for each in told["failed"]] == [f"{NO_END}; `on_damage` says that this fails"]
 
 
 def test_any_setting_of_a_preset_can_be_changed(say: Say, tmp_path: Path) -> None:

@@ -142,6 +142,18 @@ def test_held_back_until_the_patience_ends_with_ever_rarer_looks(why: str, start
     assert looks < 40
 
 
+def test_what_decoding_tells_is_not_waited_for() -> None:
+    """A missing end marker may be all that is missing for ever: the file rests a moment, not half an hour."""
+    watched, now = Watched(SettlingTracker(POLICY)), 0
+    look = FileObservation(Stamp(5, 5), full=True, unfinished="the end marker is missing", decoder_knows=True)
+    watched.look(A, look, now)
+    while watched.settler.deadline(A) is not None:
+        now = watched.settler.deadline(A) or 0
+        watched.tick(A, now)
+        watched.look(A, look, now)
+    assert 10 * SECOND <= now <= 13 * SECOND < POLICY.patience_ns
+
+
 def test_who_holds_back_says_why() -> None:
     watched = Watched(SettlingTracker(POLICY))
     watched.look(A, FileObservation(Stamp(1, 1)), 0)

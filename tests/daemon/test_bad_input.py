@@ -14,6 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from mattingd.imaging.formats.errors import NO_END
 from mattingd.journal import Record
 from mattingd.system import clock
 from tests.daemon.harness.site import MATTINGD, Site, wait_until
@@ -58,7 +59,16 @@ def unreadable(path: Path) -> None:
 
 CASES = (
     Case("empty.jpg", content(b""), "failed", "the file is empty; copy it again"),
-    Case("text.jpg", content(b"Dear printer,\n" * 40), "ignored", NO_PICTURE),
+    Case("text.jpg", content(b"Dear printer,\n" * 40), "failed", NO_PICTURE),
+    Case(
+        "404.jpg",
+        content(b"\n<!DOCTYPE html><title>Not found</title>"),
+        "failed",
+        "this is a web page: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC",
+    ),
+    Case("letter.txt", content(b"Dear printer,\n" * 40), "ignored", NO_PICTURE),
+    Case("motion.jpg", content(hostile.encoded() + bytes(100_000)), "done", output=r"motion\.png"),
+    Case("endmark.jpg", content(hostile.encoded()[:-2]), "done", NO_END, output=r"endmark\.png"),
     *(
         Case(f"{name}.{kind.lower()}", content(make(kind)), "failed", CUT_OFF)
         for kind in ("JPEG", "PNG", "WEBP")

@@ -78,6 +78,8 @@ OTHER_VALUES: dict[str, Any] = {
     "min_side": 500,
     "dpi": 300,
     "max_kb": 100,
+    "own_alpha": "cut",
+    "on_damage": "fail",
     "on_empty": "publish",
     "colour": "srgb",
     "metadata": "strip",

@@ -1,6 +1,7 @@
 """Files that no library here writes, byte by byte after their specifications: PSD, DNG, a CMYK profile."""
 
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,63 @@ def lab_of(rgb: Pixels) -> Image.Image:
 
     source, target = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     return ImageCms.profileToProfile(Image.fromarray(rgb), source, target, outputMode="LAB")  # type: ignore[return-value]
+
+
+def tiff(
+    samples: Pixels,
+    mode: str,
+    more: list[tuple[int, str, int, Any, bool]],
+    *,
+    planar: bool = False,
+    start: int = 0,
+) -> bytes:
+    """A TIFF of samples [H,W,C] as they are, with just these tags beside those that any needs.
+
+    Libraries add what they think is meant by a channel too many; here the tags decide. With ``start`` the
+    pixels begin there, behind the directory.
+    """
+    height, width, channels = samples.shape
+    depth, kind = 8 * samples.itemsize, {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    planes = np.moveaxis(samples, 2, 0) if planar else samples
+    body = np.ascontiguousarray(planes).astype(samples.dtype.newbyteorder("<")).tobytes()
+    strips = channels if planar else 1
+    length = len(body) // strips
+    tags: dict[int, tuple[int, ...]] = {
+        256: (width,), 257: (height,), 258: (depth,) * channels, 259: (1,),
+        262: ({"grey": 1, "rgb": 2, "cmyk": 5}[mode],),
+        273: tuple((start or 8) + index * length for index in range(strips)),
+        277: (channels,), 278: (height,), 279: (length,) * strips,
+        284: (2 if planar else 1,), 339: (kind,) * channels,
+    }  # fmt: skip
+    for tag, _, count, value, _ in more:
+        tags[tag] = tuple(value) if count > 1 else (value,)
+    directory, far, entries = 8 if start else 8 + len(body), b"", b""
+    after = directory + 2 + 12 * len(tags) + 4
+    for tag, values in sorted(tags.items()):
+        wide = tag in (256, 257, 273, 278, 279)
+        packed = struct.pack(f"<{len(values)}{'I' if wide else 'H'}", *values)
+        if len(packed) > 4:
+            packed, far = struct.pack("<I", after + len(far)), far + packed
+        entries += struct.pack("<2HI4s", tag, 4 if wide else 3, len(values), packed)
+    table = struct.pack("<H", len(tags)) + entries + bytes(4) + far
+    head = b"II*\0" + struct.pack("<I", directory)
+    return (head + table).ljust(start, b"\0") + body if start else head + body + table
+
+
+def interlaced_png(pixels: Pixels) -> bytes:
+    """RGB of 8 bits in the seven passes of Adam7, which no library here writes."""
+    passes = (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    )
+    rows = b"".join(b"\0" + row.tobytes() for x, y, dx, dy in passes for row in pixels[y::dy, x::dx])
+    head = struct.pack(">2I5B", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 1)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    )

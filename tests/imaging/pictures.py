@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -42,6 +43,21 @@ def heic(array: npt.NDArray[Any] | Image.Image, **options: object) -> bytes:
     return sink.getvalue()
 
 
+def tailed(data: bytes, tail: str) -> bytes:
+    """A whole file, and behind it what other programs put there."""
+    rng = np.random.default_rng(7)
+    film = b"\x00\x00\x00\x18ftypmp42" + rng.integers(0, 256, 200_000, np.uint8).tobytes()
+    return (
+        data
+        + {
+            "zeros": bytes(100_000),
+            "page of zeros": bytes(-len(data) % 4096 + 98_304),
+            "film": film,
+            "leftovers": rng.integers(32, 127, 150_000, np.uint8).tobytes(),
+        }[tail]
+    )
+
+
 ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "jpeg baseline": lambda a: encode(a, "JPEG", quality=90),
     "jpeg progressive": lambda a: encode(a, "JPEG", quality=90, progressive=True),
@@ -59,5 +75,11 @@ ENCODERS: dict[str, Callable[[UInt8], bytes]] = {
     "avif": lambda a: encode(a, "AVIF", quality=90, subsampling="4:4:4", speed=9),
     "heic": lambda a: heic(a, quality=90),
     "psd": lambda a: documents.psd(a.transpose(2, 0, 1)),
+    "jp2": lambda a: encode(a, "JPEG2000"),
+    "jp2 bare": lambda a: bytes(imagecodecs.jpeg2k_encode(a, level=0)),
+    "jxl": lambda a: bytes(imagecodecs.jpegxl_encode(a, lossless=True)),
+    "pnm": lambda a: encode(a, "PPM"),
+    "tga": lambda a: encode(a, "TGA"),
+    "tga packed": lambda a: encode(a, "TGA", compression="tga_rle"),
     "psd packed": lambda a: documents.psd(a.transpose(2, 0, 1), packed=True),
 }

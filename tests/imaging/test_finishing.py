@@ -16,7 +16,7 @@ from mattingd.domain.units import canvas_of
 from mattingd.imaging.finishing import frame
 from mattingd.imaging.finishing.compose import Composed, compose, despilled
 from mattingd.imaging.formats.decode import Picture
-from mattingd.imaging.formats.encode import encode
+from mattingd.imaging.formats.encode import encode, files
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.matting.despeckle import clean
 from mattingd.imaging.matting.tiles import eight_bits
@@ -215,10 +215,38 @@ def test_a_file_is_no_larger_than_wanted_and_no_worse_than_it_must(file_format: 
     assert 0.75 * kilobytes * 1000 < len(data) <= kilobytes * 1000
 
 
-def test_a_size_that_cannot_be_reached_is_told() -> None:
-    preset = Preset(background="#ffffff", format="jpeg", max_kb=5)
+@pytest.mark.parametrize("more", [{"canvas": "2000x1600"}, {"min_side": 2000}])
+def test_a_size_that_cannot_be_reached_is_told(more: dict[str, Any]) -> None:
+    preset = Preset(background="#ffffff", format="jpeg", max_kb=5, **more)
     with pytest.raises(PictureError, match="larger than 5 kB at any quality: raise `max_kb`, or give"):
-        encode(made(disk(2000, 1600, 700), preset), preset)
+        files(made(disk(2000, 1600, 700), preset), preset)
+
+
+@pytest.mark.parametrize("preset", [Preset(background="#ffffff", format="jpeg"), Preset(format="webp")])
+def test_where_less_quality_is_not_enough_there_are_fewer_pixels(preset: Preset) -> None:
+    wanted = replace(preset, max_kb=5)
+    (file,) = files(made(disk(2000, 1600, 700), wanted), wanted)
+    assert len(file.data) <= 5000
+    with Image.open(io.BytesIO(file.data)) as image:
+        assert image.size == (file.width, file.height)
+        assert 200 < image.width < 2000
+        assert abs(image.width / image.height - 1.25) < 0.01
+    assert file.remark == f"it has {file.width} x {file.height} px to stay within 5 kB"
+
+
+@pytest.mark.parametrize("canvas", ["1:1", "3:1", "1000x1000", "500x100"])
+@pytest.mark.parametrize("anchor", ["centre", "bottom"])
+def test_soft_parts_stay_inside_the_frame(canvas: str, anchor: Any) -> None:
+    """Hair and veils reach far beyond what is solid: the frame goes by that, and still holds them."""
+    alpha = disk(900, 700, 100, at=(450, 300))
+    alpha[300:310, 60:850] = np.maximum(alpha[300:310, 60:850], 90)
+    alpha[300:640, 440:450] = np.maximum(alpha[300:640, 440:450], 90)
+    composed = made(alpha, Preset(canvas=canvas, anchor=anchor, fill=0.85))
+    seen = frame.subject(eight_bits(composed.matte), 45)
+    whole = frame.subject(alpha)
+    assert seen is not None
+    assert whole is not None
+    assert abs(seen.width / seen.height - whole.width / whole.height) < 0.06
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every mode comes out right, upright, at 8 bits, with what goes along; limits hold before decoding."""
 
 import io
+import struct
 import warnings
 import zlib
 
@@ -8,13 +9,15 @@ import cv2
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from mattingd.domain.jobs import PictureLimits
 from mattingd.imaging.formats.decode import PictureError, probe, read
-from mattingd.imaging.matting.tiles import Levels
+from mattingd.imaging.matting.tiles import Levels, eight_bits
+from tests.imaging import documents, faithful
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
 LIMITS = PictureLimits()
@@ -69,6 +72,36 @@ def test_transparent_input_keeps_straight_colours_and_its_alpha(mode: str) -> No
     assert apart(picture.srgb[alpha > 250], picture.rgb[alpha > 250]) < 3
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_cut_out_already(deep: bool) -> None:  # noqa: FBT001
+    def cut_out(alpha: UInt8) -> bool:
+        pixels = np.dstack([SMALL, alpha]).astype(np.uint16 if deep else np.uint8) * (257 if deep else 1)
+        return read(faithful.png(pixels), LIMITS).is_cut_out
+
+    alpha = np.full((80, 120), 255, np.uint8)
+    assert not cut_out(alpha)
+    alpha[20:60, 20:60] = 0
+    assert not cut_out(alpha), "a hole within is not the background"
+    alpha[:, 0] = 0
+    assert cut_out(alpha)
+    alpha[:] = 255
+    alpha[:4, :100] = 0
+    assert not cut_out(alpha), "4 % of the frame"
+    assert not cut_out(np.full((80, 120), 1, np.uint8)), "nothing of it is at 0"
+
+
+def test_a_fourth_channel_of_zeros_in_a_bmp_holds_nothing() -> None:
+    """Windows leaves the byte unused, even under an alpha mask."""
+    bgra = np.dstack([SMALL[::-1, :, ::-1], np.zeros((80, 120), np.uint8)]).tobytes()
+    head = struct.pack("<IiiHHIIiiII", 124, 120, 80, 1, 32, 3, len(bgra), 2835, 2835, 0, 0)
+    head += struct.pack("<5I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, 0x73524742) + bytes(48)
+    head += struct.pack("<4I", 4, 0, 0, 0)
+    start = 14 + len(head)
+    picture = read(struct.pack("<2sIHHI", b"BM", start + len(bgra), 0, 0, start) + head + bgra, LIMITS)
+    assert picture.alpha is None
+    np.testing.assert_array_equal(picture.rgb, SMALL)
+
+
 def test_opaque_alpha_is_no_alpha() -> None:
     assert read(encode(np.dstack([SMALL, np.full((80, 120), 255, np.uint8)]), "PNG"), LIMITS).alpha is None
 
@@ -92,11 +125,11 @@ def test_sixteen_bits_are_all_kept(extension: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_32_bit_pictures_are_refused_by_name(mode: str) -> None:
-    image = Image.fromarray(SMALL).convert("L").convert(mode)
-    with pytest.raises(PictureError, match="32 bits") as refused:
-        read(encode(image, "TIFF"), LIMITS)
-    assert refused.value.kind == "unsupported"
+def test_pictures_of_32_bits_are_reduced_to_16_and_it_is_said(mode: str) -> None:
+    grey = Image.fromarray(SMALL).convert("L")
+    picture = read(encode(grey.convert(mode), "TIFF"), LIMITS)
+    np.testing.assert_array_equal(picture.rgb[:, :, 0], np.asarray(grey).astype(np.uint16) * 257)
+    assert picture.notes == ("32 bits a channel were reduced to 16",)
 
 
 def test_a_jpeg_of_12_bits_is_refused_by_name() -> None:
@@ -226,9 +259,68 @@ def test_limits_are_our_own_and_come_before_decoding() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
 
 
-def test_camera_raw_files_in_tiffs_clothes_are_refused() -> None:
-    with pytest.raises(PictureError, match="camera raw"):
-        read(encode(SMALL, "TIFF", tiffinfo={254: 1}), LIMITS)
+@pytest.mark.parametrize("deep", [False, True])
+def test_of_a_tiffs_pages_the_largest_that_is_no_small_copy_is_taken(deep: bool) -> None:  # noqa: FBT001
+    """Scanners and Photoshop put a small copy first: that is no sign of a camera."""
+    dtype = np.uint16 if deep else np.uint8
+    page, small = SMALL.astype(dtype), photo(60, 40).astype(dtype)
+    for pages, kinds, note in (
+        ((small, page), (1, 0), ()),
+        ((page, small), (0, 1), ()),
+        ((small, page, small), (0, 0, 0), ("the largest, number 2, of 3 frames",)),
+        ((page, page), (0, 0), ("first of 2 frames",)),
+        ((small,), (1,), ()),
+    ):
+        sink = io.BytesIO()
+        with tifffile.TiffWriter(sink) as file:
+            for pixels, kind in zip(pages, kinds, strict=True):
+                file.write(pixels, photometric="rgb", subfiletype=kind, metadata=None)
+        picture = read(sink.getvalue(), LIMITS)
+        np.testing.assert_array_equal(picture.rgb, small if len(pages) == 1 else page)
+        assert picture.notes == note
+
+
+EXTRA_MEANINGS: dict[tuple[int, ...] | None, bool] = {
+    None: True,
+    (0,): False,
+    (1,): True,
+    (2,): True,
+    (999,): True,
+    (0, 2): True,
+    (0, 0): False,
+}
+
+
+@pytest.mark.parametrize("meanings", EXTRA_MEANINGS)
+@pytest.mark.parametrize("mode", ["grey", "rgb", "cmyk"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_extra_channels_mean_what_their_tag_says_at_every_depth(
+    meanings: tuple[int, ...] | None, mode: str, planar: str
+) -> None:
+    """A saved selection (0) is no transparency, at 8 bits, at 16 and in floating point alike."""
+    count = {"grey": 1, "rgb": 3, "cmyk": 4}[mode]
+    extra = meanings or (2,)
+    rng = np.random.default_rng(3)
+    planes = rng.integers(0, 256, (40, 60, count + len(extra)), np.uint8)
+    planes[:, :, :count] = np.minimum(planes[:, :, :count], planes[:, :, -1:])  # fits multiplied colours
+    found = {}
+    for name, samples in (
+        ("8", planes),
+        ("16", planes.astype(np.uint16) * 257),
+        ("float", planes.astype(np.float32) / 255),
+    ):
+        tags = (
+            [] if meanings is None else [(338, "H", len(extra), extra if len(extra) > 1 else extra[0], True)]
+        )
+        found[name] = read(documents.tiff(samples, mode, tags, planar=planar == "separate"), LIMITS)
+    for picture in found.values():
+        assert (picture.alpha is not None) == (
+            EXTRA_MEANINGS[meanings] and not (meanings is None and count == 4)
+        )
+        if picture.alpha is not None:
+            np.testing.assert_array_equal(eight_bits(picture.alpha), planes[:, :, -1])
+        apart_by = np.abs(eight_bits(picture.rgb).astype(int) - found["8"].rgb).max()
+        assert apart_by <= (1 if count == 4 or meanings == (1,) else 0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 1), (16000, 1), (2, 3)])

@@ -6,7 +6,7 @@ Knows colours, alpha and presets' frames. Must not know files.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -92,14 +92,25 @@ def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame
     if canvas is None:
         box = _with_shadow(subject(seen) or everything, preset)
         return Frame(box.width, box.height, 1.0, -box.left, -box.top)
-    box = subject(seen, _SOLID) or subject(seen) or everything
+    soft = subject(seen) or everything
+    box = subject(seen, _SOLID) or soft
     across, down, exact = canvas
     if not exact:
-        return _shaped(box, across / down, preset)
+        return _shaped(box, soft, across / down, preset)
     if preset.anchor == "head" and (head := _head(seen, box, _on_subject(seen, faces))) is not None:
         return _by_head(box, head, (round(across), round(down)), preset.fill)
     scale = preset.fill * min(across / box.width, down / box.height)
-    return _placed(box, round(across), round(down), scale, preset)
+    scale = min(scale, across / soft.width, down / soft.height)
+    return _inside(_placed(box, round(across), round(down), scale, preset), soft)
+
+
+def _inside(frame: Frame, soft: Box) -> Frame:
+    """The frame moved as far as all of the subject's soft parts are in it, which fit."""
+    left, right = frame.left + soft.left * frame.scale, frame.left + soft.right * frame.scale
+    above, below = frame.top + soft.top * frame.scale, frame.top + soft.bottom * frame.scale
+    x = max(0.0, -left) - max(0.0, right - frame.width)
+    y = max(0.0, -above) - max(0.0, below - frame.height)
+    return replace(frame, left=frame.left + x, top=frame.top + y)
 
 
 def _with_shadow(box: Box, preset: Preset) -> Box:
@@ -114,11 +125,16 @@ def _with_shadow(box: Box, preset: Preset) -> Box:
     return Box(box.left - left, box.top - above, box.right + right, box.bottom + below)
 
 
-def _shaped(box: Box, aspect: float, preset: Preset) -> Frame:
-    """A canvas of this aspect that the subject fills at its own size, or enlarged to the least side."""
+def _shaped(box: Box, soft: Box, aspect: float, preset: Preset) -> Frame:
+    """A canvas of this aspect that the subject fills at its own size, or enlarged to the least side.
+
+    Its soft parts have room in it, too.
+    """
     height = max(box.height, box.width / aspect) / preset.fill
+    height = max(height, soft.height, soft.width / aspect)
     scale = max(1.0, preset.min_side / max(height, height * aspect))
-    return _placed(box, round(height * aspect * scale), round(height * scale), scale, preset)
+    placed = _placed(box, round(height * aspect * scale), round(height * scale), scale, preset)
+    return _inside(placed, soft)
 
 
 def _placed(box: Box, width: int, height: int, scale: float, preset: Preset) -> Frame:
@@ -223,7 +239,7 @@ def framed(colours: Levels, matte: Levels, frame: Frame) -> tuple[Levels, Levels
     left, top = frame.left, frame.top
     if frame.scale != 1:
         rows, columns = _shown(matte.shape, frame)
-        colours, matte = _scaled(colours[rows, columns], matte[rows, columns], frame.scale)
+        colours, matte = scaled(colours[rows, columns], matte[rows, columns], frame.scale)
         left, top = left + columns.start * frame.scale, top + rows.start * frame.scale
     shape = frame.height, frame.width
     new_colours, new_matte = np.zeros((*shape, 3), colours.dtype), np.zeros(shape, matte.dtype)
@@ -250,7 +266,7 @@ def _overlap(old: tuple[int, ...], new: tuple[int, int], x: int, y: int) -> tupl
     return into, (slice(rows[0] - y, rows[1] - y), slice(columns[0] - x, columns[1] - x))
 
 
-def _scaled(colours: Levels, matte: Levels, scale: float) -> tuple[Levels, Levels]:
+def scaled(colours: Levels, matte: Levels, scale: float) -> tuple[Levels, Levels]:
     """Both resized; what is transparent has no say in the colours. A plane at a time, to save memory."""
     whole = whole_of(colours)
     size = max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale))

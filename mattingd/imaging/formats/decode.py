@@ -4,19 +4,14 @@ Knows formats and modes. Must not know where the bytes came from or what becomes
 warning is lost or shown: what matters is an error or a note.
 """
 
-import io
 import struct
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-
-from PIL import Image, ImageFile
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from dataclasses import dataclass, replace
 
 from mattingd.domain.jobs import PictureLimits
-from mattingd.imaging.formats import heif, integrity, isobmff, jpeg, metadata, pixels, png, psd, tiff16
+from mattingd.imaging.formats import further, integrity, metadata, pixels, png
 from mattingd.imaging.formats import raw as raw_module
 from mattingd.imaging.formats.errors import (
     Kind,
@@ -26,47 +21,31 @@ from mattingd.imaging.formats.errors import (
     truncated,
     unsupported,
 )
-from mattingd.imaging.formats.pixels import Decoded
+from mattingd.imaging.formats.openers import Header, Opened, opened
 from mattingd.imaging.formats.sniff import HEAD, NAMES, READABLE, sniff, trailing_zeros
+from mattingd.imaging.formats.structure import jpeg_stream
+from mattingd.imaging.formats.structure.tiff_tags import directories, part_of
 from mattingd.imaging.matting.tiles import Levels, UInt8
 
 __all__ = ["Header", "Kind", "Picture", "PictureError", "probe", "read"]
 
+_UNUSED_ALPHA = frozenset({"bmp", "tga"})
+"""Formats in which a fourth channel of zeros holds nothing; other programs take such pictures as opaque."""
 _ZERO_TAIL = 64  # bytes; when decoding failed anyway, so many zeros at the end say why
-_BYTES_A_PIXEL = 32  # of a file; more are not pixels but layers, or film: they take memory all the same
-_DEEP = 16  # bits a channel
-_SIDEWAYS = 5  # from this orientation on width and height change places
-_COMPRESSION = 259  # a tag of TIFF
-_TURNED = frozenset({"tiff", "heic"})  # their decoders turn by themselves
-_TIFF_STARTS = (b"II\x2a\x00", b"MM\x00\x2a")
-_PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {"jpeg": ("JPEG", "MPO"), "heic": ("HEIF",)}
-_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"GIF8", b"II\x2a\x00", b"MM\x00\x2a", b"BM", b"8BPS")
+_STARTS = (
+    b"\xff\xd8\xff",
+    png.SIGNATURE,
+    b"RIFF",
+    b"GIF8",
+    b"II\x2a\x00",
+    b"MM\x00\x2a",
+    b"BM",
+    b"8BPS",
+    b"P5",
+    b"P6",
+)
 _BRAND = 12  # bytes of a file made of boxes that tell what it is
 _SHORTEST = 18  # bytes that tell any format from any other
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a picture says of itself before it is decoded. Sizes in pixels, as stored and as seen upright."""
-
-    format: str
-    width: int
-    height: int
-    upright_width: int
-    upright_height: int
-    frames: int
-    mode: str
-    bits: int = 8
-    """A channel, as far as more than 8 are kept: 8, 10, 12 or 16."""
-
-    size: int = 0
-    """Of the file, in bytes."""
-
-    @property
-    def room(self) -> int:
-        """Pixels of the memory budget that it takes: those of more than 8 bits count twice."""
-        pixels = self.width * self.height * (1 if self.bits <= 8 else 2)  # noqa: PLR2004
-        return max(pixels, self.size // _BYTES_A_PIXEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +61,7 @@ class Picture:
         exif: EXIF data worth keeping (no orientation), from its TIFF header on.
         xmp: its XMP packet as it is.
         notes: what a person should know, such as ``first of 12 frames``.
+        doubts: why somebody should look at it, such as an end marker that is missing; not among the notes.
     """
 
     rgb: Levels
@@ -92,20 +72,12 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Opened:
-    """A picture whose header was read: what it says, what it carries, and how its pixels are had."""
-
-    header: Header
-    decode: Callable[[], Decoded]
-    exif: Image.Exif
-    turn: int = 1
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    dpi: object = None
-    notes: tuple[str, ...] = ()
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether it came cut out already."""
+        return pixels.is_cut_out(self.alpha)
 
 
 def probe(data: bytes | memoryview, limits: PictureLimits) -> Header:
@@ -114,8 +86,8 @@ def probe(data: bytes | memoryview, limits: PictureLimits) -> Header:
     Raises:
         PictureError: no picture of a format that is read, over a limit, or its header is not all there.
     """
-    with _opened(bytes(data), limits) as opened:
-        return opened.header
+    with _opened(bytes(data), limits) as found:
+        return found.header
 
 
 def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
@@ -125,28 +97,39 @@ def read(data: bytes | memoryview, limits: PictureLimits) -> Picture:
         PictureError: its kind and message say what is wrong.
     """
     raw = bytes(data)
-    with _opened(raw, limits) as opened:
-        header = opened.header
-        integrity.check(header.format, raw)
-        decoded = opened.decode()
-        if decoded.colour.shape[:2] not in {
-            (header.height, header.width),
-            (header.upright_height, header.upright_width),
-        }:
-            raise corrupt("its size is not what its header says")
-        rgb, alpha, srgb, icc, notes = pixels.finish(decoded, opened.icc, opened.turn)
-    dpi = metadata.resolution(opened.dpi) or metadata.resolution_of(opened.exif)
-    exif = metadata.kept_exif(opened.exif, place=True)
-    return Picture(rgb, alpha, srgb, icc, dpi, exif, opened.xmp, (*opened.notes, *notes))
+    with _opened(raw, limits) as found:
+        whole, doubts = integrity.whole(found.header.format, raw)
+        if whole is raw:
+            return _picture(found, doubts)
+    with _opened(whole, limits) as found:
+        return _picture(found, doubts)
+
+
+def _picture(found: Opened, doubts: tuple[str, ...]) -> Picture:
+    """What was opened, decoded, with what goes along."""
+    header, decoded = found.header, found.decode()
+    if decoded.colour.shape[:2] not in {
+        (header.height, header.width),
+        (header.upright_height, header.upright_width),
+    }:
+        raise corrupt("its size is not what its header says")
+    if header.format in _UNUSED_ALPHA and decoded.alpha is not None and not decoded.alpha.any():
+        decoded = replace(decoded, alpha=None)
+    rgb, alpha, srgb, icc, notes = pixels.finish(decoded, found.icc, found.turn)
+    dpi = metadata.resolution(found.dpi) or metadata.resolution_of(found.exif)
+    exif = metadata.kept_exif(found.exif, place=True)
+    return Picture(
+        rgb, alpha, srgb, icc, dpi, exif, found.xmp, (*found.notes, *notes), (*doubts, *decoded.doubts)
+    )
 
 
 @contextmanager
-def _opened(raw: bytes, limits: PictureLimits) -> Iterator[_Opened]:
+def _opened(raw: bytes, limits: PictureLimits) -> Iterator[Opened]:
     """The opened picture, its limits held; whatever its decoder raises comes out as a `PictureError`."""
     format = _admit(raw, limits)  # noqa: A001 - the field's name
-    with _explained(raw, format), _OPENERS.get(format, _with_pillow)(raw, format) as opened:
-        _refuse_large(opened.header, limits)
-        yield opened
+    with _explained(raw, format), opened(raw, format) as found:
+        _refuse_large(found.header, limits)
+        yield found
 
 
 @contextmanager
@@ -161,112 +144,6 @@ def _explained(raw: bytes, format: str) -> Iterator[None]:  # noqa: A002
             if is_out_of_memory(error):
                 raise MemoryError from error
             raise _explain(raw, format, error) from error
-
-
-# --- one opener for each family of formats ---
-
-
-@contextmanager
-def _with_pillow(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
-    bomb_limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # our own limit stands in its place, said in our own words
-    try:
-        with Image.open(io.BytesIO(raw), formats=_PILLOW_FORMATS[format]) as image:
-            yield _of_pillow(image, raw, format)
-    finally:
-        Image.MAX_IMAGE_PIXELS = bomb_limit
-
-
-def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> _Opened:  # noqa: A002
-    exif = _exif(image, raw, format)
-    turn = 1 if format in _TURNED else metadata.orientation(exif)
-    width, height = image.size
-    sideways = turn >= _SIDEWAYS
-    upright = (height, width) if sideways else (width, height)
-    stored = (width, height)
-    if isinstance(image, TiffImageFile):  # Pillow tells its size upright
-        stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
-    frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
-    bits = _bits(image, raw, format)
-    header = Header(format, *stored, *upright, frames, image.mode, bits, len(raw))
-    icc, notes = image.info.get("icc_profile") or None, _of_frames(header)
-    if icc is None and format in ("avif", "heic"):
-        icc, more = heif.named_profile(raw)
-        notes += more
-    return _Opened(
-        header,
-        lambda: _decode(image, raw, header, icc),
-        exif,
-        turn,
-        icc,
-        image.info.get("xmp"),
-        image.info.get("dpi"),
-        notes,
-    )
-
-
-def _of_frames(header: Header) -> tuple[str, ...]:
-    if header.frames == 1:
-        return ()
-    if header.format == "heic":
-        return (f"the main one of {header.frames} pictures in it",)
-    return (f"first of {header.frames} frames",)
-
-
-@contextmanager
-def _with_photoshop(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
-    found = psd.walk(raw)
-    size = found.width, found.height
-    header = Header(format, *size, *size, 1, found.name, found.depth, len(raw))
-    exif = metadata.load_exif(found.exif)
-    yield _Opened(header, lambda: psd.decode(raw), exif, icc=found.icc, xmp=found.xmp, dpi=found.dpi)
-
-
-@contextmanager
-def _with_camera(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
-    with raw_module.opened(raw) as found:
-        header = Header(format, *found.size, *found.size, 1, "RGB", _DEEP, len(raw))
-        exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
-        yield _Opened(header, found.develop, exif, notes=("developed from a camera raw file",))
-
-
-@contextmanager
-def _with_tiff(raw: bytes, format: str) -> Iterator[_Opened]:  # noqa: A002
-    found = tiff16.DeepTiff(raw)
-    if found.bits > _DEEP:
-        raise unsupported(f"this is a TIFF of {found.bits} bits a channel")
-    if found.bits < _DEEP:
-        with _with_pillow(raw, format) as opened:
-            yield opened
-        return
-    exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
-    turn, size = metadata.orientation(exif), found.size
-    upright = size[::-1] if turn >= _SIDEWAYS else size
-    header = Header(format, *size, *upright, found.frames, found.mode, _DEEP, len(raw))
-    yield _Opened(header, found.decode, exif, turn, found.icc, found.xmp, notes=_of_frames(header))
-
-
-_OPENERS = {"tiff": _with_tiff, "psd": _with_photoshop, "raw": _with_camera}
-
-
-def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes | None) -> Decoded:
-    if header.format == "jpeg":
-        stream = jpeg.check(raw)
-        fast = None if stream.components == 1 and icc else jpeg.decode(raw, stream)
-        if fast is not None:
-            return Decoded(fast, "RGB")
-    if isinstance(image, TiffImageFile):
-        tags = image.tag_v2
-        integrity.refuse_short(raw, _pieces(tags), coded=tags.get(_COMPRESSION, 1) != 1)
-    elif header.bits > 8:  # noqa: PLR2004
-        match header.format:
-            case "avif":
-                return heif.decode_avif(raw, header.bits)
-            case "heic":
-                return heif.decode_heic(raw)
-            case _:
-                return pixels.decode_deep_png(raw)
-    return pixels.decode_with_pillow(image)
 
 
 def _admit(raw: bytes, limits: PictureLimits) -> str:
@@ -300,16 +177,18 @@ def _is_beginning(raw: bytes) -> bool:
 def _explain(raw: bytes, format: str, error: Exception) -> PictureError:  # noqa: A002
     """Whose fault a decoder's complaint is: of a copy that is not whole, or of damage inside."""
     try:
-        integrity.check(format, raw)
-        if format == "jpeg" and (bits := jpeg.walk(raw).bits) != 8:  # noqa: PLR2004
+        integrity.whole(format, raw)
+        if format == "jpeg" and (bits := jpeg_stream.follow(raw).bits) != 8:  # noqa: PLR2004
             return unsupported(f"this is a JPEG of {bits} bits a channel")
+        if format == "jxl":
+            further.check_jxl(raw)
     except PictureError as better:
         return better
     except (struct.error, IndexError):
         return truncated("its header is not all there")
     if trailing_zeros(raw) >= _ZERO_TAIL:
         return truncated("it ends in zeros")
-    if format == "tiff" and integrity.points_outside(raw):
+    if format == "tiff" and any(page.reach > len(raw) for page in directories(part_of(raw))):
         return truncated("the data ends too early")
     cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
     return truncated("the data ends too early") if cut else corrupt("it cannot be decoded")
@@ -324,31 +203,3 @@ def _refuse_large(header: Header, limits: PictureLimits) -> None:
             f"{width} x {height} px are {megapixels:.0f} megapixels, the limit is {limits.max_megapixels:g}: "
             "make it smaller or raise max_megapixels",
         )
-
-
-def _exif(image: ImageFile.ImageFile, raw: bytes, format: str) -> Image.Exif:  # noqa: A002
-    if format == "png":  # Pillow would decode all pixels to look for it behind them
-        return metadata.load_exif(png.exif(raw) or b"")
-    try:
-        return image.getexif()
-    except Exception:  # noqa: BLE001 - damaged metadata is no metadata
-        return Image.Exif()
-
-
-def _pieces(tags: ImageFileDirectory_v2) -> list[tuple[int, int]]:
-    """Where a TIFF's pixel data lie: (offset, length) of each strip or tile."""
-    offsets, lengths = (tags.get(strip, tags.get(tile, ())) for strip, tile in ((273, 324), (279, 325)))
-    return list(zip(_numbers(offsets), _numbers(lengths), strict=False))
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _bits(image: ImageFile.ImageFile, raw: bytes, format: str) -> int:  # noqa: A002
-    """Bits a channel; 8 for everything that Pillow decodes without a loss."""
-    if format == "png":
-        return _DEEP if raw[24] == _DEEP else 8
-    if format == "avif":
-        return isobmff.depth_of_av1(raw)
-    return int(image.info.get("bit_depth", 8))

@@ -3,6 +3,7 @@
 Knows output formats and their limits. Must not know disks: publishing is the stages' business.
 """
 
+import contextlib
 import importlib
 import io
 import warnings
@@ -10,17 +11,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from mattingd.domain.presets import DEEP_FORMATS, OutputFormat, Preset
+from mattingd.domain.units import canvas_of
 from mattingd.imaging.finishing.compose import Composed
-from mattingd.imaging.formats import integrity, jpeg, metadata, png, tiff
+from mattingd.imaging.finishing.frame import scaled
+from mattingd.imaging.formats import integrity, metadata, png, tiff
 from mattingd.imaging.formats.errors import PictureError, corrupt
-from mattingd.imaging.matting.tiles import Levels, UInt8, deepened, eight_bits
+from mattingd.imaging.formats.structure import jpeg_stream
+from mattingd.imaging.matting.tiles import Levels, UInt8, as_levels, deepened, eight_bits
 
 MAX_SIDE: dict[OutputFormat, int] = {"webp": 16383, "jpeg": 65500, "avif": 65535}
 """The longest side in pixels that a format can hold, where pictures may be larger."""
 
+_SMALLER, _LEAST_SIDE = 0.85, 64  # pixels
 _LOSSLESS = 100
 _ALPHA = 4  # channels of what is transparent
 
@@ -33,6 +40,8 @@ class File:
     format: OutputFormat
     width: int
     height: int
+    remark: str = ""
+    """What a person should know of it."""
 
 
 def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
@@ -42,10 +51,47 @@ def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
         PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
     """
     height, width = composed.pixels.shape[:2]
-    made = File(encode(composed, preset), preset.format, width, height)
+    made = _file(composed, preset)
     if not preset.matte_file:
         return (made,)
     return made, File(png.encode(eight_bits(composed.matte), None, composed.dpi), "png", width, height)
+
+
+def _file(composed: Composed, preset: Preset) -> File:
+    """The cut-out's file: with `max_kb` at less quality or, where that is not enough, with fewer pixels.
+
+    Raises:
+        PictureError: see `files`.
+    """
+    height, width = composed.pixels.shape[:2]
+    try:
+        return File(encode(composed, preset), preset.format, width, height)
+    except PictureError:
+        if preset.max_kb is None or _has_a_size(preset):
+            raise
+        long = max(width, height)
+        while (long := round(long * _SMALLER)) >= max(preset.min_side, _LEAST_SIDE):
+            small = _reduced(composed, long / max(width, height))
+            with contextlib.suppress(PictureError):
+                down, across = small.pixels.shape[:2]
+                remark = f"it has {across} x {down} px to stay within {preset.max_kb} kB"
+                return File(encode(small, preset), preset.format, across, down, remark)
+        raise
+
+
+def _has_a_size(preset: Preset) -> bool:
+    """Whether the preset wants a canvas of so many pixels, and no fewer."""
+    canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
+    return canvas is not None and canvas[2]
+
+
+def _reduced(composed: Composed, scale: float) -> Composed:
+    pixels = composed.pixels
+    if pixels.shape[2:] == (_ALPHA,):
+        colours, alpha = scaled(pixels[:, :, :3], pixels[:, :, 3], scale)
+        return replace(composed, pixels=as_levels(np.dstack([colours, alpha])))
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    return replace(composed, pixels=as_levels(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)))
 
 
 def remarks(pixels: Levels, preset: Preset) -> tuple[str, ...]:
@@ -170,9 +216,9 @@ def verify(file: File, data: bytes) -> None:
 def _verify_with_pillow(file: File, data: bytes) -> None:
     size = _decoded_size(data, file.format)
     if file.format == "jpeg":
-        jpeg.walk(data)
+        jpeg_stream.walk(data)
     elif file.format == "webp":
-        integrity.check(file.format, data)
+        integrity.whole(file.format, data)
     if size != (file.width, file.height):
         raise corrupt(f"it is {size[0]} x {size[1]} px instead of {file.width} x {file.height}")
 

@@ -8,6 +8,9 @@ from typing import Literal
 Kind = Literal["unsupported", "truncated", "corrupt", "too_large", "empty"]
 """Whose fault it is: not a format we read, not finished, damaged, over a limit, no bytes at all."""
 
+NO_END = "its end marker is missing, but all of the picture is there"
+"""Why to look at a picture whose decoder needs no more than there is."""
+
 
 class PictureError(Exception):
     """A picture that cannot be used; ``str(error)`` is one line: what is wrong and what to do."""

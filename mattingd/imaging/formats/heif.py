@@ -1,4 +1,4 @@
-"""AVIF and HEIC pictures of more than 8 bits a channel, and the colours they only name.
+"""AVIF and HEIC pictures of more than 8 bits a channel.
 
 Knows the decoders that give all bits. Must not know limits, turns or what becomes of the picture.
 """
@@ -11,15 +11,12 @@ import numpy.typing as npt
 import pillow_heif
 from PIL import AvifImagePlugin
 
-from mattingd.imaging.formats import icc, isobmff
 from mattingd.imaging.formats.errors import unsupported
 from mattingd.imaging.formats.pixels import Decoded, unmultiplied
 from mattingd.imaging.matting.tiles import Levels, as_levels
 
 _GREY, _GREY_ALPHA, _RGBA = 1, 2, 4
 _SIXTEEN = 16
-_P3_PRIMARIES, _SRGB_PRIMARIES = 12, 1
-_HDR = {16: "PQ", 18: "HLG"}
 
 pillow_heif.options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one core a worker
 pillow_heif.register_heif_opener()
@@ -39,15 +36,6 @@ def decode_heic(raw: bytes) -> Decoded:
     if not found.premultiplied_alpha or decoded.alpha is None:
         return decoded
     return Decoded(unmultiplied(decoded.colour, decoded.alpha), decoded.mode, decoded.alpha)
-
-
-def named_profile(raw: bytes) -> tuple[bytes | None, tuple[str, ...]]:
-    """The profile of a picture that has none but names its colours, and what a person should know of them."""
-    primaries, transfer = isobmff.coded_colours(raw) or (_SRGB_PRIMARIES, 0)
-    profile = icc.DISPLAY_P3 if primaries == _P3_PRIMARIES else None
-    if transfer not in _HDR:
-        return profile, ()
-    return profile, (f"its brightness is coded for HDR ({_HDR[transfer]}): shown as if it were not",)
 
 
 def _stretched(high: npt.NDArray[np.uint16], bits: int) -> Levels:

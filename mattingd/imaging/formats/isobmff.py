@@ -15,6 +15,7 @@ _HOLE_IN_AV1 = bytes(512)  # flat surfaces are coded as zeros: 83 in a row were 
 _HEAD = 8  # bytes of a box's size and kind
 _TO_THE_END, _LARGE = 0, 1  # sizes that mean something else
 _NO_PICTURES = frozenset({b"Exif", b"mime", b"uri "})
+_KNOWN = frozenset({b"ftyp", b"meta", b"moov", b"mdat", b"free", b"skip", b"uuid", b"wide", b"PICT"})
 _DEEP_AV1, _TWELVE_AV1 = 0x40, 0x20
 _IN_FILE = 0  # construction method of an item whose data lie in the file itself
 
@@ -41,16 +42,23 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def check(data: bytes) -> None:
-    """Raise `PictureError` (``truncated``) when a box, or the data of a picture in it, is not all there."""
-    if not {b"meta", b"moov"} & {box.kind for box in boxes(data, 0, len(data))}:
-        raise truncated("a part of it is missing")
+    """Raise `PictureError` (``truncated``) when a box, or the data of a picture in it, is not all there.
+
+    What comes after all of the picture (another program's leftovers, zeros) is not looked at.
+    """
+    found = set[bytes]()
     for box in boxes(data, 0, len(data)):
-        if not any(box.kind):
-            raise truncated("a part of it is missing")
+        if box.kind not in _KNOWN:
+            if box.end > len(data) or not any(box.kind):
+                break
+            continue
         if box.end > len(data):
             raise truncated(f"{box.end} bytes are announced, {len(data)} are there")
+        found.add(box.kind)
         if box.kind == b"meta":
             _check_items(data, Box(box.kind, box.start + 4, box.end))
+    if not {b"meta", b"moov"} & found or (b"moov" in found and b"mdat" not in found):
+        raise truncated("a part of it is missing")
 
 
 def depth_of_av1(data: bytes) -> int:
@@ -66,8 +74,16 @@ def coded_colours(data: bytes) -> tuple[int, int] | None:
     return struct.unpack_from(">2H", data, at + 8) if 0 <= at < len(data) - 12 else None
 
 
+def data_end(data: bytes, meta: Box) -> int:
+    """Where the last item's data end; 0 when the box (from its own content on) tells no places."""
+    inner = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
+    if b"iloc" not in inner:
+        return 0
+    return max((end for _, _, end in _extents(data, inner[b"iloc"])), default=0)
+
+
 def _check_items(data: bytes, meta: Box) -> None:
-    """Every item must lie in the file, and no picture may have a hole."""
+    """Every item must be in the file, and no picture may have a hole."""
     inner = {box.kind: box for box in boxes(data, meta.start, meta.end)}
     if b"iloc" not in inner:
         return

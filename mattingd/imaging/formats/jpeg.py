@@ -4,116 +4,118 @@ Knows the marker structure (ITU-T T.81) and libjpeg's habit of filling what is m
 know limits, profiles or orientation.
 """
 
+import contextlib
+import os
 import re
-import struct
-from dataclasses import dataclass
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from mattingd.imaging.formats.errors import corrupt, truncated
+from mattingd.imaging.formats.errors import NO_END, corrupt, truncated
+from mattingd.imaging.formats.pixels import Decoded
+from mattingd.imaging.formats.structure.jpeg_stream import Scan, Stream, follow
+from mattingd.imaging.matting.tiles import UInt8, as_uint8
 
-_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)  # beginning with \xff+ it is 30 times slower
-_EOI, _SOS, _SOI, _TEM = 0xD9, 0xDA, 0xD8, 0x01
-_RESERVED = frozenset({*range(0x02, 0xC0), *range(0xF0, 0xFE)})
-"""Markers that mean nothing in the processes that are decoded: libjpeg gives up at one."""
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HOLE = bytes(2048)  # half a page: holes in copies are made of whole ones
-_LEAST_SOS = 6  # bytes of a scan's header
 _PROBE = 256  # bytes of entropy-coded data that must matter to the picture
 _FILLER = b"\x5a\xa7" * (_PROBE // 2)  # any data without markers will do
+_END = b"\xff\xd9"
+_LIBJPEG = (b"Corrupt JPEG data", b"Premature end of JPEG", b"Inconsistent progression", b"Invalid SOS")
+_EXTRANEOUS = "extraneous bytes"
+_ONE_AT_A_TIME = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One scan: its header's content, and from where to where its entropy-coded data lie."""
+def whole(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The stream as it can be decoded, and why somebody should look at its picture; holes are looked for.
 
-    header: bytes
-    start: int
-    end: int
-
-    @property
-    def components(self) -> bytes:
-        """Whose coefficients the scan brings."""
-        return self.header[1 : 1 + 2 * self.header[0] : 2]
-
-    @property
-    def step(self) -> tuple[int, int, int, int]:
-        """First and last coefficient, and how many of their bits were to come before it and are after it."""
-        first, last, bits = self.header[-3:]
-        return first, last, bits >> 4, bits & 15
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Where things lie in a JPEG: how many components it has, its scans, its end marker; bits a component."""
-
-    components: int
-    scans: tuple[Scan, ...]
-    end: int
-    bits: int = 8
-
-
-def walk(data: bytes) -> Stream:
-    """Follow the markers to the end of the (first) picture; what comes after it is not looked at.
+    Where only the end marker is missing, and every block of the picture is there, the marker is added.
 
     Raises:
-        PictureError: ``truncated`` when the data ends before the end marker; ``corrupt`` at a marker that
-            means nothing, where OpenCV would give out what it had decoded by then.
+        PictureError: ``truncated`` when the end or a part within is missing, ``corrupt`` at a marker that
+            means nothing.
     """
-    position, components, bits, header = 2, 0, 8, b""
-    scans: list[Scan] = []
-    while (found := _MARKER.search(data, position)) is not None:
-        if header:
-            scans.append(Scan(header, position, _without_fill(data, position, found.start())))
-        code, position, header = found[1][0], found.end(), b""
-        if code == _EOI:
-            return Stream(components, tuple(scans), found.start(), bits)
-        if code in _RESERVED:
-            raise corrupt(f"a marker that means nothing, FF{code:02X}, stands in it")
-        if code in (_SOI, _TEM) or position + 2 > len(data):
-            continue
-        content = data[position + 2 : position + struct.unpack_from(">H", data, position)[0]]
-        if code in _START_OF_FRAME:
-            bits, components = (content[0], content[5]) if len(content) > 5 else (8, 0)  # noqa: PLR2004
-        if code == _SOS and len(content) >= _LEAST_SOS:
-            header = content
-        position += 2 + len(content)
-    raise truncated("the end marker is missing")
-
-
-def _without_fill(data: bytes, start: int, marker: int) -> int:
-    """Where the fill bytes, any number of them from ``start`` on, before a marker begin."""
-    while marker > start and data[marker - 1] == 0xFF:  # noqa: PLR2004 - what every marker begins with
-        marker -= 1
-    return marker
-
-
-def check(data: bytes) -> Stream:
-    """`walk`, and look for holes.
-
-    Raises:
-        PictureError: ``truncated`` when the end or a part within is missing.
-    """
-    stream = walk(data)
+    stream = follow(data)
+    doubts: tuple[str, ...] = ()
+    if stream.trouble is not None:
+        ended = data[: stream.end] + _END
+        if not (stream.scans and _is_complete(stream) and _has_all_blocks(ended)):
+            raise stream.trouble
+        data, doubts = ended, (NO_END,)
     _refuse_holes(data, stream)
-    return stream
+    return data, doubts
 
 
-def decode(data: bytes, stream: Stream) -> npt.NDArray[np.uint8] | None:
-    """The picture as RGB uint8[H,W,3], not turned; None for what this fast path leaves to others (CMYK).
+def _has_all_blocks(data: bytes) -> bool:
+    """Whether the decoder finds every block of the picture before the end marker."""
+    pixels, complaint = _decoded(data, cv2.IMREAD_COLOR_RGB)
+    return pixels is not None and (not complaint or _EXTRANEOUS in complaint)
+
+
+def decode(data: bytes, icc: bytes | None) -> Decoded | None:
+    """The picture as RGB, not turned; None for what this fast path leaves to others.
+
+    That is CMYK, and grey with a profile.
 
     Raises:
         PictureError: ``corrupt`` when the decoder gives up.
     """
-    if stream.components not in (1, 3):
+    stream = follow(data)
+    if stream.components not in (1, 3) or (stream.components == 1 and icc):
         return None
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    pixels, complaint = _decoded(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise corrupt("the decoder gave up")
-    return pixels.astype(np.uint8, copy=False)
+    return Decoded(pixels, "RGB", doubts=_doubts(data, stream, complaint))
+
+
+def doubts(data: bytes) -> tuple[str, ...]:
+    """The damage that decoding finds in a stream that `decode` leaves to others."""
+    _, complaint = _decoded(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    return _doubts(data, follow(data), complaint)
+
+
+def _doubts(data: bytes, stream: Stream, complaint: str) -> tuple[str, ...]:
+    """What libjpeg's complaint means; some cameras fill up the last scan with bytes that are all the same."""
+    extraneous = re.search(rf"(\d+) {_EXTRANEOUS} before marker 0xd9", complaint)
+    filled = extraneous and len(set(data[stream.end - int(extraneous[1]) : stream.end])) == 1
+    if not complaint or filled:
+        return ()
+    return (f"it is damaged inside (libjpeg: {complaint.removeprefix('Corrupt JPEG data: ')})",)
+
+
+def _decoded(data: bytes, flags: int) -> tuple[UInt8 | None, str]:
+    """The pixels, None when the decoder gives up, and what libjpeg complains of; empty when it does not."""
+    with _complaints() as lines:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    return None if pixels is None else as_uint8(pixels), " ".join(lines)
+
+
+@contextlib.contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """The lines that libjpeg writes to the standard error output meanwhile: it has no other way to tell.
+
+    What others write there in the same moment goes on to where it was meant to go.
+    """
+    lines: list[str] = []
+    sys.stderr.flush()
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as caught:
+        error_output = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(error_output, 2)
+            caught.seek(0)
+            for line in caught.read().splitlines(keepends=True):
+                if line.startswith(_LIBJPEG):
+                    lines.append(line.decode("ascii", "replace").strip())
+                else:
+                    os.write(error_output, line)
+            os.close(error_output)
 
 
 def _refuse_holes(data: bytes, stream: Stream) -> None:
@@ -149,10 +151,12 @@ def _is_exact(data: bytes, scan: Scan, flags: int) -> bool:
     Too little: what stands after the scan shows in the picture. Too much: its last bytes do not show.
     """
     end, cut = scan.end, max(scan.start, scan.end - _PROBE)
-    original, longer, changed = (
-        cv2.imdecode(np.frombuffer(body + b"\xff\xd9", np.uint8), flags)
-        for body in (data[:end], data[:end] + _FILLER, data[:cut] + _FILLER[: end - cut])
+    return _same(data[:end], data[:end] + _FILLER, flags) and not _same(
+        data[:end], data[:cut] + _FILLER[: end - cut], flags
     )
-    if original is None or longer is None or changed is None:
-        return False
-    return np.array_equal(original, longer) and not np.array_equal(original, changed)
+
+
+def _same(one: bytes, other: bytes, flags: int) -> bool:
+    """Whether both streams, ended here, decode to the same picture."""
+    (first, _), (second, _) = (_decoded(body + _END, flags) for body in (one, other))
+    return first is not None and second is not None and np.array_equal(first, second)

@@ -18,8 +18,8 @@ DIRECTORIES = frozenset({_EXIF_IFD, _GPS_IFD})
 """Tags that hold further tags."""
 _KEPT = frozenset({0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298})
 """Description, make, model, software, date, artist, copyright. The turn is applied, places are private."""
-_DROPPED = frozenset({0x927C, 0xA002, 0xA003, 0xA005, 0xEA1C})
-"""In the photo's own directory: maker's note, pixel sizes, pointers, padding."""
+_DROPPED = frozenset({0x927C, 0xA001, 0xA002, 0xA003, 0xA005, 0xA500, 0xEA1C})
+"""In the photo's own directory: maker's note, colours (the profile tells), pixel sizes, pointers, padding."""
 _TURNS = frozenset(range(1, 9))
 _DPI = (1.0, 100_000.0)
 _LONGEST_XMP = 1 << 19  # bytes; taken apart they take a hundred times the memory

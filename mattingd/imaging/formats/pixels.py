@@ -18,6 +18,8 @@ from mattingd.imaging.matting.tiles import Levels, UInt8, as_levels, as_uint8, e
 _GREY_BEHIND = 128
 """What the network sees where an already transparent picture is transparent."""
 
+_CUT_AWAY = 0.05
+
 _MEANT_AS_RGB = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "YCbCr", "HSV"})
 _MEANT_AS_GREY = frozenset({"1", "L", "LA", "La"})
 
@@ -33,6 +35,8 @@ class Decoded:
     mode: str
     alpha: Levels | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why somebody should look at the picture."""
 
 
 def decode_with_pillow(image: ImageFile.ImageFile) -> Decoded:
@@ -97,6 +101,13 @@ def finish(
     if alpha is not None:
         srgb = _on_grey(srgb, eight_bits(alpha))
     return rgb, alpha, srgb, icc, decoded.notes + notes
+
+
+def is_cut_out(alpha: Levels | None) -> bool:
+    """Whether an alpha is a cut-out's: nothing on more than 5 % of the frame, some of that at its border."""
+    if alpha is None or np.count_nonzero(alpha == 0) <= _CUT_AWAY * alpha.size:
+        return False
+    return any(not side.all() for side in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))
 
 
 def _is_opaque(alpha: Levels) -> bool:

@@ -6,7 +6,7 @@ picture. Layers are not put together here: who saves without the merged picture 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -121,9 +121,10 @@ def decode(data: bytes) -> Decoded:
         PictureError: ``truncated`` or ``corrupt``.
     """
     document = walk(data)
+    doubts = _doubts(data, document)
     planes = [_plane(row_data, document) for row_data in _planes(data, document)]
     if document.mode == _INDEXED:
-        return _from_palette(planes[0].astype(np.uint8, copy=False), document)
+        return replace(_from_palette(planes[0].astype(np.uint8, copy=False), document), doubts=doubts)
     count = _PLANES[document.mode]
     colours = planes[:count]
     if document.mode == _CMYK:
@@ -133,11 +134,19 @@ def decode(data: bytes) -> Decoded:
         colours[1:] = [as_levels(plane ^ plane.dtype.type(middle)) for plane in colours[1:]]
     merged = colours[0] if count == 1 else as_levels(cv2.merge(colours))
     if not document.transparent:
-        return Decoded(merged, _MODES[document.mode])
-    on_white = document.mode in (_RGB, _GREY)
-    return Decoded(
-        _without_white(merged, planes[count]) if on_white else merged, _MODES[document.mode], planes[count]
-    )
+        return Decoded(merged, _MODES[document.mode], doubts=doubts)
+    if document.mode in (_RGB, _GREY):
+        merged = _without_white(merged, planes[count])
+    return Decoded(merged, _MODES[document.mode], planes[count], doubts=doubts)
+
+
+def _doubts(data: bytes, document: Document) -> tuple[str, ...]:
+    """Of pixels that are not packed: why somebody should look at them."""
+    if int.from_bytes(data[document.start : document.start + 2], "big") != _SAME_LEVELS:
+        return ()
+    stride = (document.width * document.depth + 7) // 8
+    pieces = [(document.start + 2, stride * document.height * document.channels)]
+    return refuse_short(data, pieces, coded=False, stride=stride)
 
 
 def _section(data: Piece, at: int, width: int) -> tuple[Piece, int]:
@@ -195,7 +204,6 @@ def _planes(data: bytes, document: Document) -> Iterator[bytes]:
         raise unsupported("this Photoshop document is compressed in an unusual way")
     if coding == _SAME_LEVELS:
         size = stride * document.height
-        refuse_short(data, [(at, size * document.channels)], coded=False)
         for index in range(wanted):
             yield data[at + index * size : at + (index + 1) * size]
         return

@@ -18,15 +18,12 @@ from mattingd.imaging.formats import isobmff
 from mattingd.imaging.formats.errors import corrupt, truncated, unsupported
 from mattingd.imaging.formats.integrity import refuse_short
 from mattingd.imaging.formats.pixels import Decoded
-from mattingd.imaging.formats.sniff import trailing_zeros
+from mattingd.imaging.formats.structure.tiff_tags import PHOTOMETRIC, directories, part_of
 
-_DNG, _SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
-_PIECES = ((273, 279), (324, 325))  # tags of offsets and lengths: strips, tiles
-_NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4)}  # TIFF's types of whole numbers
-_MOST_DIRECTORIES = 64
+_DNG, _FILTER_PATTERN = 50706, 33421
+_FILTERS = frozenset({32803, 34892})  # photometric: a colour filter array, what a raw converter made of one
 _SIDEWAYS = 4  # the bit of LibRaw's flips that says that width and height change places
 _SRGB_GAMMA = (2.4, 12.92)
-_PAGE = 4096
 _RAF = b"FUJIFILMCCD-RAW"
 
 MISSING = "this is a camera raw file, and the extra that reads them is not installed (mattingd[raw])"
@@ -55,9 +52,11 @@ class Raw:
 
 
 def is_raw_tiff(data: bytes) -> bool:
-    """Whether what looks like a TIFF is a camera's raw file: a DNG, or a thumbnail stands first in it."""
-    tags = next(_directories(data), {})
-    return _DNG in tags or any(value & 1 for value in tags.get(_SUBFILE, ()))
+    """Whether what looks like a TIFF is a camera's raw file: a DNG, or a colour filter array is in it."""
+    return any(
+        _DNG in page.tags or _FILTER_PATTERN in page.tags or page.one(PHOTOMETRIC, 0) in _FILTERS
+        for page in directories(part_of(data), below=True)
+    )
 
 
 @contextmanager
@@ -91,43 +90,9 @@ def check(data: bytes) -> None:
     if data[4:8] == b"ftyp":
         isobmff.check(data)
         return
-    if trailing_zeros(data) >= _PAGE:
-        raise truncated(f"its last {trailing_zeros(data)} bytes are zeros")
     if data.startswith(_RAF):
         places = struct.unpack_from(">6I", data, 84)
-        refuse_short(data, zip(places[::2], places[1::2], strict=True), coded=True)
-        return
-    for tags in _directories(data):
-        for offsets, lengths in _PIECES:
-            pieces = zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False)
-            refuse_short(data, pieces, coded=True)
-
-
-def _directories(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
-    """The whole numbers of each directory of a TIFF or its like, those below others included."""
-    order = "<" if data[:2] == b"II" else ">"
-    waiting, seen = [_number(order + "I", data, 4)], set[int]()
-    while waiting and len(seen) < _MOST_DIRECTORIES:
-        at = waiting.pop(0)
-        if not 0 < at < len(data) or at in seen:
-            continue
-        seen.add(at)
-        count = _number(order + "H", data, at)
-        tags = dict(_entries(order, data[at + 2 : at + 2 + 12 * count], data))
-        yield tags
-        waiting += [*tags.get(_SUB_DIRECTORIES, ()), _number(order + "I", data, at + 2 + 12 * count)]
-
-
-def _entries(order: str, table: bytes, data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
-    for at in range(0, len(table) - 11, 12):
-        tag, kind, count = struct.unpack_from(order + "2HI", table, at)
-        if kind not in _NUMBERS:
-            continue
-        code, width = _NUMBERS[kind]
-        place, source = (at + 8, table) if count * width <= 4 else (_number(order + "I", table, at + 8), data)  # noqa: PLR2004
-        if place + count * width <= len(source):
-            yield tag, struct.unpack_from(f"{order}{count}{code}", source, place)
-
-
-def _number(code: str, data: bytes, at: int) -> int:
-    return int(struct.unpack_from(code, data, at)[0]) if at + struct.calcsize(code) <= len(data) else 0
+        pieces = list(zip(places[::2], places[1::2], strict=True))
+    else:
+        pieces = [piece for page in directories(part_of(data), below=True) for piece in page.pieces]
+    refuse_short(data, pieces or [(0, len(data))], coded=True)

@@ -1,26 +1,23 @@
-"""What the first and last bytes of a file, and its name, tell: its format, whether it looks finished, junk.
+"""What the first bytes of a file, and its name, tell: its format, junk.
 
-Knows magic numbers, end markers and junk names; uses the standard library only, since the main process and
-the scanners import it. Must not know how to decode: what is said here may delay a file, never fail it.
+Knows magic numbers and names; uses the standard library only, since the main process and the scanners
+import it. Must not know how to decode.
 """
 
 import struct
 from fnmatch import fnmatchcase
 
-HEAD = 16384
-"""Bytes from the start of a file that `sniff` and `missing_end` want (fewer when the file is shorter)."""
+from mattingd.imaging.formats.structure.plain_headers import is_netpbm, is_targa
 
-TAIL = 65536
-"""Bytes from the end of a file that `missing_end` wants."""
+HEAD = 16384
+"""Bytes from the start of a file that `sniff` wants (fewer when the file is shorter)."""
 
 READABLE: frozenset[str] = frozenset(
-    {"jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic", "psd", "raw"}
+    {"jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic", "psd", "raw", "jp2", "jxl", "pnm", "tga"}
 )
-"""The formats, as `sniff` names them, that are read as pictures (``raw`` with the extra of this name)."""
+"""The formats, as `sniff` names them, that are read as pictures (``raw`` and ``jxl`` with their extras)."""
 
 NAMES = {
-    "jp2": "a JPEG 2000 picture",
-    "jxl": "a JPEG XL picture",
     "pdf": "a PDF or Illustrator document",
     "eps": "a PostScript document",
     "svg": "an SVG or XML document",
@@ -30,6 +27,7 @@ NAMES = {
     "ico": "an icon",
     "video": "a video",
     "archive": "an archive",
+    "html": "a web page",
 }
 """What to call, in a message, the known formats that are not read."""
 
@@ -70,10 +68,8 @@ _ISO_BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "avif"),
     b"crx ": "raw",
 }
-_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _START = 64  # bytes
-_ZERO_RUN = 4096  # a page: what a preallocated, not yet written file shows at its end
-_TRAILERS = (b"moov", b"mdat", b"SEFT")  # a motion photo's film, Samsung's trailer: they follow a JPEG's end
+_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
 def sniff(head: bytes) -> str | None:
@@ -85,11 +81,19 @@ def sniff(head: bytes) -> str | None:
         return {b"WEBP": "webp", b"AVI ": "video"}.get(head[8:12])
     if head[4:8] == b"ftyp":
         return _of_brands(head[8:12], head[16 : _unpack(">I", head, 0)])
-    if head[:2] == b"BM":
-        return "bmp" if _is_bmp(head) else None
+    if head[:2] == b"BM" and _is_bmp(head):
+        return "bmp"
     if head[:4] == b"II\x2a\x00":
         return "raw" if head[8:10] == b"CR" else "tiff"
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    by_magic = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    return by_magic or _by_header(head)
+
+
+def _by_header(head: bytes) -> str | None:
+    """Of formats without a magic number, or with one that might be text: whether their header makes sense."""
+    if head[:_START].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "html"
+    return "pnm" if is_netpbm(head) else "tga" if is_targa(head) else None
 
 
 def _of_brands(major: bytes, others: bytes) -> str | None:
@@ -105,111 +109,10 @@ def _is_bmp(head: bytes) -> bool:
     return _unpack("<I", head, 14) in _BMP_HEADER_SIZES
 
 
-def missing_end(format: str | None, head: bytes, tail: bytes, size: int) -> str | None:  # noqa: A002 - the field's name
-    """Why the file looks unfinished, in a few words, or None when nothing speaks against it.
-
-    Args:
-        format: what `sniff` said about ``head``.
-        head: the first `HEAD` bytes.
-        tail: the last `TAIL` bytes, or the whole file when it is shorter.
-        size: the file's size in bytes.
-
-    A hint only: a picture may look unfinished for ever and yet be whole (black raw pixels at its end).
-    """
-    if size == 0:
-        return "the file is empty"
-    if not any(head[:_START]):
-        return "the file begins with zeros"
-    if format is None or format not in READABLE:
-        return _zeros(tail, size)
-    return _END_CHECKS[format](head, tail, size)
-
-
 def trailing_zeros(data: bytes | memoryview) -> int:
     """How many zero bytes ``data`` ends with."""
     raw = bytes(data)
     return len(raw) - len(raw.rstrip(b"\x00"))
-
-
-def _zeros(tail: bytes, size: int) -> str | None:
-    count = trailing_zeros(tail)
-    if count < min(_ZERO_RUN, size):
-        return None
-    at_least = "at least " if count == len(tail) and size > len(tail) else ""
-    return f"the last {at_least}{max(1, count // 1024)} kB are zeros"
-
-
-def _jpeg_end(_head: bytes, tail: bytes, size: int) -> str | None:
-    if b"\xff\xd9" in tail or any(mark in tail for mark in _TRAILERS):
-        return None
-    return _zeros(tail, size) or "the end marker is missing"
-
-
-def _png_end(_head: bytes, tail: bytes, size: int) -> str | None:
-    if b"IEND\xae\x42\x60\x82" in tail:
-        return None
-    return _zeros(tail, size) or "the end marker is missing"
-
-
-def _gif_end(_head: bytes, tail: bytes, size: int) -> str | None:
-    if tail.rstrip(b"\x00").endswith(b"\x3b"):
-        return None
-    return _zeros(tail, size) or "the end marker is missing"
-
-
-def _webp_end(head: bytes, tail: bytes, size: int) -> str | None:
-    return _promised(_unpack("<I", head, 4) + 8, size) or _zeros(tail, size)
-
-
-def _bmp_end(head: bytes, tail: bytes, size: int) -> str | None:
-    return _promised(_unpack("<I", head, 2), size) or _zeros(tail, size)
-
-
-def _tiff_end(head: bytes, tail: bytes, size: int) -> str | None:
-    order = "<" if head[:2] == b"II" else ">"
-    big = b"\x2b" in head[2:4]
-    directory = _unpack(order + "Q", head, 8) if big else _unpack(order + "I", head, 4)
-    return _promised(directory + 2, size) or _zeros(tail, size)
-
-
-def _boxes_end(head: bytes, tail: bytes, size: int) -> str | None:
-    """The boxes of AVIF, HEIC and CR3, as far as their beginnings are in ``head``."""
-    at = 0
-    while at + 16 <= len(head):
-        length, kind = struct.unpack_from(">I4s", head, at)
-        if not any(kind):
-            return "a part of it is still zeros"
-        if length == 1:
-            length = _unpack(">Q", head, at + 8)
-        if length == 0:  # up to the end
-            break
-        at += max(8, length)
-    return _promised(at, size) or _zeros(tail, size)
-
-
-def _psd_end(head: bytes, tail: bytes, size: int) -> str | None:
-    """Palette, resources, layers, the merged picture: as far as their lengths are in ``head``."""
-    at, large = 26, head[4:6] == b"\0\2"
-    for code in (">I", ">I", ">Q" if large else ">I"):
-        if at + struct.calcsize(code) > len(head):
-            return _promised(at + 4, size) or _zeros(tail, size)
-        at += struct.calcsize(code) + _unpack(code, head, at)
-    channels, height, width, depth = struct.unpack_from(">H2IH", head, 12)
-    rows, coding = channels * height, head[at : at + 2]
-    lengths = head[at + 2 : at + 2 + rows * (4 if large else 2)]
-    if coding == b"\0\0":
-        at += rows * ((width * depth + 7) // 8)
-    elif coding == b"\0\1" and len(lengths) == rows * (4 if large else 2):
-        at += len(lengths) + sum(struct.unpack(f">{rows}{'I' if large else 'H'}", lengths))
-    return _promised(at + 2, size) or _zeros(tail, size)
-
-
-def _raw_end(head: bytes, tail: bytes, size: int) -> str | None:
-    return _boxes_end(head, tail, size) if head[4:8] == b"ftyp" else _zeros(tail, size)
-
-
-def _promised(promise: int, size: int) -> str | None:
-    return f"{promise} bytes are announced, {size} are there" if promise > size else None
 
 
 def _unpack(code: str, data: bytes, at: int) -> int:
@@ -219,18 +122,20 @@ def _unpack(code: str, data: bytes, at: int) -> int:
     return int(struct.unpack_from(code, data, at)[0])
 
 
-_END_CHECKS = {
-    "jpeg": _jpeg_end,
-    "png": _png_end,
-    "gif": _gif_end,
-    "webp": _webp_end,
-    "bmp": _bmp_end,
-    "tiff": _tiff_end,
-    "avif": _boxes_end,
-    "heic": _boxes_end,
-    "psd": _psd_end,
-    "raw": _raw_end,
-}
+_ENDINGS = frozenset(
+    b"""
+    jpg jpeg jpe jfif jfi png apng webp tif tiff bmp dib gif avif avifs heic heif hif heics heifs psd psb
+    jp2 j2k j2c jpc jpf jpx jpm jxl tga icb vda vst pnm pbm pgm ppm pam pfm
+    cr2 cr3 crw nef nrw arw srf sr2 dng raf orf rw2 pef srw erf 3fr mef mos kdc dcr iiq rwl x3f
+    """.split()
+)
+
+
+def named_as_picture(path: bytes) -> bool:
+    """Whether a file's name says that it is a picture of a kind that is read, whatever is in it."""
+    _, dot, ending = path.rpartition(b"/")[2].rpartition(b".")
+    return bool(dot) and ending.lower() in _ENDINGS
+
 
 _JUNK_FILES = tuple(
     b"""

@@ -1,0 +1,164 @@
+"""Colours that are told otherwise than by an ICC profile: each mark is read, in one order, in all formats."""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mattingd.domain.jobs import PictureLimits
+from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.decode import Picture, read
+from tests.imaging import documents
+from tests.imaging.pictures import encode, photo
+
+LIMITS = PictureLimits()
+SMALL = photo(60, 40)
+ADOBE_CHRM = struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+SRGB_CHRM = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+MARKS = {
+    "cICP": bytes((12, 13, 0, 1)),
+    "iCCP": b"p\0\0" + zlib.compress(documents.ADOBE_RGB),
+    "sRGB": b"\0",
+    "cHRM": ADOBE_CHRM,
+    "gAMA": struct.pack(">I", 45470),
+}
+
+
+def png(array: Any, **marks: bytes) -> bytes:
+    data = encode(Image.fromarray(array), "PNG")
+    chunks = b"".join(
+        struct.pack(">I", len(body))
+        + kind.encode()
+        + body
+        + struct.pack(">I", zlib.crc32(kind.encode() + body))
+        for kind, body in marks.items()
+    )
+    return data[:33] + chunks + data[33:]
+
+
+def adobe_exif(space: int = 0xFFFF, index: str = "R03") -> bytes:
+    """As a camera set to Adobe RGB writes it: "uncalibrated", and R03 in a directory of its own."""
+
+    def directory(*entries: tuple[int, int, int, bytes]) -> bytes:
+        packed = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+        return struct.pack("<H", len(entries)) + packed + bytes(4)
+
+    def long(number: int) -> bytes:
+        return struct.pack("<I", number)
+
+    return (
+        b"Exif\0\0II*\0"
+        + long(8)
+        + directory((0x8769, 4, 1, long(26)))
+        + directory((0xA001, 3, 1, long(space)), (0xA005, 4, 1, long(56)))
+        + directory((1, 2, 4, index.encode() + b"\0"), (2, 7, 4, b"0100"))
+    )
+
+
+def moved(picture: Picture) -> float:
+    """Levels by which the network sees other colours than those in the file."""
+    return float(np.abs(picture.srgb.astype(int) - picture.rgb).mean())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_camera_set_to_adobe_rgb_says_so_by_an_index(kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 95}
+    picture = read(encode(SMALL, kind, exif=adobe_exif(), **options), LIMITS)
+    if kind == "AVIF":  # it names its colours by numbers, which come first
+        assert picture.icc is None
+        return
+    if kind == "TIFF":  # Pillow writes no directory below the second one into it
+        assert read(encode(SMALL, kind, exif=adobe_exif(2, "R98")), LIMITS).icc == documents.ADOBE_RGB
+        return
+    assert picture.icc == documents.ADOBE_RGB
+    assert moved(picture) > 2
+    for space, index in ((1, "R03"), (0xFFFF, "R98")):
+        assert read(encode(SMALL, kind, exif=adobe_exif(space, index), **options), LIMITS).icc is None
+    assert read(encode(SMALL, kind, exif=adobe_exif(2, "R98"), **options), LIMITS).icc == documents.ADOBE_RGB
+    assert (
+        read(encode(SMALL, kind, exif=adobe_exif(), icc_profile=icc.DISPLAY_P3), LIMITS).icc == icc.DISPLAY_P3
+    )
+
+
+def test_the_marks_of_a_png_count_in_the_order_of_its_specification() -> None:
+    expected = [icc.DISPLAY_P3, documents.ADOBE_RGB, None]
+    for first, profile in enumerate(expected):
+        marks = dict(list(MARKS.items())[first:])
+        assert read(png(SMALL, **marks), LIMITS).icc == profile
+    by_numbers = read(png(SMALL, cHRM=MARKS["cHRM"], gAMA=MARKS["gAMA"]), LIMITS)
+    by_profile = read(png(SMALL, iCCP=MARKS["iCCP"]), LIMITS)
+    assert by_numbers.icc is not None
+    assert np.abs(by_numbers.srgb.astype(int) - by_profile.srgb).max() <= 1
+
+
+def test_linear_levels_are_seen_as_light() -> None:
+    for array in (SMALL, SMALL[:, :, 1]):
+        picture = read(png(array, gAMA=struct.pack(">I", 100_000)), LIMITS)
+        light = (array if array.ndim == 3 else np.dstack([array] * 3)) / 255
+        shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        assert np.abs(picture.srgb - shown * 255).max() <= 1.5
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"gAMA": struct.pack(">I", 45455)},
+        {"gAMA": struct.pack(">I", 45455), "cHRM": SRGB_CHRM},
+        {"cHRM": SRGB_CHRM},
+        {"cICP": bytes((1, 13, 0, 1))},
+        {"cICP": bytes((2, 2, 0, 1))},
+        {"cICP": bytes((1, 99, 0, 1))},
+        {"cHRM": bytes(32), "gAMA": struct.pack(">I", 45455)},
+        {"gAMA": struct.pack(">I", 0xFFFFFFFF)},
+    ],
+)
+def test_marks_of_srgb_and_nonsense_change_nothing(marks: dict[str, bytes]) -> None:
+    picture = read(png(SMALL, **marks), LIMITS)
+    assert (picture.icc, picture.notes) == (None, ())
+    assert picture.srgb is picture.rgb
+
+
+@pytest.mark.parametrize(("transfer", "kind", "paper", "half"), [(16, "PQ", 148, 130), (18, "HLG", 191, 160)])
+def test_hdr_is_shown_as_bright_as_paper(transfer: int, kind: str, paper: int, half: int) -> None:
+    """203 nits are paper's white by BT.2408: as good as white; half the light stays half of it."""
+    patches = np.repeat(np.array([paper, half, 0, 255], np.uint8), 10)
+    array = np.dstack([np.tile(patches, (20, 1))] * 3)
+    picture = read(png(array, cICP=bytes((9, transfer, 0, 1))), LIMITS)
+    np.testing.assert_array_equal(picture.rgb, array)
+    white, grey, black, peak = picture.srgb[10, ::10, 1].astype(int)
+    assert (black, peak) == (0, 255)
+    assert 232 <= white <= 245
+    assert 183 <= grey <= 196
+    assert picture.icc is not None
+    assert bytes((9, transfer, 0, 1)) in picture.icc
+    assert picture.notes == (
+        f"its brightness is coded for HDR ({kind}): on other screens its highlights are compressed",
+    )
+
+
+def test_a_bmp_tells_its_colours_in_its_header() -> None:
+    rows = SMALL[::-1, :, ::-1].tobytes()
+    corners = [(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)]
+    white = np.array([0.3127 / 0.329, 1, (1 - 0.3127 - 0.329) / 0.329])
+    points = np.array([[x / y, 1, (1 - x - y) / y] for x, y in corners])
+    ends = np.rint(points * np.linalg.solve(points.T, white)[:, None] * (1 << 30)).astype(int).ravel()
+    for kind, more, profile in (
+        (b"BGRs", b"", None),
+        (b"DEBM", documents.ADOBE_RGB, documents.ADOBE_RGB),
+        (bytes(4), b"", "by its corners"),
+    ):
+        head = struct.pack("<IiiHHIIiiII", 124, 60, 40, 1, 24, 0, len(rows), 2835, 2835, 0, 0) + bytes(16)
+        head += kind + struct.pack("<9i3I", *ends, *[round(563 / 256 * 65536)] * 3)
+        head += struct.pack("<4I", 4, 124 + len(rows), len(more), 0)
+        size = 14 + len(head) + len(rows) + len(more)
+        data = struct.pack("<2sIHHI", b"BM", size, 0, 0, 14 + len(head)) + head + rows + more
+        picture = read(data, LIMITS)
+        np.testing.assert_array_equal(picture.rgb, SMALL)
+        if profile == "by its corners":
+            expected = read(png(SMALL, iCCP=MARKS["iCCP"]), LIMITS).srgb
+            assert np.abs(picture.srgb.astype(int) - expected).max() <= 1
+        else:
+            assert picture.icc == profile
