@@ -33,9 +33,15 @@ def averaged(checkpoint: Path) -> CvUnet:
 
 
 def stored(net: CvUnet) -> dict[str, Tensor]:
-    """Tensors as they go into the file: weights fp16, biases (few, and summed up) fp32."""
+    """Tensors as they go into the file: weights fp16, biases (few, and summed up) fp32.
+
+    A channel that is next to nothing is folded with a huge gain; what fp16 cannot hold is cut to its range.
+    """
+    largest = torch.finfo(torch.float16).max
     return {
-        name: value.half().contiguous() if value.ndim > 1 else value.float().contiguous()
+        name: value.clamp(-largest, largest).half().contiguous()
+        if value.ndim > 1
+        else value.float().contiguous()
         for name, value in net.state_dict().items()
     }
 
