@@ -124,8 +124,8 @@ class Dispatcher:
         job.worker, job.attempts = hand.id, job.attempts + 1
         self.work.reserve(job, grant)
         self.work.move(job, Event.STARTED)
-        recall = not job.forced
-        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant, recall))
+        recall, try_first = not job.forced, job.outputs if job.blocked else ()
+        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant, recall, try_first))
         return True
 
     def _next_to_read(self) -> Job | None:

@@ -243,6 +243,16 @@ class JobStore:
         if not owing:
             self._owing.pop(key, None)
 
+    def let_go(self, job: Job) -> None:
+        """Do nothing more for a job in this run; its row is as it was, for the next one."""
+        key = SourceId(job.folder, job.path)
+        self.jobs.pop(job.id, None)
+        self._owing.get(key, {}).pop(job.id, None)
+        if not self._owing.get(key):
+            self._owing.pop(key, None)
+        if self.by_path.get(key) is job:
+            del self.by_path[key]
+
     def _call_off(self, job: Job, chore: Chore) -> None:
         """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing.
 

@@ -208,6 +208,8 @@ class Job:
     """Its batch failed before: it goes to the engine by itself."""
     waits: int = 0
     """Times in a row that something was in the way."""
+    blocked: int = 0
+    """Times in a row that its own place could not be written."""
     unchanged_since: int = 0
     """Since when the file is seen to be the same, by this run of the daemon."""
     unread_since: int | None = None

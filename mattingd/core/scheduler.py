@@ -80,6 +80,8 @@ class Scheduler:
         """... and engines."""
         self._given_up: dict[int, str] = {}
         """Folders that cannot be read at present, in a run that does not wait for them (`Policy.once`)."""
+        self._left_alone: set[str] = set()
+        """Why single pictures were left to the next run, in such a run."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.FileObserved: lambda fact: self.intake.looked(fact, self.engine.sent),
             events.Scanned: lambda fact: self.unscanned.discard(fact.folder),
@@ -122,7 +124,7 @@ class Scheduler:
             "settle": lambda deadline, key: self.intake.confirm(key, deadline),
             "held": self._held_due,
             "publish": lambda _, job: self._publish_again(job),
-            "chore": lambda _, job: self.work.schedule_cleanup(self.work.jobs[job]),
+            "chore": lambda _, job: self._chore_again(job),
             "worker": lambda _, worker: self._worker_overdue(worker),
             "start worker": lambda _, worker: self._start_worker(worker),
             "engine": lambda _, engine: self.inference.overdue(engine),
@@ -299,7 +301,7 @@ class Scheduler:
                     "stopped; the output disk is short of space, the rest is done after the next start"
                 )
         elif self.policy.once and self.idle():
-            reasons = "; ".join(sorted(set(self._given_up.values())))
+            reasons = "; ".join(sorted({*self._given_up.values(), *self._left_alone}))
             self._stop(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
 
     def _folder_trouble(self, fact: events.FolderTrouble) -> None:
@@ -394,6 +396,7 @@ class Scheduler:
     def _published(self, fact: events.Published) -> None:
         job = self._answered(fact.worker, fact.job)
         job.quarantine_candidate = job.isolated = False
+        job.blocked = 0
         self.dispatcher.output_works()
         self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=StageTimes(publish=fact.seconds))
 
@@ -421,11 +424,16 @@ class Scheduler:
         job.waits += 1
         self.work.wake(self.work.now + self.work.backoff_ns(job.waits), "chore", job.id)
         if self.policy.once and job.waits >= OUTPUT_TRIES:
-            self._stop_now(fact.failed, ExitCode.PARTIAL)
+            if fact.alone:
+                self._leave(job, fact.failed)
+            else:
+                self._stop_now(fact.failed, ExitCode.PARTIAL)
 
     def _faulted(self, fact: events.Faulted) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
+        if fact.fault is Fault.PLACE:
+            self._place_failed(job, fact.reason)
+        elif fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
             self._output_failed(job, fact.reason)
         elif fact.fault in {Fault.BUSY, Fault.TRUNCATED}:
             self._wait_or_break(job, fact)
@@ -445,6 +453,23 @@ class Scheduler:
             self.work.wait(job, reason)
         if self.policy.once and self.dispatcher.output_failures >= OUTPUT_TRIES:
             self._stop_now(reason, ExitCode.PARTIAL)
+
+    def _place_failed(self, job: Job, reason: str) -> None:
+        """Only this picture's place cannot be written: it waits alone, and nobody waits with it."""
+        job.blocked += 1
+        until = self.work.now + self.work.backoff_ns(job.blocked)
+        if job.state is State.PREPARED:
+            self.work.move(job, Event.WAITS, reason)
+            self.work.wake(until, "publish", job.id)
+        else:
+            self.work.wait(job, reason, until=until)
+        if self.policy.once and job.blocked >= OUTPUT_TRIES:
+            self._leave(job, reason)
+
+    def _leave(self, job: Job, reason: str) -> None:
+        """A single run does not wait for this one: it stays in the journal, and the next run goes on."""
+        self.work.let_go(job)
+        self._left_alone.add(reason)
 
     def _wait_or_break(self, job: Job, fact: events.Faulted) -> None:
         cut_off = fact.fault is Fault.TRUNCATED
@@ -497,6 +522,11 @@ class Scheduler:
         busy = any(hand.job == number for hand in self.crew.hands)
         if job is not None and job.state is State.PREPARED and not busy:
             self.work.publishable[number] = job
+
+    def _chore_again(self, number: int) -> None:
+        job = self.work.jobs.get(number)
+        if job is not None:
+            self.work.schedule_cleanup(job)
 
     def _start_worker(self, worker: int) -> None:
         self._do(StartWorker(worker))

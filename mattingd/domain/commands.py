@@ -178,6 +178,8 @@ class Read:
     grant: int
     recall: bool = True
     """Strokes may go into the stored matte of the last result; else the model makes a new one."""
+    try_first: tuple[Output, ...] = ()
+    """Places that could not be written the last time: they are tried before anything is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,8 @@ class ChoreDone:
     failed: str | None = None
     where: str = ""
     """Where in the archive an original lies now."""
+    alone: bool = False
+    """It failed for a reason of its own: other places can be written."""
 
 
 @dataclass(frozen=True, slots=True)

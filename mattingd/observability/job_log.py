@@ -122,6 +122,8 @@ class LogReporter:
         self._floods = LogRateLimiter()
         self._output_fails = False
         self._stop_reason = ""
+        self._blocked = 0
+        """The job whose own place was the last that could not be written."""
         self._beside = 0
         """The engine that comes up with another model: its end is no restart."""
         self._in_hand: dict[int, int] = {}
@@ -149,6 +151,8 @@ class LogReporter:
                 self._rarely("warning", "overflow", why, folder=self._names.folders.get(folder, "?"))
             case events.Faulted(fault=Fault.OUTPUT):
                 self._output_fails = True
+            case events.Faulted(fault=Fault.PLACE, job=job):
+                self._blocked = job
             case events.Finished() if self._output_fails:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
@@ -243,7 +247,8 @@ class LogReporter:
             self._log.info("resumed", folder=folder, why="it goes on")
 
     def _waits(self, move: Move) -> bool:
-        return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
+        prepared = move.state == "prepared" and (self._output_fails or self._blocked == move.job)
+        return move.state == "held" or (prepared and bool(move.reason))
 
     def _tell_end(self, ended: Ended) -> None:
         whose: dict[str, Any] = {"job": ended.job, "file": ended.name}
