@@ -259,5 +259,6 @@ def _folder(daemon: "Daemon", number: int, tally: RunStats) -> dict[str, Any]:
         "trouble": tally.troubles.get(number),
         "paused": daemon.scheduler.work.paused(number),
         "queued": daemon.scheduler.work.lanes.queued(number),
+        "passed_over": tally.passed_over.get(number, 0),
         "first_scan": "running" if number in daemon.scheduler.unscanned else "done",
     }

@@ -12,6 +12,7 @@ from mattingd.core.output_paths import archive_place
 from mattingd.core.worker_pool import WorkerPool, WorkerSlot
 from mattingd.domain.commands import DoChore, Finish, Publish, Read
 from mattingd.domain.jobs import Chore, Original
+from mattingd.domain.picture_names import surely_dropped
 
 
 class Dispatcher:
@@ -104,7 +105,7 @@ class Dispatcher:
     def _original(self, job: Job) -> Original | None:
         """What becomes of an original by the settings as they are now; None when it stays after all."""
         folder = self.work.folders.get(job.folder)
-        if folder is None or folder.originals == "keep" or job.sha256 is None:
+        if folder is None or folder.originals == "keep" or job.sha256 is None or not surely_dropped(job.path):
             return None
         if folder.originals == "delete" and job.state is not State.DONE:
             return None

@@ -13,6 +13,7 @@ from mattingd.core.settling import SettlePolicy, SourceId
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import Command, Discard, Move, Vanished
 from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
+from mattingd.domain.picture_names import surely_dropped
 
 SECOND = 1_000_000_000
 STRIKES = 2
@@ -216,10 +217,11 @@ class JobStore:
     def _original_goes(self, job: Job) -> bool:
         """Whether the original of an ended job is not needed in its hot folder any more.
 
-        What is the same as before has cut-outs already: it is put away, too, but never deleted for that.
+        What is the same as before has cut-outs already: it is put away, too, but never deleted for that. What
+        a person did not surely drop stays.
         """
         folder = self.folders.get(job.folder)
-        if folder is None:
+        if folder is None or not surely_dropped(job.path):
             return False
         same = job.state is State.UNCHANGED and folder.originals == "archive"
         return same or (job.state is State.DONE and folder.originals != "keep")

@@ -43,6 +43,8 @@ class Scanned:
     folder: int
     files: int
     seconds: float
+    passed_over: int = 0
+    """Files and folders that no person dropped; what lies below such a folder is not counted."""
 
 
 @dataclass(frozen=True, slots=True)

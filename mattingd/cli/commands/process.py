@@ -206,6 +206,7 @@ def _summarize(console: Console, order: Order, progress: Progress) -> None:
         "failed": len(progress.failures),
         "ignored": len(progress.ignored),
         "left": progress.left(),
+        "passed over (hidden, or other programs' own)": progress.passed_over,
     }
     told = [f"{number} {word}" for word, number in numbers.items() if number]
     speed = f" in {progress.seconds:.1f} s ({progress.rate:.2f} pictures/s)" if progress.done else ""
@@ -231,6 +232,7 @@ def _print_json(order: Order, progress: Progress, unsure: list[tuple[str, float]
         "needs_look": [{"file": name, "confidence": confidence} for name, confidence in unsure],
         "ignored": [{"file": end.name, "reason": end.reason} for end in progress.ignored],
         "left": progress.left(),
+        "passed_over": progress.passed_over,
         "output": str(order.output),
         "trouble": trouble,
     }

@@ -1,11 +1,10 @@
-"""What the first and last bytes of a file, and its name, tell: its format, whether it looks finished, junk.
+"""What the first and last bytes of a file tell: its format, and whether it looks finished.
 
-Knows magic numbers, end markers and junk names; uses the standard library only, since the main process and
+Knows magic numbers and end markers; uses the standard library only, since the main process and
 the scanners import it. Must not know how to decode: what is said here may delay a file, never fail it.
 """
 
 import struct
-from fnmatch import fnmatchcase
 
 HEAD = 16384
 """Bytes from the start of a file that `sniff` and `missing_end` want (fewer when the file is shorter)."""
@@ -231,29 +230,3 @@ _END_CHECKS = {
     "psd": _psd_end,
     "raw": _raw_end,
 }
-
-_JUNK_FILES = tuple(
-    b"""
-    .ds_store ._* desktop.ini thumbs.db ~$* .~lock* *.part *.crdownload *.download *.tmp *.filepart
-    .smbdelete* .nfs* .fuse_hidden* ~syncthing~* .syncthing.*.tmp .sb-* *.sb-* .localized .mattingd-*
-    _status.txt *.error.txt *.keep.png *.drop.png
-    """.split()
-)
-_JUNK_DIRECTORIES = (
-    b"system volume information",
-    *b"""
-    .stfolder .stversions @eadir .spotlight-v100 .trashes .trash-* __macosx #recycle @recycle
-    $recycle.bin .appledouble .temporaryitems .afpdeleted* .localized .fseventsd .git .hg .svn
-    .bzr _darcs cvs .mattingd .mattingd-*
-    """.split(),
-)
-
-
-def junk(name: bytes, is_dir: bool) -> bool:  # noqa: FBT001 - part of the question, not a switch
-    """Whether a file or directory of this bare name is never a picture to process (case does not matter).
-
-    The lists hold what operating systems, sync tools, browsers and editors leave behind (temporary names
-    count as junk until they are renamed), and our own temps, notes and touch-up strokes.
-    """
-    folded = name.lower()
-    return any(fnmatchcase(folded, pattern) for pattern in (_JUNK_DIRECTORIES if is_dir else _JUNK_FILES))
