@@ -12,6 +12,7 @@ from mattingd.cli import sub_apps
 from mattingd.cli.completion import devices, formats, hot_folders, presets
 from mattingd.cli.errors import run_verb
 from mattingd.cli.options import Config, Json, Trimaps
+from mattingd.cli.utf8 import start_again_unless_names_are_safe
 
 STDERR = 2
 """The last of the standard streams' numbers."""
@@ -420,6 +421,7 @@ for _name, _group in (
 
 def main() -> None:
     """The program `mattingd`."""
+    start_again_unless_names_are_safe()
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         _cope_with_any_name(stream)

@@ -1,11 +1,15 @@
 """Places of single cut-outs that cannot be written: each waits alone, with a line, and the others go on."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import hostile
+import pytest
+import yaml
 
 from tests.daemon.harness.site import Site, surroundings, wait_until
 
@@ -65,6 +69,56 @@ def test_what_is_in_the_way_of_one_delays_nobody_else_and_heals(make_site: MakeS
     assert {site.records(path)[0].state for path in blocked} == {"done"}
     assert site.temps() == []
     assert site.audit()["gaps"] == []
+
+
+NAMES = ("heel \U0001f460.png".encode(), "Größe/schön.png".encode(), b"caf\xe9.png", b"\xff\xfe/\xe4.png")
+"""As UTF-8, as Latin-1, and as nothing."""
+
+
+@pytest.fixture(params=["C", "latin-1"])
+def other_locale(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """A locale that is not UTF-8, where Python does not help itself."""
+    if request.param == "C":
+        return {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / "de_DE")]
+    if (
+        shutil.which("localedef") is None
+        or subprocess.run(made, check=False, capture_output=True).returncode > 1
+    ):
+        pytest.skip("no other locale can be made here")
+    return {"LC_ALL": "de_DE", "LOCPATH": str(tmp_path), "PYTHONUTF8": "0"}
+
+
+def test_names_keep_their_bytes_in_any_locale(make_site: MakeSite, other_locale: dict[str, str]) -> None:
+    site = make_site(folders=["Tür", "in"])
+    out, archive = site.out / "Ausgänge", site.root / "Archiv für alle"
+    document = yaml.safe_load(site.config.read_text(encoding="utf-8"))
+    document |= {"output_dir": str(out), "archive_dir": str(archive)}
+    document["hot_folders"][1]["originals"] = "archive"
+    site.config.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    for folder in (out, archive):
+        folder.mkdir()
+    site.start(environment=other_locale)
+    kept, gone = ([hot / os.fsdecode(name) for name in NAMES] for hot in site.hot)
+    for source in (*kept, *gone):
+        source.parent.mkdir(exist_ok=True)
+        source.write_bytes(PICTURE)
+    wait_until(lambda: not any(path.exists() for path in gone), "the originals are in the archive")
+    wait_until(lambda: site.status()["counts"]["done"] == 2 * len(NAMES), "all are done")
+    assert all(path.exists() for path in kept)
+    for hot in site.hot:
+        made = {
+            bytes(path.relative_to(*out.glob(f"*/{hot.name}")))
+            for path in out.rglob(f"*/{hot.name}/**/*.png")
+        }
+        assert len(made) == len(NAMES)
+        assert {NAMES[0], NAMES[1]} <= made, "names that every system can show are as they were"
+    assert {path.name for path in archive.rglob("*.png")} >= {"schön.png", "heel \U0001f460.png"}
+    assert "Traceback" not in site.log_tail()
+    assert site.command("audit", "--json", **other_locale).returncode == 0
+    shown = site.command("status", str(kept[1]), **other_locale, PYTHONIOENCODING="utf-8").stdout
+    assert shown.startswith("done at"), shown
+    assert "Größe/schön.png" in shown
 
 
 def test_a_single_run_does_the_others_and_the_next_one_goes_on(make_site: MakeSite) -> None:
