@@ -51,8 +51,30 @@ class Order:
     json: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run."""
+
+    progress: Progress
+    stop: Stop
+    unsure: list[tuple[str, float]]
+    """The cut-outs that somebody should look at, and the confidence in each."""
+    interrupted: bool
+
+
 def process(order: Order) -> ExitCode:
     """Cut out what is asked for; the exit code says whether all, some or no pictures could be done."""
+    outcome = run(order)
+    report(order, outcome.progress, outcome.stop, outcome.unsure, interrupted=outcome.interrupted)
+    return exit_code(outcome.progress, outcome.stop, interrupted=outcome.interrupted)
+
+
+def run(order: Order) -> Outcome:
+    """Cut out what is asked for, and say nothing but the progress.
+
+    Raises:
+        CommandError: it cannot be begun.
+    """
     wanted = sources(order.paths, order.output)
     settings = settings_for(order, wanted.roots)
     if problems := problems_on_disk(settings) or kept_backgrounds(settings):
@@ -68,10 +90,7 @@ def process(order: Order) -> ExitCode:
     started = clock.wall().timestamp()
     with progress:
         stop = daemon.run()
-    report(
-        order, progress, stop, _doubtful(daemon, names, int(started)), interrupted=daemon.scheduler.stopping
-    )
-    return exit_code(progress, stop, interrupted=daemon.scheduler.stopping)
+    return Outcome(progress, stop, _doubtful(daemon, names, int(started)), daemon.scheduler.stopping)
 
 
 def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
