@@ -225,9 +225,10 @@ def _summarize(console: Console, order: Order, progress: Progress) -> None:
         "failed": len(progress.failures),
         "ignored": len(progress.ignored),
         "left": progress.left(),
-        "passed over (hidden, or other programs' own)": progress.passed_over,
     }
     told = [f"{number} {word}" for word, number in numbers.items() if number]
+    if progress.passed_over:
+        console.print(f"{progress.passed_over} passed over: hidden, or other programs' own", style="dim")
     speed = f" in {progress.seconds:.1f} s ({progress.rate:.2f} pictures/s)" if progress.done else ""
     if not told:
         console.print("There is no picture to process.")
