@@ -77,7 +77,8 @@ class Dispatcher:
         self._begin(hand, job)
         job.wrote = True
         self.work.move(job, Event.STARTED)
-        self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model))
+        before = job.last.outputs if job.last is not None and not job.forced else ()
+        self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model, before))
         return True
 
     def _publish(self, hand: WorkerSlot) -> bool:

@@ -98,6 +98,7 @@ class Scheduler:
             events.NeedsRoom: self._needs_room,
             events.AnotherPass: self._another_pass,
             events.Finished: self._finished,
+            events.SameResult: self._same_result,
             events.Published: self._published,
             events.NameOccupied: self._taken,
             events.TempFileMissing: self._lost,
@@ -392,6 +393,13 @@ class Scheduler:
         spent = StageTimes(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
         self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)
         self.work.publishable[job.id] = job
+
+    def _same_result(self, fact: events.SameResult) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.quarantine_candidate = job.isolated = False
+        why = "the cut-out that stands is byte for byte what was made"
+        spent = StageTimes(finish=fact.seconds)
+        self.work.move(job, Event.SAME, why, spent=spent, confidence=fact.confidence)
 
     def _published(self, fact: events.Published) -> None:
         job = self._answered(fact.worker, fact.job)

@@ -196,6 +196,8 @@ class Finish:
     outputs: tuple[Output, ...]
     model: str = ""
     """SHA-256 of the weights that made the matte, in hexadecimal."""
+    before: tuple[Output, ...] = ()
+    """The last result of this source: while it stands, the same bytes are not written once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,17 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class SameResult:
+    """Byte for byte what stands already was made; nothing was written."""
+
+    worker: int
+    job: int
+    seconds: float = 0.0
+    confidence: float | None = None
+    """As in `Finished`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """All outputs of a job stand under their final names, durably."""
 
@@ -388,6 +399,7 @@ Fact = (
     | NeedsRoom
     | AnotherPass
     | Finished
+    | SameResult
     | Published
     | NameOccupied
     | TempFileMissing

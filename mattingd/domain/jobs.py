@@ -189,6 +189,8 @@ class PreviousResult:
     """SHA-256 of the weights that made it; None where the journal does not say."""
     painted: bytes = b""
     """SHA-256 of the strokes that were worked in; empty when nothing was painted."""
+    outputs: tuple[Output, ...] = ()
+    """What was published, as long as all of it stands as far as the journal knows."""
 
 
 @dataclass(frozen=True, slots=True)

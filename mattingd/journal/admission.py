@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mattingd.domain.commands import Admit, NextVersion
 from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
 from mattingd.domain.jobs import Holder, JobRecord, Naming, Output, Place, Recipe, Stamp
-from mattingd.journal.rows import JobHistory, history, outputs_of, past_of
+from mattingd.journal.rows import JobHistory, history, outputs_of, past_of, with_outputs
 
 
 class PlacingRules(NamedTuple):
@@ -49,7 +49,7 @@ class Admission:
         self._keep(admit.recipe)
         job = self._insert(admit, forced=forced, quarantine_candidate=quarantine_candidate)
         outputs = self._give_places(job, admit) if admit.ignored is None else ()
-        row = _row(job, admit, outputs, past_of(versions))
+        row = _row(job, admit, outputs, with_outputs(self._db, past_of(versions), versions))
         return Admitted(replace(row, forced=forced, quarantine_candidate=quarantine_candidate))
 
     def next_version(self, asked: NextVersion) -> VersionAssigned:
