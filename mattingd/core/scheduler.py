@@ -237,8 +237,7 @@ class Scheduler:
         job.unchanged_since = self.work.now
         self.work.adopt(job)
         if job.state is State.PREPARED:
-            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
-            self.work.publishable[job.id] = job
+            self._resume_prepared(job)
         elif job.state not in WORKING:
             if job.state is State.HELD:
                 self.work.move(job, Event.DUE)
@@ -249,6 +248,14 @@ class Scheduler:
             self.work.crashed(job, "the daemon ended while it was being processed", by_itself=job.isolated)
         if self.policy.once and job.state is State.QUEUED and self._asked_otherwise(job):
             self.work.move(job, Event.CHANGED, "it is asked for with other settings now")
+
+    def _resume_prepared(self, job: Job) -> None:
+        """Publish it, unless a single run is asked for something else than the one that was stopped."""
+        if self.policy.once and self._asked_otherwise(job):
+            self.work.move(job, Event.LOST, "it was made with other settings than are asked for now")
+        else:
+            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
+            self.work.publishable[job.id] = job
 
     def _asked_otherwise(self, job: Job) -> bool:
         """Whether a single run wants something else of a picture than the one before, which did not end."""

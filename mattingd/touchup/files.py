@@ -31,8 +31,16 @@ def names_beside(picture: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """For what is kept and for what is dropped: the names that a picture's strokes may have, best first."""
     stem, ending = os.path.splitext(picture)
     bases = (picture, stem) if ending.lower() in ENDINGS else (picture,)  # `shoe.xmp` is not meant
-    keep, drop = (tuple(base + kind for base in bases) for kind in (KEEP, DROP))
+    keep, drop = (
+        tuple(base + ending for base in bases for ending in _spellings(kind)) for kind in (KEEP, DROP)
+    )
     return keep, drop
+
+
+def _spellings(kind: bytes) -> tuple[bytes, ...]:
+    """An ending as programs write it: each of its two parts in small or in large letters."""
+    _, what, form = kind.split(b".")
+    return tuple(b"." + w + b"." + f for w in (what, what.upper()) for f in (form, form.upper()))
 
 
 def belongs(strokes: bytes, picture: bytes) -> bool:

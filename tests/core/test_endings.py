@@ -13,7 +13,7 @@ from mattingd.domain.commands import (
     Stop,
 )
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Chore, Fault, Output, Place, Stamp
+from mattingd.domain.jobs import Chore, Fault, Output, Place, Recipe, Stamp
 from tests.core.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 
 # --- publishing ---
@@ -95,6 +95,16 @@ def test_a_prepared_picture_is_published_after_any_stop() -> None:
         deeds = desk.start(row(1, "prepared", attempts=1), clean=clean)
         assert only(deeds, Publish).job == 1
         assert not all_of(deeds, Read)
+
+
+def test_a_single_run_publishes_nothing_that_was_prepared_with_other_settings() -> None:
+    desk = Desk(Policy(workers=1, once=True))
+    deeds = desk.start(row(1, "prepared", attempts=1, recipe=Recipe("another preset")))
+    assert not all_of(deeds, Publish)
+    assert desk.states == {1: "superseded"}
+    assert only(deeds, DoChore).chore is Chore.SWEEP
+    deeds = Desk(Policy(workers=1, once=True)).start(row(1, "prepared", attempts=1))
+    assert only(deeds, Publish).job == 1
 
 
 # --- chores ---
