@@ -16,7 +16,7 @@ from mattingd.api.queries import count
 from mattingd.config import Settings
 from mattingd.domain.artifacts import ArtifactState
 from mattingd.domain.text import readable
-from mattingd.imaging.formats.sniff import junk
+from mattingd.ingest.ignore_rules import STROKES, why_ignored
 from mattingd.journal import JournalReader, Made
 from mattingd.system.filesystem import TEMP_PREFIX
 
@@ -31,6 +31,8 @@ class Audit:
     """Files that lie there and are in no journal yet, because no daemon runs."""
     settling: int = 0
     """Files that a running daemon has seen and not taken yet: still being written, cut off, or in use."""
+    passed_over: int = 0
+    """Files and folders in the hot folders that no person dropped."""
     present: int = 0
     """Published outputs that lie where they were published."""
     taken_away: int = 0
@@ -93,7 +95,11 @@ def _check_sources(
     ledger: JournalReader, root: bytes, settling: set[tuple[bytes, bytes]] | None, result: Audit
 ) -> None:
     known = ledger.current(root)
-    for path, size, mtime_ns in files_below(root):
+
+    def passed_over(_: bytes, _reason: str) -> None:
+        result.passed_over += 1
+
+    for path, size, mtime_ns in files_below(root, passed_over=passed_over):
         if known.get(path) == (size, mtime_ns):
             continue
         if settling is None:
@@ -108,15 +114,15 @@ def _check_sources(
 def files_below(
     root: bytes,
     entered: Callable[[bytes], None] = lambda _: None,
-    passed_over: Callable[[bytes], None] = lambda _: None,
+    passed_over: Callable[[bytes, str], None] = lambda *_: None,
     unlisted: Callable[[bytes], None] = lambda _: None,
 ) -> Iterator[tuple[bytes, int, int]]:
-    """(path, size, mtime_ns) of every file of a hot folder that is not junk, links and pipes included.
+    """(path, size, mtime_ns) of every file that a person may have dropped, links and pipes included.
 
     Args:
         root: the hot folder.
         entered: told of each sub-folder.
-        passed_over: told of each file and folder that is junk.
+        passed_over: told of each file and folder that no person dropped, and why it is taken for that.
         unlisted: told of each folder that may not be listed.
     """
     stack = [b""]
@@ -130,8 +136,9 @@ def files_below(
         for entry in entries:
             path = os.path.join(directory, entry.name)
             is_dir = entry.is_dir(follow_symlinks=False)
-            if junk(entry.name, is_dir):
-                passed_over(path)
+            if reason := why_ignored(entry.name, is_dir=is_dir):
+                if reason is not STROKES:
+                    passed_over(path, reason)
                 continue
             if is_dir:
                 entered(path)

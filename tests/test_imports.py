@@ -32,8 +32,8 @@ LAYERS: dict[str, str] = {
     "workers": "domain system imaging touchup core config inference outputs",
     "runtime": "domain system core journal config observability ingest outputs workers",
     "api": "domain system core journal config observability workers runtime",
-    "audit": "domain system imaging journal config api",
-    "doctor": "domain system imaging journal config outputs workers runtime api audit",
+    "audit": "domain system ingest journal config api",
+    "doctor": "domain system imaging ingest journal config outputs workers runtime api audit",
     "cli": "domain system imaging touchup core journal config systemd inference training "
     "observability ingest outputs workers runtime api audit doctor",
 }

@@ -82,8 +82,7 @@ class Answers:
             if self._tally.batches
             else None,
             "folders": [
-                _folder(daemon, number, now.folders[number], self._tally.troubles.get(number))
-                for number in daemon.folders
+                _folder(daemon, number, now.folders[number], self._tally) for number in daemon.folders
             ],
             "output_dir": str(daemon.settings.output_dir),
             "space": now.no_space,
@@ -198,15 +197,16 @@ def _told_of(daemon: "Daemon", view: JobView | PendingView) -> dict[str, Any]:
     }
 
 
-def _folder(daemon: "Daemon", number: int, now: FolderView, trouble: str | None) -> dict[str, Any]:
+def _folder(daemon: "Daemon", number: int, now: FolderView, tally: RunStats) -> dict[str, Any]:
     folder = daemon.folders[number]
     return {
         "name": folder.name,
         "path": str(folder.path),
         "preset": folder.preset_names,
         "watched": daemon.lookouts.how.get(number, "scans"),
-        "trouble": trouble,
+        "trouble": tally.troubles.get(number),
         "paused": now.paused,
         "queued": now.queued,
+        "passed_over": tally.passed_over.get(number, 0),
         "first_scan": "done" if now.scanned else "running",
     }

@@ -12,6 +12,7 @@ from mattingd.cli import sub_apps
 from mattingd.cli.completion import devices, formats, hot_folders, presets
 from mattingd.cli.errors import run_verb
 from mattingd.cli.options import Config, Json, Trimaps
+from mattingd.cli.utf8 import start_again_unless_names_are_safe
 
 STDERR = 2
 """The last of the standard streams' numbers."""
@@ -85,8 +86,11 @@ def run(config: Config = None) -> None:
 def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants it
     paths: Annotated[list[Path], typer.Argument(metavar="PATHS", show_default=False, hidden=True)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where cut-outs go.", show_default=False)
-    ],
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where cut-outs go; of one picture, also a file or -."
+        ),
+    ] = None,
     preset: Annotated[
         str,
         typer.Option(
@@ -137,14 +141,18 @@ def process(  # noqa: PLR0913, PLR0917 - one argument an option, as typer wants 
 
     PATHS are pictures, or folders of pictures with all their sub-folders. The same command again goes on
     where it stopped, and tries once more what failed. Nothing is ever overwritten.
+
+    process shoe.jpg -o cut.png writes just that file. The picture - is standard input, and its cut-out goes
+    to standard output unless -o says more.
     """
     from mattingd.cli.commands import process as process_command  # noqa: PLC0415
+    from mattingd.cli.commands import process_one  # noqa: PLC0415
 
     order = process_command.Order(
-        tuple(paths), output, preset, background, file_format, quality, tuple(settings or ()),
-        tuple(also or ()), device, workers, quiet, json,
+        tuple(paths), process_one.target_of(paths, output), preset, background, file_format, quality,
+        tuple(settings or ()), tuple(also or ()), device, workers, quiet, json,
     )  # fmt: skip
-    run_verb(lambda: process_command.process(order))
+    run_verb(lambda: (process_one if process_one.is_one(order) else process_command).process(order))
 
 
 @app.command()
@@ -420,6 +428,7 @@ for _name, _group in (
 
 def main() -> None:
     """The program `mattingd`."""
+    start_again_unless_names_are_safe()
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         _cope_with_any_name(stream)

@@ -62,6 +62,11 @@ class Progress:
         return self.ends["done"] + self.ends["unchanged"]
 
     @property
+    def passed_over(self) -> int:
+        """Files and folders that no person dropped."""
+        return sum(self._tally.passed_over.values())
+
+    @property
     def seconds(self) -> float:
         """How long it took so far."""
         return (clock.monotonic_ns() - self._started) / clock.SECOND

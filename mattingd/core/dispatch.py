@@ -13,6 +13,7 @@ from mattingd.core.worker_pool import WorkerPool, WorkerSlot
 from mattingd.domain.commands import DoChore, Finish, Publish, Read
 from mattingd.domain.events import SpaceLow
 from mattingd.domain.jobs import Chore, Original
+from mattingd.domain.picture_names import surely_dropped
 
 
 class Dispatcher:
@@ -81,7 +82,8 @@ class Dispatcher:
         self._begin(hand, job)
         job.wrote = True
         self.work.move(job, Event.STARTED)
-        self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model))
+        before = job.last.outputs if job.last is not None and not job.forced else ()
+        self.work.out.append(Finish(hand.id, job.id, job.recipe.presets, job.outputs, job.model, before))
         return True
 
     def _publish(self, hand: WorkerSlot) -> bool:
@@ -109,7 +111,7 @@ class Dispatcher:
     def _original(self, job: Job) -> Original | None:
         """What becomes of an original by the settings as they are now; None when it stays after all."""
         folder = self.work.folders.get(job.folder)
-        if folder is None or folder.originals == "keep" or job.sha256 is None:
+        if folder is None or folder.originals == "keep" or job.sha256 is None or not surely_dropped(job.path):
             return None
         if folder.originals == "delete" and job.state is not State.DONE:
             return None
@@ -129,8 +131,8 @@ class Dispatcher:
         job.worker, job.attempts = hand.id, job.attempts + 1
         self.work.reserve(job, grant)
         self.work.move(job, Event.STARTED)
-        recall = not job.forced
-        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant, recall))
+        recall, try_first = not job.forced, job.outputs if job.blocked else ()
+        self.work.out.append(Read(hand.id, job.id, job.folder, job.path, job.stamp, grant, recall, try_first))
         return True
 
     def _next_to_read(self) -> Job | None:

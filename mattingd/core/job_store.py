@@ -15,6 +15,7 @@ from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import Command, Discard, Move, Vanished
 from mattingd.domain.events import JobEnded
 from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
+from mattingd.domain.picture_names import surely_dropped
 
 SECOND = 1_000_000_000
 STRIKES = 2
@@ -196,10 +197,11 @@ class JobStore:
     def _original_goes(self, job: Job) -> bool:
         """Whether the original of an ended job is not needed in its hot folder any more.
 
-        What is the same as before has cut-outs already: it is put away, too, but never deleted for that.
+        What is the same as before has cut-outs already: it is put away, too, but never deleted for that. What
+        a person did not surely drop stays.
         """
         folder = self.folders.get(job.folder)
-        if folder is None:
+        if folder is None or not surely_dropped(job.path):
             return False
         same = job.state is State.UNCHANGED and folder.originals == "archive"
         return same or (job.state is State.DONE and folder.originals != "keep")
@@ -222,6 +224,16 @@ class JobStore:
         owing.pop(job.id, None)
         if not owing:
             self._owing.pop(key, None)
+
+    def let_go(self, job: Job) -> None:
+        """Do nothing more for a job in this run; its row is as it was, for the next one."""
+        key = SourceId(job.folder, job.path)
+        self.jobs.pop(job.id, None)
+        self._owing.get(key, {}).pop(job.id, None)
+        if not self._owing.get(key):
+            self._owing.pop(key, None)
+        if self.by_path.get(key) is job:
+            del self.by_path[key]
 
     def _call_off(self, job: Job, chore: Chore) -> None:
         """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing.

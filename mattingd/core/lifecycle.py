@@ -47,7 +47,7 @@ class State(StrEnum):
     DONE = "done"
     """All cut-outs stand under their final names."""
     UNCHANGED = "unchanged"
-    """The same content and settings as this file's last result: nothing new to make."""
+    """This file's last result is what would be made again: nothing new to publish."""
     FAILED = "failed"
     """It will not work with this content; an error note says why."""
     IGNORED = "ignored"
@@ -70,7 +70,7 @@ class Event(StrEnum):
     RECALLED = "recalled"
     """Strokes were painted on its last result, whose matte is stored: the model has nothing to do."""
     SAME = "same"
-    """Content and settings are those of this source's last result."""
+    """Content and settings are those of this source's last result, or what they give is, byte for byte."""
     CROWDED = "crowded"
     """It needs more memory than was granted."""
     SPLIT = "split"
@@ -120,6 +120,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.MATTED, E.CRASHED): S.QUEUED,
     (S.FINISHING, E.SUCCEEDED): S.PREPARED,
     (S.FINISHING, E.AGAIN): S.READY,
+    (S.FINISHING, E.SAME): S.UNCHANGED,
     (S.FINISHING, E.WAITS): S.HELD,
     (S.FINISHING, E.BROKE): S.FAILED,
     (S.FINISHING, E.CRASHED): S.QUEUED,
@@ -208,6 +209,8 @@ class Job:
     """Its batch failed before: it goes to the engine by itself."""
     waits: int = 0
     """Times in a row that something was in the way."""
+    blocked: int = 0
+    """Times in a row that its own place could not be written."""
     unchanged_since: int = 0
     """Since when the file is seen to be the same, by this run of the daemon."""
     unread_since: int | None = None

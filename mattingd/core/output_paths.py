@@ -7,10 +7,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from mattingd.domain.jobs import Folder, Naming, Place
+from mattingd.domain.jobs import Folder, Holder, Naming, Place
 
 SECOND = 1_000_000_000
 TOKENS = ("date", "drop", "folder", "path", "stem", "preset")
@@ -21,6 +21,9 @@ LONGEST_SUFFIX = 16
 """Bytes of what counts as a file name's suffix when the name has to be shortened."""
 ROOM_BYTES = 40
 """Kept free in a name for `_v999`, a suffix of 20 bytes and `_matte.png`, or for `.error.txt`."""
+
+SECOND_NAME = 2
+"""The first name that is not the wanted one."""
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -111,30 +114,44 @@ def place(base: str, version: int, extension: str) -> Place:
     return Place(f"{base}{tail}{extension}", base, version, extension)
 
 
-def pick(wish: Naming, mine: Callable[[str], bool | None]) -> tuple[Place, ...]:
-    """The first free place for each ending, all of one base and version: what belongs together looks so.
+HolderOf = Callable[[str], Holder | None]
+"""For a folded path what holds it; None when it is free."""
 
-    Args:
-        wish: the wanted bases and endings.
-        mine: for a folded path None when it is free, else whether this very source holds it.
-    """
+
+def pick(wanted: Naming, holder_of: HolderOf) -> tuple[Place, ...]:
+    """The first free place for each ending, all of one base and version: what belongs together looks so."""
+    full = _free_way(wanted.full, holder_of)
+    wish = replace(wanted, plain=_free_way(wanted.plain, holder_of), full=full)
     for base in (wish.plain, wish.full):
         version = 1
-        while holders := _holders(wish, base, version, mine):
-            if not all(holders) and version == 1:
+        while holders := _holders(wish, base, version, holder_of):
+            if set(holders) != {Holder.SELF} and version == 1:
                 break
             version += 1
         else:
             return _places(wish, base, version)
     version = 2
-    while _holders(wish, wish.full, version, mine):
+    while _holders(wish, wish.full, version, holder_of):
         version += 1
     return _places(wish, wish.full, version)
 
 
-def _holders(wish: Naming, base: str, version: int, mine: Callable[[str], bool | None]) -> list[bool]:
-    """For each of these places that is taken, whether this very source holds it."""
-    held = (mine(folded(each.path)) for each in _places(wish, base, version))
+def _free_way(base: str, holder_of: HolderOf) -> str:
+    """The base below folders none of which has the name of a cut-out: `shoe.png/a` -> `shoe.png_folder/a`."""
+    *folders, name = base.split("/")
+    way = ""
+    for folder in folders:
+        number, each = 1, folder
+        while holder_of(folded(way + each)) not in {None, Holder.FOLDER}:
+            number += 1
+            each = f"{folder}_folder" if number == SECOND_NAME else f"{folder}_folder{number}"
+        way += each + "/"
+    return way + name
+
+
+def _holders(wish: Naming, base: str, version: int, holder_of: HolderOf) -> list[Holder]:
+    """What holds those of these places that are taken."""
+    held = (holder_of(folded(each.path)) for each in _places(wish, base, version))
     return [holder for holder in held if holder is not None]
 
 

@@ -115,7 +115,7 @@ class Scheduler:
             "settle": lambda deadline, key: self.intake.confirm(key, deadline),
             "held": self._held_due,
             "publish": lambda _, job: self.answers.publish_again(job),
-            "chore": lambda _, job: self.work.schedule_cleanup(self.work.jobs[job]),
+            "chore": lambda _, job: self._chore_again(job),
             "worker": lambda _, worker: self.answers.overdue(worker),
             "start worker": lambda _, worker: self.answers.start(worker),
             "engine": lambda _, engine: self.inference.overdue(engine),
@@ -259,8 +259,7 @@ class Scheduler:
         job.unchanged_since = self.work.now
         self.work.adopt(job)
         if job.state is State.PREPARED:
-            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
-            self.work.publishable[job.id] = job
+            self._resume_prepared(job)
         elif job.state not in WORKING:
             if job.state is State.HELD:
                 self.work.move(job, Event.DUE)
@@ -272,6 +271,19 @@ class Scheduler:
         folder = self.work.folders.get(job.folder)
         if job.state is State.QUEUED and self.shutdown.ending.replaces(job, folder):
             self.work.move(job, Event.CHANGED, "it is asked for with other settings now")
+
+    def _resume_prepared(self, job: Job) -> None:
+        """Publish it, unless a single run is asked for something else than the one that was stopped."""
+        if self.shutdown.ending.replaces(job, self.work.folders.get(job.folder)):
+            self.work.move(job, Event.LOST, "it was made with other settings than are asked for now")
+        else:
+            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
+            self.work.publishable[job.id] = job
+
+    def _chore_again(self, number: int) -> None:
+        job = self.work.jobs.get(number)
+        if job is not None:
+            self.work.schedule_cleanup(job)
 
     # --- small ---
 

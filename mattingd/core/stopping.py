@@ -111,6 +111,8 @@ class Shutdown:
         """When an ordinary end is given up, once it was asked for."""
         self.stopped = False
         """`Stop` was said: nothing follows."""
+        self.left_alone: set[str] = set()
+        """Why single pictures are left to the next run, in a run that does not wait."""
 
     def idle(self) -> bool:
         """Whether everything that was seen has come to an end."""
@@ -161,7 +163,7 @@ class Shutdown:
         if self.asked:
             self._when_drained()
         elif self.ending.ends_when_idle and self.idle():
-            reasons = "; ".join(sorted(set(self.ending.unreadable.values())))
+            reasons = "; ".join(sorted({*self.ending.unreadable.values(), *self.left_alone}))
             self._say(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
 
     def _when_drained(self) -> None:

@@ -61,6 +61,7 @@ class WorkerAnswers:
             events.NeedsRoom: self._needs_room,
             events.AnotherPass: self._another_pass,
             events.Finished: self._finished,
+            events.SameResult: self._same_result,
             events.Published: self._published,
             events.NameOccupied: self._name_occupied,
             events.VersionAssigned: self._version_assigned,
@@ -192,11 +193,19 @@ class WorkerAnswers:
         self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)
         self.work.publishable[job.id] = job
 
+    def _same_result(self, fact: events.SameResult) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.quarantine_candidate = job.isolated = False
+        why = "the cut-out that stands is byte for byte what was made"
+        spent = StageTimes(finish=fact.seconds)
+        self.work.move(job, Event.SAME, why, spent=spent, confidence=fact.confidence)
+
     # --- publish ---
 
     def _published(self, fact: events.Published) -> None:
         job = self._answered(fact.worker, fact.job)
         job.quarantine_candidate = job.isolated = False
+        job.blocked = 0
         self.dispatcher.output_works()
         self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=StageTimes(publish=fact.seconds))
 
@@ -223,13 +232,18 @@ class WorkerAnswers:
             return
         job.waits += 1
         self.work.timers.wake(self.work.now + self.work.backoff_ns(job.waits), "chore", job.id)
-        self.shutdown.output_failed(job.waits, fact.failed)
+        if fact.alone:
+            self._leave(job, job.waits, fact.failed)
+        else:
+            self.shutdown.output_failed(job.waits, fact.failed)
 
     # --- faults ---
 
     def _faulted(self, fact: events.Faulted) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
+        if fact.fault is Fault.PLACE:
+            self._place_failed(job, fact.reason)
+        elif fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
             self._output_failed(job, fact.reason)
         elif fact.fault in {Fault.BUSY, Fault.TRUNCATED}:
             self._wait_or_break(job, fact)
@@ -248,6 +262,23 @@ class WorkerAnswers:
         else:
             self.work.wait(job, reason)
         self.shutdown.output_failed(self.dispatcher.output_failures, reason)
+
+    def _place_failed(self, job: Job, reason: str) -> None:
+        """Only this picture's place cannot be written: it waits alone, and no other picture with it."""
+        job.blocked += 1
+        until = self.work.now + self.work.backoff_ns(job.blocked)
+        if job.state is State.PREPARED:
+            self.work.move(job, Event.WAITS, reason)
+            self.work.timers.wake(until, "publish", job.id)
+        else:
+            self.work.wait(job, reason, until=until)
+        self._leave(job, job.blocked, reason)
+
+    def _leave(self, job: Job, failures: int, reason: str) -> None:
+        """A single run does not wait for this one: it stays in the journal, and the next run goes on."""
+        if self.shutdown.ending.gives_up(failures):
+            self.work.let_go(job)
+            self.shutdown.left_alone.add(reason)
 
     def _wait_or_break(self, job: Job, fact: events.Faulted) -> None:
         policy, cut_off = self.work.policy, fact.fault is Fault.TRUNCATED

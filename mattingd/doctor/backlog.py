@@ -65,7 +65,7 @@ def stock_of(folder: HotFolder, journal: Path, *, bounded: bool = False, rights:
     def entered(_: bytes) -> None:
         stock.folders += 1
 
-    def passed_over(_: bytes) -> None:
+    def passed_over(_: bytes, _reason: str) -> None:
         stock.passed_over += 1
 
     def unlisted(directory: bytes) -> None:

@@ -15,6 +15,7 @@ from mattingd.journal import JournalError, NoJournalError, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.runtime.lock import LOCK
 from mattingd.system import clock
+from mattingd.system.cgroup import limits
 from mattingd.system.mounts import mount_of, mount_table
 from mattingd.workers.resources import BYTES_A_PIXEL, MEMORY_SHARE, memory
 
@@ -159,42 +160,21 @@ def examine_sandbox(settings: Settings, pid: int) -> Findings:
 
 def examine_memory(settings: Settings, pid: int) -> Findings:
     """Whether what pictures in work may take fits into what the service allows."""
-    limit, who = memory_limit(pid)
+    limit = limits(process=str(pid)).memory
     megapixels = settings.limits.memory_megapixels
-    wanted = memory() * MEMORY_SHARE if megapixels == "auto" else megapixels * 1e6 * BYTES_A_PIXEL
-    told = f"pictures in work take at most {wanted / GIB:.1f} of {memory() / GIB:.1f} GiB"
+    whole = memory() if limit is None else min(memory(), limit)
+    wanted = whole * MEMORY_SHARE if megapixels == "auto" else megapixels * 1e6 * BYTES_A_PIXEL
+    told = f"pictures in work take at most {wanted / GIB:.1f} of {whole / GIB:.1f} GiB"
     if limit is not None and limit < wanted:
         fits = int(limit * MEMORY_SHARE / BYTES_A_PIXEL / 1e6)
         yield Finding(
             "memory",
             Level.WARNING,
-            f"{told}, but {who} allows {limit / GIB:.1f} GiB",
+            f"{told}, but its control group allows {limit / GIB:.1f} GiB",
             f"raise MemoryMax= and MemoryHigh= of the unit, or set limits.memory_megapixels to {fits}",
         )
     else:
         yield Finding("memory", Level.OK, told)
-
-
-def memory_limit(pid: int) -> tuple[int | None, str]:
-    """The least memory limit on a process's control group and those around it, and which group sets it."""
-    root = Path("/sys/fs/cgroup")
-    try:
-        (line,) = (
-            line
-            for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
-            if line.startswith("0::")
-        )
-    except (OSError, ValueError):
-        return None, ""
-    group = root / line[3:].lstrip("/")
-    found: list[tuple[int, str]] = []
-    for each in (group, *group.parents):
-        for name in ("memory.max", "memory.high"):
-            with suppress(OSError, ValueError):
-                found.append((int((each / name).read_text(encoding="ascii")), f"control group {each.name}"))
-        if each == root:
-            break
-    return min(found, default=(None, ""))
 
 
 def examine_time(settings: Settings) -> Findings:

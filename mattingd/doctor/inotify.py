@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from mattingd.doctor.findings import Finding, Findings, Level
-from mattingd.imaging.formats.sniff import junk
+from mattingd.ingest.ignore_rules import why_ignored
 from mattingd.system import clock
 
 ABOUT = "notifications"
@@ -41,7 +41,7 @@ def examine(roots: Iterable[Path]) -> Findings:
 
 
 def folders_below(root: bytes) -> Iterator[bytes]:
-    """A folder and all its sub-folders that are no junk."""
+    """A folder and all its sub-folders that a person may have made."""
     stack = [root]
     while stack:
         folder = stack.pop()
@@ -51,7 +51,7 @@ def folders_below(root: bytes) -> Iterator[bytes]:
                 stack += [
                     entry.path
                     for entry in entries
-                    if entry.is_dir(follow_symlinks=False) and not junk(entry.name, is_dir=True)
+                    if entry.is_dir(follow_symlinks=False) and why_ignored(entry.name, is_dir=True) is None
                 ]
         except OSError:
             continue

@@ -179,6 +179,8 @@ class Read:
     grant: int
     recall: bool = True
     """Strokes may go into the stored matte of the last result; else the model makes a new one."""
+    try_first: tuple[Output, ...] = ()
+    """Places that could not be written the last time: they are tried before anything is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Finish:
     outputs: tuple[Output, ...]
     model: str = ""
     """SHA-256 of the weights that made the matte, in hexadecimal."""
+    before: tuple[Output, ...] = ()
+    """The last result of this source: while it stands, the same bytes are not written once more."""
 
 
 @dataclass(frozen=True, slots=True)

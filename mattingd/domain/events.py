@@ -45,6 +45,8 @@ class Scanned:
     folder: int
     files: int
     seconds: float
+    passed_over: int = 0
+    """Files and folders that no person dropped; what lies below such a folder is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,17 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class SameResult:
+    """Byte for byte what stands already was made; nothing was written."""
+
+    worker: int
+    job: int
+    seconds: float = 0.0
+    confidence: float | None = None
+    """As in `Finished`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """All outputs of a job stand under their final names, durably."""
 
@@ -216,6 +229,8 @@ class ChoreDone:
     failed: str | None = None
     where: str = ""
     """Where in the archive an original lies now."""
+    alone: bool = False
+    """It failed for a reason of its own: other places can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +431,7 @@ Fact = (
     | NeedsRoom
     | AnotherPass
     | Finished
+    | SameResult
     | Published
     | NameOccupied
     | TempFileMissing

@@ -136,6 +136,17 @@ class Place:
     extension: str
 
 
+class Holder(StrEnum):
+    """What has a name below the output root, as far as the journal knows."""
+
+    SELF = "self"
+    """An earlier output of the very source that asks."""
+    OTHER = "other"
+    """An output of another source."""
+    FOLDER = "folder"
+    """A folder on the way to other outputs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """One output of a job. After `prepared`, size and hash of the temp file are known too."""
@@ -178,6 +189,8 @@ class PreviousResult:
     """SHA-256 of the weights that made it; None where the journal does not say."""
     painted: bytes = b""
     """SHA-256 of the strokes that were worked in; empty when nothing was painted."""
+    outputs: tuple[Output, ...] = ()
+    """What was published, as long as all of it stands as far as the journal knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +286,9 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"
     """Cut off so far: wait as long as `truncated_minutes` says."""
     OUTPUT = "output"
-    """The output side cannot take it (full, read-only): wait as long as it takes."""
+    """The output side cannot take anything (full, read-only): wait as long as it takes."""
+    PLACE = "place"
+    """Its own place cannot be written, while others can: it waits alone, as long as it takes."""
     UNSUPPORTED = "unsupported"
     """Not a picture we read: listed as ignored."""
     BAD = "bad"

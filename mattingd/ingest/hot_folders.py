@@ -137,6 +137,7 @@ class HotFolderScanners:
             self.how[number] = "events"
         except WatchError as error:
             self.how[number] = f"scans only: {error}"
+            scanner.plan = replace(scanner.plan, interval_seconds=self._settings.poll_seconds)
 
 
 def is_remote(path: Path) -> bool:

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 if TYPE_CHECKING:
-    from watchdog.observers.api import ObservedWatch
+    from watchdog.observers.api import BaseObserver, ObservedWatch
 
 OUR_OWN_LOOKS = frozenset({"opened", "closed_no_write"})
 """What merely reading a file causes: reacting to it would make the daemon trigger itself."""
@@ -72,14 +73,17 @@ class _Overflows(logging.Handler):
 
 
 class Watcher:
-    """Notifications for any number of hot folders, on one thread of watchdog's."""
+    """Notifications for any number of hot folders, on one thread of watchdog's.
+
+    Nothing is asked of the kernel before the first folder is to be watched: scans do without.
+    """
 
     def __init__(self) -> None:
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
         self._watches: dict[bytes, tuple[ObservedWatch, Callable[[bytes], None]]] = {}
+        self._starting = threading.Lock()
         self._overflows = _Overflows()
         _log.addHandler(self._overflows)
-        self._observer.start()
 
     def watch(self, root: bytes, dirty: Callable[[bytes], None], overflowed: Callable[[], None]) -> None:
         """Call `dirty` with a path relative to `root` whenever something may have happened there.
@@ -91,30 +95,41 @@ class Watcher:
         Raises:
             WatchError: the kernel's limits are reached, or the folder is not there.
         """
-        if root in self._watches:
-            self._observer.unschedule(self._watches.pop(root)[0])
         self._overflows.callbacks[root] = overflowed
         try:
+            observer = self._running()
+            if root in self._watches:
+                observer.unschedule(self._watches.pop(root)[0])
             handler, path = _Handler(root, dirty), os.fsdecode(root)
-            self._watches[root] = self._observer.schedule(handler, path, recursive=True), dirty
+            self._watches[root] = observer.schedule(handler, path, recursive=True), dirty
         except OSError as error:
             raise WatchError(_explain(error)) from error
 
     def unwatch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
         """Call `dirty` no more; whoever else watches this `root` by now goes on."""
-        if root in self._watches and self._watches[root][1] == dirty:
+        if self._observer and root in self._watches and self._watches[root][1] == dirty:
             with contextlib.suppress(KeyError):  # the thread has ended before
                 self._observer.unschedule(self._watches.pop(root)[0])
 
     def alive(self) -> bool:
         """Whether the thread still runs."""
-        return self._observer.is_alive()
+        return self._observer is not None and self._observer.is_alive()
 
     def stop(self) -> None:
         """End the thread."""
         _log.removeHandler(self._overflows)
-        self._observer.stop()
-        self._observer.join(timeout=5)
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(timeout=5)
+
+    def _running(self) -> "BaseObserver":
+        """The thread, started when it is first needed; OSError where the kernel has no room for it."""
+        with self._starting:
+            if self._observer is None:
+                observer = Observer()
+                observer.start()
+                self._observer = observer
+            return self._observer
 
 
 def _explain(error: OSError) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mattingd.domain.events import Fact, FileObservation, FileObserved, FolderTrouble, Overflowed, Scanned
 from mattingd.domain.jobs import Stamp
-from mattingd.imaging.formats.sniff import junk
+from mattingd.ingest.ignore_rules import STROKES, why_ignored, why_ignored_at
 from mattingd.ingest.inspection import FileInspector, is_folder, without_picture
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
@@ -89,6 +89,8 @@ class Scanner(threading.Thread):
         self._called = threading.Condition()
         self._trouble: str | None = None
         self._ignore_existing = plan.ignore_existing
+        self._passed_over = 0
+        """What the running scan has met that no person dropped."""
 
     # --- called from other threads ---
 
@@ -193,7 +195,7 @@ class Scanner(threading.Thread):
                 self._rescan = self._rescan or self._below_is_known(path)
             return
         is_dir = is_folder(status)
-        if path and _is_junk(path, is_dir=is_dir):
+        if path and why_ignored_at(path, is_dir=is_dir):
             return
         if is_dir:
             for found, look in self._walk(path):
@@ -226,6 +228,7 @@ class Scanner(threading.Thread):
         self._meet_root()
         unreadable: list[bytes] = []
         seen: set[bytes] = set()
+        self._passed_over = 0
         for path, look in self._walk(b"", unreadable):
             seen.add(path)
             self._report(path, look)
@@ -238,7 +241,7 @@ class Scanner(threading.Thread):
             self._check_gone(path)
         self._ignore_existing = False
         duration = clock.monotonic_ns() - started
-        self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND))
+        self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND, self._passed_over))
         return max(round(self.plan.interval_seconds * clock.SECOND), STRETCH * duration)
 
     def _root(self) -> tuple[int, int] | None:
@@ -270,7 +273,7 @@ class Scanner(threading.Thread):
     def _walk(
         self, top: bytes, unreadable: list[bytes] | None = None
     ) -> Iterator[tuple[bytes, FileObservation]]:
-        """All files below `top`, without junk; a directory that is met twice is entered once.
+        """All files below `top` that a person may have dropped; a directory met twice is entered once.
 
         Strokes without their picture are among them in a complete scan only: they may just have come first.
         """
@@ -289,7 +292,7 @@ class Scanner(threading.Thread):
                 self._note_trouble(directory, None)
             yield from self._files(directory, entries, complete=unreadable is not None)
             if self.plan.only is None:
-                stack += [os.path.join(directory, entry.name) for entry in entries if _is_open(entry)]
+                stack += [os.path.join(directory, entry.name) for entry in entries if self._enters(entry)]
 
     def _files(
         self, directory: bytes, entries: "list[os.DirEntry[bytes]]", *, complete: bool
@@ -299,13 +302,24 @@ class Scanner(threading.Thread):
         for entry in entries:
             self.moved = clock.monotonic_ns()
             path = os.path.join(directory, entry.name)
-            if junk(entry.name, is_dir=False) or entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False):
+                continue
+            if reason := why_ignored(entry.name, is_dir=False):
+                self._passed_over += reason is not STROKES and self.plan.only is None
                 continue
             if self._wants(path) and (look := self._looker.listed(path, entry, strokes=bool(strokes))):
                 yield path, look
         if strokes and complete and self.plan.only is None:
             for entry, look in without_picture(entries):
                 yield os.path.join(directory, entry.name), look
+
+    def _enters(self, entry: "os.DirEntry[bytes]") -> bool:
+        """Whether it is a folder to go into."""
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        ignored = why_ignored(entry.name, is_dir=True) is not None
+        self._passed_over += ignored
+        return not ignored
 
     def _entries(self, directory: bytes, visited: set[tuple[int, int]]) -> list["os.DirEntry[bytes]"]:
         full = os.path.join(self.plan.root, directory)
@@ -354,15 +368,5 @@ def _compact(size: int, mtime_ns: int, strokes: int) -> int:
     return (strokes << 128) | (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _is_junk(path: bytes, *, is_dir: bool) -> bool:
-    *directories, name = path.split(b"/")
-    return junk(name, is_dir) or any(junk(directory, is_dir=True) for directory in directories)
-
-
 def _under(path: bytes, directories: list[bytes]) -> bool:
     return any(path.startswith(directory + b"/") for directory in directories)
-
-
-def _is_open(entry: "os.DirEntry[bytes]") -> bool:
-    """Whether it is a folder to go into."""
-    return entry.is_dir(follow_symlinks=False) and not junk(entry.name, is_dir=True)

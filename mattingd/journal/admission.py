@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from mattingd.domain.commands import Admit, NextVersion
 from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
-from mattingd.domain.jobs import JobRecord, Naming, Output, Place, Recipe, Stamp
-from mattingd.journal.rows import JobHistory, history, outputs_of, past_of
+from mattingd.domain.jobs import Holder, JobRecord, Naming, Output, Place, Recipe, Stamp
+from mattingd.journal.rows import JobHistory, history, outputs_of, past_of, with_outputs
 
 
 class PlacingRules(NamedTuple):
     """The pure rules the journal asks; see `rules/placing.py`."""
 
-    pick: Callable[[Naming, Callable[[str], bool | None]], tuple[Place, ...]]
+    pick: Callable[[Naming, Callable[[str], Holder | None]], tuple[Place, ...]]
     next_version: Callable[[Place, Callable[[str], bool]], Place]
     folded: Callable[[str], str]
 
@@ -49,7 +49,7 @@ class Admission:
         self._keep(admit.recipe)
         job = self._insert(admit, forced=forced, quarantine_candidate=quarantine_candidate)
         outputs = self._give_places(job, admit) if admit.ignored is None else ()
-        row = _row(job, admit, outputs, past_of(versions))
+        row = _row(job, admit, outputs, with_outputs(self._db, past_of(versions), versions))
         return Admitted(replace(row, forced=forced, quarantine_candidate=quarantine_candidate))
 
     def next_version(self, asked: NextVersion) -> VersionAssigned:
@@ -99,15 +99,9 @@ class Admission:
         return int(cursor.lastrowid or 0)
 
     def _give_places(self, job: int, admit: Admit) -> tuple[Output, ...]:
-        def mine(folded: str) -> bool | None:
-            holder = self._db.execute(
-                "SELECT folder = ? AND path = ? FROM jobs"
-                " WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
-                (admit.folder, admit.path, folded),
-            ).fetchone()
-            return None if holder is None else bool(holder[0])
-
-        places = self._rules.pick(admit.naming, mine)
+        places = self._rules.pick(
+            admit.naming, lambda folded: self._holder(folded, (admit.folder, admit.path))
+        )
         self._db.executemany(
             "INSERT INTO outputs (job, ordinal, path, folded, base, version, extension)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -127,7 +121,20 @@ class Admission:
         return tuple(Output(ordinal, each) for ordinal, each in enumerate(places))
 
     def _held(self, folded: str) -> bool:
-        return self._db.execute("SELECT 1 FROM outputs WHERE folded = ?", (folded,)).fetchone() is not None
+        return self._holder(folded) is not None
+
+    def _holder(self, folded: str, source: tuple[int, bytes] = (0, b"")) -> Holder | None:
+        """What holds a place; the same index knows each folder on the way to outputs, by what lies below."""
+        found = self._db.execute(
+            "SELECT folder = ? AND path = ? FROM jobs WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
+            (*source, folded),
+        ).fetchone()
+        if found is not None:
+            return Holder.SELF if found[0] else Holder.OTHER
+        below = self._db.execute(
+            "SELECT 1 FROM outputs WHERE folded > ? || '/' AND folded < ? || '0' LIMIT 1", (folded, folded)
+        ).fetchone()
+        return None if below is None else Holder.FOLDER
 
 
 def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: JobHistory) -> JobRecord:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -81,6 +82,19 @@ def past_of(versions: list[Version]) -> JobHistory:
     return JobHistory(None, tuple(notes))
 
 
+def with_outputs(db: sqlite3.Connection, past: JobHistory, versions: list[Version]) -> JobHistory:
+    """The same past, with the outputs of its last result if all of them stand."""
+    made = next((version for version in versions if version.state == "done"), None)
+    if past.last is None or made is None or made.forgotten or not _stand(db, made.job):
+        return past
+    return past._replace(last=replace(past.last, outputs=outputs_of(db, made.job)))
+
+
+def _stand(db: sqlite3.Connection, job: int) -> bool:
+    gone = "SELECT 1 FROM outputs WHERE job = ? AND (remains IS NOT NULL OR NOT published)"
+    return db.execute(gone, (job,)).fetchone() is None
+
+
 def outputs_of(db: sqlite3.Connection, job: int) -> tuple[Output, ...]:
     """The outputs of a job, in order."""
     rows = db.execute(
@@ -118,7 +132,8 @@ def ended_of_live_drops(db: sqlite3.Connection) -> list[DropCount]:
 def _row(db: sqlite3.Connection, raw: tuple[Any, ...]) -> JobRecord:
     value = dict(zip(JOB_COLUMNS, raw, strict=True))
     (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
-    past = past_of(history(db, value["folder"], value["path"], value["id"]))
+    versions = history(db, value["folder"], value["path"], value["id"])
+    past = with_outputs(db, past_of(versions), versions)
     return JobRecord(
         job=value["id"],
         folder=value["folder"],

@@ -114,12 +114,15 @@ class LogReporter:
         self._floods = LogRateLimiter()
         self._output_fails = False
         self._stop_reason = ""
+        self._told_passed_over: set[int] = set()
+        self._blocked = 0
+        """The job whose own place was the last that could not be written."""
         self._beside = 0
         """The engine that comes up with another model: its end is no restart."""
         self._in_hand: dict[int, int] = {}
         """The job that each worker is busy with: should it die, the line about that names the picture."""
 
-    def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912 - one case for each kind of fact
+    def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of fact
         """Log what is worth a line."""
         self._tell_gathered(clock.monotonic_ns())
         match fact:
@@ -138,11 +141,15 @@ class LogReporter:
                 self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
             case events.FolderTrouble(folder=folder, reason=reason):
                 self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
+            case events.Scanned(folder=folder, passed_over=number):
+                self._tell_of_passed_over(folder, number)
             case events.Overflowed(folder=folder):
                 why = "the kernel dropped notifications; the folder is looked through at once"
                 self._rarely("warning", "overflow", why, folder=self._names.folders.get(folder, "?"))
             case events.Faulted(fault=Fault.OUTPUT):
                 self._output_fails = True
+            case events.Faulted(fault=Fault.PLACE, job=job):
+                self._blocked = job
             case events.Finished() if self._output_fails:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
@@ -234,8 +241,16 @@ class LogReporter:
         else:
             self._log.info("resumed", folder=folder, why="it goes on")
 
+    def _tell_of_passed_over(self, folder: int, number: int) -> None:
+        """Once a run for each folder: what is passed over is never passed over silently."""
+        if number and folder not in self._told_passed_over:
+            self._told_passed_over.add(folder)
+            why = "hidden, or other programs' own; `mattingd history --ignored` lists them"
+            self._log.info("passed over", folder=self._names.folders.get(folder, "?"), number=number, why=why)
+
     def _waits(self, move: Move) -> bool:
-        return move.state == "held" or (move.state == "prepared" and self._output_fails and bool(move.reason))
+        prepared = move.state == "prepared" and (self._output_fails or self._blocked == move.job)
+        return move.state == "held" or (prepared and bool(move.reason))
 
     def _tell_end(self, ended: Ended) -> None:
         whose: dict[str, Any] = {"job": ended.job, "file": ended.name}
@@ -301,6 +316,8 @@ class RunStats:
     """What `status` shows of a run: the rate, the folders' troubles."""
 
     troubles: dict[int, str] = field(default_factory=dict)
+    passed_over: dict[int, int] = field(default_factory=dict)
+    """By hot folder: what the last scan met that no person dropped."""
     finished: int = 0
     failed: int = 0
     batches: int = 0
@@ -318,6 +335,8 @@ class RunStats:
                 self.troubles.pop(folder, None)
             case events.FolderTrouble(folder=folder, reason=str(reason)):
                 self.troubles[folder] = reason
+            case events.Scanned(folder=folder, passed_over=number):
+                self.passed_over[folder] = number
             case events.Inferred(empty=empty):
                 self.batches += 1
                 self.batched += len(empty)

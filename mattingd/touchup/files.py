@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 
 from mattingd.domain.jobs import Stamp
+from mattingd.domain.picture_names import ENDINGS
 
 KEEP, DROP = b".keep.png", b".drop.png"
 """What the names of strokes end in: into the matte, out of it."""
@@ -20,14 +21,6 @@ NO_PICTURE = (
 )
 """Why strokes are only listed."""
 
-_PICTURES = frozenset(
-    b"""
-    .jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .avif .heic .heif .hif .psd .psb
-    .dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw .iiq
-    """.split()
-)
-"""Endings of pictures, which the short name leaves out; that of a file `shoe.xmp` it does not mean."""
-
 
 def is_strokes(path: bytes) -> bool:
     """Whether a file of this name holds strokes (case does not matter), and so is no picture."""
@@ -37,9 +30,17 @@ def is_strokes(path: bytes) -> bool:
 def names_beside(picture: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """For what is kept and for what is dropped: the names that a picture's strokes may have, best first."""
     stem, ending = os.path.splitext(picture)
-    bases = (picture, stem) if ending.lower() in _PICTURES else (picture,)
-    keep, drop = (tuple(base + kind for base in bases) for kind in (KEEP, DROP))
+    bases = (picture, stem) if ending.lower() in ENDINGS else (picture,)  # `shoe.xmp` is not meant
+    keep, drop = (
+        tuple(base + ending for base in bases for ending in _spellings(kind)) for kind in (KEEP, DROP)
+    )
     return keep, drop
+
+
+def _spellings(kind: bytes) -> tuple[bytes, ...]:
+    """An ending as programs write it: each of its two parts in small or in large letters."""
+    _, what, form = kind.split(b".")
+    return tuple(b"." + w + b"." + f for w in (what, what.upper()) for f in (form, form.upper()))
 
 
 def belongs(strokes: bytes, picture: bytes) -> bool:

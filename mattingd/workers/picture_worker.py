@@ -28,6 +28,7 @@ from mattingd.domain.events import (
     NeedsRoom,
     Published,
     ReadOk,
+    SameResult,
     TempFileMissing,
     WorkerUp,
 )
@@ -48,6 +49,7 @@ from mattingd.imaging.matting.tiles import UInt8, eight_bits
 from mattingd.outputs import backgrounds
 from mattingd.outputs.archive import OriginalsStore, Source
 from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.write_faults import only_this_place, told_of_place
 from mattingd.system import clock
 from mattingd.system.filesystem import TEMP_PREFIX, Disk, NotAFileError, output_root_marker, wrong_output_root
 from mattingd.touchup import load
@@ -154,13 +156,14 @@ class Worker:
             case Finish():
                 return self._finish(command, payload or b"")
             case Publish():
-                with _output_faults():
-                    return self._publish(command), None
+                return self._publish(command), None
 
     # --- read ---
 
     def _read(self, command: Read) -> Answer:
         started = clock.monotonic_ns()
+        for output in command.try_first:
+            self._try_place(command.job, output)
         with _source_faults(), self.disk.source(self.bench.roots[command.folder], command.path) as file:
             self._same(file, command.stamp)
             self._not_too_heavy(command.stamp.size)
@@ -244,26 +247,40 @@ class Worker:
             sure, alpha, remarks = SURE, eight_bits(own), (*remarks, OWN_ALPHA)
         if held.marks is not None:
             alpha = touchup_solver.touch_up(alpha, held.picture.srgb, held.marks)
-        places, outputs, write_ns = list(command.outputs), [], 0
+        files: list[File] = []
         for preset in command.presets:
-            with _named(places[0] if len(command.presets) > 1 else None):
-                files, said, doubts = self._made(held.picture, alpha, preset, own=own is not None)
+            with _named(command.outputs[len(files)] if len(command.presets) > 1 else None):
+                more, said, doubts = self._made(held.picture, alpha, preset, own=own is not None)
+            files += more
             remarks += (*said, *doubts)
             sure = NO_CONFIDENCE if doubts else sure
-            cut = clock.monotonic_ns()
-            with _output_faults():
-                outputs += [self._write(command.job, places.pop(0), file) for file in files]
-            write_ns += clock.monotonic_ns() - cut
+        if self._stand_already(command.before, files):
+            seconds = held.seconds + _since(started)
+            return SameResult(self.bench.worker, command.job, seconds, sure), None
+        cut = clock.monotonic_ns()
+        outputs = [
+            self._write(command.job, place, file) for place, file in zip(command.outputs, files, strict=True)
+        ]
         finished = Finished(
             worker=self.bench.worker,
             job=command.job,
             outputs=tuple(outputs),
             seconds=held.seconds + _since(started),
-            write_seconds=write_ns / clock.SECOND,
+            write_seconds=_since(cut),
             notes=tuple(dict.fromkeys(remarks)),
             confidence=NO_CONFIDENCE if held.picture.doubts else sure,
         )
         return finished, None
+
+    def _stand_already(self, before: tuple[Output, ...], files: list[File]) -> bool:
+        """Whether these very files are the last result, and lie where they were published."""
+        if len(before) != len(files):
+            return False
+        same = all(
+            (output.size, output.sha256) == (len(file.data), hashlib.sha256(file.data).digest())
+            for output, file in zip(before, files, strict=True)
+        )
+        return same and all(self._is_ours(self._path(output.place.path), output) for output in before)
 
     def _made(
         self, picture: Picture, alpha: UInt8, preset: Preset, *, own: bool
@@ -291,17 +308,26 @@ class Worker:
 
     def _write(self, job: int, output: Output, file: File) -> Output:
         """Write a temp file, read it back and decode it: only what was seen whole is prepared."""
-        self._at_home()
-        final = self._path(output.place.path)
-        self.disk.make_directories(os.path.dirname(final))
         temp = self._temp(job, output)
-        self.disk.write(temp, file.data)
-        written = self.disk.read_back(temp)
+        with self._output_faults(output):
+            self._at_home()
+            self.disk.make_directories(os.path.dirname(temp))
+            self.disk.write(temp, file.data)
+            written = self.disk.read_back(temp)
         if written != file.data:
             raise Trouble(Fault.OUTPUT, "what was read back from the output disk is not what was written")
         encode.verify(file, written)
         name = os.path.basename(temp)
         return Output(output.ordinal, output.place, name, hashlib.sha256(written).digest(), len(written))
+
+    def _try_place(self, job: int, output: Output) -> None:
+        """Write nothing yet, but see whether it could be: that costs no work of the model."""
+        temp = self._temp(job, output)
+        with self._output_faults(output):
+            self._at_home()
+            self.disk.make_directories(os.path.dirname(temp))
+            self.disk.write(temp, b"")
+            self.disk.remove(temp)
 
     # --- publish ---
 
@@ -311,24 +337,28 @@ class Worker:
         No output gets its name before all are seen to be ready for theirs.
         """
         started = clock.monotonic_ns()
-        self._at_home()
         ready: list[tuple[Output, str, str]] = []
         for output in command.outputs:
             final = self._path(output.place.path)
             temp = self._temp(command.job, output)
-            if self._is_ours(final, output):
-                self.disk.remove(temp)
-            elif self.disk.size(final) is not None:
-                return NameOccupied(self.bench.worker, command.job, output.ordinal)
-            elif self.disk.size(temp) != output.size:
-                return TempFileMissing(self.bench.worker, command.job)
-            else:
-                ready.append((output, temp, final))
+            with self._output_faults(output):
+                self._at_home()
+                if self._is_ours(final, output):
+                    self.disk.remove(temp)
+                elif self.disk.size(final) is not None:
+                    return NameOccupied(self.bench.worker, command.job, output.ordinal)
+                elif self.disk.size(temp) != output.size:
+                    return TempFileMissing(self.bench.worker, command.job)
+                else:
+                    ready.append((output, temp, final))
         for output, temp, final in ready:
-            if not self.disk.publish(temp, final):
-                return NameOccupied(self.bench.worker, command.job, output.ordinal)
-        for directory in {os.path.dirname(self._path(output.place.path)) for output in command.outputs}:
-            self.disk.sync_directory(directory)
+            with self._output_faults(output):
+                if not self.disk.publish(temp, final):
+                    return NameOccupied(self.bench.worker, command.job, output.ordinal)
+        directories = {os.path.dirname(self._path(each.place.path)): each for each in command.outputs}
+        for directory, output in directories.items():
+            with self._output_faults(output):
+                self.disk.sync_directory(directory)
         return Published(self.bench.worker, command.job, _since(started))
 
     def _is_ours(self, final: str, output: Output) -> bool:
@@ -356,9 +386,16 @@ class Worker:
                     temps = [self._temp(command.job, output) for output in command.outputs]
                     for temp in (*temps, *(self._note_temp(command.job, note) for note in command.notes)):
                         self.disk.remove(temp)
-        except OSError as error:
-            return ChoreDone(self.bench.worker, command.job, command.chore, error.strerror or str(error))
+        except (OSError, UnicodeError) as error:
+            return self._chore_failed(command, error)
         return ChoreDone(self.bench.worker, command.job, command.chore, where=where)
+
+    def _chore_failed(self, command: DoChore, error: OSError | UnicodeError) -> ChoreDone:
+        alone = self._concerns_one_place(error)
+        reason = getattr(error, "strerror", None) or str(error)
+        if alone and command.chore is Chore.NOTE:
+            reason = told_of_place(error, "the error note", ", ".join(command.notes))
+        return ChoreDone(self.bench.worker, command.job, command.chore, reason, alone=alone)
 
     def _put_away(self, command: DoChore) -> str:
         """Move or delete the original of a job whose outputs all stand as they were made; else it stays."""
@@ -398,6 +435,26 @@ class Worker:
         return self.disk.remove_directory_if_empty(self._path(directory))
 
     # --- small ---
+
+    @contextlib.contextmanager
+    def _output_faults(self, output: Output) -> Iterator[None]:
+        """What goes wrong on the output side is never the picture's fault: its place's, or everybody's."""
+        try:
+            yield
+        except (OSError, UnicodeError) as error:
+            if self._concerns_one_place(error):
+                raise Trouble(Fault.PLACE, told_of_place(error, "the cut-out", output.place.path)) from error
+            reason = f"the cut-out cannot be written: {getattr(error, 'strerror', None) or error}"
+            raise Trouble(Fault.OUTPUT, reason) from error
+
+    def _concerns_one_place(self, error: OSError | UnicodeError) -> bool:
+        """Whether others can be written; on a bare mount point nothing is, not even to try it out."""
+        try:
+            self._at_home()
+        except OSError:
+            return False
+        trial = f"{TEMP_PREFIX}{self.bench.instance}-trial-{self.bench.worker}.tmp"
+        return only_this_place(error, self.disk, self.bench.output_root, trial)
 
     def _at_home(self) -> None:
         """Raise OSError where an empty mount point lies in the place of the output folder."""
@@ -464,16 +521,6 @@ def _named(output: Output | None) -> Iterator[None]:
         if output is None:
             raise
         raise PictureError(error.kind, f"{os.path.basename(output.place.path)}: {error}") from error
-
-
-@contextlib.contextmanager
-def _output_faults() -> Iterator[None]:
-    """What goes wrong on the output side is never the picture's fault."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"the cut-out cannot be written: {error.strerror or error}"
-        raise Trouble(Fault.OUTPUT, reason) from error
 
 
 def _since(started: int) -> float:

@@ -1,10 +1,11 @@
-"""What `auto` means on this machine: processes, memory, batches."""
+"""What `auto` means on this machine, or in this container: processes, memory, batches."""
 
 import os
 
 from mattingd.config import Settings
 from mattingd.core.job_store import MEGAPIXEL, Policy
 from mattingd.system import clock
+from mattingd.system.cgroup import Limits, limits
 from mattingd.workers.entrypoint import model_spec
 
 BYTES_A_PIXEL = 64
@@ -23,14 +24,16 @@ BACKGROUND_BYTES = 240_000_000
 """Decoded backgrounds that a worker keeps at most; see `imaging.backdrop`."""
 
 
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def cores(allowed: Limits | None = None) -> int:
+    """Processor cores this process may use: those of the machine, or what its control groups allow."""
+    mine, share = len(os.sched_getaffinity(0)), (allowed or limits()).cores
+    return mine if share is None else max(1, min(mine, int(share)))
 
 
-def memory() -> int:
-    """Bytes of memory the machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def memory(allowed: Limits | None = None) -> int:
+    """Bytes of memory this process may use: those of the machine, or what its control groups allow."""
+    whole, share = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), (allowed or limits()).memory
+    return whole if share is None else min(whole, share)
 
 
 def engine_threads(settings: Settings) -> int:

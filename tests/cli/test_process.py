@@ -122,11 +122,14 @@ def test_all_failed_is_a_code_of_its_own(tmp_path: Path) -> None:
     assert answer.err == ""
 
 
+PASSED_OVER = "1 passed over: hidden, or other programs' own\n"
+
+
 def test_nothing_to_do_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / ".DS_Store").touch()
     answer = run("process", "in", "-o", "out", cwd=tmp_path)
-    assert (answer.code, answer.out, answer.err) == (0, "There is no picture to process.\n", "")
+    assert (answer.code, answer.out, answer.err) == (0, f"{PASSED_OVER}There is no picture to process.\n", "")
 
 
 def test_files_and_folders_of_the_same_names_are_kept_apart(tmp_path: Path) -> None:
@@ -214,7 +217,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path:
     pictures(tmp_path / "in" / "sub", 1)
     answer = run("process", "in", "-o", "out", cwd=tmp_path)
     assert answer.code == 1
-    assert "stopped the cut-out cannot be written: " in answer.out
+    assert "stopped the cut-out 'sub/p00.png' cannot be written: Not a directory; a file has " in answer.out
     assert "3 done, 1 left in " in answer.out
 
 
@@ -223,7 +226,10 @@ def test_an_output_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path:
     [
         (["gone.png"], "gone.png: there is no such file or folder"),
         (["in", "gone"], "gone: there is no such file or folder"),
-        (["in/._shoe.png"], "in/._shoe.png: by its name this is a temporary or system file, not a picture"),
+        (
+            ["in/._shoe.png"],
+            "in/._shoe.png: it is hidden: a program or the system keeps it for itself; rename it",
+        ),
         (["in", "-o", "in/out"], "the output in/out lies inside the input {0}/in: choose one outside of it"),
         (["in", "-o", "in"], "the output in lies inside the input {0}/in: choose one outside of it"),
         (["in", "--preset", "prodct"], "--preset: no preset is called 'prodct'; known: "),

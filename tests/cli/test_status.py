@@ -103,9 +103,9 @@ def test_why_a_picture_waits_is_ignored_or_unknown(slow: Site) -> None:
         assert nobody.code == 2
         assert nobody.err.endswith("nobody.jpg: there is no such file, and the journal does not know it\n")
     assert first_lines(slow, hot / ".DS_Store", hot, hot / "@eaDir" / "a.jpg") == [
-        "never taken: hidden files, and what other programs leave about, are passed over",
+        "passed over: it is hidden: a program or the system keeps it for itself",
         "it is a folder: name a picture in it",
-        "never taken: hidden files, and what other programs leave about, are passed over",
+        "passed over: it lies in a folder that belongs to the system or to another program",
     ]
     outside = status(slow, "/etc/hostname")
     assert outside.code == 2

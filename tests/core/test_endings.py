@@ -1,10 +1,20 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
+from mattingd.core.job_store import SECOND
 from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import events
-from mattingd.domain.commands import AnnounceShutdown, DoChore, NextVersion, Publish, Read, Stop
+from mattingd.domain.commands import (
+    AnnounceShutdown,
+    DoChore,
+    Finish,
+    Infer,
+    NextVersion,
+    Publish,
+    Read,
+    Stop,
+)
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Chore, Fault, Output, Place, Stamp
+from mattingd.domain.jobs import Chore, Fault, Output, Place, Recipe, Stamp
 from tests.core.desk import ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 
 # --- publishing ---
@@ -38,12 +48,64 @@ def test_publishing_waits_as_long_as_it_takes() -> None:
     assert desk.states == {1: "prepared"}
 
 
+def test_a_place_that_cannot_be_written_holds_up_nobody_else() -> None:
+    desk = Desk(TWO)
+    desk.start(max_batch=2)
+    deeds = desk.admit(1, 2, 3)
+    while deeds:
+        deed = deeds.pop(0)
+        blocked = isinstance(deed, Finish) and deed.job == 1
+        deeds += desk.fault(deed, Fault.PLACE, "a file is in its way") if blocked else desk.answer(deed)
+    assert desk.states == {1: "held", 2: "done", 3: "done"}
+    assert not desk.scheduler.dispatcher.output_failures
+    desk.work_off(desk.admit(4))
+    assert desk.states[4] == "done", "at once, and not after a pause"
+
+
+def test_a_blocked_place_is_tried_ever_more_rarely_and_before_the_model_works() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    finish = only(desk.answer(only(desk.answer(only(desk.admit(1), Read)), Infer)), Finish)
+    desk.fault(finish, Fault.PLACE, "a file is in its way")
+    pauses = []
+    for _ in range(4):
+        before = desk.now
+        read = desk.until(Read)
+        assert read.try_first == row(1).outputs
+        desk.fault(read, Fault.PLACE, "a file is in its way")
+        pauses.append((desk.now - before) // SECOND)
+    assert pauses == [5, 10, 20, 40]
+    desk.work_off([desk.until(Read)])
+    assert desk.states == {1: "done"}
+    assert not desk.scheduler.work.jobs
+
+
+def test_a_prepared_picture_whose_place_is_blocked_waits_alone() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    desk.fault(prepared(desk, 1), Fault.PLACE, "it may not be written there")
+    desk.work_off(desk.admit(2))
+    assert desk.states == {1: "prepared", 2: "done"}
+    desk.work_off([desk.until(Publish)])
+    assert desk.states == {1: "done", 2: "done"}
+
+
 def test_a_prepared_picture_is_published_after_any_stop() -> None:
     for clean in (True, False):
         desk = Desk(ONE)
         deeds = desk.start(row(1, "prepared", attempts=1), clean=clean)
         assert only(deeds, Publish).job == 1
         assert not all_of(deeds, Read)
+
+
+def test_a_single_run_publishes_nothing_that_was_prepared_with_other_settings() -> None:
+    desk = Desk(ONE, ending=ExitWhenIdle())
+    deeds = desk.start(row(1, "prepared", attempts=1, recipe=Recipe("another preset")))
+    assert not all_of(deeds, Publish)
+    assert desk.states == {1: "superseded"}
+    assert only(deeds, DoChore).chore is Chore.SWEEP
+    deeds = Desk(ONE, ending=ExitWhenIdle()).start(row(1, "prepared", attempts=1))
+    assert only(deeds, Publish).job == 1
 
 
 # --- chores ---
@@ -175,6 +237,36 @@ def test_a_single_run_gives_up_on_a_note_that_cannot_be_written() -> None:
         chore = desk.until(DoChore)
     stop = only(desk.say(events.ChoreDone(0, 1, chore.chore, failed="read-only file system")), Stop)
     assert (stop.code, stop.reason) == (ExitCode.PARTIAL, "read-only file system")
+
+
+def test_a_single_run_leaves_a_place_that_cannot_be_written_to_the_next_run() -> None:
+    desk = Desk(ONE, ending=ExitWhenIdle())
+    desk.start()
+    desk.say(events.Scanned(1, 2, 0.1))
+    deeds, stops = desk.admit(1) + desk.admit(2) + desk.say(events.Scanned(2, 0, 0.1)), list[Stop]()
+    while not stops:
+        deed = deeds.pop(0) if deeds else desk.until(Read)
+        tries = isinstance(deed, Finish) or (isinstance(deed, Read) and bool(deed.try_first))
+        blocked = tries and getattr(deed, "job", 0) == 1
+        deeds += desk.fault(deed, Fault.PLACE, "a file is in its way") if blocked else desk.answer(deed)
+        stops += all_of(deeds, Stop)
+    assert (stops[0].code, stops[0].reason) == (ExitCode.PARTIAL, "a file is in its way")
+    assert desk.states == {1: "held", 2: "done"}
+
+
+def test_a_single_run_leaves_a_note_that_cannot_be_written_to_the_next_run() -> None:
+    desk = Desk(ONE, ending=ExitWhenIdle())
+    desk.start()
+    chore = only(desk.fault(only(desk.admit(1), Read), Fault.BAD), DoChore)
+    desk.say(events.Scanned(1, 1, 0.1))
+    desk.say(events.Scanned(2, 0, 0.1))
+    for _ in range(2):
+        assert not desk.say(events.ChoreDone(0, 1, chore.chore, failed="a file is in its way", alone=True))
+        chore = desk.until(DoChore)
+    stop = only(
+        desk.say(events.ChoreDone(0, 1, chore.chore, failed="a file is in its way", alone=True)), Stop
+    )
+    assert (stop.code, stop.reason) == (ExitCode.PARTIAL, "a file is in its way")
 
 
 # --- what must not grow ---

@@ -19,7 +19,7 @@ from mattingd.core.output_paths import (
     place,
     safe_component,
 )
-from mattingd.domain.jobs import Folder, Place, Recipe
+from mattingd.domain.jobs import Folder, Holder, Place, Recipe
 
 DATE, DROP = "2026-11-20", "2026-11-20-1"
 LAYOUTS = (
@@ -72,11 +72,14 @@ class Places:
     def give(self, folder: Folder, path: bytes) -> tuple[Place, ...]:
         """Place new content of a source."""
 
-        def mine(name: str) -> bool | None:
+        def holder_of(name: str) -> Holder | None:
             holder = self.held.get(name)
-            return None if holder is None else holder == (folder.id, path)
+            if holder is not None:
+                return Holder.SELF if holder == (folder.id, path) else Holder.OTHER
+            below = any(each.startswith(name + "/") for each in self.held)
+            return Holder.FOLDER if below else None
 
-        given = pick(naming(folder, path, DATE, DROP), mine)
+        given = pick(naming(folder, path, DATE, DROP), holder_of)
         for each in given:
             assert folded(each.path) not in self.held
             self.held[folded(each.path)] = (folder.id, path)
@@ -102,6 +105,33 @@ def test_all_outputs_are_distinct_safe_and_inside_the_root(folder: Folder, sourc
     for each in given_places:
         assert_safe(each.path)
         assert each.path.endswith(each.extension)
+
+
+trees = st.lists(
+    st.sampled_from([b"shoe.jpg", b"shoe.png", b"Shoe.PNG", b"shoe.jpg.png", b"a"]), min_size=1, max_size=4
+)
+
+
+@given(folders, st.lists(trees.map(b"/".join), max_size=25))
+def test_no_output_has_the_name_of_a_folder_on_the_way_to_another(
+    folder: Folder, sources: list[bytes]
+) -> None:
+    places = Places()
+    names = {folded(each.path) for source in sources for each in places.give(folder, source)}
+    ways = {name[:at] for name in names for at, char in enumerate(name) if char == "/"}
+    assert not names & ways
+
+
+def test_a_folder_that_is_named_like_a_cut_out_gets_another_name_and_the_other_way_round() -> None:
+    folder = Folder(1, "in", Recipe("r"), layout="{path}")
+    places = Places()
+    given_places = [
+        places.give(folder, path)[0].path for path in (b"shoe.jpg", b"shoe.png/a.jpg", b"shoe.png/b.jpg")
+    ]
+    assert given_places == ["shoe.png", "shoe.png_folder/a.png", "shoe.png_folder/b.png"]
+    places = Places()
+    given_places = [places.give(folder, path)[0].path for path in (b"shoe.png/a.jpg", b"shoe.jpg")]
+    assert given_places == ["shoe.png/a.png", "shoe.jpg.png"]
 
 
 @given(folders, paths)

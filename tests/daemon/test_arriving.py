@@ -100,19 +100,6 @@ def test_trees_are_taken_whole_and_keep_their_shape(site: Site, tmp_path: Path) 
     assert not list(site.out.rglob("empty")), "no folder is made for nothing"
 
 
-def test_junk_is_not_even_noticed(site: Site) -> None:
-    names = ("._shoe.png", ".DS_Store", "Thumbs.db", "~$list.png", "shoe.png.part", "a.tmp", "x.error.txt")
-    folders = ("@eaDir", ".Trashes", "__MACOSX", "$RECYCLE.BIN", ".git", "#recycle")
-    junk = [site.hot[0] / name for name in names] + [site.hot[0] / name / "shoe.png" for name in folders]
-    for path in junk:
-        people.save(path, pictures.picture(3))
-    (witness,) = [people.save(site.hot[0] / "witness.png", pictures.picture(30))]
-    site.ask("rescan")
-    site.wait_ended([witness])
-    assert [site.records(path) for path in junk] == [[]] * len(junk)
-    assert site.audit()["gaps"] == []
-
-
 def test_a_hundred_touches_are_one_run(site: Site) -> None:
     path = site.hot[0] / "touched.png"
     before = inferred(site)

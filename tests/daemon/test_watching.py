@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ from mattingd.system import clock
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label
-from tests.daemon.harness.site import MATTINGD, Site, wait_until
+from tests.daemon.harness.site import MATTINGD, Site, surroundings, wait_until
 
 NEVER = 3600
 EVENTS = {"mode": "events", "rescan_seconds": NEVER, "settle_seconds": 0.3}
@@ -188,10 +189,10 @@ def test_a_file_touched_100_times_while_it_waits_is_inferred_once(make_site: Mak
 # --- the kernel's limits ---
 
 
-def limited(watches: int) -> tuple[str, ...]:
-    """The program where only so many folders may be watched by notifications."""
-    limit = f'echo {watches} > /proc/sys/user/max_inotify_watches && exec "$@"'
-    return ("unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh", *MATTINGD)
+def limited(number: int, what: str = "watches", program: tuple[str, ...] = MATTINGD) -> tuple[str, ...]:
+    """A program where only so many folders may be watched, or so many programs watch, by notifications."""
+    limit = f'echo {number} > /proc/sys/user/max_inotify_{what} && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh", *program)
 
 
 needs_namespaces = pytest.mark.skipif(
@@ -212,3 +213,33 @@ def test_beyond_the_limit_of_notifications_scans_find_everything(make_site: Make
     watched = site.status()["folders"][0]["watched"]
     assert watched == "events" if watches else "fs.inotify.max_user_watches" in watched
     assert site.stop() == 0
+
+
+@needs_namespaces
+@pytest.mark.parametrize("mode", ["events", "poll"])
+def test_without_any_notification_it_starts_and_polls(make_site: MakeSite, mode: str) -> None:
+    """Other programs of the user hold all instances: what only makes it quicker is not needed."""
+    site = make_site(watch={"mode": mode, "rescan_seconds": 600, "poll_seconds": 1})
+    site.start(limited(0, "instances"))
+    file = people.save(site.hot[0] / "sub" / "a.png", pictures.picture(1))
+    site.wait_ended([file], seconds=30)
+    check_read_once(site, file, Label(1))
+    assert site.status()["folders"][0]["watched"].startswith("scans")
+    assert "Traceback" not in site.log_tail()
+    assert site.stop() == 0
+
+
+@needs_namespaces
+def test_a_single_run_needs_no_notifications(tmp_path: Path) -> None:
+    people.save(tmp_path / "in" / "a.png", pictures.picture(1))
+    process = (sys.executable, "-m", "mattingd", "process", str(tmp_path / "in"), "-o", str(tmp_path / "out"))
+    done = subprocess.run(
+        limited(0, "instances", process),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings(test_engine=True),
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a.png").exists()

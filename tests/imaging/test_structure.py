@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattingd.imaging.formats.sniff import HEAD, READABLE, junk, sniff
+from mattingd.imaging.formats.sniff import HEAD, READABLE, sniff
 from mattingd.imaging.formats.structure.arrival import TAIL, Unfinished, unfinished
 from mattingd.imaging.formats.structure.tiff_tags import part_of
 from tests.imaging.pictures import ENCODERS, encode, photo, tailed
@@ -120,60 +120,3 @@ def test_nothing_that_lies_in_a_file_makes_the_look_fail(data: bytes) -> None:
     hint(data)
     for magic in (b"\x89PNG\r\n\x1a\n", b"II\x2a\x00", b"RIFF1234WEBP", b"GIF89a", b"\xff\xd8\xff", b"BM"):
         hint(magic + data)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "._shoe.jpg",
-        ".DS_Store",
-        "THUMBS.DB",
-        "desktop.ini",
-        "~$report.jpg",
-        "shoe.jpg.part",
-        "x.crdownload",
-        "a.TMP",
-        ".mattingd-1-x.png",
-        "shoe.jpg.error.txt",
-        "_STATUS.txt",
-        "shoe.keep.png",
-        "shoe.drop.PNG",
-        ".smbdelete0001",
-        ".nfs000a",
-        "~syncthing~shoe.jpg.tmp",
-        ".syncthing.shoe.jpg.tmp",
-        "shoe.jpg.sb-1a2b",
-        ".~lock.shoe.jpg#",
-        ".fuse_hidden01",
-    ],
-)
-def test_junk_files(name: str) -> None:
-    assert junk(name.encode(), is_dir=False)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "@eaDir",
-        ".stversions",
-        "__MACOSX",
-        "System Volume Information",
-        "$RECYCLE.BIN",
-        ".git",
-        ".AppleDouble",
-    ],
-)
-def test_junk_directories(name: str) -> None:
-    assert junk(name.encode(), is_dir=True)
-
-
-@pytest.mark.parametrize(
-    "name", [b"shoe.jpg", b"-shoe.jpg", b"part.jpg", b"\xff\xfe.png", b"a\nb.png", b"keep.png", b".shoe.jpg"]
-)
-def test_pictures_are_no_junk(name: bytes) -> None:
-    assert not junk(name, is_dir=False)
-
-
-def test_a_folder_is_judged_as_a_folder() -> None:
-    assert not junk(b"holiday.part", is_dir=True)
-    assert not junk(b"@eaDir", is_dir=False)

@@ -19,6 +19,9 @@ from mattingd.touchup.files import belongs, identity, is_strokes, names_beside
         (b"shoe.keep.png", b"shoes.jpg", False),
         (b"shoe.keep.png", b"shoe.keep.png", False),
         (b"\xff.keep.png", b"\xff.jpg", True),
+        (b"shoe.DROP.PNG", b"shoe.jpg", True),
+        (b"shoe.jpg.KEEP.png", b"shoe.jpg", True),
+        (b"SHOE.DROP.PNG", b"shoe.jpg", False),
     ],
 )
 def test_strokes_belong_to_the_picture_they_are_named_after(
@@ -31,8 +34,14 @@ def test_strokes_belong_to_the_picture_they_are_named_after(
 
 def test_the_whole_name_goes_before_the_short_one_and_folders_stay() -> None:
     keep, drop = names_beside(b"in/shoe.jpg")
-    assert keep == (b"in/shoe.jpg.keep.png", b"in/shoe.keep.png")
-    assert drop == (b"in/shoe.jpg.drop.png", b"in/shoe.drop.png")
+    small = [name for names in (keep, drop) for name in names if name.islower()]
+    assert small == [
+        b"in/shoe.jpg.keep.png",
+        b"in/shoe.keep.png",
+        b"in/shoe.jpg.drop.png",
+        b"in/shoe.drop.png",
+    ]
+    assert max(map(keep.index, keep[:4])) < keep.index(b"in/shoe.keep.png")
 
 
 def test_strokes_are_known_in_any_case() -> None:

@@ -33,7 +33,17 @@ def audit(config: Path | None, *, deep: bool, as_json: bool) -> ExitCode:
         again.gaps = [gap for gap in again.gaps if gap in result.gaps]
         result = again
     if as_json:
-        names = ("seen", "unseen", "settling", "present", "taken_away", "changed", "expired", "gaps")
+        names = (
+            "seen",
+            "unseen",
+            "settling",
+            "passed_over",
+            "present",
+            "taken_away",
+            "changed",
+            "expired",
+            "gaps",
+        )
         report = {name: getattr(result, name) for name in names} | {"counts": result.counts}
         print(json.dumps(report))  # noqa: T201
     else:
@@ -85,6 +95,13 @@ def _show(result: Audit) -> None:
         )
     if result.settling:
         console.print(f"{result.settling} more still settling: `mattingd status` says which", style="yellow")
+    if result.passed_over:
+        console.print(
+            f"{result.passed_over} passed over: hidden, or other programs' own;"
+            " `mattingd history --ignored` lists them",
+            style="dim",
+            soft_wrap=True,
+        )
     for gap in result.gaps:
         console.print(f"gap: {gap}", style="red", markup=False, soft_wrap=True)
     if result.balanced:

@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from mattingd.audit import files_below
 from mattingd.cli.errors import CommandError, find_config
 from mattingd.cli.format import console_for
 from mattingd.cli.selectors import folders_named
@@ -57,10 +60,13 @@ def history(
         state = only[0] if only else None
         below = NEEDS_A_LOOK if look else None
         endings, number = ledger.endings(limit, since=after, root=root, state=state, below=below)
+    ignored = list(passed_over(settings, root)) if list(only) == ["ignored"] else []
     if as_json:
-        print(json.dumps([_as_json(ending, settings) for ending in endings]))  # noqa: T201
+        told = [_as_json(ending, settings) for ending in endings]
+        print(json.dumps([*told, *map(_passed_over_as_json, ignored)]))  # noqa: T201
     else:
         _show(endings, number, settings, zone)
+        _show_passed_over(ignored[:limit], len(ignored), settings)
     return ExitCode.OK
 
 
@@ -84,6 +90,29 @@ def moment(text: str, now: datetime) -> datetime:
     except ValueError:
         raise CommandError(f"--since {text!r} is no time: {WHEN}") from None
     return given if given.tzinfo else given.replace(tzinfo=now.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Something in a hot folder that no person dropped."""
+
+    root: bytes
+    path: bytes
+    reason: str
+
+
+def passed_over(settings: Settings, root: bytes | None) -> Iterator[PassedOver]:
+    """What lies in the hot folders (or in one of them) now, and is passed over by its name."""
+    for folder in settings.hot_folders:
+        top = bytes(folder.path)
+        if root in {None, top}:
+            yield from (PassedOver(top, path, reason) for path, reason in sorted(_ignored_below(top)))
+
+
+def _ignored_below(root: bytes) -> list[tuple[bytes, str]]:
+    found: list[tuple[bytes, str]] = []
+    deque(files_below(root, passed_over=lambda *each: found.append(each)), maxlen=0)
+    return found
 
 
 def whereabouts(output: PublishedOutput, settings: Settings) -> str:
@@ -153,6 +182,26 @@ def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo |
         console.print(
             f"[dim]the last {len(endings)} of {number:,}: --limit N and --since TIME show others[/]"
         )
+
+
+def _show_passed_over(ignored: list[PassedOver], number: int, settings: Settings) -> None:
+    """What is in no journal, since nobody dropped it."""
+    console = console_for()
+    names = {bytes(hot.path): hot.name for hot in settings.hot_folders}
+    for each in ignored:
+        name = f"{names.get(each.root, readable(each.root))}/{readable(each.path)}"
+        console.print(f"[dim]passed over[/]  {escape(f'{name}: {each.reason}')}", soft_wrap=True)
+    if len(ignored) < number:
+        console.print(f"[dim]{len(ignored)} of {number:,} that are passed over: --limit N shows more[/]")
+
+
+def _passed_over_as_json(each: PassedOver) -> dict[str, Any]:
+    return {
+        "folder": readable(each.root),
+        "file": readable(each.path),
+        "state": "passed over",
+        "reason": each.reason,
+    }
 
 
 def _as_json(ending: Ending, settings: Settings) -> dict[str, Any]:

@@ -51,8 +51,30 @@ class Order:
     json: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run."""
+
+    progress: Progress
+    stop: Stop
+    unsure: list[tuple[str, float]]
+    """The cut-outs that somebody should look at, and the confidence in each."""
+    interrupted: bool
+
+
 def process(order: Order) -> ExitCode:
     """Cut out what is asked for; the exit code says whether all, some or no pictures could be done."""
+    outcome = run(order)
+    report(order, outcome.progress, outcome.stop, outcome.unsure, interrupted=outcome.interrupted)
+    return exit_code(outcome.progress, outcome.stop, interrupted=outcome.interrupted)
+
+
+def run(order: Order) -> Outcome:
+    """Cut out what is asked for, and say nothing but the progress.
+
+    Raises:
+        CommandError: it cannot be begun.
+    """
     wanted = sources(order.paths, order.output)
     settings = settings_for(order, wanted.roots)
     if problems := problems_on_disk(settings) or kept_backgrounds(settings):
@@ -68,10 +90,7 @@ def process(order: Order) -> ExitCode:
     started = clock.wall().timestamp()
     with progress:
         stop = daemon.run()
-    report(
-        order, progress, stop, _doubtful(daemon, names, int(started)), interrupted=daemon.scheduler.stopping
-    )
-    return exit_code(progress, stop, interrupted=daemon.scheduler.stopping)
+    return Outcome(progress, stop, _doubtful(daemon, names, int(started)), daemon.scheduler.stopping)
 
 
 def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
@@ -208,6 +227,8 @@ def _summarize(console: Console, order: Order, progress: Progress) -> None:
         "left": progress.left(),
     }
     told = [f"{number} {word}" for word, number in numbers.items() if number]
+    if progress.passed_over:
+        console.print(f"{progress.passed_over} passed over: hidden, or other programs' own", style="dim")
     speed = f" in {progress.seconds:.1f} s ({progress.rate:.2f} pictures/s)" if progress.done else ""
     if not told:
         console.print("There is no picture to process.")
@@ -231,6 +252,7 @@ def _print_json(order: Order, progress: Progress, unsure: list[tuple[str, float]
         "needs_look": [{"file": name, "confidence": confidence} for name, confidence in unsure],
         "ignored": [{"file": end.name, "reason": end.reason} for end in progress.ignored],
         "left": progress.left(),
+        "passed_over": progress.passed_over,
         "output": str(order.output),
         "trouble": trouble,
     }

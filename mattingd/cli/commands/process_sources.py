@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mattingd.cli.errors import CommandError
-from mattingd.imaging.formats.sniff import junk
+from mattingd.ingest.ignore_rules import why_ignored
 from mattingd.touchup.files import is_strokes
 
 
@@ -69,8 +69,8 @@ def _is_folder(path: Path) -> bool:
 
 def _picture_name(path: Path, real: Path) -> bytes:
     name = os.fsencode(real.name)
-    if junk(name, is_dir=False):
-        raise CommandError(f"{path}: by its name this is a temporary or system file, not a picture")
+    if reason := why_ignored(name, is_dir=False):
+        raise CommandError(f"{path}: {reason}; rename it to have it processed")
     return name
 
 

@@ -181,6 +181,7 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
         "preset": [folder["preset"] for folder in folders],
         "state": [_paused(folder) for folder in folders],
         "watched by": [folder.get("watched", "") for folder in folders],
+        "passed over": [str(folder.get("passed_over") or "") for folder in folders],
         "trouble": [folder.get("trouble") or "" for folder in folders],
     }
     told = {heading: cells for heading, cells in columns.items() if any(cells)}

@@ -14,7 +14,7 @@ from mattingd.config import Settings
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import model_name
 from mattingd.domain.text import readable
-from mattingd.imaging.formats.sniff import junk
+from mattingd.ingest.ignore_rules import why_ignored_at
 from mattingd.journal import NoJournalError, PublishedOutput, Record, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.touchup.files import is_strokes
@@ -91,11 +91,10 @@ def _unknown(file: Path, path: bytes, *, running: bool) -> str:
     """Why nobody knows of a file."""
     if file.is_dir():
         return "it is a folder: name a picture in it"
-    *folders, name = path.split(b"/")
-    if is_strokes(name) and os.path.lexists(file):
+    if is_strokes(path) and os.path.lexists(file):
         return "strokes: what becomes of them, the status of their picture says"
-    if junk(name, is_dir=False) or any(junk(folder, is_dir=True) for folder in folders):
-        return "never taken: hidden files, and what other programs leave about, are passed over"
+    if reason := why_ignored_at(path, is_dir=False):
+        return f"passed over: {reason}"
     if not os.path.lexists(file):
         return _NO_SUCH_FILE
     return "not seen yet" if running else "not seen yet, and the daemon is not running"

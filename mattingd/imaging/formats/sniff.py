@@ -1,11 +1,10 @@
-"""What the first bytes of a file, and its name, tell: its format, junk.
+"""What the first bytes of a file, and its name, tell: its format, and whether it is named as a picture.
 
-Knows magic numbers and names; uses the standard library only, since the main process and the scanners
+Knows magic numbers and endings; uses the standard library only, since the main process and the scanners
 import it. Must not know how to decode.
 """
 
 import struct
-from fnmatch import fnmatchcase
 
 from mattingd.imaging.formats.structure.plain_headers import is_netpbm, is_targa
 
@@ -135,30 +134,3 @@ def named_as_picture(path: bytes) -> bool:
     """Whether a file's name says that it is a picture of a kind that is read, whatever is in it."""
     _, dot, ending = path.rpartition(b"/")[2].rpartition(b".")
     return bool(dot) and ending.lower() in _ENDINGS
-
-
-_JUNK_FILES = tuple(
-    b"""
-    .ds_store ._* desktop.ini thumbs.db ~$* .~lock* *.part *.crdownload *.download *.tmp *.filepart
-    .smbdelete* .nfs* .fuse_hidden* ~syncthing~* .syncthing.*.tmp .sb-* *.sb-* .localized .mattingd-*
-    _status.txt *.error.txt *.keep.png *.drop.png
-    """.split()
-)
-_JUNK_DIRECTORIES = (
-    b"system volume information",
-    *b"""
-    .stfolder .stversions @eadir .spotlight-v100 .trashes .trash-* __macosx #recycle @recycle
-    $recycle.bin .appledouble .temporaryitems .afpdeleted* .localized .fseventsd .git .hg .svn
-    .bzr _darcs cvs .mattingd .mattingd-*
-    """.split(),
-)
-
-
-def junk(name: bytes, is_dir: bool) -> bool:  # noqa: FBT001 - part of the question, not a switch
-    """Whether a file or directory of this bare name is never a picture to process (case does not matter).
-
-    The lists hold what operating systems, sync tools, browsers and editors leave behind (temporary names
-    count as junk until they are renamed), and our own temps, notes and touch-up strokes.
-    """
-    folded = name.lower()
-    return any(fnmatchcase(folded, pattern) for pattern in (_JUNK_DIRECTORIES if is_dir else _JUNK_FILES))

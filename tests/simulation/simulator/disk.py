@@ -44,13 +44,14 @@ class HotFolders:
         size: int | None = None,
         writer: bool = False,
         odd: str | None = None,
+        caption: int = 0,
     ) -> None:
         """Write a version, or a part of one; the time stamp moves."""
         self._ticks += 1
         stamp = Stamp(
             content.size if size is None else size, self._clock.now + self._ticks, 1 + content.number
         )
-        self.restore(key, File(content, stamp, writer, odd))
+        self.restore(key, File(content, stamp, writer, odd, caption))
 
     def restore(self, key: Key, file: File) -> None:
         """Move a file here as it is, stamp and all."""

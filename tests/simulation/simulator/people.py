@@ -172,6 +172,15 @@ class Office:
             self.weather.count("touched")
         self.folders.put(key, content)
 
+    def captions(self, key: Key) -> Script:
+        """Somebody writes captions into a picture: other bytes, and the cut-out stays what it is."""
+        content = self.content()
+        for number in range(self.rng.choice((2, 3))):
+            self.folders.put(key, content, caption=number)
+            yield self.rng.uniform(20.0, 60.0)
+            self.weather.count("captioned")
+        self.folders.put(key, content, caption=7)
+
     def cut_off(self, key: Key) -> Script:
         """A copy that broke off; somebody copies it again."""
         self.weather.count("cut off, heals")
@@ -340,6 +349,7 @@ def habits(office: Office, budget: int) -> list[tuple[int, Callable[[Key], Scrip
         (4, office.moves_away_and_back),
         (6, office.saves_again),
         (4, office.touches),
+        (4, office.captions),
         (4, office.cut_off),
         (2, office.cut_off_for_good),
         (4, office.locks),

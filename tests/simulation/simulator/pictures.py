@@ -67,6 +67,13 @@ class File:
     writer: bool = False
     """Somebody has it open for writing, and the kernel says so."""
     odd: str | None = None
+    caption: int = 0
+    """How often somebody wrote one: other bytes of the file, the same cut-out."""
+
+    @property
+    def sha256(self) -> bytes:
+        """Its fingerprint."""
+        return self.content.sha256 + (b" caption %d" % self.caption if self.caption else b"")
 
 
 class Matte(NamedTuple):

@@ -16,6 +16,7 @@ FAULTS = (
     "renamed into place",
     "away and back with the same stamp",
     "touched",
+    "captioned",
     "saved again",
     "changed during reading",
     "changed after reading",

@@ -1,0 +1,21 @@
+"""Names of files are bytes, and none may change on its way through the program, whatever the locale.
+
+Python turns names into text and back by the locale's encoding. Only UTF-8, as Python has it, gives back every
+byte, and writes every character of a configuration file as it stands there.
+"""
+
+import locale
+import os
+import sys
+
+
+def start_again_unless_names_are_safe() -> None:
+    """Replace this process by the same command in Python's UTF-8 mode, unless names are UTF-8 already.
+
+    What is printed stays in the terminal's own encoding. Children inherit all of it.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or not sys.executable:
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    os.environ.setdefault("PYTHONIOENCODING", f"{locale.getencoding()}:backslashreplace")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell
