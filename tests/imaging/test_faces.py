@@ -1,6 +1,8 @@
 """Faces, and ID photographs framed by them: on a photograph of a person and on pictures without one."""
 
+import hashlib
 from dataclasses import replace
+from importlib import resources
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from skimage import data
 
 from mattingd.domain.presets import BUILT_IN
+from mattingd.imaging.finishing import faces as detector
 from mattingd.imaging.finishing.faces import Face, find
 from mattingd.imaging.finishing.frame import doubts, frame_of
 
@@ -135,3 +138,18 @@ def test_other_presets_have_no_doubts(astronaut: UInt8) -> None:
     frame = frame_of(matte, BUILT_IN["marketplace"])
     assert frame is not None
     assert doubts(matte, BUILT_IN["marketplace"], find(astronaut), frame) == ()
+
+
+def test_the_detector_is_read_by_opencv_4_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.delattr(cv2.dnn, "ENGINE_CLASSIC")
+    monkeypatch.setattr(cv2.dnn, "readNetFromTFLite", lambda *arguments: asked.append(arguments))
+    detector._network.__wrapped__()
+    ((path,),) = asked
+    assert str(path).endswith("face_detection_full_range.tflite")
+
+
+def test_the_weights_are_those_that_are_named() -> None:
+    folder = resources.files(detector.__package__) / "face_weights"
+    digest = hashlib.sha256((folder / "face_detection_full_range.tflite").read_bytes()).hexdigest()
+    assert digest in (folder / "README.md").read_text("utf-8")

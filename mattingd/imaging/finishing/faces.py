@@ -84,13 +84,18 @@ def _answer(seen: Float32) -> tuple[Float32, Float32]:
 
 @lru_cache(maxsize=1)
 def _network() -> cv2.dnn.Net:
-    """The detector, by OpenCV's classic engine: the newer one gives only the last of a network's outputs.
+    """Return the detector, run by OpenCV's classic engine.
 
-    It is read by its path: from a buffer OpenCV 5.0 takes the newer engine whatever is asked for.
+    OpenCV 5 has a newer engine too, which gives only the last of a network's outputs; OpenCV 4 has just the
+    classic one, without a name for it. The network is read by its path: from a buffer OpenCV 5.0 takes the
+    newer engine whatever is asked for.
     """
+    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
     weights = resources.files(__package__) / "face_weights" / "face_detection_full_range.tflite"
     with resources.as_file(weights) as path:
-        return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
+        if classic is None:
+            return cv2.dnn.readNetFromTFLite(str(path))
+        return cv2.dnn.readNetFromTFLite(str(path), classic)
 
 
 @lru_cache(maxsize=1)
