@@ -53,6 +53,23 @@ def test_a_face_is_found_where_it_is(astronaut: UInt8) -> None:
     assert 70 < face.width < 130
 
 
+def test_the_points_of_a_face_are_where_they_belong(astronaut: UInt8) -> None:
+    (face,) = find(astronaut)
+    right_eye, left_eye, nose, mouth, right_ear, left_ear = face.keypoints
+    assert right_ear[0] < right_eye[0] < nose[0] < left_eye[0] < left_ear[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1] < face.bottom
+    assert right_eye == pytest.approx((205, 102), abs=8)
+    assert left_eye == pytest.approx((247, 105), abs=8)
+
+
+@pytest.mark.parametrize("degrees", [-45, -30, 0, 30, 45])
+def test_how_far_a_head_is_tilted(astronaut: UInt8, degrees: int) -> None:
+    turned = cv2.warpAffine(
+        astronaut, cv2.getRotationMatrix2D((225, 120), -degrees, 1), (512, 512), borderMode=cv2.BORDER_REFLECT
+    )
+    assert find(turned.astype(np.uint8))[0].tilt == pytest.approx(degrees, abs=6)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_no_face_where_there_is_none(*, turned: bool) -> None:
     for picture in (data.chelsea(), data.coffee(), data.rocket()):
