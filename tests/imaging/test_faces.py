@@ -1,6 +1,8 @@
 """Faces, and ID photographs framed by them: on a photograph of a person and on pictures without one."""
 
+import hashlib
 from dataclasses import replace
+from importlib import resources
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from skimage import data
 
 from mattingd.domain.presets import BUILT_IN
+from mattingd.imaging.finishing import faces as detector
 from mattingd.imaging.finishing.faces import Face, find
 from mattingd.imaging.finishing.frame import doubts, frame_of
 
@@ -48,6 +51,23 @@ def test_a_face_is_found_where_it_is(astronaut: UInt8) -> None:
     assert 60 < face.top < 110
     assert 145 < face.bottom < 190
     assert 70 < face.width < 130
+
+
+def test_the_points_of_a_face_are_where_they_belong(astronaut: UInt8) -> None:
+    (face,) = find(astronaut)
+    right_eye, left_eye, nose, mouth, right_ear, left_ear = face.keypoints
+    assert right_ear[0] < right_eye[0] < nose[0] < left_eye[0] < left_ear[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1] < face.bottom
+    assert right_eye == pytest.approx((205, 102), abs=8)
+    assert left_eye == pytest.approx((247, 105), abs=8)
+
+
+@pytest.mark.parametrize("degrees", [-45, -30, 0, 30, 45])
+def test_how_far_a_head_is_tilted(astronaut: UInt8, degrees: int) -> None:
+    turned = cv2.warpAffine(
+        astronaut, cv2.getRotationMatrix2D((225, 120), -degrees, 1), (512, 512), borderMode=cv2.BORDER_REFLECT
+    )
+    assert find(turned.astype(np.uint8))[0].tilt == pytest.approx(degrees, abs=6)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -135,3 +155,18 @@ def test_other_presets_have_no_doubts(astronaut: UInt8) -> None:
     frame = frame_of(matte, BUILT_IN["marketplace"])
     assert frame is not None
     assert doubts(matte, BUILT_IN["marketplace"], find(astronaut), frame) == ()
+
+
+def test_the_detector_is_read_by_opencv_4_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.delattr(cv2.dnn, "ENGINE_CLASSIC")
+    monkeypatch.setattr(cv2.dnn, "readNetFromTFLite", lambda *arguments: asked.append(arguments))
+    detector._network.__wrapped__()
+    ((path,),) = asked
+    assert str(path).endswith("face_detection_full_range.tflite")
+
+
+def test_the_weights_are_those_that_are_named() -> None:
+    folder = resources.files(detector.__package__) / "face_weights"
+    digest = hashlib.sha256((folder / "face_detection_full_range.tflite").read_bytes()).hexdigest()
+    assert digest in (folder / "README.md").read_text("utf-8")

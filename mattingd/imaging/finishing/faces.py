@@ -7,6 +7,7 @@ Sources: Bazarevsky et al. 2019, "BlazeFace: Sub-millisecond Neural Face Detecti
 and scales as in MediaPipe's `face_detection_full_range_common.pbtxt` (Apache-2.0).
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -33,13 +34,33 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face from the eyebrows to the chin, in pixels of the picture; parts of it can be outside."""
+    """A face from the eyebrows to the chin, in pixels of the picture; parts of it can be outside.
+
+    Attributes:
+        left: of the box, as top, right and bottom.
+        top: the box's upper edge.
+        right: the box's right edge.
+        bottom: the box's lower edge, at the chin.
+        score: 0 to 1, how sure the detector is.
+        keypoints: (x, y) of the person's right eye, left eye, nose, mouth, right ear and left ear.
+    """
 
     left: float
     top: float
     right: float
     bottom: float
     score: float
+    keypoints: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def tilt(self) -> float:
+        """Degrees by which the face is turned clockwise, -180 to 180; 0 when it is upright or unknown."""
+        if not self.keypoints:
+            return 0.0
+        (right_x, right_y), (left_x, left_y), _, (mouth_x, mouth_y), *_ = self.keypoints
+        across = left_x - right_x, left_y - right_y
+        down = mouth_x - (left_x + right_x) / 2, mouth_y - (left_y + right_y) / 2
+        return math.degrees(math.atan2(across[1] - down[0], across[0] + down[1]))
 
     @property
     def width(self) -> float:
@@ -61,36 +82,50 @@ def find(rgb: npt.NDArray[np.uint8]) -> tuple[Face, ...]:
     seen = np.zeros((_SIDE, _SIDE, 3), np.float32)
     left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
     seen[top : top + size[1], left : left + size[0]] = cv2.resize(rgb, size, interpolation=how)
-    boxes, scores = _answer(seen / 127.5 - 1)
-    places = (boxes - np.array([left, top, left, top], np.float32)) / scale
-    faces = (Face(*corners, score=score) for corners, score in _merged(places, scores))
-    found = sorted(faces, key=lambda face: -face.width)
+    points, scores = _answer(seen / 127.5 - 1)
+    places = (points - np.array([left, top], np.float32)) / np.float32(scale)
+    found = sorted(_merged(places, scores), key=lambda face: -face.width)
     return tuple(face for face in found if face.width >= _SMALLEST * found[0].width)
 
 
 def _answer(seen: Float32) -> tuple[Float32, Float32]:
-    """Boxes [N,4] (left, top, right, bottom) in pixels of the network's input, and scores [N] in 0..1."""
+    """Return the points of all sure anchors and their scores.
+
+    Args:
+        seen: float32[192,192,3] RGB in -1..1.
+
+    Returns:
+        Points float32[N,8,2] as (x, y) in pixels of the network's input: the box's upper left and lower right
+        corner, then the six keypoints. Scores float32[N], above `_LEAST_SCORE`.
+    """
     network = _network()
     network.setInput(np.ascontiguousarray(seen.transpose(2, 0, 1)[np.newaxis]))
     outputs = [output.reshape(-1, output.shape[-1]) for output in network.forward(_names())]
     (logits,) = (output[:, 0] for output in outputs if output.shape[-1] == 1)
     (regressed,) = (output for output in outputs if output.shape[-1] > 1)
     sure = logits > np.log(_LEAST_SCORE / (1 - _LEAST_SCORE))
-    centres = _anchors()[sure] + regressed[sure, :2]
-    half = regressed[sure, 2:4] / 2
+    numbers = regressed[sure].reshape(-1, 8, 2)  # centre and size of the box, then keypoints, from the anchor
+    centres = _anchors()[sure, np.newaxis]
+    middle, half = centres + numbers[:, :1], numbers[:, 1:2] / 2
+    points = np.concatenate([middle - half, middle + half, centres + numbers[:, 2:]], 1)
     scores = 1 / (1 + np.exp(-logits[sure].clip(-80, 80)))
-    return np.concatenate([centres - half, centres + half], 1), scores.astype(np.float32)
+    return points, scores.astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def _network() -> cv2.dnn.Net:
-    """The detector, by OpenCV's classic engine: the newer one gives only the last of a network's outputs.
+    """Return the detector, run by OpenCV's classic engine.
 
-    It is read by its path: from a buffer OpenCV 5.0 takes the newer engine whatever is asked for.
+    OpenCV 5 has a newer engine too, which gives only the last of a network's outputs; OpenCV 4 has just the
+    classic one, without a name for it. The network is read by its path: from a buffer OpenCV 5.0 takes the
+    newer engine whatever is asked for.
     """
+    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
     weights = resources.files(__package__) / "face_weights" / "face_detection_full_range.tflite"
     with resources.as_file(weights) as path:
-        return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
+        if classic is None:
+            return cv2.dnn.readNetFromTFLite(str(path))
+        return cv2.dnn.readNetFromTFLite(str(path), classic)
 
 
 @lru_cache(maxsize=1)
@@ -106,17 +141,25 @@ def _anchors() -> Float32:
     return np.stack([columns, rows], -1).reshape(-1, 2) * _STRIDE + np.float32(_STRIDE / 2)
 
 
-def _merged(boxes: Float32, scores: Float32) -> list[tuple[tuple[float, float, float, float], float]]:
-    """One box for each face: the mean of all that overlap the surest one, weighted by their scores."""
+def _merged(points: Float32, scores: Float32) -> list[Face]:
+    """Return one face for each group of boxes that overlap the surest: their mean, weighted by the scores.
+
+    Args:
+        points: float32[N,8,2], as `_answer` returns them, in pixels of the picture.
+        scores: float32[N].
+    """
+    boxes = points[:, :2].reshape(-1, 4)
     merged = []
     unseen = np.arange(len(scores))
     while len(unseen):
         surest = unseen[scores[unseen].argmax()]
         same = unseen[_overlap(boxes[surest], boxes[unseen]) > _SAME]
-        weights = scores[same, np.newaxis]
-        left, top, right, bottom = ((boxes[same] * weights).sum(0) / weights.sum()).tolist()
-        merged.append(((left, top, right, bottom), float(scores[surest])))
-        unseen = np.setdiff1d(unseen, same)
+        (left, top), (right, bottom), *keypoints = np.average(
+            points[same], axis=0, weights=scores[same]
+        ).tolist()
+        score = float(scores[surest])
+        merged.append(Face(left, top, right, bottom, score, tuple((x, y) for x, y in keypoints)))
+        unseen = np.setdiff1d(unseen, [*same, surest])
     return merged
 
 
