@@ -235,7 +235,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path:
         (["in", "--preset", "prodct"], "--preset: no preset is called 'prodct'; known: "),
         (["in", "--quality", "101"], "--quality: must be a whole number from 1 to 100, not 101"),
         (["in", "--format", "jpeg"], "--format: jpeg needs a background, such as "),
-        (["in", "--background", "red"], "--background: must be a colour like "),
+        (["in", "--background", "redd"], "--background: must be a colour like "),
         (["in", "-o", "/proc/nowhere"], "output_dir: '/proc/nowhere' cannot be made in '/proc': "),
     ],
 )
