@@ -1,5 +1,6 @@
 """Retention as people meet it: by itself in a running daemon, by hand beside one and without one."""
 
+import json
 import os
 import re
 import sqlite3
@@ -40,6 +41,23 @@ def said(site: Site, *arguments: str, verb: str = "clean", code: int = 0) -> str
     answer = CliRunner().invoke(app, [verb, *arguments, "--config", str(site.config)])
     assert (answer.exit_code, answer.stderr) == (code, ""), answer.output
     return re.sub(r"\(\d+ kB\)", "(N kB)", answer.stdout)
+
+
+def test_the_plan_names_the_mattes_that_go(make_site: MakeSite) -> None:
+    site = make_site(retention={"days": 7, "matte_days": 3})
+    (file,) = pictures(site.hot[0], 1)
+    site.start()
+    site.wait_ended([file])
+    (matte,) = (site.state / "mattes").iterdir()
+    assert site.stop() == 0
+    os.utime(matte, (0, 0))
+    first, second, last = said(site, "--dry-run").splitlines()
+    assert first == "would remove 0 files (0 bytes); nothing was touched"
+    assert second.startswith(f"remove  {matte} (")
+    assert last.startswith("would remove 1 stored matte (")
+    (told,) = json.loads(said(site, "--dry-run", "--json"))["mattes"]
+    assert told == {"name": matte.name, "bytes": matte.stat().st_size}
+    assert matte.exists()
 
 
 def test_cut_outs_go_when_their_time_is_over_and_are_not_made_again(make_site: MakeSite) -> None:

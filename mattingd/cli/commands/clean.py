@@ -18,9 +18,11 @@ from mattingd.domain.text import readable
 from mattingd.outputs.retention import Line, Report, Sweep
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
+from mattingd.touchup.matte_cache import FOLDER, Stored, stored, too_many
 
 OFF = "nothing is ever removed: set `retention.days` in the configuration to change that"
 NOT_READ = "the running daemon has settings that remove nothing; `mattingd reload` has it read the new ones"
+MATTE = "a matte for touch-ups, not used for longer than `retention.matte_days`, or beyond `matte_gb`"
 BEAT_SECONDS = 0.2
 """So often a running daemon is asked whether it is done."""
 
@@ -99,11 +101,29 @@ def _tell(report: dict[str, Any]) -> None:
 
 def _plan(settings: Settings, *, confirmed: bool, as_json: bool) -> ExitCode:
     sweep = _sweep(settings, confirmed=confirmed)
+    mattes = _mattes(settings)
     if as_json:
-        _print_json(sweep)
+        _print_json(sweep, mattes)
     else:
         _print_lines(sweep)
+        _print_mattes(settings, mattes)
     return ExitCode.PARTIAL if sweep.report.refused else ExitCode.OK
+
+
+def _mattes(settings: Settings) -> list[Stored]:
+    """The stored mattes that go: they are in no journal, and the model makes them again when needed."""
+    policy, now = settings.retention, clock.wall(clock.zone(settings.timezone)).timestamp()
+    return too_many(stored(settings.state_dir), now, policy.matte_days, policy.matte_gb)
+
+
+def _print_mattes(settings: Settings, mattes: list[Stored]) -> None:
+    for each in mattes:
+        place = readable(bytes(settings.state_dir / FOLDER / each.name))
+        print(f"remove  {place} ({weight(each.size)}): {MATTE}")  # noqa: T201
+    if mattes:
+        total = weight(sum(each.size for each in mattes))
+        number = "1 stored matte" if len(mattes) == 1 else f"{len(mattes)} stored mattes"
+        print(f"would remove {number} ({total}), too")  # noqa: T201
 
 
 def _print_lines(sweep: Sweep) -> None:
@@ -121,14 +141,15 @@ def _print_lines(sweep: Sweep) -> None:
         print(f"held back: {report.refused}")  # noqa: T201
 
 
-def _print_json(sweep: Sweep) -> None:
+def _print_json(sweep: Sweep, mattes: list[Stored]) -> None:
     """One document, although its lines are written as they come; none of it if they cannot come."""
     lines = sweep.lines()
     first = next(lines, None)
     print('{"lines": [', "" if first is None else json.dumps(_as_json(first)), sep="", end="")  # noqa: T201
     for line in lines:
         print(", ", json.dumps(_as_json(line)), sep="", end="")  # noqa: T201
-    print("],", json.dumps(asdict(sweep.report)).removeprefix("{"))  # noqa: T201
+    told = {"mattes": [{"name": each.name, "bytes": each.size} for each in mattes], **asdict(sweep.report)}
+    print("],", json.dumps(told).removeprefix("{"))  # noqa: T201
 
 
 def _as_json(line: Line) -> dict[str, Any]:
