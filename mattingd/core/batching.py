@@ -1,14 +1,16 @@
-"""Which pictures go to the engine together, and when.
+"""Which pictures go to which engine together, and when.
 
 Pure: ready pictures and the time in, a decision out. The window counts from the oldest ready picture, and a
-picture never waits for company when nothing else is on its way.
+picture never waits for company when nothing else is on its way. Each engine has its own credits, deadline and
+batches: it is known by its number, and serves a key (weights, and one network shape or all). Today one engine
+serves everything; nothing here counts on that.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from annotated_types import Ge
 
@@ -45,6 +47,8 @@ class Run:
     jobs: tuple[int, ...]
     shape: tuple[int, int]
     why: Sent
+    engine: int = 0
+    """To which engine; 0 while nobody chose one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,27 @@ def in_turn(pictures: Iterable[Ready]) -> list[Ready]:
     return order
 
 
+# --- the engines ---
+
+CREDITS = 2
+"""Batches sent ahead to an engine: one runs, one is already there when it ends."""
+
+
+class EngineKey(NamedTuple):
+    """What an engine is there for."""
+
+    model: str
+    """As in `Models`."""
+    shape: tuple[int, int] | None = None
+    """The network (height, width) that it takes; None for all."""
+
+
+EVERYTHING = EngineKey("")
+
+
 @dataclass(slots=True)
 class Batch:
-    """Pictures at the engine."""
+    """Pictures at an engine."""
 
     id: int
     jobs: tuple[int, ...]
@@ -120,93 +142,162 @@ class Batch:
     """SHA-256 of the weights of the engine that has it."""
 
 
-class EngineQueue:
-    """What is ready, what is at the engine, and how much it takes at once. One owner: the scheduler."""
+@dataclass(slots=True)
+class EngineSlot:
+    """One engine child."""
 
-    CREDITS = 2
-    """Batches sent ahead: one runs, one is already there when it ends."""
+    id: int
+    key: EngineKey
+    serving: bool
+    """It gets new batches once it is up. Before, it is a candidate; after, it only finishes what it has."""
+    up: bool = False
+    leaving: bool = False
+    """Another one took its place."""
+    sha256: str = ""
+    """Of the weights that it loaded."""
+    max_pictures: int = 1
+    batch_ns: int = 0
+    """What its largest batch took at warm-up."""
+    credits: int = CREDITS
+    due: int | None = None
+    """When it must have answered, come up or ended; None while nothing is expected of it."""
+    batches: deque[Batch] = field(default_factory=deque)
+
+    def takes(self, shape: tuple[int, int]) -> bool:
+        """Whether it serves pictures of this network shape."""
+        return self.key.shape in {None, shape}
+
+    @property
+    def free(self) -> bool:
+        """Whether it can be sent another batch."""
+        return self.serving and self.up and len(self.batches) < self.credits
+
+
+class EngineQueue:
+    """What is ready, and all engines. One owner: the scheduler."""
 
     def __init__(self, wait_ns: int, cap: int | None = None) -> None:
         self.wait_ns = wait_ns
         self._cap = cap
-        self.up = False
-        self.max_pictures = 1
+        self.slots: dict[int, EngineSlot] = {}
         self.ready: dict[int, Ready] = {}
-        self.running: deque[Batch] = deque()
-        """Batches at the engine that gets new ones."""
-        self.leaving: dict[int, deque[Batch]] = {}
-        """The last batches of engines that another one took the place of."""
-        self.model = ""
-        """SHA-256 of the weights of the engine that gets new batches."""
-        self._served: dict[int, int] = {}
+        self.max_pictures = 1
+        """The largest batch of the engine that came up last."""
+        self.deaths: Counter[EngineKey] = Counter()
+        """Deaths in a row of the engines for a key, without a batch answered in between."""
         self.sent = 0
-        self.deaths = 0
-        self.batch_ns = 0
+        self._served: dict[int, int] = {}
+
+    # --- engines ---
+
+    @property
+    def serving(self) -> list[EngineSlot]:
+        """The engines that get new batches, up or not."""
+        return [slot for slot in self.slots.values() if slot.serving]
+
+    @property
+    def up(self) -> bool:
+        """Whether any engine that gets new batches is ready."""
+        return any(slot.up for slot in self.serving)
+
+    @property
+    def running(self) -> list[Batch]:
+        """Batches at the engines that get new ones."""
+        return [batch for slot in self.serving for batch in slot.batches]
+
+    @property
+    def leaving(self) -> list[EngineSlot]:
+        """Engines that another one took the place of, and that still have batches."""
+        return [slot for slot in self.slots.values() if slot.leaving]
 
     @property
     def busy(self) -> bool:
         """Whether any engine has a batch."""
-        return bool(self.running or self.leaving)
+        return any(slot.batches for slot in self.slots.values())
 
-    def came_up(self, max_batch: int, batch_ns: int, model: str = "") -> None:
-        """The engine is ready; a limit learnt from running out of memory stays until the daemon restarts."""
-        self.up, self.model = True, model
-        self.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
-        self.batch_ns = batch_ns
+    @property
+    def capacity(self) -> int:
+        """Pictures that the engines can have at once, those that are expected up included."""
+        return CREDITS * self.max_pictures * max(1, len(self.serving))
+
+    def add(self, engine: int, key: EngineKey = EVERYTHING, *, serving: bool = True) -> EngineSlot:
+        """An engine is started."""
+        slot = self.slots[engine] = EngineSlot(engine, key, serving)
+        return slot
+
+    def remove(self, engine: int) -> None:
+        """An engine is not needed any more."""
+        self.slots.pop(engine, None)
+
+    def came_up(self, engine: int, max_batch: int, batch_ns: int, sha256: str = "") -> None:
+        """An engine is ready; a limit learnt from running out of memory stays until the daemon restarts."""
+        slot = self.slots[engine]
+        slot.up, slot.sha256, slot.batch_ns = True, sha256, batch_ns
+        slot.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
+        self.max_pictures = slot.max_pictures
 
     def halve(self, tried: int) -> None:
-        """Out of memory with so many pictures: never again more than half of them."""
+        """Out of memory with so many pictures: never again more than half of them, at any engine."""
         self._cap = self.max_pictures = max(1, min(self.max_pictures, tried // 2))
+        for slot in self.slots.values():
+            slot.max_pictures = min(slot.max_pictures, self._cap)
+
+    def leave(self, engine: int) -> bool:
+        """This engine gets no more batches; False, and it is forgotten, if it has none either."""
+        slot = self.slots[engine]
+        slot.serving, slot.leaving = False, True
+        if not slot.batches:
+            del self.slots[engine]
+        return bool(slot.batches)
+
+    def died(self, engine: int) -> list[Batch]:
+        """An engine ended: the batches that were with it, the one it was working on first."""
+        return list(self.slots.pop(engine).batches)
+
+    # --- batches ---
 
     def choose(self, on_the_way: int, now: int) -> Choice:
-        """The next batch, if the engine can take one."""
-        if not self.up or len(self.running) >= self.CREDITS:
-            return Idle()
-        policy = BatchPolicy(self.max_pictures, self.wait_ns)
-        return choose(tuple(self.ready.values()), on_the_way, now, policy, self._served)
+        """The next batch, and for which engine, if one can take any. The least busy engine comes first."""
+        sleeps: list[SleepUntil] = []
+        for slot in sorted((slot for slot in self.slots.values() if slot.free), key=_load):
+            ready = [picture for picture in self.ready.values() if slot.takes(picture.shape)]
+            policy = BatchPolicy(slot.max_pictures, self.wait_ns)
+            match choose(ready, on_the_way, now, policy, self._served):
+                case Run() as run:
+                    return replace(run, engine=slot.id)
+                case SleepUntil() as sleep:
+                    sleeps.append(sleep)
+        return min(sleeps, key=lambda sleep: sleep.deadline, default=Idle())
 
     def begin(self, choice: Run) -> Batch:
         """The chosen pictures were sent."""
+        slot = self.slots[choice.engine]
         self.sent += 1
-        batch = Batch(self.sent, choice.jobs, choice.shape, self.model)
+        batch = Batch(self.sent, choice.jobs, choice.shape, slot.sha256)
         for job in choice.jobs:
             self._served[self.ready.pop(job).folder] = self.sent
-        self.running.append(batch)
+        slot.batches.append(batch)
         return batch
 
-    def due(self, batch_id: int) -> tuple[int | None, Batch]:
-        """Who has this batch (None: the engine that gets new ones), and the batch; each answers in order.
+    def due(self, batch_id: int) -> tuple[EngineSlot, Batch]:
+        """Who has this batch, and the batch; each engine answers in order.
 
         Raises:
             ValueError: no engine has it as its oldest.
         """
-        for engine, batches in ((None, self.running), *self.leaving.items()):
-            if batches and batches[0].id == batch_id:
-                return engine, batches[0]
+        for slot in self.slots.values():
+            if slot.batches and slot.batches[0].id == batch_id:
+                return slot, slot.batches[0]
         raise ValueError(f"an engine answered batch {batch_id}, which was not due")
 
-    def end(self, batch_id: int) -> tuple[int | None, Batch]:
+    def end(self, batch_id: int) -> tuple[EngineSlot, Batch]:
         """A batch was answered; says as `due` who had it. Who leaves is forgotten with its last one."""
-        engine, batch = self.due(batch_id)
-        if engine is None:
-            self.running.popleft()
-            return None, batch
-        self.leaving[engine].popleft()
-        if not self.leaving[engine]:
-            del self.leaving[engine]
-        return engine, batch
+        slot, batch = self.due(batch_id)
+        slot.batches.popleft()
+        if slot.leaving and not slot.batches:
+            del self.slots[slot.id]
+        return slot, batch
 
-    def leave(self, engine: int) -> bool:
-        """This engine gets no more batches; False if it has none either."""
-        self.up = False
-        if self.running:
-            self.leaving[engine], self.running = self.running, deque()
-        return engine in self.leaving
 
-    def died(self, engine: int) -> list[Batch]:
-        """An engine ended: the batches that were with it, the one it was working on first."""
-        if engine in self.leaving:
-            return list(self.leaving.pop(engine))
-        self.up = False
-        batches, self.running = list(self.running), deque()
-        return batches
+def _load(slot: EngineSlot) -> int:
+    return len(slot.batches)

@@ -173,7 +173,7 @@ class Dispatcher:
 
     def _most_in_flight(self) -> int:
         """Enough to keep all hands and two batches busy, no more: who comes later must not wait for many."""
-        return 2 * len(self.crew.hands) + EngineQueue.CREDITS * self.engine.max_pictures
+        return 2 * len(self.crew.hands) + self.engine.capacity
 
     def _grant(self, job: Job) -> int | None:
         """Pixels the picture may have; None when it has to wait for memory.

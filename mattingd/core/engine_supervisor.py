@@ -1,14 +1,14 @@
-"""Which engine child works: started, replaced when it dies, asleep when idle, exchanged for another model.
+"""Which engine children work: started, replaced when they die, asleep when idle, exchanged for another model.
 
-Each child has a number of its own, so that late words of one that is not needed any more mean nothing. One of
-them, `current`, gets the batches. A candidate with another model comes up beside it and takes its place only
-when it passed its self-test; until then nothing depends on it.
+Each child has a number of its own, so that late words of one that is not needed any more mean nothing. The
+serving ones, one for each key that is wanted, get the batches. A candidate with another model comes up beside
+them and takes their place only when it passed its self-test; until then nothing depends on it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mattingd.core.batching import EngineQueue
+from mattingd.core.batching import EngineKey, EngineQueue
 from mattingd.core.job_store import SECOND, JobStore
 from mattingd.core.worker_pool import DEATHS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
@@ -54,8 +54,6 @@ class Engines:
         self.crew = crew
         self.queue = queue
         self.models = models
-        self.current: int | None = None
-        """Who gets the batches once it is up; None while there is nobody."""
         self.asleep = False
         self.candidate: Candidate | None = None
         self.outcome: Outcome | None = None
@@ -65,8 +63,6 @@ class Engines:
         """How the last one ended that should not have."""
         self.on_cpu = False
         """The GPU had no memory even for a single picture: the last resort is the CPU."""
-        self.dues: dict[int, int] = {}
-        """By engine: when it must have answered, come up or ended."""
         self._started = 0
         self._wrong = 0
         self._stop = stop
@@ -84,18 +80,25 @@ class Engines:
 
     def start(self) -> None:
         """Have an engine for batches, unless there is one."""
-        if self.current is None:
-            self.asleep = False
-            self.current = self._launch(self.models.current)
+        served = {slot.key for slot in self.queue.serving}
+        for key in self.wanted():
+            if key not in served:
+                self.asleep = False
+                self._launch(key)
 
-    def _launch(self, model: str, *, beside: bool = False) -> int:
+    def wanted(self) -> tuple[EngineKey, ...]:
+        """What there must be an engine for: today one, for the weights in use and all shapes."""
+        return (EngineKey(self.models.current),)
+
+    def _launch(self, key: EngineKey, *, beside: bool = False) -> int:
         self._started += 1
-        self.work.out.append(StartEngine(self._started, model, cpu=self.on_cpu, beside=beside))
+        self.queue.add(self._started, key, serving=not beside)
+        self.work.out.append(StartEngine(self._started, key.model, cpu=self.on_cpu, beside=beside))
         self.expect(self._started, self.work.now + START_NS)
         return self._started
 
-    def came_up(self, fact: events.EngineUp) -> bool:
-        """An engine is ready; whether it is the one for batches now."""
+    def came_up(self, fact: events.EngineUp) -> None:
+        """An engine is ready: one for batches, or the candidate, which takes over."""
         self.expect(fact.engine, None)
         if self.candidate is not None and fact.engine == self.candidate.engine:
             if fact.device == "cpu" and self._on_gpu():
@@ -103,23 +106,23 @@ class Engines:
                 self._end(fact.engine, "it is not used")
             else:
                 self._take_over(self.candidate)
-        if fact.engine != self.current:
-            return False
+        slot = self.queue.slots.get(fact.engine)
+        if slot is None or not slot.serving:
+            return
         self.up, self.why = fact, ""
-        self.queue.came_up(fact.max_batch, round(fact.batch_seconds * SECOND), fact.model_sha256)
+        batch_ns = round(fact.batch_seconds * SECOND)
+        self.queue.came_up(fact.engine, fact.max_batch, batch_ns, fact.model_sha256)
         self.rest()
-        return True
 
     def _on_gpu(self) -> bool:
         return self.up is not None and self.up.device != "cpu" and not self.on_cpu
 
-    def died(self, fact: events.EngineDied) -> None:
-        """The current engine ended: another one in its place, if that is any use."""
-        self.current = None
+    def died(self, fact: events.EngineDied, key: EngineKey) -> None:
+        """An engine for batches ended: another one in its place, if that is any use."""
         self.why = fact.how
-        self.queue.deaths += 1
+        self.queue.deaths[key] += 1
         self._wrong += fact.wrong
-        deaths = self.queue.deaths
+        deaths = self.queue.deaths[key]
         if fact.fatal is not None:
             self._stop(fact.how, fact.fatal)
         elif self._wrong >= WRONG:
@@ -136,18 +139,16 @@ class Engines:
 
     def kill(self, engine: int, why: str) -> None:
         """Nothing more is sent to it: what it would die over was never begun."""
-        if engine == self.current:
-            self.queue.up = False
         self.expect(engine, None)
-        self.dues[engine] = self.work.now
+        slot = self.queue.slots[engine]
+        slot.up, slot.due = False, self.work.now
         self.work.out.append(KillEngine(engine, why))
 
     def expect(self, engine: int, deadline: int | None) -> None:
         """It must show life by then; None: nothing is expected of it."""
         self.work.timers.alarm("engine", engine, deadline)
-        self.dues.pop(engine, None)
-        if deadline is not None:
-            self.dues[engine] = deadline
+        if (slot := self.queue.slots.get(engine)) is not None:
+            slot.due = deadline
 
     def weights(self) -> str:
         """SHA-256 of the weights that make mattes now, awake or not."""
@@ -162,14 +163,15 @@ class Engines:
 
     def idle(self) -> None:
         """It has had nothing to do for long. Only its end gives back all the memory it has."""
-        if self.current is None or not self.queue.up:
+        if not self.queue.up:
             return
         if self.queue.busy or self.queue.ready or self.work.in_flight or self.crew.busy:
             self.rest()
             return
         seconds = (self.work.policy.idle_ns or 0) / SECOND
-        self._end(self.current, f"there was nothing to do for {seconds:g} s")
-        self.current, self.asleep, self.queue.up = None, True, False
+        for slot in self.queue.serving:
+            self._end(slot.id, f"there was nothing to do for {seconds:g} s")
+        self.asleep = True
         self.work.out.extend(TrimMemory(hand.id) for hand in self.crew.hands if hand.up)
 
     def wake(self) -> None:
@@ -188,12 +190,13 @@ class Engines:
         elif fact.model == self.models.current and not fact.anew:
             self.outcome = Outcome(fact)
         else:
-            self.candidate = Candidate(self._launch(fact.model, beside=True), fact)
+            self.candidate = Candidate(self._launch(EngineKey(fact.model), beside=True), fact)
 
     def failed(self, engine: int, how: str) -> bool:
         """An engine ended; whether it was the candidate, which nothing depends on."""
         if self.candidate is None or engine != self.candidate.engine:
             return False
+        self.queue.remove(engine)
         self._refuse(how)
         return True
 
@@ -215,13 +218,15 @@ class Engines:
         self.work.out.append(RejectModel(asked.model, why))
 
     def _take_over(self, candidate: Candidate) -> None:
-        """New batches go to the candidate; the one before finishes those it has, and ends."""
-        if self.current is not None and not self.queue.leave(self.current):
-            self.retire(self.current)
+        """New batches go to the candidate; those before finish what they have, and end."""
+        for slot in self.queue.serving:
+            if not self.queue.leave(slot.id):
+                self.retire(slot.id)
         if candidate.asked.model != self.models.current:
             self.models = Models(candidate.asked.model, self.models.current)
         self.work.out.append(UseModel(self.models))
-        self.current, self.asleep, self.queue.deaths = candidate.engine, False, 0
+        taken = self.queue.slots[candidate.engine]
+        taken.serving, self.asleep, self.queue.deaths[taken.key] = True, False, 0
         self.candidate, self.outcome = None, Outcome(candidate.asked)
 
     def retire(self, engine: int) -> None:
@@ -230,4 +235,5 @@ class Engines:
 
     def _end(self, engine: int, why: str) -> None:
         self.expect(engine, None)
+        self.queue.remove(engine)
         self.work.out.append(EndEngine(engine, why))

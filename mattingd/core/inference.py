@@ -4,7 +4,7 @@ A failing batch is split until the culprit stands alone; a lack of memory halves
 resort moves everything to the processor. Which engine that is stands in `engines`.
 """
 
-from mattingd.core.batching import Batch, EngineQueue, Ready, Run, SleepUntil
+from mattingd.core.batching import Batch, EngineQueue, EngineSlot, Ready, Run, SleepUntil
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.job_store import SECOND, JobStore
 from mattingd.core.lifecycle import Event, Job, State
@@ -34,7 +34,7 @@ class Inference:
     @property
     def due(self) -> int | None:
         """When an engine must have answered, come up or ended; None while nothing is expected of any."""
-        return min(self.engines.dues.values(), default=None)
+        return min((slot.due for slot in self.engine.slots.values() if slot.due is not None), default=None)
 
     def ready(self, job: Job, shape: tuple[int, int]) -> None:
         """A picture could be inferred now."""
@@ -49,10 +49,10 @@ class Inference:
                 job = self.work.jobs[number]
                 job.batch = batch.id
                 self.work.move(job, Event.STARTED, batch=batch.id)
-            engine = self.engines.current or 0
-            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape, engine, choice.why))
-            if len(self.engine.running) == 1:
-                self._watch(engine)
+            slot = self.engine.slots[choice.engine]
+            self.work.out.append(Infer(batch.id, batch.jobs, batch.shape, slot.id, choice.why))
+            if len(slot.batches) == 1:
+                self._watch(slot)
         if isinstance(choice, SleepUntil):
             self.work.timers.alarm("window", None, choice.deadline)
         if self.engine.ready:
@@ -60,8 +60,9 @@ class Inference:
 
     def overdue(self, engine: int) -> None:
         """An engine has not come up, or not answered its oldest batch, for far too long."""
-        working = engine in self.engine.leaving or (engine == self.engines.current and self.engine.up)
-        seconds = self._batch_ns() // SECOND
+        slot = self.engine.slots[engine]
+        working = slot.leaving or (slot.serving and slot.up)
+        seconds = _batch_ns(slot) // SECOND
         self.engines.kill(
             engine, f"the model gave no answer within {seconds} s" if working else "it did not come up"
         )
@@ -71,20 +72,19 @@ class Inference:
     def foresee(self, dying: set[int]) -> None:
         """Take note of the engines whose death is among the facts of this turn: they get nothing more."""
         self._dying = dying
-        if self.engines.current in dying:
-            self.engine.up = False
+        for slot in self.engine.slots.values():
+            slot.up = slot.up and slot.id not in dying
 
     def came_up(self, fact: events.EngineUp) -> None:
         """An engine is ready."""
         if fact.engine in self._dying:
             return
-        if self.engines.came_up(fact) and self.engine.running:
-            self._watch(fact.engine)
+        self.engines.came_up(fact)
 
     def inferred(self, fact: events.Inferred) -> None:
         """A batch gave its mattes: whoever holds the pictures can finish them."""
-        self.engine.deaths = 0
-        batch = self._end(fact.batch)
+        slot, batch = self._end(fact.batch)
+        self.engine.deaths[slot.key] = 0
         confidence = dict(zip(batch.jobs, fact.confidence, strict=False))
         for number, empty in zip(batch.jobs, fact.empty, strict=True):
             job = self._still_there(batch, number)
@@ -110,7 +110,7 @@ class Inference:
     def failed(self, fact: events.InferFailed) -> None:
         """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""
         others_leave = bool(self.engine.leaving)
-        batch = self._end(fact.batch)
+        _, batch = self._end(fact.batch)
         if fact.fault is InferFault.MEMORY:
             if self.engines.make_room() or (others_leave and len(batch.jobs) == 1):
                 self._split(batch, single=False)  # two models shared the memory: no limit for later
@@ -121,8 +121,9 @@ class Inference:
         elif fact.fault is InferFault.MEMORY and not self._on_processor():
             self._split(batch, single=False)
             self.engines.on_cpu = True
-            if self.engine.up and self.engines.current is not None:
-                self.engines.kill(self.engines.current, "the GPU has no memory for even one picture")
+            for slot in self.engine.serving:
+                if slot.up:
+                    self.engines.kill(slot.id, "the GPU has no memory for even one picture")
         else:
             for job in self._members(batch):
                 self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
@@ -133,12 +134,12 @@ class Inference:
         Nothing follows from the end of an engine that is not needed any more, or not yet.
         """
         self.engines.expect(fact.engine, None)
-        leaving, current = fact.engine in self.engine.leaving, fact.engine == self.engines.current
-        if self.engines.failed(fact.engine, fact.how) or not (leaving or current):
+        slot = self.engine.slots.get(fact.engine)
+        if self.engines.failed(fact.engine, fact.how) or slot is None:
             return
         self._take_back(self.engine.died(fact.engine), fact)
-        if current:
-            self.engines.died(fact)
+        if slot.serving:
+            self.engines.died(fact, slot.key)
 
     def _take_back(self, batches: list[Batch], fact: events.EngineDied) -> None:
         blamed = [] if fact.wrong else batches[:1]  # no picture makes a device calculate wrongly
@@ -154,29 +155,23 @@ class Inference:
 
     # --- small ---
 
-    def _end(self, number: int) -> Batch:
-        leaving, batch = self.engine.end(number)
-        if leaving is None:
-            if self.engines.current is not None:
-                self._watch(self.engines.current)
+    def _end(self, number: int) -> tuple[EngineSlot, Batch]:
+        slot, batch = self.engine.end(number)
+        if slot.serving:
+            self._watch(slot)
             self.engines.rest()
-        elif leaving in self.engine.leaving:
-            self._watch(leaving)
+        elif slot.batches:
+            self._watch(slot)
         else:
-            self.engines.retire(leaving)
-        return batch
+            self.engines.retire(slot.id)
+        return slot, batch
 
-    def _watch(self, engine: int) -> None:
+    def _watch(self, slot: EngineSlot) -> None:
         """Give the oldest batch its time; it begins when the one before it ends."""
-        batches = self.engine.leaving.get(engine, self.engine.running)
-        self.engines.expect(engine, self.work.now + self._batch_ns() if batches else None)
+        self.engines.expect(slot.id, self.work.now + _batch_ns(slot) if slot.batches else None)
 
     def _on_processor(self) -> bool:
         return self.engines.up is not None and self.engines.up.device == "cpu"
-
-    def _batch_ns(self) -> int:
-        """The longest time for one batch."""
-        return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * self.engine.batch_ns)
 
     def _still_there(self, batch: Batch, number: int) -> Job | None:
         """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""
@@ -191,3 +186,8 @@ class Inference:
             job.single = job.single or single
             self.work.move(job, Event.SPLIT)
             self.ready(job, batch.shape)
+
+
+def _batch_ns(slot: EngineSlot) -> int:
+    """The longest time for one batch of an engine."""
+    return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * slot.batch_ns)

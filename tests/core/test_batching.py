@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.core.batching import (
+    CREDITS,
     BatchPolicy,
+    EngineKey,
     EngineQueue,
     Idle,
     Ready,
@@ -125,7 +127,8 @@ def test_folders_lead_in_turn_each_with_its_oldest(
 def test_nobody_starves_at_the_engine(folders: list[int], max_pictures: int) -> None:
     """However many arrive later: a picture waits for as many batches as older ones, times folders."""
     queue = EngineQueue(WAIT)
-    queue.came_up(max_pictures, 1)
+    queue.add(1)
+    queue.came_up(1, max_pictures, 1)
     for job, folder in enumerate(folders):
         queue.ready[job] = Ready(job, folder, SHAPES[job % 2], job)
     batches, late = 0, 1_000
@@ -208,7 +211,8 @@ def test_an_unknown_job_has_no_place() -> None:
 
 def queue_with(number: int, max_batch: int = 4) -> EngineQueue:
     queue = EngineQueue(WAIT)
-    queue.came_up(max_batch, 1)
+    queue.add(1)
+    queue.came_up(1, max_batch, 1)
     queue.ready.update({picture.job: picture for picture in pictures(number)})
     return queue
 
@@ -217,7 +221,7 @@ def test_never_more_batches_than_credits() -> None:
     queue = queue_with(12)
     while isinstance(choice := queue.choose(0, 0), Run):
         queue.begin(choice)
-    assert len(queue.running) == EngineQueue.CREDITS
+    assert len(queue.running) == CREDITS
     assert choice == Idle()
     queue.end(queue.running[0].id)
     assert isinstance(queue.choose(0, 0), Run)
@@ -236,22 +240,25 @@ def test_answers_come_in_order() -> None:
 @given(st.lists(st.integers(1, 16), min_size=1, max_size=8), st.integers(1, 16))
 def test_out_of_memory_halves_and_never_forgets(tried: list[int], max_batch: int) -> None:
     queue = EngineQueue(WAIT)
-    queue.came_up(max_batch, 1)
+    queue.add(1)
+    queue.came_up(1, max_batch, 1)
     for number in tried:
         before = queue.max_pictures
         queue.halve(number)
         assert 1 <= queue.max_pictures <= max(1, min(before, number // 2))
     learnt = queue.max_pictures
     queue.died(1)
-    queue.came_up(max_batch, 1)
+    queue.add(1)
+    queue.came_up(1, max_batch, 1)
     assert queue.max_pictures <= learnt
 
 
 def test_a_configured_size_is_the_most() -> None:
     queue = EngineQueue(WAIT, cap=3)
-    queue.came_up(8, 1)
+    queue.add(1)
+    queue.came_up(1, 8, 1)
     assert queue.max_pictures == 3
-    queue.came_up(2, 1)
+    queue.came_up(1, 2, 1)
     assert queue.max_pictures == 2
 
 
@@ -263,3 +270,60 @@ def test_a_dead_engine_takes_nothing_and_gives_its_batches_back_in_order() -> No
         queue.begin(choice)
     assert [batch.id for batch in queue.died(1)] == [1, 2]
     assert (queue.up, len(queue.running), queue.choose(0, 0)) == (False, 0, Idle())
+
+
+# --- several engines ---
+
+SMALL, LARGE = SHAPES
+
+
+def several(*keys: EngineKey, max_batch: int = 2) -> EngineQueue:
+    """A queue with an engine for each key, numbered from 1, all up."""
+    queue = EngineQueue(WAIT)
+    for number, key in enumerate(keys, 1):
+        queue.add(number, key)
+        queue.came_up(number, max_batch, number, f"weights {number}")
+    return queue
+
+
+def sent(queue: EngineQueue) -> list[tuple[int, tuple[int, ...]]]:
+    """All that can be sent now: to which engine, which jobs."""
+    runs = []
+    while isinstance(choice := queue.choose(0, 0), Run):
+        queue.begin(choice)
+        runs.append((choice.engine, choice.jobs))
+    return runs
+
+
+def test_batches_go_to_the_least_busy_engine_and_each_has_its_credits() -> None:
+    queue = several(EngineKey("a"), EngineKey("a"))
+    queue.ready.update({job: Ready(job, 1, SMALL, job) for job in range(20)})
+    assert sent(queue) == [(1, (0, 1)), (2, (2, 3)), (1, (4, 5)), (2, (6, 7))]
+    assert [len(slot.batches) for slot in queue.serving] == [CREDITS, CREDITS]
+    slot, batch = queue.end(2)
+    assert (slot.id, batch.jobs, batch.model) == (2, (2, 3), "weights 2")
+    assert sent(queue) == [(2, (8, 9))]
+    assert queue.capacity == 2 * CREDITS * 2
+
+
+def test_an_engine_for_one_shape_gets_no_other() -> None:
+    queue = several(EngineKey("a", SMALL), EngineKey("a", LARGE))
+    queue.ready.update({job: Ready(job, 1, LARGE if job % 2 else SMALL, job) for job in range(4)})
+    assert sent(queue) == [(1, (0, 2)), (2, (1, 3))]
+    queue.ready[9] = Ready(9, 1, (64, 64), 9)
+    assert queue.choose(0, 0) == Idle(), "nobody is there for it"
+
+
+def test_the_death_of_one_engine_costs_the_others_nothing() -> None:
+    queue = several(EngineKey("a"), EngineKey("a"))
+    queue.ready.update({job: Ready(job, 1, SMALL, job) for job in range(8)})
+    sent(queue)
+    assert [batch.id for batch in queue.died(1)] == [1, 3]
+    assert (queue.up, [batch.id for batch in queue.running]) == (True, [2, 4])
+    assert not queue.leaving
+
+
+def test_no_memory_at_one_engine_is_a_limit_for_all() -> None:
+    queue = several(EngineKey("a"), EngineKey("a"), max_batch=8)
+    queue.halve(8)
+    assert [slot.max_pictures for slot in queue.serving] == [4, 4]

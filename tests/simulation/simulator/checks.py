@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from mattingd.core.batching import EngineQueue
+from mattingd.core.batching import CREDITS
 from mattingd.core.heartbeats import late, pulses_of_children
 from mattingd.core.lifecycle import WORKING, State
 from mattingd.domain.commands import Command, EndEngine, Finish, Move, Read, SetPaused, Stop, UseModel
@@ -88,7 +88,7 @@ class Checks:
         self._one_alone(shell)
         self._within_budget(shell)
         for engine in shell.engines.alive:
-            assert len(engine.batches) <= EngineQueue.CREDITS, "too many batches at the engine"
+            assert len(engine.batches) <= CREDITS, "too many batches at the engine"
         self._nobody_is_late(shell)
 
     def _nobody_is_late(self, shell: Shell) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from mattingd.core.batching import Batch, EngineQueue
+from mattingd.core.batching import Batch, EngineQueue, EngineSlot
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Candidate, Engines
 from mattingd.core.inference import Inference
@@ -144,10 +144,9 @@ class BrusqueEngines(Engines):
     """Ends the engine before over the batches it still has."""
 
     def _take_over(self, candidate: Candidate) -> None:
-        before = self.current
         super()._take_over(candidate)
-        if before is not None and before in self.queue.leaving:
-            self.retire(before)
+        for slot in self.queue.leaving:
+            self.retire(slot.id)
 
 
 class CredulousEngines(Engines):
@@ -182,10 +181,10 @@ class ForgetfulInference(Inference):
 class FlatteringQueue(EngineQueue):
     """Says that whoever works now has made a matte."""
 
-    def end(self, batch_id: int) -> tuple[int | None, Batch]:
-        engine, batch = super().end(batch_id)
-        batch.model = self.model
-        return engine, batch
+    def end(self, batch_id: int) -> tuple[EngineSlot, Batch]:
+        slot, batch = super().end(batch_id)
+        batch.model = next((other.sha256 for other in self.serving if other.up), batch.model)
+        return slot, batch
 
 
 class BlindAnswers(WorkerAnswers):
