@@ -13,7 +13,7 @@ from skimage import data
 from mattingd.domain.presets import BUILT_IN
 from mattingd.imaging.finishing import faces as detector
 from mattingd.imaging.finishing.faces import Face, find
-from mattingd.imaging.finishing.frame import doubts, frame_of
+from mattingd.imaging.finishing.frame import doubts, faces_on_subject, frame_of
 
 ID_PHOTO = BUILT_IN["id-photo"]
 WIDTH, HEIGHT = 295, 413
@@ -87,6 +87,65 @@ def test_two_people_are_two_faces_and_a_small_one_behind_does_not_count(astronau
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (40, 40)])
 def test_any_size_of_picture_is_looked_at(shape: tuple[int, int]) -> None:
     assert find(np.full((*shape, 3), 128, np.uint8)) == ()
+
+
+def test_a_face_that_is_small_in_the_picture_is_found_on_the_subject(astronaut: UInt8) -> None:
+    far = np.full((2600, 2600, 3), 128, np.uint8)
+    far[2000:2512, 1000:1512] = astronaut
+    matte = np.zeros((2600, 2600), np.uint8)
+    matte[2000:2512, 1080:1440] = 255
+    assert find(far) == ()
+    (face,) = faces_on_subject(far, matte)
+    assert 1190 < (face.left + face.right) / 2 < 1255
+    assert 2060 < face.top < 2110
+    assert face.keypoints[0] == pytest.approx((1205, 2102), abs=12)
+
+
+def test_a_face_that_the_matte_leaves_out_is_the_backgrounds(astronaut: UInt8) -> None:
+    matte = np.zeros((512, 512), np.uint8)
+    assert faces_on_subject(astronaut, matte) == ()
+    matte[300:, 300:] = 255
+    assert faces_on_subject(astronaut, matte) == ()
+
+
+def cropped(astronaut: UInt8, rows: slice, columns: slice) -> tuple[str, ...]:
+    """What is said of a part of the astronaut, enlarged twice, with the matte of a person there."""
+    large = cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    matte = person((1024, 1024), find(large)[0])
+    picture, matte = (np.ascontiguousarray(each[rows, columns]) for each in (large, matte))
+    shown = faces_on_subject(picture, matte)
+    frame = frame_of(matte, ID_PHOTO, shown)
+    assert frame is not None
+    return doubts(matte, ID_PHOTO, shown, frame)
+
+
+ALL = slice(None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"),
+    [
+        (slice(150, None), ALL, "cut off at the top"),
+        (slice(None, 310), ALL, "cut off at the chin"),
+        (ALL, slice(420, None), "cut off at the side"),
+        (ALL, slice(None, 480), "cut off at the side"),
+    ],
+    ids=["top", "chin", "left", "right"],
+)
+def test_a_head_is_cut_off_at_any_side(astronaut: UInt8, rows: slice, columns: slice, said: str) -> None:
+    assert cropped(astronaut, ALL, ALL) == ()
+    (only,) = cropped(astronaut, rows, columns)
+    assert said in only
+
+
+def test_a_tilted_head_needs_checking() -> None:
+    lying = replace(FACE, keypoints=((500, 350), (500, 450), (460, 400), (440, 400), (500, 310), (500, 490)))
+    matte = person((1000, 1000), FACE)
+    frame = frame_of(matte, ID_PHOTO, (lying,))
+    assert frame is not None
+    assert doubts(matte, ID_PHOTO, (lying,), frame) == (
+        "the head is tilted by 90 degrees: turn the picture upright",
+    )
 
 
 def test_the_head_stands_where_passport_offices_want_it(astronaut: UInt8) -> None:

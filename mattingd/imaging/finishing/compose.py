@@ -11,9 +11,9 @@ import numpy as np
 from PIL import ImageCms, ImageColor
 
 from mattingd.domain.presets import Preset
-from mattingd.imaging.finishing import faces, shadow
+from mattingd.imaging.finishing import shadow
 from mattingd.imaging.finishing.background import Backdrop, covering
-from mattingd.imaging.finishing.frame import doubts, frame_of, framed
+from mattingd.imaging.finishing.frame import doubts, faces_on_subject, frame_of, framed
 from mattingd.imaging.formats import colour, metadata
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.matting import foreground
@@ -72,7 +72,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
         cv2.copyTo(picture.rgb, cv2.bitwise_and(decides, eight_bits(final)), colours)
     if preset.despill != "none":
         colours = despilled(colours, preset.despill)
-    shown = faces.find(picture.srgb) if preset.anchor == "head" and preset.canvas else ()
+    shown = faces_on_subject(picture.srgb, final) if preset.anchor == "head" and preset.canvas else ()
     frame = frame_of(final, preset, shown)
     said = () if frame is None else doubts(final, preset, shown, frame)
     if frame is not None:

@@ -72,6 +72,11 @@ class Face:
         """In pixels."""
         return self.bottom - self.top
 
+    def moved(self, x: float, y: float) -> "Face":
+        """Return the face ``x`` pixels further right and ``y`` further down."""
+        corners = self.left + x, self.top + y, self.right + x, self.bottom + y
+        return Face(*corners, self.score, tuple((px + x, py + y) for px, py in self.keypoints))
+
 
 def find(rgb: npt.NDArray[np.uint8]) -> tuple[Face, ...]:
     """Return the faces in a picture, uint8[H,W,3] sRGB, the largest first, without much smaller ones."""

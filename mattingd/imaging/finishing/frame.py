@@ -13,8 +13,17 @@ import numpy as np
 
 from mattingd.domain.presets import REFERENCE_SIDE, Preset
 from mattingd.domain.units import canvas_of
-from mattingd.imaging.finishing.faces import Face
-from mattingd.imaging.matting.tiles import Levels, Tile, UInt8, as_levels, at_least, eight_bits, whole_of
+from mattingd.imaging.finishing.faces import Face, find
+from mattingd.imaging.matting.tiles import (
+    Levels,
+    Tile,
+    UInt8,
+    as_levels,
+    as_uint8,
+    at_least,
+    eight_bits,
+    whole_of,
+)
 
 _SEEN, _SOLID = 26, 128
 """Alpha (of 255) from which a pixel counts when a picture is trimmed, and for the place on a canvas: wisps
@@ -40,6 +49,12 @@ _HAIR = 0.8
 
 _COARSE = 2.0
 """Enlarged by more than this, a face looks soft."""
+
+_TILTED = 30.0
+"""Degrees from which a head is tilted too far; of 104 portraits and street people none is, by 26 at most."""
+
+_AROUND = 0.1
+"""Of the subject's longer side, the room around it that a second look for faces takes in."""
 
 _MARGIN = 4
 """Pixels beyond the frame that a resize may look at."""
@@ -74,6 +89,24 @@ class Box:
     def height(self) -> int:
         """In pixels."""
         return self.bottom - self.top
+
+
+def faces_on_subject(rgb: UInt8, matte: Levels) -> tuple[Face, ...]:
+    """Return the faces whose middle ``matte`` ([H,W]) keeps, the largest first.
+
+    Looks at the whole picture ``rgb`` (uint8[H,W,3], sRGB) and, if that shows none, at the subject from close
+    by: the detector misses faces of less than a fourteenth of the longer side.
+    """
+    seen = eight_bits(matte)
+    faces = _on_subject(seen, find(rgb))
+    box = subject(seen, _SOLID)
+    if faces or box is None:
+        return faces
+    room = round(_AROUND * max(box.width, box.height))
+    rows = slice(max(0, box.top - room), box.bottom + room)
+    columns = slice(max(0, box.left - room), box.right + room)
+    closer = find(as_uint8(np.ascontiguousarray(rgb[rows, columns])))
+    return _on_subject(seen, [face.moved(columns.start, rows.start) for face in closer])
 
 
 def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame | None:
@@ -159,11 +192,26 @@ def doubts(matte: Levels, preset: Preset, faces: Sequence[Face], frame: Frame) -
             f"{len(mine)} faces were found and the frame follows the largest: use a picture of one person"
         )
     head = _head(seen, box, mine) if box is not None else None
-    if head is not None and head.top == 0:
-        said.append("the head is cut off at the top: use a picture with room above the hair")
+    if head is not None:
+        said += _cut_off(head, mine, seen.shape)
+    if mine and abs(mine[0].tilt) > _TILTED:
+        said.append(f"the head is tilted by {abs(mine[0].tilt):.0f} degrees: turn the picture upright")
     if frame.scale > _COARSE:
         said.append(f"the picture was enlarged {frame.scale:.1f} times: use one in which the face is larger")
     return tuple(said)
+
+
+def _cut_off(head: Box, faces: Sequence[Face], shape: tuple[int, ...]) -> list[str]:
+    """Say at which sides of a picture of this (height, width) the head is cut off, each with what helps."""
+    height, width = shape
+    said = []
+    if head.top == 0:
+        said.append("the head is cut off at the top: use a picture with room above the hair")
+    if faces and faces[0].bottom >= height:
+        said.append("the head is cut off at the chin: use a picture that shows the neck and shoulders")
+    if head.left == 0 or head.right == width:
+        said.append("the head is cut off at the side: use a picture with room to both sides of it")
+    return said
 
 
 def _on_subject(seen: UInt8, faces: Sequence[Face]) -> tuple[Face, ...]:
