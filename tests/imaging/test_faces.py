@@ -165,6 +165,17 @@ def test_the_head_stands_where_passport_offices_want_it(astronaut: UInt8) -> Non
     assert doubts(matte, ID_PHOTO, faces, frame) == ()
 
 
+def test_a_collar_beside_the_chin_is_not_taken_for_hair(astronaut: UInt8) -> None:
+    large = cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    (face,) = find(large)
+    matte = person((1024, 1024), face)
+    plain = frame_of(matte, ID_PHOTO, (face,))
+    chin, width = round(face.bottom), round(1.4 * face.width)
+    middle = round((face.left + face.right) / 2)
+    matte[chin - round(0.1 * face.height) : chin, middle - width : middle + width] = 255
+    assert frame_of(matte, ID_PHOTO, (face,)) == plain
+
+
 def test_a_raised_hand_is_not_taken_for_the_crown(astronaut: UInt8) -> None:
     large = cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     faces = find(large)

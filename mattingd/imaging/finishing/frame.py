@@ -237,7 +237,10 @@ def _head(seen: UInt8, box: Box, faces: Sequence[Face]) -> Box | None:
 
 
 def _around_face(seen: UInt8, face: Face) -> Box:
-    """What the matte shows above a face, without a gap, and to both sides of it."""
+    """Return the head: what the matte shows above a face, without a gap, and to both sides of it.
+
+    Its width is measured from the crown to the mouth, where that is known: beside the chin are collars.
+    """
     height, width = seen.shape
     middle, chin = (face.left + face.right) / 2, min(height, max(1, round(face.bottom)))
     left, right = (min(width, max(0, round(middle + side * _HAIR * face.width))) for side in (-1, 1))
@@ -245,7 +248,9 @@ def _around_face(seen: UInt8, face: Face) -> Box:
     empty = np.flatnonzero(~(seen[: max(1, int(face.top)), core] >= _SOLID).any(axis=1))
     crown = int(empty[-1]) + 1 if len(empty) else 0
     crown = min(crown, chin - 1)
-    columns = np.flatnonzero((seen[crown:chin, left:right] >= _SEEN).any(axis=0)) + left
+    mouth = round(face.keypoints[3][1]) if face.keypoints else chin
+    until = min(chin, max(crown + 1, mouth))
+    columns = np.flatnonzero((seen[crown:until, left:right] >= _SEEN).any(axis=0)) + left
     if not len(columns):
         return Box(left, crown, max(left + 1, right), chin)
     return Box(int(columns[0]), crown, int(columns[-1]) + 1, chin)
