@@ -19,7 +19,6 @@ from mattingd.imaging.matting.tiles import (
     Tile,
     UInt8,
     as_levels,
-    as_uint8,
     at_least,
     eight_bits,
     whole_of,
@@ -105,7 +104,7 @@ def faces_on_subject(rgb: UInt8, matte: Levels) -> tuple[Face, ...]:
     room = round(_AROUND * max(box.width, box.height))
     rows = slice(max(0, box.top - room), box.bottom + room)
     columns = slice(max(0, box.left - room), box.right + room)
-    closer = find(as_uint8(np.ascontiguousarray(rgb[rows, columns])))
+    closer = find(rgb[rows, columns])
     return _on_subject(seen, [face.moved(columns.start, rows.start) for face in closer])
 
 
