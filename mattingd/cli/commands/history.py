@@ -129,9 +129,13 @@ def whereabouts(output: PublishedOutput, settings: Settings) -> str:
 
 
 def doubtful(state: str, confidence: float | None) -> str:
-    """What to say of a cut-out that should be looked at; empty for others."""
-    low = state == "done" and confidence is not None and confidence < NEEDS_A_LOOK
-    return f"needs a look: confidence {confidence:.2f}" if low else ""
+    """What to say of a cut-out that should be looked at; empty for others.
+
+    A confidence of 0 is none of the model's: the frame needs checking, and the reason says why.
+    """
+    if state != "done" or confidence is None or confidence >= NEEDS_A_LOOK:
+        return ""
+    return f"needs a look: confidence {confidence:.2f}" if confidence > 0 else "needs a look"
 
 
 def places(outputs: Iterable[PublishedOutput], settings: Settings) -> Iterable[str]:

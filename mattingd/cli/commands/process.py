@@ -52,13 +52,27 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """A cut-out that needs checking: its picture's name, the confidence in it (0 to 1), and what is known."""
+
+    name: str
+    confidence: float
+    reason: str
+
+    def line(self) -> str:
+        """Return the line for the summary; a confidence of 0 is none of the model's and is left out."""
+        sure = f", confidence {self.confidence:.2f}" if self.confidence > 0 else ""
+        return f"{self.name}: needs a look{sure}" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a run."""
 
     progress: Progress
     stop: Stop
-    unsure: list[tuple[str, float]]
-    """The cut-outs that somebody should look at, and the confidence in each."""
+    unsure: list[Unsure]
+    """The cut-outs that need checking."""
     interrupted: bool
 
 
@@ -163,13 +177,13 @@ def _done_before(daemon: Daemon, wanted: Sources) -> int:
         )
 
 
-def _doubtful(daemon: Daemon, names: Names, since: float) -> list[tuple[str, float]]:
-    """The cut-outs of this run that somebody should look at, and the confidence in each."""
+def _doubtful(daemon: Daemon, names: Names, since: float) -> list[Unsure]:
+    """Return the cut-outs of this run that need checking."""
     with reading(daemon.journal.path) as ledger:
         unsure, _ = ledger.endings(sys.maxsize, since=since, state="done", below=NEEDS_A_LOOK)
     numbers = {bytes(folder.path): number for number, folder in daemon.folders.items()}
     return [
-        (names.at(numbers[each.root], each.path), each.confidence or 0.0)
+        Unsure(names.at(numbers[each.root], each.path), each.confidence or 0.0, each.reason)
         for each in unsure
         if each.root in numbers  # a run over other folders may have ended in the very second this one began
     ]
@@ -190,16 +204,14 @@ def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
 # --- the summary ---
 
 
-def report(
-    order: Order, progress: Progress, stop: Stop, unsure: list[tuple[str, float]], *, interrupted: bool
-) -> None:
+def report(order: Order, progress: Progress, stop: Stop, unsure: list[Unsure], *, interrupted: bool) -> None:
     """Say what became of everything."""
     trouble = stop.reason if stop.code is not ExitCode.OK else ""
     if order.json:
         _print_json(order, progress, unsure, trouble)
         return
     console = console_for()
-    look = [f"{name}: needs a look, confidence {confidence:.2f}" for name, confidence in unsure]
+    look = [each.line() for each in unsure]
     for title, style, lines in (
         ("look", "yellow", look),
         ("failed", "red", [f"{end.name}: {end.reason}" for end in progress.failures]),
@@ -241,7 +253,7 @@ def _summarize(console: Console, order: Order, progress: Progress) -> None:
         )
 
 
-def _print_json(order: Order, progress: Progress, unsure: list[tuple[str, float]], trouble: str) -> None:
+def _print_json(order: Order, progress: Progress, unsure: list[Unsure], trouble: str) -> None:
     told = {
         "done": progress.done,
         "before": progress.before,
@@ -249,7 +261,9 @@ def _print_json(order: Order, progress: Progress, unsure: list[tuple[str, float]
             {"file": end.name, "reason": end.reason, "note": str(order.output / end.note)}
             for end in progress.failures
         ],
-        "needs_look": [{"file": name, "confidence": confidence} for name, confidence in unsure],
+        "needs_look": [
+            {"file": each.name, "confidence": each.confidence, "reason": each.reason} for each in unsure
+        ],
         "ignored": [{"file": end.name, "reason": end.reason} for end in progress.ignored],
         "left": progress.left(),
         "passed_over": progress.passed_over,

@@ -68,8 +68,8 @@ def _process(order: Order, place: Path) -> ExitCode:
         raise CommandError(f"{name}: {end.reason}", code=ExitCode.FAILED)
     if code is not ExitCode.OK or not outcome.progress.done:
         raise CommandError(f"{name}: {outcome.stop.reason}", code=code or ExitCode.FAILED)
-    for _, confidence in outcome.unsure:
-        print(f"{name}: needs a look, confidence {confidence:.2f}", file=sys.stderr)  # noqa: T201
+    for each in outcome.unsure:
+        print(replace(each, name=name).line(), file=sys.stderr)  # noqa: T201
     made = sorted((path for path in out.iterdir() if path.is_file()), key=lambda path: len(path.name))
     made = [path for path in made if not path.name.startswith(TEMP_PREFIX)]
     if order.output == PIPE:
