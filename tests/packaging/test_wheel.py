@@ -89,10 +89,14 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
     assert any(name.endswith("/licenses/LICENSE") for name in sizes)
     assert {name.partition("/")[0].partition("-")[0] for name in sizes} == {"mattingd"}
     assert {f"mattingd/cli/demo_pictures/{name}" for name in PHOTOGRAPHS} <= sizes.keys()
+    assert "mattingd/cli/demo_pictures/README.md" in sizes, "it names sources and licences"
     assert "mattingd/imaging/finishing/face_weights/face_detection_full_range.tflite" in sizes
+    assert "mattingd/imaging/finishing/face_weights/README.md" in sizes, "source, licence, SHA-256"
 
 
 def test_the_installed_demo_runs_without_anything_else(programs: Path, tmp_path: Path) -> None:
+    missing = "import importlib.util; print(importlib.util.find_spec('skimage'))"
+    assert run(programs / "python", "-c", missing, cwd=tmp_path) == "None\n"
     said = run(programs / "mattingd", "demo", "shown", cwd=tmp_path)
     assert said.count(" done") == len(PHOTOGRAPHS)
     assert (tmp_path / "shown" / "contact-sheet.png").exists()
