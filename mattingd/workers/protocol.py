@@ -44,6 +44,7 @@ FROM_WORKER = schema(
     events.NeedsRoom,
     events.AnotherPass,
     events.Finished,
+    events.SameResult,
     events.Published,
     events.NameOccupied,
     events.TempFileMissing,

@@ -246,7 +246,8 @@ def test_a_name_cannot_break_a_line_or_move_the_cursor() -> None:
 
 
 def test_names_in_json_are_readable_in_any_script() -> None:
-    (line,) = told(admitted(1, "对联 é.jpg".encode()), commands.Move(1, "done"))
+    name = "对联 é.jpg".encode()
+    (line,) = told(admitted(1, name), ended(1, "done", path=name))
     assert "对联 é.jpg" in line
     assert "in/对联 é.jpg" in json.loads(line).values()
 

@@ -276,11 +276,11 @@ def test_with_the_real_model(tmp_path: Path) -> None:
         alpha = np.asarray(image.getchannel("A"))
     assert alpha[120, 220] > 250, "her face"
     assert 0.2 < (alpha > 128).mean() < 0.8
-    Image.fromarray(data.coffee()).save(tmp_path / "coffee.jpg", quality=95)
-    both = ("coffee.jpg", "astronaut.jpg", "-o", "out")
+    Image.fromarray(data.rocket()).save(tmp_path / "rocket.jpg", quality=95)
+    both = ("rocket.jpg", "astronaut.jpg", "-o", "out")
     unsure = run("process", *both, cwd=tmp_path, MATTINGD_TEST_ENGINE="0")
     look, account = unsure.out.splitlines()
-    assert look.startswith("look    coffee.jpg: needs a look, confidence 0.")
+    assert look.startswith("look    rocket.jpg: needs a look, confidence 0.")
     assert account.startswith("1 done, 1 done before in ")
 
 

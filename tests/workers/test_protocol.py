@@ -3,6 +3,7 @@
 import math
 import pickle
 import struct
+from dataclasses import fields, is_dataclass
 
 import msgspec
 import pytest
@@ -41,6 +42,7 @@ EACH: list[Message] = [
     (events.NeedsRoom(1, 2, 10**9), None),
     (events.AnotherPass(1, 2, (4, 8)), NET),
     (events.Finished(1, 2, OUTPUTS, 1, 0.25, ("note",), 0.75), None),
+    (events.SameResult(1, 2, 0.5, 0.75), None),
     (events.Published(1, 2, 0.5), None),
     (events.NameOccupied(1, 2, 0), None),
     (events.TempFileMissing(1, 2), None),
@@ -97,6 +99,16 @@ def test_every_message_arrives_as_it_was_sent(message: Message) -> None:
 
 def test_every_message_is_tried() -> None:
     assert {type(content).__name__ for content, _ in EACH} == set(EVERYTHING)
+
+
+def test_whatever_a_worker_may_say_is_expected() -> None:
+    """Only `WorkerDied` names a worker and is said of it, not by it."""
+    told = {
+        kind
+        for kind in vars(events).values()
+        if is_dataclass(kind) and "worker" in {each.name for each in fields(kind)}
+    }
+    assert told - {events.WorkerDied} == set(FROM_WORKER.values())
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30), st.binary(max_size=30))
