@@ -1,6 +1,7 @@
-"""ARCHITECTURE.md names what is there; the Chinese README has the commands of the English one."""
+"""ARCHITECTURE names what is there, both READMEs have the same commands, ENGINE shows the shipped weights."""
 
 import ast
+import hashlib
 import re
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def commands(readme: str) -> list[str]:
 
 def test_both_readmes_have_the_same_commands() -> None:
     assert commands("README.zh.md") == commands("README.md")
+
+
+def test_the_engine_s_page_shows_the_shipped_weights() -> None:
+    weights = (ROOT / "mattingd" / "inference" / "weights" / "cv-unet.safetensors").read_bytes()
+    page = (ROOT / "docs" / "ENGINE.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"cv-unet[ (]+([0-9a-f]{12})\b", page))
+    assert shown == {hashlib.sha256(weights).hexdigest()[:12]}
+    assert f" {len(weights) / 1e6:.1f} MB  the package" in page
