@@ -2,11 +2,13 @@
 
 ENDINGS = frozenset(
     b"""
-    .jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .avif .heic .heif .hif .psd .psb
-    .dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw .iiq
+    .jpg .jpeg .jpe .jfif .jfi .png .apng .webp .tif .tiff .bmp .dib .gif .avif .avifs .heic .heif .hif .heics
+    .heifs .psd .psb .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jxl .tga .icb .vda .vst .pnm .pbm .pgm .ppm .pam .pfm
+    .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .raf .orf .rw2 .pef .srw .erf .3fr .mef .mos .kdc .dcr .iiq
+    .rwl .x3f
     """.split()
 )
-"""Endings of pictures, in lower case."""
+"""Endings of all kinds of pictures that are read, in lower case."""
 
 
 def ends_like_a_picture(name: bytes) -> bool:

@@ -33,6 +33,7 @@ from mattingd.domain.events import (
     WorkerUp,
 )
 from mattingd.domain.jobs import NO_SUBJECT, Chore, Fault, Output, Stamp
+from mattingd.domain.picture_names import ends_like_a_picture
 from mattingd.domain.presets import Pin, Preset
 from mattingd.imaging.finishing import compose, plugins
 from mattingd.imaging.finishing.background import Backdrop, Backdrops
@@ -41,7 +42,6 @@ from mattingd.imaging.formats import decode, encode
 from mattingd.imaging.formats.decode import Picture, PictureError
 from mattingd.imaging.formats.encode import File
 from mattingd.imaging.formats.errors import is_out_of_memory
-from mattingd.imaging.formats.sniff import named_as_picture
 from mattingd.imaging.matting import matte_file, touchup_solver
 from mattingd.imaging.matting.alpha import finish
 from mattingd.imaging.matting.second_pass import Passes
@@ -481,7 +481,8 @@ def _fault_of(error: PictureError, command: Read | Finish | Publish) -> Fault:
     if not isinstance(command, Read):
         return Fault.BAD
     fault = _KINDS.get(error.kind, Fault.BAD)
-    return Fault.BAD if fault is Fault.UNSUPPORTED and named_as_picture(command.path) else fault
+    named_so = ends_like_a_picture(os.path.basename(command.path))
+    return Fault.BAD if fault is Fault.UNSUPPORTED and named_so else fault
 
 
 def cut_out(

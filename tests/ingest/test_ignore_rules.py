@@ -70,7 +70,8 @@ def test_whatever_is_hidden_is_ignored_with_all_below_it(parts: list[bytes], at:
 
 
 def test_only_what_is_named_like_a_picture_is_surely_dropped() -> None:
-    assert surely_dropped(b"a/b.JPG")
+    for name in (b"a/b.JPG", b"b.jp2", b"b.TGA", b"b.crw", b"b.jxl"):
+        assert surely_dropped(name)
     assert surely_dropped(b"CVS/b.psb")
     assert not surely_dropped(b"a/b")
     assert not surely_dropped(b".jpg")

@@ -1,7 +1,7 @@
-"""What the first bytes of a file, and its name, tell: its format, and whether it is named as a picture.
+"""What the first bytes of a file tell: its format.
 
-Knows magic numbers and endings; uses the standard library only, since the main process and the scanners
-import it. Must not know how to decode.
+Knows magic numbers; uses the standard library only, since the main process and the scanners import it. Must
+not know how to decode.
 """
 
 import struct
@@ -119,18 +119,3 @@ def _unpack(code: str, data: bytes, at: int) -> int:
     if len(data) < at + struct.calcsize(code):
         return 1 << 40
     return int(struct.unpack_from(code, data, at)[0])
-
-
-_ENDINGS = frozenset(
-    b"""
-    jpg jpeg jpe jfif jfi png apng webp tif tiff bmp dib gif avif avifs heic heif hif heics heifs psd psb
-    jp2 j2k j2c jpc jpf jpx jpm jxl tga icb vda vst pnm pbm pgm ppm pam pfm
-    cr2 cr3 crw nef nrw arw srf sr2 dng raf orf rw2 pef srw erf 3fr mef mos kdc dcr iiq rwl x3f
-    """.split()
-)
-
-
-def named_as_picture(path: bytes) -> bool:
-    """Whether a file's name says that it is a picture of a kind that is read, whatever is in it."""
-    _, dot, ending = path.rpartition(b"/")[2].rpartition(b".")
-    return bool(dot) and ending.lower() in _ENDINGS
