@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.model
 
-BRIEF = ("--steps", 24, "--side", 352, "--pixels", 5 * 224 * 224)
+BRIEF = ("--steps", 48, "--side", 352, "--pixels", 5 * 224 * 224)
 
 
 def perforated(rng: np.random.Generator) -> Cutout:
@@ -87,7 +87,7 @@ def test_a_quarter_is_held_out_and_always_the_same(tmp_path: Path) -> None:
 
 def test_the_fixed_set_is_fixed_and_shows_every_kind() -> None:
     first, second = fixed_set(), fixed_set()
-    assert len(first) == len(synthetic.KINDS)
+    assert len(first) == 4 * len(synthetic.KINDS)
     for one, two in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.image, two.image)
         assert one.truth.mean() > 0.004
