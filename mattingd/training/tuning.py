@@ -46,8 +46,10 @@ OWN_SHARE = 0.35
 """Of pictures that are the team's own as they are; composites and drawn subjects keep the model from
 forgetting."""
 KEPT_SHARE = 0.5
-"""Of the training's end in its mean with where it began, which keeps most of both (Wortsman et al. 2022, robust
-fine-tuning)."""
+"""Of the training's end in its mean with where it began, which keeps most of both.
+
+Source: Wortsman et al. 2022, robust fine-tuning.
+"""
 SEED = 7
 FRAME = (416, 416)
 SMALLEST, TRIES = 0.01, 20
