@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from mattingd.domain.jobs import PictureLimits
 from mattingd.imaging.formats.decode import PictureError, probe, read
 from mattingd.imaging.matting.tiles import Levels, eight_bits
+from tests.fuzz.mutations import Change, seeds, spoilt
 from tests.imaging import documents, faithful
 from tests.imaging.pictures import ENCODERS, UInt8, encode, photo
 
@@ -353,3 +354,11 @@ def test_no_decoder_warning_escapes() -> None:
         read(encode(photo(200, 100), "TIFF", tiffinfo={270: "x"}), LIMITS)
         with pytest.raises(PictureError):
             read(encode(SMALL, "TIFF")[:4000], LIMITS)
+
+
+def test_a_raw_file_without_colours_is_grey_in_three_channels() -> None:
+    pytest.importorskip("rawpy", reason="camera raw needs the extra `raw`")
+    one_colour = spoilt(seeds()["dng"], [Change("length", 0.34375, 0)])  # its number of colours is damaged
+    picture = read(one_colour, PictureLimits())
+    assert picture.rgb.shape == picture.srgb.shape == (64, 96, 3)
+    assert (picture.rgb[..., 0] == picture.rgb[..., 2]).all()

@@ -116,6 +116,8 @@ def _picture(found: Opened, doubts: tuple[str, ...]) -> Picture:
     if header.format in _UNUSED_ALPHA and decoded.alpha is not None and not decoded.alpha.any():
         decoded = replace(decoded, alpha=None)
     rgb, alpha, srgb, icc, notes = pixels.finish(decoded, found.icc, found.turn)
+    if rgb.shape[2:] != (3,) or srgb.shape != rgb.shape:
+        raise corrupt("its colours cannot be told")
     dpi = metadata.resolution(found.dpi) or metadata.resolution_of(found.exif)
     exif = metadata.kept_exif(found.exif, place=True)
     return Picture(

@@ -45,10 +45,10 @@ class Raw:
         """
         check(self.data)
         self.file.unpack()
-        return Decoded(
-            np.ascontiguousarray(self.file.postprocess(use_camera_wb=True, output_bps=16, gamma=_SRGB_GAMMA)),
-            "RGB",
-        )
+        developed = self.file.postprocess(use_camera_wb=True, output_bps=16, gamma=_SRGB_GAMMA)
+        if developed.shape[2] == 1:  # of a camera without colours
+            developed = developed.repeat(3, axis=2)
+        return Decoded(np.ascontiguousarray(developed), "RGB")
 
 
 def is_raw_tiff(data: bytes) -> bool:
