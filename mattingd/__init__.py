@@ -69,12 +69,18 @@ def _matte(picture: "npt.NDArray[np.uint8]", model: str) -> "npt.NDArray[np.uint
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:  # noqa: PLR2004 - RGB
         raise ValueError(f"a picture must have the shape [H,W,3], not {list(picture.shape)}")
     engine = _engine(model)
-    passes = all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+    passes = all_passes(picture, engine.matte, engine.spec.net)
     return np.zeros(picture.shape[:2], np.uint8) if passes.is_empty else passes.matte()
 
 
 @lru_cache(maxsize=1)
 def _engine(model: str) -> "Engine":
-    from mattingd.inference import registry  # noqa: PLC0415 - torch is loaded by whoever needs it
+    from mattingd.inference import model_store, registry  # noqa: PLC0415 - torch is loaded by whoever needs it
+    from mattingd.inference.backend import EngineError  # noqa: PLC0415
 
-    return registry.load(model)
+    if model in registry.models():
+        return registry.load(model)
+    installed = {each.name: each.sha256 for each in model_store.adopted(None)}
+    if model not in installed:
+        raise EngineError(f"the model {model} is not installed: `mattingd models get {model}`")
+    return registry.load(file=str(model_store.weights_file(None, installed[model])))

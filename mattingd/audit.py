@@ -15,10 +15,14 @@ from pathlib import Path
 from mattingd.api.queries import count
 from mattingd.config import Settings
 from mattingd.domain.artifacts import ArtifactState
+from mattingd.domain.drops import ReportFile
 from mattingd.domain.text import readable
+from mattingd.ingest.circles import Circles
 from mattingd.ingest.ignore_rules import STROKES, why_ignored
 from mattingd.journal import JournalReader, Made
+from mattingd.journal.drops import DropReader
 from mattingd.system.filesystem import TEMP_PREFIX
+from mattingd.system.mounts import not_ready
 
 
 @dataclass(slots=True)
@@ -41,6 +45,10 @@ class Audit:
     """Published outputs that somebody edited."""
     expired: int = 0
     """Published outputs that retention removed, or put into the trash."""
+    reports: int = 0
+    """Files of reports that lie as they were written."""
+    reports_gone: int = 0
+    """Those that somebody moved, removed or edited."""
     gaps: list[str] = field(default_factory=list)
 
     @property
@@ -50,7 +58,7 @@ class Audit:
 
 
 def audit(
-    ledger: JournalReader,
+    ledger: DropReader,
     settings: Settings,
     settling: set[tuple[bytes, bytes]] | None,
     *,
@@ -78,6 +86,10 @@ def audit(
             result.expired += number
     for made in ledger.made():
         _check_output(settings.output_dir, made, result, deep=deep)
+    for file in ledger.all_report_files():
+        lies = _lies(settings.output_dir / file.path, file, deep=deep)
+        result.reports += bool(lies)
+        result.reports_gone += not lies
     _check_leftovers(ledger, settings.output_dir, result)
     return result
 
@@ -106,7 +118,7 @@ def _check_sources(
             result.unseen += 1
         elif (root, path) not in settling:
             name = readable(os.path.join(root, path))
-            result.gaps.append(f"{name} lies in a hot folder and the daemon does not know it")
+            result.gaps.append(f"{name} is in a hot folder and the daemon does not know it")
         else:
             result.settling += 1
 
@@ -125,13 +137,15 @@ def files_below(
         passed_over: told of each file and folder that no person dropped, and why it is taken for that.
         unlisted: told of each folder that may not be listed.
     """
-    stack = [b""]
+    circles, stack = Circles(root, by_content=bool(not_ready(Path(os.fsdecode(root))))), [b""]
     while stack:
         directory = stack.pop()
         try:
             entries = list(os.scandir(os.path.join(root, directory)))
         except OSError:
             unlisted(directory)
+            continue
+        if circles.lead_back(directory, entries):
             continue
         for entry in entries:
             path = os.path.join(directory, entry.name)
@@ -152,19 +166,26 @@ def files_below(
 
 
 def _check_output(root: Path, made: Made, result: Audit, *, deep: bool) -> None:
-    path = root / made.path
-    try:
-        status = path.lstat()
-    except OSError:
+    lies = _lies(root / made.path, made, deep=deep)
+    if lies is None:
         result.taken_away += 1
-        return
-    if stat.S_ISREG(status.st_mode) and status.st_size == made.size and (not deep or _is_as_made(path, made)):
+    elif lies:
         result.present += 1
     else:
         result.changed += 1
 
 
-def _is_as_made(path: Path, made: Made) -> bool:
+def _lies(path: Path, made: Made | ReportFile, *, deep: bool) -> bool | None:
+    """Whether it lies there as it was made; None when nothing does."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    whole = stat.S_ISREG(status.st_mode) and status.st_size == made.size
+    return whole and (not deep or _is_as_made(path, made))
+
+
+def _is_as_made(path: Path, made: Made | ReportFile) -> bool:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest() == made.sha256
@@ -172,11 +193,15 @@ def _is_as_made(path: Path, made: Made) -> bool:
         return False
 
 
-def _check_leftovers(ledger: JournalReader, root: Path, result: Audit) -> None:
-    """A temp file of ours that no live job will ever take up."""
+def _check_leftovers(ledger: DropReader, root: Path, result: Audit) -> None:
+    """A temp file of ours that no live job, or no report that is due, will ever take up."""
+    of_report = None if ledger.unreported() else f"{TEMP_PREFIX}{ledger.instance}-report-"
     ours, live = re.compile(re.escape(f"{TEMP_PREFIX}{ledger.instance}-") + r"(\d+)-"), ledger.live_jobs()
     for directory, _, names in os.walk(root):
         for name in names:
             if (found := ours.match(name)) and int(found[1]) not in live:
                 path = readable(os.fsencode(os.path.join(directory, name)))
-                result.gaps.append(f"{path} is a temp file that nobody needs")
+                result.gaps.append(f"{path} is a temp file that no job uses")
+            elif of_report and name.startswith(of_report):
+                path = readable(os.fsencode(os.path.join(directory, name)))
+                result.gaps.append(f"{path} is a temp file that no report uses")

@@ -4,23 +4,47 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 KINDS = {
-    "pure": {"core", "domain", "config", "system"},
-    "files": {"imaging", "ingest", "journal", "outputs", "touchup", "workers", "doctor", "docs", "fuzz"},
-    "daemon": {"cli", "daemon", "simulation"},
+    "pure": {"core", "domain", "config", "language", "system"},
+    "files": {
+        "imaging",
+        "ingest",
+        "journal",
+        "outputs",
+        "touchup",
+        "workers",
+        "doctor",
+        "docs",
+        "fuzz",
+        "api",
+        "reports",
+        "notices",
+        "zoo",
+        "corpus",
+        "shares",
+    },
+    "daemon": {"cli", "daemon", "remote", "simulation", "web"},
     "machine": {"packaging", "service", "bench"},
     "model": {"training", "inference"},
 }
 """Marker -> the folders of `tests/` whose tests bear it; a test may have further markers of its own."""
 
 
+def kind_of(folder: str) -> str:
+    """The kind of the tests in a folder of `tests/`; a folder without one is an error."""
+    return "pure" if folder.endswith(".py") else next(k for k, folders in KINDS.items() if folder in folders)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its kind."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        kind = next((kind for kind, folders in KINDS.items() if folder in folders), "pure")
-        item.add_marker(kind)
+        item.add_marker(kind_of(folder))
 
 
 @cache

@@ -1,1 +1,1 @@
-"""How others talk to a running daemon."""
+"""Communication with a running daemon."""

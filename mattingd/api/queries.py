@@ -1,212 +1,220 @@
-"""What a running daemon answers on its control socket: on the scheduler's thread, so quick.
+"""The daemon's answers to questions on the control socket, made on the scheduler's thread, so quickly.
 
-The answers here only tell; what somebody wants done stands in `orders`.
+These only report; requests for changes are in `actions`, lists of any length in `pages`.
 """
 
 import os
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mattingd import __version__
-from mattingd.api import actions
-from mattingd.core import retention
+from mattingd.api.schemas import answers, fleet, requests
 from mattingd.core.lifecycle import COUNTED_AS, State
 from mattingd.core.settling import SourceId
-from mattingd.core.snapshot import EngineView, FolderView, JobView, PendingView, SchedulerSnapshot
+from mattingd.core.snapshot import DeviceView, EngineView, FolderView, JobView, PendingView, SchedulerSnapshot
+from mattingd.domain.reasons import Reason
 from mattingd.domain.text import readable
-from mattingd.journal import reading
-from mattingd.observability.job_log import RunStats, told_of_engine
+from mattingd.journal import JournalReader, reading
+from mattingd.observability.job_log import RunStats
+from mattingd.runtime.daemon import Daemon
 from mattingd.system import clock
 from mattingd.workers.entrypoint import TEST_ENGINE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mattingd.runtime.daemon import Daemon
 
 SHOWN = 20
 """Pictures named one by one in a status."""
 
 
-class Answers:
-    """Answers requests; see the verbs below."""
+def status(daemon: Daemon, tally: RunStats) -> answers.Status:
+    """Return what the daemon is doing.
 
-    def __init__(self, tally: RunStats) -> None:
-        self._tally = tally
-        self._verbs: dict[str, Callable[[Daemon, dict[str, Any]], dict[str, Any]]] = {
-            "status": self._status,
-            "settling": self._settling,
-            "where": self._where,
-            "clean": _clean,
-            "cleaned": _cleaned,
-            "rescan": actions.rescan,
-            "retry": actions.retry,
-            "forget": actions.forget,
-            "pause": actions.pause,
-            "use model": self._use_model,
-            "model outcome": self._model_outcome,
-        }
-
-    def __call__(self, daemon: "Daemon", request: Any) -> dict[str, Any]:
-        """The answer to a request, whoever wrote it; `error` says why there is none."""
-        verb = str(request.get("verb")) if isinstance(request, dict) else ""
-        if verb not in self._verbs:
-            return {"error": "it does not know that question"}
-        return self._verbs[verb](daemon, request)
-
-    def _status(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-        now, status = daemon.scheduler.snapshot(), daemon.scheduler.status
-        with reading(daemon.journal.path) as ledger:
-            counts = count(ledger.states())
-            last_end = ledger.last_end()
-        waiting = counts["waiting"] + now.settling
-        rate = self._tally.rate()
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "uptime_seconds": round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
-            "stopping": now.stopping,
-            "stops": _stops(now),
-            "config": {"mistakes": daemon.reloads.mistakes, "restart": daemon.reloads.restart},
-            "last_end": last_end,
-            "test_engine": os.environ.get(TEST_ENGINE) == "1",
-            "engine": _engine(now.engine),
-            "counts": {**counts, "waiting": waiting},
-            "settling": now.settling,
-            "in_work": [_told_of(daemon, view) for view in status.in_work(SHOWN)],
-            "held": [_told_of(daemon, view) for view in status.held(SHOWN)],
-            "rate": round(rate, 3),
-            "eta_seconds": round(waiting / rate) if rate and waiting else None,
-            "mean_batch": round(self._tally.batched / self._tally.batches, 2)
-            if self._tally.batches
-            else None,
-            "folders": [
-                _folder(daemon, number, now.folders[number], self._tally) for number in daemon.folders
-            ],
-            "output_dir": str(daemon.settings.output_dir),
-            "space": now.no_space,
-            "retention": daemon.cleaner.report.refused,
-        }
-
-    def _settling(self, daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-        """Files that are seen and not yet in the journal."""
-        scans = daemon.scheduler.snapshot().folders.items()
-        return {
-            "folders": {str(number): str(folder.path) for number, folder in daemon.folders.items()},
-            "files": [
-                (file.source.folder, file.source.path.hex(), "settled" if file.settled else file.why)
-                for file in daemon.scheduler.status.pending()
-            ],
-            "unscanned": sorted(number for number, folder in scans if not folder.scanned),
-        }
-
-    def _where(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-        """What the daemon knows of one file, beyond the journal."""
-        try:
-            root, path = bytes.fromhex(request["root"]), bytes.fromhex(request["path"])
-        except (KeyError, TypeError, ValueError):
-            return {"error": "it was not told which file"}
-        number = next((n for n, folder in daemon.folders.items() if os.fsencode(folder.path) == root), 0)
-        return _where_is(daemon, SourceId(number, path))
-
-    def _use_model(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-        model = request.get("model")
-        if not isinstance(model, str):
-            return {"error": "it was not told which model"}
-        return {"ticket": daemon.use_model(model, anew=request.get("anew") is True)}
-
-    def _model_outcome(self, daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-        """Whether that request is settled, and why its model is not used if it is not."""
-        outcome = daemon.scheduler.snapshot().model_outcome
-        if outcome is None or outcome.ticket != request.get("ticket"):
-            return {"settled": False}
-        return {"settled": True, "refused": outcome.refused}
+    The journal is counted on the client's thread, because that is slow.
+    """
+    with reading(daemon.journal.path) as ledger:
+        counts = picture_counts(ledger)
+        last_end = ledger.last_end()
+    return daemon.between_turns(lambda: _status(daemon, tally, counts, last_end))
 
 
-def _stops(now: SchedulerSnapshot) -> dict[str, Any] | None:
-    """What is waited for before the daemon ends, and for how long at most."""
-    if not now.stopping:
-        return None
-    return {"pictures": now.finishing, "seconds": _seconds_until(now.stop_deadline)}
+def _status(
+    daemon: Daemon, tally: RunStats, counts: dict[str, int], last_end: dict[str, object] | None
+) -> answers.Status:
+    now, status = daemon.scheduler.snapshot(), daemon.scheduler.status
+    return answers.Status(
+        version=__version__,
+        pid=os.getpid(),
+        uptime_seconds=round((clock.monotonic_ns() - daemon.started) / clock.SECOND),
+        stopping=now.stopping,
+        stops=_stops(now),
+        config=answers.Config(daemon.parts.change.mistakes, daemon.parts.change.restart),
+        last_end=last_end,
+        test_engine=os.environ.get(TEST_ENGINE) == "1",
+        engine=_engine(now.engine),
+        counts={**counts, "waiting": counts["waiting"] + now.settling},
+        waiting=answers.Waiting(**asdict(now.waits)),
+        settling=now.settling,
+        in_work=[picture(daemon, view) for view in status.in_work(SHOWN)],
+        held=[picture(daemon, view) for view in status.held(SHOWN)],
+        rate=round(tally.rate(), 3),
+        eta_seconds=_rounded(now.eta_seconds),
+        mean_batch=round(tally.batched / tally.batches, 2) if tally.batches else None,
+        folders=[_folder(daemon, number, now.folders[number], tally) for number in daemon.in_use.folders],
+        output_dir=str(daemon.in_use.settings.output_dir),
+        space=_told(daemon, now.no_space) or None,
+        retention=daemon.parts.cleaner.report.refused,
+        remote=None if tally.remote is None else msgspec.convert(asdict(tally.remote), fleet.Remote),
+    )
 
 
-def _engine(engine: EngineView) -> dict[str, Any]:
-    """The engine that gets the pictures, and what it is doing."""
-    told: dict[str, Any] = {"state": engine.state, "weights": engine.weights}
-    if engine.why:
-        told["why"] = engine.why
-    if engine.up is not None:
-        more = {
-            "sha256": engine.up.model_sha256,
-            "batch_seconds": engine.up.batch_seconds,
-            "load_seconds": round(engine.up.load_seconds, 1),
-        }
-        told |= {**told_of_engine(engine.up), **more, "batch": engine.max_batch}
-    if engine.coming is not None:
-        told["coming"] = engine.coming
-    return told
+def where(daemon: Daemon, request: requests.Where) -> answers.Where:
+    """Return what the daemon knows of one file beyond the journal."""
+    root, path = bytes.fromhex(request.root), bytes.fromhex(request.path)
+    number = next((n for n, folder in daemon.in_use.folders.items() if os.fsencode(folder.path) == root), 0)
+    known = daemon.scheduler.status.source(SourceId(number, path))
+    if (job := known.job) is not None:
+        return answers.Where(
+            state=str(job.state),
+            why=_told(daemon, job.why),
+            code=job.why.code,
+            job=job.job,
+            next_try_seconds=None if job.next_try is None else _seconds_until(job.next_try),
+            before_it=job.before_it,
+            eta_seconds=_rounded(job.eta_seconds),
+        )
+    if (file := known.pending) is not None:
+        due = None if file.next_look is None else _seconds_until(file.next_look)
+        return answers.Where(
+            state="settling",
+            why=_told(daemon, file.why),
+            code=file.why.code,
+            next_look_seconds=due,
+            unchanged_seconds=None if file.since is None else _seconds_since(file.since),
+        )
+    return answers.Where()
 
 
-def _clean(daemon: "Daemon", request: dict[str, Any]) -> dict[str, Any]:
-    removes = retention.removes(daemon.settings.retention)
-    return {"number": daemon.cleaner.sweep(confirmed=request.get("confirmed") is True), "removes": removes}
+def cleaned(daemon: Daemon, _: requests.Cleaned) -> answers.Cleaned:
+    """Return the newest finished request for cleaning, and its result."""
+    number = daemon.parts.cleaner.done
+    report = msgspec.convert(asdict(daemon.parts.cleaner.report), answers.CleaningReport)
+    return answers.Cleaned(number, report)
 
 
-def _cleaned(daemon: "Daemon", _: dict[str, Any]) -> dict[str, Any]:
-    """The newest request for cleaning that was dealt with, and what came of it."""
-    number = daemon.cleaner.done
-    return {"number": number, "report": asdict(daemon.cleaner.report)}
+def model_outcome(daemon: Daemon, request: requests.ModelOutcome) -> answers.ModelOutcome:
+    """Return whether a request for a model is settled, and why the model is refused if it is."""
+    outcome = daemon.scheduler.snapshot().model_outcome
+    if outcome is None or outcome.ticket != request.ticket:
+        return answers.ModelOutcome(settled=False)
+    return answers.ModelOutcome(settled=True, refused=outcome.refused)
 
 
 def count(states: dict[str, int]) -> dict[str, int]:
-    """Jobs by the words people read, from jobs by state."""
+    """Count jobs by users' words, from jobs by state."""
     words: Counter[str] = Counter(dict.fromkeys(COUNTED_AS.values(), 0))
     for state, number in states.items():
         words[COUNTED_AS[State(state)]] += number
     return dict(words)
 
 
-def _where_is(daemon: "Daemon", key: SourceId) -> dict[str, Any]:
-    known = daemon.scheduler.status.source(key)
-    if (job := known.job) is not None:
-        due = {} if job.next_try is None else {"next_try_seconds": _seconds_until(job.next_try)}
-        place = {} if job.before_it is None else {"before_it": job.before_it}
-        return {"job": job.job, "state": str(job.state), "why": job.why, **due, **place}
-    if (file := known.pending) is not None:
-        due = {} if file.next_look is None else {"next_look_seconds": _seconds_until(file.next_look)}
-        return {"state": "settling", "why": file.why, **due}
-    return {}
+def picture_counts(ledger: JournalReader) -> dict[str, int]:
+    """Count the same from the journal, where a failed picture counts once, however often it was tried."""
+    return {**count(ledger.states()), "failed": ledger.failed_pictures()}
+
+
+def picture(daemon: Daemon, view: JobView | PendingView) -> answers.Picture:
+    """Return an unfinished picture, or a pending file."""
+    folder, path = view.source
+    job = view if isinstance(view, JobView) else None
+    return answers.Picture(
+        file=f"{daemon.in_use.names[folder]}/{readable(path)}",
+        state="settling" if job is None else str(job.state),
+        why=_told(daemon, view.why),
+        code=view.why.code,
+        job=None if job is None else job.job,
+        alone=job is not None and job.isolated,
+        folder=daemon.in_use.names[folder],
+        root=daemon.in_use.roots[folder].hex(),
+        path=path.hex(),
+    )
+
+
+def _stops(now: SchedulerSnapshot) -> answers.Stopping | None:
+    """Return what the daemon waits for before it ends, and its time limit."""
+    if not now.stopping:
+        return None
+    return answers.Stopping(now.finishing, _seconds_until(now.stop_deadline))
+
+
+def _engine(engine: EngineView) -> answers.Engine:
+    """Return the engine that gets the pictures, and what it is doing."""
+    devices = tuple(map(_device, engine.devices))
+    if (up := engine.up) is None:
+        return answers.Engine(engine.state, engine.weights, engine.why, coming=engine.coming, devices=devices)
+    return answers.Engine(
+        state=engine.state,
+        weights=engine.weights,
+        why=engine.why,
+        model=up.model,
+        device=up.device,
+        driver=up.driver,
+        precision=up.precision,
+        batch=engine.max_batch,
+        sha256=up.model_sha256,
+        batch_seconds=up.batch_seconds,
+        load_seconds=round(up.load_seconds, 1),
+        coming=engine.coming,
+        devices=devices,
+    )
+
+
+def _device(view: DeviceView) -> fleet.Device:
+    device, precision, batch = (
+        (None, None, None) if view.up is None else (view.up.device, view.up.precision, view.up.max_batch)
+    )
+    return fleet.Device(
+        view.name, view.state, device, precision, batch, view.why, view.in_work, view.pictures
+    )
+
+
+def _told(daemon: Daemon, reason: Reason | None) -> str:
+    """Return a reason in the configured language; empty without one."""
+    return "" if reason is None else reason.told(daemon.in_use.settings.words)
 
 
 def _seconds_until(deadline: int) -> float:
     return round(max(0, deadline - clock.monotonic_ns()) / clock.SECOND, 1)
 
 
-def _told_of(daemon: "Daemon", view: JobView | PendingView) -> dict[str, Any]:
-    """One line of `status`."""
-    name = f"{daemon.names[view.source.folder]}/{readable(view.source.path)}"
-    if isinstance(view, PendingView):
-        return {"file": name, "state": "settling", "why": view.why}
-    return {
-        "job": view.job,
-        "file": name,
-        "state": str(view.state),
-        "why": view.why,
-        "alone": view.isolated,
-    }
+def _seconds_since(time: int) -> float:
+    return round((clock.monotonic_ns() - time) / clock.SECOND, 1)
 
 
-def _folder(daemon: "Daemon", number: int, now: FolderView, tally: RunStats) -> dict[str, Any]:
-    folder = daemon.folders[number]
-    return {
-        "name": folder.name,
-        "path": str(folder.path),
-        "preset": folder.preset_names,
-        "watched": daemon.lookouts.how.get(number, "scans"),
-        "trouble": tally.troubles.get(number),
-        "paused": now.paused,
-        "queued": now.queued,
-        "passed_over": tally.passed_over.get(number, 0),
-        "first_scan": "done" if now.scanned else "running",
-    }
+def _rounded(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
+def _folder_state(now: FolderView) -> str:
+    if now.offline:
+        return "offline"
+    if now.paused:
+        return "paused"
+    return "closed" if now.opens else "online"
+
+
+def _folder(daemon: Daemon, number: int, now: FolderView, tally: RunStats) -> answers.Folder:
+    folder = daemon.in_use.folders[number]
+    return answers.Folder(
+        name=folder.name,
+        path=str(folder.path),
+        preset=folder.preset_names,
+        watched=daemon.parts.scanners.how.get(number, "scans"),
+        trouble=tally.troubles.get(number),
+        paused=now.paused,
+        queued=now.queued,
+        passed_over=tally.passed_over.get(number, 0),
+        first_scan="done" if now.scanned else "running",
+        root=bytes(folder.path).hex(),
+        state=_folder_state(now),
+        opens=now.opens,
+    )

@@ -1,4 +1,7 @@
-"""The command line: verbs, wording, exit codes. Heavy rooms are entered only by the verbs that need them."""
+"""The command line: verbs, messages, exit codes.
+
+Heavy packages are imported only by the verbs that need them.
+"""
 
 from mattingd.cli.app import app, main
 

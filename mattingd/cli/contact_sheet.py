@@ -1,34 +1,16 @@
-"""A contact sheet: pictures before and after, on a checkerboard that shows what is transparent."""
+"""A contact sheet: pictures before and after, with transparency shown as a checkerboard."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from mattingd.imaging.checkerboard import Pixels, over_checkerboard
 
 TILE = 420
 """Height of a row, in pixels."""
 GAP = 12
-SQUARE = 12
-LIGHT, DARK = 235, 190
 WHITE = (255, 255, 255)
-
-
-def checkerboard(height: int, width: int) -> Pixels:
-    """uint8[H,W,3]: what image editors show behind transparent pixels."""
-    rows, columns = np.indices((height, width)) // SQUARE
-    return np.where(((rows + columns) % 2)[..., None] == 0, LIGHT, DARK).astype(np.uint8).repeat(3, axis=2)
-
-
-def over_checkerboard(pixels: Pixels) -> Pixels:
-    """A cut-out (uint8[H,W,4], straight alpha) as an editor shows it; uint8[H,W,3] stays as it is."""
-    if pixels.shape[2] == 3:  # noqa: PLR2004 - no alpha
-        return pixels
-    alpha = pixels[..., 3:].astype(np.float32) / 255
-    ground = checkerboard(*pixels.shape[:2])
-    return np.rint(pixels[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
 
 
 def contact_sheet(pairs: list[tuple[Path, Path]], target: Path) -> Path:
@@ -41,7 +23,7 @@ def contact_sheet(pairs: list[tuple[Path, Path]], target: Path) -> Path:
 
 
 def _framed(tile: Pixels, width: int) -> Pixels:
-    """A tile in the middle of a column of this width, with half a gap around."""
+    """Return a tile in the middle of a column of this width, with half a gap around it."""
     missing = width - tile.shape[1]
     left = cv2.copyMakeBorder(
         tile, 0, 0, missing // 2, missing - missing // 2, cv2.BORDER_CONSTANT, value=WHITE

@@ -1,4 +1,4 @@
-"""How a verb ends: an exit code, one clear line for what was to be expected, a traceback only for defects."""
+"""How a verb ends: an exit code, one clear line for an expected error, a traceback only for defects."""
 
 import errno
 import sys
@@ -14,7 +14,7 @@ DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, err
 
 
 class CommandError(Exception):
-    """Something a person can mend: what it says is printed, without a traceback."""
+    """An error that the user can fix: its message is printed without a traceback."""
 
     def __init__(self, *lines: str, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__("\n".join(lines))
@@ -62,7 +62,7 @@ def _say(lines: tuple[str, ...], code: ExitCode) -> ExitCode:
 
 
 def find_config(given: Path | None) -> Path:
-    """The configuration file to use.
+    """Find the configuration file to use.
 
     Raises:
         CommandError: there is none in the usual places.

@@ -1,7 +1,10 @@
-"""Small things that the verbs say alike: durations, and a console that leaves paths alone."""
+"""Helpers for the verbs' output: durations, and a console that does not colour paths."""
 
+import json
 import sys
+from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from mattingd.system import clock
@@ -12,13 +15,18 @@ duration = clock.in_words
 
 
 def console_for(*, error: bool = False) -> Console:
-    """Standard output (or error) without automatic colouring of numbers and paths."""
+    """Return a console for standard output (or error) without automatic colouring of numbers and paths."""
     stream = sys.stderr if error else sys.stdout
     return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
 
 
+def as_json_text(told: Any) -> str:
+    """Return a verb's output for programs: plain data, which may contain messages of the control socket."""
+    return json.dumps(msgspec.to_builtins(told))
+
+
 def weight(size: int) -> str:
-    """`812 bytes`, `34 kB`, `1.2 MB`, `5.0 GB`."""
+    """Format a size: `812 bytes`, `34 kB`, `1.2 MB`, `5.0 GB`."""
     if size < 1000:  # noqa: PLR2004 - a kilobyte
         return f"{size} bytes"
     for power, unit in ((3, "kB"), (6, "MB"), (9, "GB"), (12, "TB")):
@@ -29,5 +37,5 @@ def weight(size: int) -> str:
 
 
 def files(number: int) -> str:
-    """`1 file`, `12 files`."""
+    """Format a count: `1 file`, `12 files`."""
     return "1 file" if number == 1 else f"{number} files"

@@ -1,4 +1,4 @@
-"""The journal, to be written while no daemon runs."""
+"""Open the journal for writing while no daemon runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from mattingd.system import clock
 
 @contextmanager
 def journal_of(settings: Settings) -> Iterator[JournalWriter]:
-    """The journal as long as nobody else has it.
+    """Open the journal exclusively.
 
     Raises:
         LockedError: a daemon runs.

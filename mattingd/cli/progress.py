@@ -1,4 +1,4 @@
-"""Live progress of a run on a terminal, and the account of it afterwards."""
+"""Live progress of a run on a terminal, and the figures of it afterwards."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Self
@@ -19,7 +19,7 @@ REFRESH_NS = 100 * clock.MILLISECOND
 
 
 class Progress:
-    """A reporter that draws a bar: how many of how many, how fast, how long still, how many failed."""
+    """A reporter that draws a bar: pictures done and in total, rate, remaining time, failures."""
 
     def __init__(self, names: Names, console: Console, *, shown: bool) -> None:
         self.ends: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class Progress:
         self._task = self._bar.add_task("loading the model", total=None, of="?", more="")
 
     def watch(self, daemon: "Daemon", before: int) -> None:
-        """Whose progress it is, and how much of it was done before."""
+        """Set the daemon to watch, and how much was done before."""
         self._daemon, self.before = daemon, before
 
     def __enter__(self) -> Self:
@@ -58,17 +58,17 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Pictures whose cut-out is there."""
+        """Number of pictures with a cut-out."""
         return self.ends["done"] + self.ends["unchanged"]
 
     @property
     def passed_over(self) -> int:
-        """Files and folders that no person dropped."""
+        """Number of files and folders that no user dropped."""
         return sum(self._tally.passed_over.values())
 
     @property
     def seconds(self) -> float:
-        """How long it took so far."""
+        """Seconds since the start."""
         return (clock.monotonic_ns() - self._started) / clock.SECOND
 
     @property
@@ -77,7 +77,7 @@ class Progress:
         return self.ends["done"] / max(self.seconds, 1e-9)
 
     def fact(self, fact: events.Fact) -> None:
-        """Something happened."""
+        """Count a fact."""
         self._tally.fact(fact)
         if isinstance(fact, events.JobEnded):
             self._end(self._names.ended(fact))
@@ -86,11 +86,11 @@ class Progress:
             self._refresh()
 
     def command(self, command: Command) -> None:
-        """Something is going to be done."""
+        """Count a command."""
         self._tally.command(command)
 
     def left(self) -> int:
-        """Pictures that are not at their end."""
+        """Number of unfinished pictures."""
         if self._daemon is None:
             return 0
         now = self._daemon.scheduler.snapshot()
@@ -122,7 +122,7 @@ class Progress:
         )
 
     def _description(self) -> str:
-        if self._daemon is not None and self._daemon.scheduler.stopping:
+        if self._daemon is not None and self._daemon.scheduler.snapshot().stopping:
             return "stopping"
         up = self._daemon is not None and self._daemon.scheduler.snapshot().engine.ready
         return "cutting out" if up else "loading the model"

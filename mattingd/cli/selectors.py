@@ -1,4 +1,4 @@
-"""What people name on the command line: hot folders, and pictures in them, one by one or by pattern."""
+"""The words of the command line that name hot folders and pictures, one by one or by pattern."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,17 +30,17 @@ class Known:
     folder: HotFolder
     path: bytes
     state: str
-    """Of its newest job, or `NOT_TAKEN`."""
+    """State of its newest job, or `NOT_TAKEN`."""
 
     @property
     def name(self) -> str:
-        """As the log and `status` call it."""
-        return f"{self.folder.name}/{readable(self.path)}"
+        """Its name in the log and `status`."""
+        return "/".join(filter(None, (self.folder.name, readable(self.path))))
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What was named."""
+    """The pictures that were named."""
 
     pictures: tuple[Known, ...]
     groups: tuple[Known, ...]
@@ -48,10 +48,10 @@ class Chosen:
 
 
 def folders_named(settings: Settings, names: Sequence[str]) -> list[HotFolder]:
-    """The hot folders with these names or paths; all for no names.
+    """Return the hot folders with these names or paths; all for no names.
 
     Raises:
-        CommandError: there is no such hot folder; names those that may have been meant.
+        CommandError: there is no such hot folder; suggests similar names.
     """
     return [_folder(settings, name) for name in names] or list(settings.hot_folders)
 
@@ -72,16 +72,16 @@ def pictures_named(
     *,
     untaken_too: bool = False,
 ) -> Chosen:
-    """The pictures that people name: by path, as the log calls them, by folder or by pattern.
+    """Return the named pictures: by path, by their name in the log, by folder or by pattern.
 
     Args:
-        settings: which hot folders.
-        words: what stands on the command line; `*` in a pattern takes sub-folders in.
-        states: of every picture of a folder that the journal knows, the state of its newest job.
-        untaken_too: whether files count that were not taken yet, so that the journal does not know them.
+        settings: the hot folders.
+        words: from the command line; `*` in a pattern includes sub-folders.
+        states: returns the newest job's state of every picture of a folder that the journal knows.
+        untaken_too: whether to include files that the journal does not know yet.
 
     Raises:
-        CommandError: one lies in no hot folder, or is not known; names those that may have been meant.
+        CommandError: one is in no hot folder, or unknown; suggests similar names.
     """
     known: dict[Path, Mapping[bytes, str]] = {}
     pictures: dict[tuple[Path, bytes], Known] = {}
@@ -106,7 +106,7 @@ def pictures_named(
 
 
 def _place(settings: Settings, word: str) -> tuple[HotFolder, bytes]:
-    """Hot folder, and path in it, of a path or of a name such as `in/shoe.jpg`."""
+    """Return hot folder, and path in it, of a path or of a name such as `in/shoe.jpg`."""
     path = Path(os.path.realpath(Path(word).parent)) / Path(word).name
     for folder in settings.hot_folders:
         if path.is_relative_to(folder.path):
@@ -115,12 +115,14 @@ def _place(settings: Settings, word: str) -> tuple[HotFolder, bytes]:
     for folder in settings.hot_folders:
         if first == folder.name:
             return folder, os.fsencode(rest)
+        if not folder.name:  # the only folder of `mattingd process`
+            return folder, os.fsencode(word)
     names = ", ".join(folder.name for folder in settings.hot_folders)
-    raise CommandError(f"{word} lies in no hot folder of this configuration ({names})")
+    raise CommandError(f"{word} is in no hot folder of this configuration ({names})")
 
 
 def _group(path: bytes, there: Iterable[bytes]) -> Iterator[bytes]:
-    """What lies below a folder, or fits a pattern."""
+    """Return what is below a folder, or matches a pattern."""
     if path in ALL:
         yield from there
         return
@@ -141,7 +143,7 @@ def _unknown(word: str, folder: HotFolder, path: bytes, there: Iterable[bytes]) 
 
 
 def _meant(word: str, names: Sequence[str], otherwise: str) -> str:
-    """Names near to what was written; of few names, all."""
+    """Return names similar to the given one; of few names, all."""
     close = get_close_matches(word, names, n=3, cutoff=0.7)
     if close:
         return f"did you mean {' or '.join(close)}?"

@@ -16,10 +16,11 @@ from mattingd.config import ConfigError, Settings, init_text, load, parse, probl
 from mattingd.doctor.backlog import Stock, stock_of
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.runtime.daemon import JOURNAL
+from mattingd.workers.installed import missing_models
 
 
 def init(path: Path, hot_folder: Path, output_dir: Path, state_dir: Path) -> ExitCode:
-    """Write a first configuration and make its folders; never over an existing file."""
+    """Write a first configuration and make its folders; never overwrite an existing file."""
     if path.is_dir():
         path /= "config.yaml"
     text = init_text(str(output_dir), str(hot_folder), str(state_dir))
@@ -43,36 +44,37 @@ def init(path: Path, hot_folder: Path, output_dir: Path, state_dir: Path) -> Exi
     console.print(f"[dim]{'cut-outs appear below':<22}[/]{escape(str(settings.output_dir))}", soft_wrap=True)
     for stock in _inventory(settings):
         if stock.waiting:
-            console.print(f"{stock.waiting} files lie there already; they are done first.")
+            console.print(f"{stock.waiting} files are there already; they are processed first.")
     console.print(f"Next: [bold]mattingd run --config {escape(str(path))}[/]", soft_wrap=True)
     return ExitCode.OK
 
 
 def check(config: Path | None, *, as_json: bool) -> ExitCode:
-    """Say whether the configuration can be used, and what would be done."""
+    """Report whether the configuration is usable, and what would be done."""
     path = find_config(config)
     if as_json:
         return _check_as_json(path)
     settings = load(path)
-    if problems := problems_on_disk(settings):
+    if problems := problems_on_disk(settings) or missing_models(settings):
         raise CommandError(*problems, *_whose_rights(settings), code=ExitCode.FOLDER)
     _show(console_for(), path, settings)
     return ExitCode.OK
 
 
 def _whose_rights(settings: Settings) -> Iterator[str]:
-    """A word for whoever asks and is not the one that the daemon runs as."""
+    """Return a note for a user other than the daemon's."""
     with suppress(OSError, KeyError):
         if settings.state_dir.stat().st_uid != os.geteuid():
             owner = settings.state_dir.owner()
             sudo = "sudo" if owner == "root" else f"sudo -u {owner}"
-            yield f"these are your rights; the daemon's are told by: {sudo} mattingd check"
+            yield f"these are your permissions; for the daemon's, run: {sudo} mattingd check"
 
 
 def _check_as_json(path: Path) -> ExitCode:
     try:
         settings = load(path)
-        problems, stocks, code = problems_on_disk(settings), _inventory(settings), ExitCode.FOLDER
+        problems = problems_on_disk(settings) or missing_models(settings)
+        stocks, code = _inventory(settings), ExitCode.FOLDER
     except ConfigError as error:
         problems, stocks, code = error.lines, [], ExitCode.CONFIG
     folders = [
@@ -104,5 +106,5 @@ def _show(console: Console, path: Path, settings: Settings) -> None:
 
 
 def _inventory(settings: Settings) -> list[Stock]:
-    """What lies in each hot folder."""
+    """Print what each hot folder contains."""
     return [stock_of(folder, settings.state_dir / JOURNAL) for folder in settings.hot_folders]

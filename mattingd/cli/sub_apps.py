@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mattingd.cli.completion import model_names
+from mattingd.cli.completion import catalogue_names, model_names
 from mattingd.cli.errors import run_verb
 from mattingd.cli.options import Config, Json, Trimaps
 
@@ -13,16 +13,16 @@ service = typer.Typer(
     help="Print, install or remove the systemd service.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Whose = Annotated[bool, typer.Option("--user/--system", help="A service of your own, or one of the machine.")]
-RunAs = Annotated[str, typer.Option(metavar="NAME", help="The user that a service of the machine runs as.")]
+Whose = Annotated[bool, typer.Option("--user/--system", help="A service of your user, or of the machine.")]
+RunAs = Annotated[str, typer.Option(metavar="NAME", help="User of a service of the machine.")]
 Group = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The group of cut-outs. Default: the user's own.", show_default=False),
+    typer.Option(metavar="NAME", help="Group of the cut-outs. Default: the user's.", show_default=False),
 ]
 Root = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Put the files below this folder, as packagers do.", show_default=False
+        metavar="FOLDER", help="Write the files below this folder, for packagers.", show_default=False
     ),
 ]
 
@@ -34,11 +34,11 @@ def service_print(
     run_as: RunAs = "mattingd",
     group: Group = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All files, each with its place, not only the unit.")
+        bool, typer.Option("--all", help="All files with their paths, not only the unit.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print the unit for this configuration, every line explained."""
+    """Print the unit for this configuration, with every line explained."""
     from mattingd.cli.commands import service as service_command  # noqa: PLC0415
 
     order = service_command.Order(config, user, run_as, group, None)
@@ -51,12 +51,12 @@ def service_install(
     user: Whose = False,
     run_as: RunAs = "mattingd",
     group: Group = None,
-    start: Annotated[bool, typer.Option("--start/--no-start", help="Start it, too.")] = True,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Also start it.")] = True,
     root: Root = None,
 ) -> None:
     """Install the service for this configuration and start it.
 
-    Again, after a folder of the configuration was changed: what the service may write stands in the unit.
+    Run it again after a change of folders: the unit lists what the service may write.
     """
     from mattingd.cli.commands import service as service_command  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def service_uninstall(user: Whose = False, root: Root = None) -> None:
 
 
 presets = typer.Typer(
-    help="What presets there are, and how they look on a picture.",
+    help="List presets, and show how they look on a picture.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -84,7 +84,7 @@ presets = typer.Typer(
 
 @presets.command("list")
 def list_presets(config: Config = None, json: Json = False) -> None:
-    """Name every preset, and what it is for."""
+    """List every preset and its purpose."""
     from mattingd.cli.commands import presets as presets_command  # noqa: PLC0415
 
     run_verb(lambda: presets_command.list_presets(config, as_json=json))
@@ -96,7 +96,7 @@ def show_preset(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Print the settings of a preset; what it leaves alone is dimmed."""
+    """Print the settings of a preset; defaults are dimmed."""
     from mattingd.cli.commands import presets as presets_command  # noqa: PLC0415
 
     run_verb(lambda: presets_command.show(preset, config, as_json=json))
@@ -111,14 +111,14 @@ def try_preset(
     ),
     config: Config = None,
 ) -> None:
-    """Show a picture cut out with a preset, and with small changes of it."""
+    """Show a picture cut out with a preset and with small changes to it."""
     from mattingd.cli.commands import presets as presets_command  # noqa: PLC0415
 
     run_verb(lambda: presets_command.try_out(preset, picture, output, config))
 
 
 models = typer.Typer(
-    help="Which weights make the mattes: list, verify, exchange them.",
+    help="List, fetch, verify and change the models that make the mattes.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -129,23 +129,121 @@ Wanted = Annotated[
 ]
 
 
-@models.command("list")
-def models_list(config: Config = None, json: Json = False) -> None:
-    """Say which models there are, and which one is in use."""
-    from mattingd.cli.commands import models as models_command  # noqa: PLC0415
+Named = Annotated[
+    str, typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=catalogue_names)
+]
 
-    run_verb(lambda: models_command.show(config, as_json=json))
+
+@models.command("list")
+def models_list(
+    config: Config = None,
+    every: Annotated[bool, typer.Option("--all", help="Also list models that can be fetched.")] = False,
+    json: Json = False,
+) -> None:
+    """List the models, and which one is in use."""
+    from mattingd.cli.commands import models as models_command  # noqa: PLC0415
+    from mattingd.cli.zoo import show  # noqa: PLC0415
+
+    command = show.list_all if every else models_command.show
+    run_verb(lambda: command(config, as_json=json))
+
+
+@models.command("show")
+def models_show(model: Named, config: Config = None, json: Json = False) -> None:
+    """Show a model's contract, files and licences."""
+    from mattingd.cli.zoo import show  # noqa: PLC0415
+
+    run_verb(lambda: show.show(config, model, as_json=json))
+
+
+@models.command("get")
+def models_get(
+    model: Named,
+    variant: Annotated[
+        str, typer.Option(metavar="NAME", help="author, or rembg for exactly rembg's results.")
+    ] = "author",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE|URL", help="Read the file from here instead.", show_default=False
+        ),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address of a copy of the publishers' files.", show_default=False),
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and agree.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Fetch a model of the catalogue, verify it and try it.
+
+    A transfer that broke off goes on where it was. The file gets its name when its size and hash are those
+    that the publisher pins. Proxies are those of the environment (HTTPS_PROXY).
+    """
+    from mattingd.cli.zoo import get  # noqa: PLC0415
+
+    order = get.Order(model, variant, source, mirror, accept_licence, json)
+    run_verb(lambda: get.get(config, order))
+
+
+@models.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", hidden=True)],
+    like: Annotated[str, typer.Option(metavar="MODEL", help="The known model.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: the name of the file.", show_default=False)
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Add your own ONNX file with the contract of a known model."""
+    from mattingd.cli.zoo import get  # noqa: PLC0415
+
+    run_verb(lambda: get.add(config, file, like, name, as_json=json))
+
+
+@models.command("remove")
+def models_remove(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names)
+    ],
+    config: Config = None,
+) -> None:
+    """Remove an installed model that is not in use."""
+    from mattingd.cli.zoo import get  # noqa: PLC0415
+
+    run_verb(lambda: get.remove(config, model))
 
 
 @models.command("verify")
 def models_verify(model: Wanted = None, config: Config = None, json: Json = False) -> None:
     """Test models: the file by its hash, the matte of a known picture.
 
-    MODEL is a model's name or the beginning of its hash; all of them unless named.
+    MODEL is a model's name or the beginning of its hash. Default: all.
     """
     from mattingd.cli.commands import models as models_command  # noqa: PLC0415
 
     run_verb(lambda: models_command.verify(config, model or [], as_json=json))
+
+
+@models.command("use")
+def models_use(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", show_default=False, hidden=True, autocompletion=model_names)
+    ],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Use an installed model from now on, and write it down.
+
+    It is written into the configuration. A running daemon takes it without a stop, as with reload.
+    """
+    from mattingd.cli.commands import models as models_command  # noqa: PLC0415
+
+    run_verb(lambda: models_command.use(config, model, as_json=json))
 
 
 @models.command("reload")
@@ -160,8 +258,8 @@ def models_reload(
     """Use another model from now on, without a stop.
 
     MODEL is a file of weights (with its description in a .json file beside it), a model's name, or the
-    beginning of its hash; the model in use, in a new process, unless named. It comes up and is tested
-    beside the one in use, which finishes its batch. A model that fails is refused, and nothing changes.
+    beginning of its hash. Default: the model in use, in a new process. The new model is loaded and tested
+    while the old one finishes its batch. A model that fails is refused, and nothing changes.
     """
     from mattingd.cli.commands import models as models_command  # noqa: PLC0415
 
@@ -170,10 +268,32 @@ def models_reload(
 
 @models.command("rollback")
 def models_rollback(config: Config = None, json: Json = False) -> None:
-    """Go back to the model that was in use before."""
+    """Return to the previous model."""
     from mattingd.cli.commands import models as models_command  # noqa: PLC0415
 
     run_verb(lambda: models_command.rollback(config, as_json=json))
+
+
+@models.command("export")
+def models_export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", hidden=True)] = "cv-unet",
+    target: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx.")] = "onnx",
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")] = Path("cv-unet.onnx"),
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="In 8 bits, calibrated on these pictures.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the program's own model as an ONNX file.
+
+    It takes any number of pictures of any shape whose sides are multiples of 32.
+    """
+    from mattingd.cli.zoo import export  # noqa: PLC0415
+
+    if target != "onnx":
+        raise typer.BadParameter("only onnx can be written", param_hint="--to")
+    run_verb(lambda: export.export(export.Order(model, output, calibrate, json)))
 
 
 @models.command("compare")
@@ -186,9 +306,80 @@ def models_compare(
 ) -> None:
     """Measure two models on the same pictures.
 
-    FIRST and SECOND are models' names or files of weights. FOLDER is laid out as for evaluate.
+    FIRST and SECOND are names of models or files of weights. FOLDER is as for evaluate.
     """
     from mattingd.cli.commands import evaluate  # noqa: PLC0415
 
     contest = evaluate.Contest(first, second, data, tuple(trimaps or ()), json)
     run_verb(lambda: evaluate.compare(contest))
+
+
+web = typer.Typer(help="Set up the page and the API.", invoke_without_command=True, rich_markup_mode=None)
+
+
+@web.callback()
+def web_serve(
+    context: typer.Context,
+    config: Config = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Offer the page and the API by themselves.
+
+    A running daemon does so itself when the configuration has `web: listen:`.
+    """
+    if context.invoked_subcommand is None:
+        from mattingd.cli.commands import web as web_command  # noqa: PLC0415
+
+        run_verb(lambda: web_command.serve(config, parent))
+
+
+@web.command("password")
+def web_password(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where its hash is written.")],
+) -> None:
+    """Set the team's password: asked for, or read from standard input."""
+    from mattingd.cli.commands import web as web_command  # noqa: PLC0415
+
+    run_verb(lambda: web_command.password(file))
+
+
+share = typer.Typer(
+    help="Offer the folders to Windows and Macs by Samba.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@share.command("print")
+def share_print(
+    config: Config = None,
+    group: Annotated[
+        str, typer.Option(metavar="NAME", help="The group of everybody who drops pictures.")
+    ] = "mattingd",
+    json: Json = False,
+) -> None:
+    """Print the part of smb.conf that offers the folders."""
+    from mattingd.cli import share as share_command  # noqa: PLC0415
+
+    run_verb(lambda: share_command.show(config, group, as_json=json))
+
+
+@share.command("test")
+def share_test(
+    server: Annotated[str, typer.Argument(metavar="SERVER", help="Name or address.")] = "127.0.0.1",
+    config: Config = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Log in as NAME, or NAME%PASSWORD. Default: as a guest."),
+    ] = None,
+    folder: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Where to drop. Default: the first hot folder.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Of the server.")] = 445,
+    seconds: Annotated[float, typer.Option(help="How long to wait for the cut-out.")] = 120.0,
+) -> None:
+    """Drop a picture as a client does, fetch its cut-out, and remove both.
+
+    Needs smbclient, and a running daemon.
+    """
+    from mattingd.cli import share as share_command  # noqa: PLC0415
+
+    run_verb(lambda: share_command.try_out(config, share_command.Trial(server, user, port, seconds, folder)))

@@ -1,7 +1,7 @@
-"""Names of files are bytes, and none may change on its way through the program, whatever the locale.
+"""Keep file names, which are bytes, unchanged through the program, whatever the locale.
 
-Python turns names into text and back by the locale's encoding. Only UTF-8, as Python has it, gives back every
-byte, and writes every character of a configuration file as it stands there.
+Python turns names into text and back by the locale's encoding. Only Python's UTF-8 mode preserves every byte,
+and writes every character of a configuration file unchanged.
 """
 
 import locale
@@ -12,7 +12,7 @@ import sys
 def start_again_unless_names_are_safe() -> None:
     """Replace this process by the same command in Python's UTF-8 mode, unless names are UTF-8 already.
 
-    What is printed stays in the terminal's own encoding. Children inherit all of it.
+    Output stays in the terminal's own encoding. Children inherit this mode.
     """
     if sys.getfilesystemencoding() == "utf-8" or not sys.executable:
         return

@@ -1,6 +1,6 @@
-"""Writes configuration files: the example that explains every setting, and the short first one for ``init``.
+"""Writes configuration files: the example that explains every setting, and the short first one of ``init``.
 
-The example is made of the declared fields, their defaults and their documentation, so it cannot go stale.
+The example is generated from the declared fields, their defaults and their documentation.
 """
 
 import ast
@@ -18,12 +18,12 @@ from mattingd.config.yaml_source import read
 from mattingd.domain.presets import BUILT_IN, DEFAULT, Preset
 
 _HEAD = """\
-# Every setting of mattingd with its default. Needed are output_dir, state_dir and one hot folder's path.
-# `mattingd check` names every mistake in a file like this one, with its line.
+# Every setting of mattingd with its default. Required: output_dir, state_dir and the path of one hot folder.
+# `mattingd check` lists every mistake in a configuration, with its line.
 """
 _FIRST = """\
 # mattingd: drop pictures into a hot folder; their cut-outs appear below output_dir, in a folder for each day.
-# `mattingd check` names every mistake in this file, with its line.
+# `mattingd check` lists every mistake in this file, with its line.
 
 output_dir: {output_dir}
 
@@ -34,7 +34,7 @@ hot_folders:
   - path: {hot_folder}
     preset: {preset}  # or {others}
 
-# Cut-outs stay for ever, unless this says for how many days:
+# Cut-outs are kept for ever. To remove them after some days:
 # retention: {{days: 30}}
 """
 _SAMPLES = {"output_dir": "/srv/matting/out", "state_dir": "/var/lib/mattingd", "path": "/srv/matting/in"}
@@ -53,7 +53,7 @@ def init_text(output_dir: str, hot_folder: str, state_dir: str) -> str:
     """The text of a first configuration file with one hot folder.
 
     Raises:
-        ValueError: a path holds bytes that are no UTF-8, and so cannot stand in a text file.
+        ValueError: a path is not UTF-8 and cannot be written to a text file.
     """
     for path in (output_dir, hot_folder, state_dir):
         path.encode()
@@ -118,7 +118,7 @@ def _quoted(text: str) -> str:
 
 
 def _documentation(shape: type) -> dict[str, str]:
-    """The string below each field, the inherited ones included."""
+    """Return the string below each field, inherited fields included."""
     found: dict[str, str] = {}
     for owner in filter(is_dataclass, reversed(shape.__mro__)):
         tree = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]

@@ -1,7 +1,6 @@
-"""How a mistake in the configuration is put into words: its place, what is allowed, what was meant.
+"""Words for a mistake in the configuration: its location, what is allowed, what was probably meant.
 
-What is allowed is told from the declared type itself, so the sentence in an error and the comment in the
-example file cannot differ from what is checked. Knows types, not files.
+The allowed values come from the declared type, so messages and the example file cannot differ from the check.
 """
 
 import difflib
@@ -13,7 +12,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 from annotated_types import DocInfo, Ge, Gt, Le
 
 Loc = tuple[str | int, ...]
-"""Where a value stands: keys and list positions from the top, such as ``("hot_folders", 0, "preset")``."""
+"""Location of a value: keys and list indices from the top, such as ``("hot_folders", 0, "preset")``."""
 
 _LONGEST = 60
 _BLOCK = "a block of settings"
@@ -31,15 +30,15 @@ class Problem:
     """One mistake."""
 
     loc: Loc
-    """Where it is; empty for the file as a whole."""
+    """Its location; empty for the whole file."""
     text: str
     """What is wrong and what is allowed."""
     line: int | None = None
-    """Line in the file, from 1, where the place alone does not tell it."""
+    """Line in the file, from 1, where the location is not enough."""
 
 
 def place(loc: Loc) -> str:
-    """``("hot_folders", 0, "preset")`` as people write it: ``hot_folders[0].preset``."""
+    """Return a location as text: ``("hot_folders", 0, "preset")`` is ``hot_folders[0].preset``."""
     text = ""
     for part in loc:
         if isinstance(part, int):
@@ -50,7 +49,7 @@ def place(loc: Loc) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it may stand within one line: quoted, escaped, cut when long."""
+    """Return a value for use within one line: quoted, escaped, shortened when long."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -62,7 +61,7 @@ def shown(value: object) -> str:
 
 
 def known(words: Iterable[str], instead_of: str) -> str:
-    """``known: a, b, c``, and ``did you mean 'b'?`` where one of them looks like what was written."""
+    """Return ``known: a, b, c``, with ``did you mean 'b'?`` if one of them is similar."""
     choice = sorted(words)
     near = difflib.get_close_matches(instead_of, choice, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -70,7 +69,7 @@ def known(words: Iterable[str], instead_of: str) -> str:
 
 
 def declared(shape: object, loc: Sequence[str | int]) -> object:
-    """The type that stands at ``loc`` below ``shape``, a dataclass, tuple or dict, ``Annotated`` or not."""
+    """Return the type at ``loc`` inside ``shape``, a dataclass, tuple or dict, ``Annotated`` or not."""
     for part in loc:
         inner = _bare(shape)
         if isinstance(inner, type) and is_dataclass(inner):
@@ -81,20 +80,20 @@ def declared(shape: object, loc: Sequence[str | int]) -> object:
 
 
 def settings_of(shape: object) -> list[str]:
-    """The names that a block of the declared type ``shape`` may hold; none when any name will do."""
+    """Return the names that a block of type ``shape`` may have; empty if any name is allowed."""
     inner = _bare(shape)
     return [item.name for item in fields(inner)] if isinstance(inner, type) and is_dataclass(inner) else []
 
 
 def required_of(shape: object) -> list[str]:
-    """Those of ``settings_of(shape)`` that have no default."""
+    """Return those of ``settings_of(shape)`` without a default."""
     inner = _bare(shape)
     own = fields(inner) if isinstance(inner, type) and is_dataclass(inner) else ()
     return [item.name for item in own if item.default is MISSING and item.default_factory is MISSING]
 
 
 def allowed(shape: object) -> str:
-    """What a value of the declared type ``shape`` may be, to stand behind *must be*."""
+    """Return what a value of type ``shape`` may be, as the continuation of *must be*."""
     if get_origin(shape) is Annotated:
         bare, *marks = get_args(shape)
         said = [mark.documentation for mark in marks if isinstance(mark, DocInfo)]
@@ -115,12 +114,12 @@ def is_block(shape: object) -> bool:
 
 
 def _bare(shape: object) -> object:
-    """The type inside ``Annotated``."""
+    """Return the type inside ``Annotated``."""
     return get_args(shape)[0] if get_origin(shape) is Annotated else shape
 
 
 def _bounds(marks: list[object]) -> str:
-    """Lower and upper bound of a number in words."""
+    """Return the lower and upper bound of a number in words."""
     low = next((f"{mark.ge}" for mark in marks if isinstance(mark, Ge)), None)
     above = next((f"{mark.gt}" for mark in marks if isinstance(mark, Gt)), None)
     high = next((f"{mark.le}" for mark in marks if isinstance(mark, Le)), None)

@@ -1,6 +1,6 @@
-"""What people write for a setting, and how it is stored: `jpg` is `jpeg`, `white` `#ffffff`, `A4` 210x297mm.
+"""Normalises what users write for a setting: `jpg` is `jpeg`, `white` `#ffffff`, `A4` `210x297mm`.
 
-Knows the spellings of single values; whether the value fits is checked afterwards.
+Handles the spelling of single values; whether a value is allowed is checked afterwards.
 """
 
 import re
@@ -18,15 +18,15 @@ _PAPER = {
 }
 """ISO 216 and ANSI paper sizes, upright."""
 _PRINT_DPI = 300
-"""Dots per inch of a canvas in millimetres for which none are stated: what printers ask for."""
+"""Default dots per inch of a canvas in millimetres: the usual value for print."""
 
 
 def understood(settings: Mapping[str, Any], dpi: int | None = None) -> dict[str, Any]:
-    """Return a preset's settings as they are stored; what is not understood stays as it is written.
+    """Return a preset's settings in their stored spelling; unknown values stay as written.
 
     Args:
         settings: as they are written.
-        dpi: dots per inch of the preset that they change, if any.
+        dpi: dots per inch of the preset that they change; None if it has none.
     """
     result = dict(settings)
     for name, spelling in (("format", _format), ("background", _colour), ("canvas", _canvas)):
@@ -59,9 +59,8 @@ def _colour(text: str) -> str | None:
 
     if text.lower() in {"transparent", "none"}:
         return None
-    name = ImageColor.colormap.get(text.lower())
-    if isinstance(name, str):
-        text = name
+    if text.lower() in ImageColor.colormap:  # by getrgb: Pillow replaces what it was asked for in that table
+        return "#" + bytes(ImageColor.getrgb(text)[:3]).hex()
     if not (found := _HEX.fullmatch(text)):
         return text
     digits = found[1].lower()

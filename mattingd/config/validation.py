@@ -1,8 +1,7 @@
-"""Plain values -> a declared shape, with every mistake found in one go.
+"""Fills a declared dataclass from plain values and finds every mistake at once.
 
-pydantic says *where* a value is wrong; ``wording`` says what would be right. So that one mistake hides no
-other, a wrong value makes way for its default or a stand-in and the rest is checked again. Knows no setting
-by name.
+pydantic reports *where* a value is wrong; `messages` says what is allowed. So that no mistake hides another,
+a wrong value is replaced by its default or a placeholder and the rest is checked again.
 """
 
 import json
@@ -34,15 +33,15 @@ STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[T]):
-    """A dataclass to be filled from plain values."""
+    """A dataclass that is filled from plain values."""
 
     type: type[T]
     """The dataclass."""
     adapter: TypeAdapter[list[T]]
-    """For a list of it: pydantic hands ``STRICT`` on to a plain dataclass only from something around it."""
+    """For a list of it: pydantic applies ``STRICT`` to a plain dataclass only inside another type."""
 
     def check(self, raw: dict[str, Any]) -> tuple[T, list[Problem]]:
-        """Build the dataclass from ``raw``. Where there are problems, some of its values are stand-ins."""
+        """Return the dataclass made of ``raw``, and problems; with problems some values are placeholders."""
         found: dict[Loc, Problem] = {}
         while True:
             text = json.dumps([raw])
@@ -52,15 +51,15 @@ class Shape(Generic[T]):
                 raw = json.loads(text)[0]
                 for loc, item in _wrong(error, raw).items():
                     if not _is_empty_block(self.type, raw, loc):
-                        # A required value that was wrong is missing the next time: the first word counts.
+                        # A required value that was wrong is missing the next time: the first message counts.
                         found.setdefault(loc, Problem(loc, _told(self.type, raw, loc, item)))
                     _mend(self.type, raw, loc)
 
 
 def _wrong(error: ValidationError, raw: Any) -> dict[Loc, Any]:
-    """Each wrong place once, and what holds others never.
+    """Return each wrong location once, without those that contain another one.
 
-    Behind the place of a choice between types pydantic adds the name of each type: that part is cut off.
+    For a union pydantic appends the name of each type to the location: that part is cut off.
     """
     wrong: dict[Loc, Any] = {}
     for item in error.errors(include_url=False):
@@ -71,7 +70,7 @@ def _wrong(error: ValidationError, raw: Any) -> dict[Loc, Any]:
 
 
 def _existing(raw: Any, loc: Loc) -> Loc:
-    """The longest beginning of ``loc`` that stands in ``raw``."""
+    """Return the longest beginning of ``loc`` that exists in ``raw``."""
     for depth, part in enumerate(loc):
         try:
             raw = raw[part]
@@ -85,7 +84,7 @@ def _at(raw: Any, loc: Loc) -> Any:
 
 
 def _is_empty_block(shape: object, raw: Any, loc: Loc) -> bool:
-    """``watch:`` with every line below it commented out means all defaults, and is no mistake."""
+    """Whether a block is empty, such as ``watch:`` with all its lines commented out: all defaults."""
     return (
         _existing(raw, loc) == loc
         and _at(raw, loc) is None
@@ -96,7 +95,7 @@ def _is_empty_block(shape: object, raw: Any, loc: Loc) -> bool:
 
 
 def _told(shape: object, raw: Any, loc: Loc, item: Any) -> str:
-    """What is wrong at ``loc`` and what would be right."""
+    """Return what is wrong at ``loc`` and what is allowed."""
     match item["type"]:
         case "unexpected_keyword_argument":
             inside = settings_of(declared(shape, loc[:-1]))
@@ -112,7 +111,7 @@ def _told(shape: object, raw: Any, loc: Loc, item: Any) -> str:
 
 
 def _mend(shape: object, raw: Any, loc: Loc) -> None:
-    """Take the wrong value at ``loc`` out of ``raw``, or put a stand-in where something is needed."""
+    """Remove the wrong value at ``loc`` from ``raw``, or put a placeholder where one is required."""
     holder, last = _at(raw, loc[:-1]), loc[-1]
     if isinstance(holder, dict) and last in holder:
         del holder[last]
@@ -121,7 +120,7 @@ def _mend(shape: object, raw: Any, loc: Loc) -> None:
 
 
 def _stand_in(shape: object, loc: Loc) -> Any:
-    """A sound value for a required list, block or path (nothing else is required); each path is another."""
+    """Return a valid value for a required list, block or path (nothing else is required); paths differ."""
     if allowed(shape).startswith("a list"):
         return [_stand_in(declared(shape, (0,)), (*loc, 0))]
     if is_block(shape):

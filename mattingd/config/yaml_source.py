@@ -1,8 +1,7 @@
-"""YAML text -> plain values, each with the line it stands on. The only module that imports yaml.
+"""Reads YAML text into plain values with their line numbers. The only module that imports yaml.
 
-Stricter than YAML where YAML surprises people: a key may stand once; dates, ``<<`` and ``4:3`` (243 in base
-60, to YAML 1.1) are plain text; aliases are refused, and a colour that became a comment is pointed out. Knows
-nothing of what the settings mean.
+Stricter than YAML where YAML surprises users: a key may appear once; dates, ``<<`` and ``4:3`` (243 in base
+60, in YAML 1.1) are plain text; aliases are refused, and a colour that became a comment is reported.
 """
 
 import re
@@ -15,7 +14,7 @@ import yaml
 from mattingd.config.messages import Loc, Problem, shown
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
-"""What a document holds: exactly what JSON could hold."""
+"""The values of a document: those of JSON."""
 
 _UNDERSTOOD = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")}
 _IN_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
@@ -24,24 +23,24 @@ _COLOUR = re.compile(r"\s*#[0-9a-fA-F]{3,8}\b")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document that was read, sound or not."""
+    """A document that was read, with or without problems."""
 
     value: Plain = None
-    """The whole document; nothing where it is no YAML at all."""
+    """The whole document; None if it is not YAML."""
     lines: Mapping[Loc, int] = field(default_factory=dict)
     """Line, from 1, of every key and list item."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong with it as YAML. The meaning is judged elsewhere."""
+    """Mistakes in its YAML; the meaning of the values is checked elsewhere."""
 
     def line(self, loc: Loc) -> int | None:
-        """The line of ``loc``, or of the nearest thing around it that stands in the file."""
+        """Return the line of ``loc``, or of the nearest enclosing key in the file."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
         return self.lines.get(loc)
 
 
 def read(data: str | bytes) -> Source:
-    """Read one YAML document. Never raises: whatever is wrong with ``data`` stands in the result."""
+    """Read one YAML document. Never raises: the result contains all problems."""
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
@@ -64,7 +63,7 @@ def _refused(text: str, line: int | None) -> Source:
 
 
 def _complaint(error: yaml.MarkedYAMLError) -> str:
-    """The parser's complaint on one line."""
+    """Return the parser's message on one line."""
     if r"'\t'" in str(error.problem):
         return "has a tab here; indent with spaces"
     parts = [part for part in (error.context, error.problem) if part]
@@ -80,7 +79,7 @@ class _Loader(yaml.SafeLoader):
     }
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Refuse aliases: one may hold itself, or grow without bound. ``like`` in presets does their work."""
+        """Refuse aliases: one may contain itself, or grow without limit. Presets have ``like`` instead."""
         if self.check_event(yaml.AliasEvent):
             mark = self.current_event.start_mark
             raise yaml.composer.ComposerError(None, None, "aliases are not supported", mark)
@@ -88,7 +87,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Reader:
-    """One walk over the node tree; collects lines and problems on the way."""
+    """Walks over the node tree once and collects lines and problems."""
 
     def __init__(self, text: str) -> None:
         self.loader = _Loader(text)
@@ -118,7 +117,7 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(Problem(loc, "a key must be a word", line))
             elif key.value in found:
-                text = f"stands twice; it is on line {self.lines[*loc, key.value]} already"
+                text = f"appears twice; it is already on line {self.lines[*loc, key.value]}"
                 self.problems.append(Problem((*loc, key.value), text, line))
             else:
                 self.lines[*loc, key.value] = line

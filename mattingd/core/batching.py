@@ -1,9 +1,10 @@
-"""Which pictures go to which engine together, and when.
+"""Decide which pictures go to which engine together, and when.
 
-Pure: ready pictures and the time in, a decision out. The window counts from the oldest ready picture, and a
-picture never waits for company when nothing else is on its way. Each engine has its own credits, deadline and
-batches: it is known by its number, and serves a key (weights, and one network shape or all). Today one engine
-serves everything; nothing here counts on that.
+Pure: takes the ready pictures and the time, returns a decision. The window starts with the oldest ready
+picture, and a picture never waits for companions when no other is on its way. Each engine has its own
+credits, deadline and batches. An engine is identified by its number and serves a key: the weights, one
+network shape or all, and a device. Engines of one model on several devices share one queue; the least busy
+one takes the next batch.
 """
 
 from collections import Counter, deque
@@ -19,17 +20,17 @@ from mattingd.domain.commands import Sent
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
-    """Bounds of a batch."""
+    """Limits of a batch."""
 
     max_pictures: Annotated[int, Ge(1)] = 1
-    """Pictures in a batch at most."""
+    """Maximum number of pictures in a batch."""
     wait_ns: Annotated[int, Ge(0)] = 50_000_000
     """How long the oldest ready picture waits for company while more are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A picture that could be inferred now."""
+    """A picture that is ready for inference."""
 
     job: int
     folder: int
@@ -37,7 +38,9 @@ class Ready:
     since: int
     """When it became ready."""
     isolated: bool = False
-    """A suspect: nobody shares a batch with it."""
+    """A quarantine candidate: it gets a batch of its own."""
+    model: str = ""
+    """The model that processes it, as in `EngineKey`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Run:
     shape: tuple[int, int]
     why: Sent
     engine: int = 0
-    """To which engine; 0 while nobody chose one."""
+    """The number of the engine; 0 until one is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,10 @@ def choose(
         on_the_way: pictures that may become ready soon (being read, or about to be).
         now: nanoseconds.
         policy: bounds.
-        served: by folder, the newest batch that a picture of it stood in.
+        served: by folder, the number of the newest batch that contained one of its pictures.
 
-    The folders lead in turn, each with its oldest picture, so nobody starves; the companions have its shape
-    and are taken from the folders in turn, too.
+    Folders take turns at leading a batch, each with its oldest picture, so no folder starves. The other
+        pictures of the batch have the same shape and are taken from the folders in turn.
     """
     if not ready:
         return Idle()
@@ -100,7 +103,7 @@ def choose(
 
 
 def in_turn(pictures: Iterable[Ready]) -> list[Ready]:
-    """The same pictures, one of each folder at a time; within a folder the order stays."""
+    """Return the same pictures, one of each folder at a time; the order within a folder is kept."""
     lanes: dict[int, deque[Ready]] = {}
     for picture in pictures:
         lanes.setdefault(picture.folder, deque()).append(picture)
@@ -120,12 +123,14 @@ CREDITS = 2
 
 
 class EngineKey(NamedTuple):
-    """What an engine is there for."""
+    """The engine's task: model, network shape and device."""
 
     model: str
     """As in `Models`."""
     shape: tuple[int, int] | None = None
-    """The network (height, width) that it takes; None for all."""
+    """The network's (height, width) that it accepts; None for all."""
+    place: int = 0
+    """The index of its device in the list of devices."""
 
 
 EVERYTHING = EngineKey("")
@@ -133,52 +138,67 @@ EVERYTHING = EngineKey("")
 
 @dataclass(slots=True)
 class Batch:
-    """Pictures at an engine."""
+    """The pictures that an engine is processing."""
 
     id: int
     jobs: tuple[int, ...]
     shape: tuple[int, int]
     model: str = ""
-    """SHA-256 of the weights of the engine that has it."""
+    """SHA-256 of that engine's weights."""
+    device: str = ""
+    precision: str = ""
+    """The number format of that engine."""
 
 
 @dataclass(slots=True)
 class EngineSlot:
-    """One engine child."""
+    """An engine process."""
 
     id: int
     key: EngineKey
     serving: bool
-    """It gets new batches once it is up. Before, it is a candidate; after, it only finishes what it has."""
+    """It gets new batches once it is up.
+
+    Before that it is a candidate; afterwards it only finishes its batches.
+    """
     up: bool = False
     leaving: bool = False
-    """Another one took its place."""
+    """Another engine has replaced it."""
     sha256: str = ""
-    """Of the weights that it loaded."""
+    """SHA-256 of the weights that it loaded."""
+    device: str = ""
+    precision: str = ""
     max_pictures: int = 1
     batch_ns: int = 0
-    """What its largest batch took at warm-up."""
+    """Time that its largest batch took at warm-up."""
     credits: int = CREDITS
     due: int | None = None
-    """When it must have answered, come up or ended; None while nothing is expected of it."""
+    """When it must have answered, started or ended; None while nothing is expected."""
     batches: deque[Batch] = field(default_factory=deque)
 
-    def takes(self, shape: tuple[int, int]) -> bool:
-        """Whether it serves pictures of this network shape."""
-        return self.key.shape in {None, shape}
+    used: int = 0
+    """The number of the last batch that was sent to it."""
+    since: int = 0
+    """When it started to serve."""
+
+    def takes(self, picture: Ready) -> bool:
+        """Whether it serves this picture's model and network shape."""
+        return self.key.model == picture.model and self.key.shape in {None, picture.shape}
 
     @property
     def free(self) -> bool:
-        """Whether it can be sent another batch."""
+        """Whether it can take another batch."""
         return self.serving and self.up and len(self.batches) < self.credits
 
 
 class EngineQueue:
-    """What is ready, and all engines. One owner: the scheduler."""
+    """The ready pictures and all engines. One owner: the scheduler."""
 
     def __init__(self, wait_ns: int, cap: int | None = None) -> None:
         self.wait_ns = wait_ns
         self._cap = cap
+        self._caps: dict[int, int] = {}
+        """By device: what running out of memory taught."""
         self.slots: dict[int, EngineSlot] = {}
         self.ready: dict[int, Ready] = {}
         self.max_pictures = 1
@@ -192,22 +212,22 @@ class EngineQueue:
 
     @property
     def serving(self) -> list[EngineSlot]:
-        """The engines that get new batches, up or not."""
+        """The engines that get new batches, whether they are up or not."""
         return [slot for slot in self.slots.values() if slot.serving]
 
     @property
     def up(self) -> bool:
-        """Whether any engine that gets new batches is ready."""
+        """Whether any engine that gets new batches is up."""
         return any(slot.up for slot in self.serving)
 
     @property
     def running(self) -> list[Batch]:
-        """Batches at the engines that get new ones."""
+        """Batches at the engines that get new batches."""
         return [batch for slot in self.serving for batch in slot.batches]
 
     @property
     def leaving(self) -> list[EngineSlot]:
-        """Engines that another one took the place of, and that still have batches."""
+        """Replaced engines that still have batches."""
         return [slot for slot in self.slots.values() if slot.leaving]
 
     @property
@@ -217,33 +237,39 @@ class EngineQueue:
 
     @property
     def capacity(self) -> int:
-        """Pictures that the engines can have at once, those that are expected up included."""
+        """How many pictures the engines can hold at once, including engines that are starting."""
         return CREDITS * self.max_pictures * max(1, len(self.serving))
 
     def add(self, engine: int, key: EngineKey = EVERYTHING, *, serving: bool = True) -> EngineSlot:
-        """An engine is started."""
+        """Add an engine that was started."""
         slot = self.slots[engine] = EngineSlot(engine, key, serving)
         return slot
 
     def remove(self, engine: int) -> None:
-        """An engine is not needed any more."""
+        """Remove an engine that is not needed any more."""
         self.slots.pop(engine, None)
 
     def came_up(self, engine: int, max_batch: int, batch_ns: int, sha256: str = "") -> None:
-        """An engine is ready; a limit learnt from running out of memory stays until the daemon restarts."""
+        """Mark an engine as ready.
+
+        A limit learnt from running out of memory stays until the daemon restarts.
+        """
         slot = self.slots[engine]
         slot.up, slot.sha256, slot.batch_ns = True, sha256, batch_ns
-        slot.max_pictures = max_batch if self._cap is None else min(max_batch, self._cap)
-        self.max_pictures = slot.max_pictures
+        caps = (cap for cap in (self._cap, self._caps.get(slot.key.place)) if cap is not None)
+        self.max_pictures = slot.max_pictures = min((max_batch, *caps))
 
-    def halve(self, tried: int) -> None:
-        """Out of memory with so many pictures: never again more than half of them, at any engine."""
-        self._cap = self.max_pictures = max(1, min(self.max_pictures, tried // 2))
-        for slot in self.slots.values():
-            slot.max_pictures = min(slot.max_pictures, self._cap)
+    def halve(self, tried: int, place: int = 0) -> None:
+        """Limit all engines on that device to half as many pictures, after they ran out of memory."""
+        there = [slot for slot in self.slots.values() if slot.key.place == place]
+        now = max((slot.max_pictures for slot in there), default=self.max_pictures)
+        self._caps[place] = cap = max(1, min(now, tried // 2))
+        for slot in there:
+            slot.max_pictures = min(slot.max_pictures, cap)
+        self.max_pictures = max((slot.max_pictures for slot in self.serving if slot.up), default=cap)
 
     def leave(self, engine: int) -> bool:
-        """This engine gets no more batches; False, and it is forgotten, if it has none either."""
+        """Send no more batches to this engine. Returns False, and forgets it, if it has none left."""
         slot = self.slots[engine]
         slot.serving, slot.leaving = False, True
         if not slot.batches:
@@ -251,16 +277,16 @@ class EngineQueue:
         return bool(slot.batches)
 
     def died(self, engine: int) -> list[Batch]:
-        """An engine ended: the batches that were with it, the one it was working on first."""
+        """Return the batches of an engine that ended, the one it was working on first."""
         return list(self.slots.pop(engine).batches)
 
     # --- batches ---
 
     def choose(self, on_the_way: int, now: int) -> Choice:
-        """The next batch, and for which engine, if one can take any. The least busy engine comes first."""
+        """Return the next batch and its engine, if one can take any. The least busy engine comes first."""
         sleeps: list[SleepUntil] = []
         for slot in sorted((slot for slot in self.slots.values() if slot.free), key=_load):
-            ready = [picture for picture in self.ready.values() if slot.takes(picture.shape)]
+            ready = [picture for picture in self.ready.values() if slot.takes(picture)]
             policy = BatchPolicy(slot.max_pictures, self.wait_ns)
             match choose(ready, on_the_way, now, policy, self._served):
                 case Run() as run:
@@ -270,17 +296,18 @@ class EngineQueue:
         return min(sleeps, key=lambda sleep: sleep.deadline, default=Idle())
 
     def begin(self, choice: Run) -> Batch:
-        """The chosen pictures were sent."""
+        """Restart an engine after its pause."""
         slot = self.slots[choice.engine]
         self.sent += 1
-        batch = Batch(self.sent, choice.jobs, choice.shape, slot.sha256)
+        batch = Batch(self.sent, choice.jobs, choice.shape, slot.sha256, slot.device, slot.precision)
         for job in choice.jobs:
             self._served[self.ready.pop(job).folder] = self.sent
         slot.batches.append(batch)
+        slot.used = self.sent
         return batch
 
     def due(self, batch_id: int) -> tuple[EngineSlot, Batch]:
-        """Who has this batch, and the batch; each engine answers in order.
+        """Return the engine that has this batch, and the batch. Each engine answers in order.
 
         Raises:
             ValueError: no engine has it as its oldest.
@@ -291,7 +318,10 @@ class EngineQueue:
         raise ValueError(f"an engine answered batch {batch_id}, which was not due")
 
     def end(self, batch_id: int) -> tuple[EngineSlot, Batch]:
-        """A batch was answered; says as `due` who had it. Who leaves is forgotten with its last one."""
+        """Remove an answered batch and return it with its engine, like `due`.
+
+        A replaced engine is forgotten after its last batch.
+        """
         slot, batch = self.due(batch_id)
         slot.batches.popleft()
         if slot.leaving and not slot.batches:

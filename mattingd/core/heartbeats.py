@@ -1,16 +1,17 @@
-"""Is the daemon alive? Whoever must get on with his work has a time by which he must have done so.
+"""Decide whether the daemon is alive: each part has a deadline by which it must have made progress.
 
-The scheduler proves itself by asking; here stand those that it cannot see into. A pulse is late only when all
-that should have helped (a deadline, a kill, a restart) did not: then a new start of the whole daemon is the
-best that is left. What may hang for reasons outside this machine, such as a network share, has no pulse.
+The scheduler proves itself by asking; this module covers the parts that it cannot see into. A pulse is late
+only when everything else (a deadline, a kill, a restart) has failed to help: then restarting the whole daemon
+is the best option left. Parts that may hang for reasons outside this machine, such as a network share, have
+no pulse.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mattingd.core.inference import Inference
-from mattingd.core.job_store import SECOND
 from mattingd.core.lifecycle import Job
+from mattingd.core.policy import SECOND
 from mattingd.core.worker_pool import WorkerPool
 
 GRACE_NS = 30 * SECOND
@@ -21,38 +22,40 @@ SCAN_NS = 120 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Somebody who must show life."""
+    """A part of the daemon that must show progress."""
 
     who: str
     due: int
-    """When he must have got on with his work, in ns."""
+    """When it must have made progress, in ns."""
 
 
 def late(pulses: Iterable[Pulse], now: int) -> list[Pulse]:
-    """Those who did not; none when all is well."""
+    """Return the pulses that are late; none when all is well."""
     return [pulse for pulse in pulses if pulse.due <= now]
 
 
 def pulses_of_children(
-    crew: WorkerPool, inference: Inference, jobs: Mapping[int, Job], remote: Container[int]
+    pool: WorkerPool, inference: Inference, jobs: Mapping[int, Job], remote: Container[int]
 ) -> Iterator[Pulse]:
-    """The pulses of the engine and of the picture workers.
+    """Return the pulses of the engine and of the picture workers.
 
     Args:
-        crew: all workers. As long as one is not late, pictures get done: only all together are a pulse.
-        inference: the engine's side.
+        pool: all workers. Pictures are processed while one of them is not late, so all of them together are
+            one pulse.
+        inference: the state of the engines.
         jobs: live jobs.
-        remote: hot folders whose pictures may keep a worker for ever (they, or the output, lie on a share).
+        remote: hot folders whose pictures may block a worker for ever, because they or the output are on a
+            share.
     """
     if inference.due is not None:
         yield Pulse("the engine", inference.due + GRACE_NS)
-    dues = [hand.due for hand in crew.hands]
-    busy = [jobs[hand.job] for hand in crew.hands if hand.job is not None]
+    dues = [slot.due for slot in pool.local]
+    busy = [jobs[slot.job] for slot in pool.local if slot.job is not None]
     excused = any(job.folder in remote for job in busy)
     if not excused and all(due is not None for due in dues):
         yield Pulse("every picture worker", max(due or 0 for due in dues) + GRACE_NS)
 
 
 def pulse_of_scan(folder: str, moved: int) -> Pulse:
-    """The pulse of a hot folder's scanner, which made its last step at `moved`."""
+    """Return the pulse of a hot folder's scanner, which made its last step at `moved` (ns)."""
     return Pulse(f"the scan of hot folder {folder}", moved + SCAN_NS)

@@ -1,18 +1,23 @@
-"""What goes to the engine, what comes back, and what becomes of pictures whose batch failed.
+"""Send batches to the engine, handle its answers, and decide what happens to pictures of a failed batch.
 
-A failing batch is split until the culprit stands alone; a lack of memory halves the batch, and on the last
-resort moves everything to the processor. Which engine that is stands in `engines`.
+A failing batch is split until the culprit is alone. Running out of memory halves the batch; in the end a
+device without memory for one picture is given up, and others take over or, if there is none, the CPU. Which
+engines there are is known to `engine_supervisor`.
 """
+
+from dataclasses import replace
 
 from mattingd.core.batching import Batch, EngineQueue, EngineSlot, Ready, Run, SleepUntil
 from mattingd.core.engine_supervisor import Engines
-from mattingd.core.job_store import SECOND, JobStore
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Event, Job, State
+from mattingd.core.policy import SECOND
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
 from mattingd.domain.commands import DropMatte, Infer
 from mattingd.domain.events import InferFault
 from mattingd.domain.jobs import NO_SUBJECT, StageTimes
+from mattingd.domain.reasons import Reason
 
 BATCH_DEADLINE_NS = 120 * SECOND
 """A batch is given at least this long, ..."""
@@ -21,11 +26,11 @@ BATCH_DEADLINE_FACTOR = 10
 
 
 class Inference:
-    """The engine's side of the scheduler. One owner: the scheduler."""
+    """The scheduler's side of the engines. One owner: the scheduler."""
 
-    def __init__(self, work: JobStore, crew: WorkerPool, engine: EngineQueue, engines: Engines) -> None:
+    def __init__(self, work: JobStore, pool: WorkerPool, engine: EngineQueue, engines: Engines) -> None:
         self.work = work
-        self.crew = crew
+        self.pool = pool
         self.engine = engine
         self.engines = engines
         self._dying: set[int] = set()
@@ -33,16 +38,34 @@ class Inference:
 
     @property
     def due(self) -> int | None:
-        """When an engine must have answered, come up or ended; None while nothing is expected of any."""
+        """Return when an engine must have answered, started or ended; None while nothing is expected."""
         return min((slot.due for slot in self.engine.slots.values() if slot.due is not None), default=None)
 
     def ready(self, job: Job, shape: tuple[int, int]) -> None:
-        """A picture could be inferred now."""
+        """Add a picture that is ready for inference."""
+        if self._misfit(job):
+            return
         by_itself = job.single or job.isolated
-        self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself)
+        model = self.work.model_of(job)
+        self.engine.ready[job.id] = Ready(job.id, job.folder, shape, self.work.now, by_itself, model)
+
+    def _misfit(self, job: Job) -> bool:
+        """Whether its picture must be read again, because another model is in use or its own is unusable."""
+        if job.net == self.work.net_of(job) and not self.work.unusable(job):
+            return False
+        self.work.requeue(job, Reason.of("another_model"))
+        return True
+
+    def _sort_anew(self) -> None:
+        """Assign waiting pictures to the models that they need after a change of models."""
+        for number in list(self.engine.ready):
+            job, ready = self.work.jobs[number], self.engine.ready.pop(number)
+            if not self._misfit(job):
+                self.engine.ready[number] = replace(ready, model=self.work.model_of(job))
 
     def send(self, on_the_way: int) -> None:
-        """Send what should go now; `on_the_way`: pictures that may become ready soon."""
+        """Send the batches that are due; `on_the_way` are pictures that may be ready soon."""
+        self.engines.provide()
         while isinstance(choice := self.engine.choose(on_the_way, self.work.now), Run):
             batch = self.engine.begin(choice)
             for number in batch.jobs:
@@ -59,90 +82,98 @@ class Inference:
             self.engines.wake()
 
     def overdue(self, engine: int) -> None:
-        """An engine has not come up, or not answered its oldest batch, for far too long."""
+        """Kill an engine that has not started, or has not answered its oldest batch, for far too long."""
         slot = self.engine.slots[engine]
         working = slot.leaving or (slot.serving and slot.up)
         seconds = _batch_ns(slot) // SECOND
         self.engines.kill(
-            engine, f"the model gave no answer within {seconds} s" if working else "it did not come up"
+            engine,
+            Reason.of("no_answer", seconds=seconds) if working else Reason.of("did_not_come_up"),
         )
 
     # --- answers ---
 
     def foresee(self, dying: set[int]) -> None:
-        """Take note of the engines whose death is among the facts of this turn: they get nothing more."""
+        """Note the engines whose end is among the facts of this turn: they get nothing more."""
         self._dying = dying
         for slot in self.engine.slots.values():
             slot.up = slot.up and slot.id not in dying
 
     def came_up(self, fact: events.EngineUp) -> None:
-        """An engine is ready."""
+        """Handle an engine that is ready."""
         if fact.engine in self._dying:
             return
-        self.engines.came_up(fact)
+        if self.engines.came_up(fact):
+            self._sort_anew()
 
     def inferred(self, fact: events.Inferred) -> None:
-        """A batch gave its mattes: whoever holds the pictures can finish them."""
+        """Handle the mattes of a batch: the workers that hold the pictures can finish them."""
         slot, batch = self._end(fact.batch)
         self.engine.deaths[slot.key] = 0
+        self.engines.devices[slot.key.place].pictures += len(batch.jobs)
         confidence = dict(zip(batch.jobs, fact.confidence, strict=False))
         for number, empty in zip(batch.jobs, fact.empty, strict=True):
             job = self._still_there(batch, number)
             if job is None:
                 self.work.out.append(DropMatte(number, batch.id))
             elif job.again and job.model != batch.model:
-                self.work.requeue(job, "other weights came into use between its two passes")
+                self.work.requeue(job, Reason.of("other_weights"))
             elif empty and self._must_show_a_subject(job):
                 self.work.move(job, Event.BROKE, NO_SUBJECT)
             elif job.worker is not None:
-                job.model = batch.model
+                job.model, job.device, job.precision = batch.model, batch.device, batch.precision
                 job.inferred += fact.seconds / len(batch.jobs)
                 sure = None if job.again else confidence.get(number)
                 self.work.move(job, Event.SUCCEEDED, spent=StageTimes(infer=job.inferred), confidence=sure)
-                self.crew.hands[job.worker].todo.append(job.id)
+                self.pool.slots[job.worker].todo.append(job.id)
 
     def _must_show_a_subject(self, job: Job) -> bool:
-        """Strokes and an alpha of its own say where the subject is; else the first pass alone decides."""
-        preset = job.recipe.preset
+        """Whether an empty matte means that there is no subject.
+
+        Strokes or an alpha channel of its own say where the subject is; otherwise the first pass alone
+        decides.
+        """
+        preset = job.presets[0]
         told = job.painted or (job.cut_out and preset.own_alpha == "keep")
         return preset.on_empty == "fail" and not (job.again or told)
 
     def failed(self, fact: events.InferFailed) -> None:
-        """A batch gave no mattes: in smaller parts again, until it is clear whose fault it is."""
+        """Handle a batch without mattes: run it again in smaller parts until the culprit is clear."""
         others_leave = bool(self.engine.leaving)
-        _, batch = self._end(fact.batch)
+        slot, batch = self._end(fact.batch)
+        place = slot.key.place
         if fact.fault is InferFault.MEMORY:
             if self.engines.make_room() or (others_leave and len(batch.jobs) == 1):
-                self._split(batch, single=False)  # two models shared the memory: no limit for later
+                self._split(batch, single=False)  # two models shared the memory: this sets no limit for later
                 return
-            self.engine.halve(len(batch.jobs))
+            self.engine.halve(len(batch.jobs), place)
         if len(batch.jobs) > 1:
             self._split(batch, single=fact.fault is InferFault.BATCH)
-        elif fact.fault is InferFault.MEMORY and not self._on_processor():
+        elif fact.fault is InferFault.MEMORY and slot.device != "cpu":
             self._split(batch, single=False)
-            self.engines.on_cpu = True
-            for slot in self.engine.serving:
-                if slot.up:
-                    self.engines.kill(slot.id, "the GPU has no memory for even one picture")
+            self.engines.without_memory(place)
         else:
             for job in self._members(batch):
-                self.work.move(job, Event.BROKE, f"the model failed on it: {fact.reason}")
+                self.work.move(job, Event.BROKE, Reason.of("model_failed", error=fact.reason))
 
     def died(self, fact: events.EngineDied) -> None:
-        """The batch it was working on is split; a picture that was the only one in it becomes a suspect.
+        """Split the batch that an engine was working on when it ended.
 
-        Nothing follows from the end of an engine that is not needed any more, or not yet.
+        A picture that was alone in the batch becomes a quarantine candidate. The end of an engine that is not
+        needed any more, or not yet, has no consequences.
         """
         self.engines.expect(fact.engine, None)
         slot = self.engine.slots.get(fact.engine)
-        if self.engines.failed(fact.engine, fact.how) or slot is None:
+        if self.engines.failed(fact.engine, str(fact.how)) or slot is None:
             return
-        self._take_back(self.engine.died(fact.engine), fact)
-        if slot.serving:
-            self.engines.died(fact, slot.key)
+        # a picture never makes a device calculate wrongly or fail altogether
+        innocent = fact.wrong or self.engines.devices[slot.key.place].out is not None
+        self._take_back(self.engine.died(fact.engine), fact, innocent=innocent)
+        if slot.serving and self.engines.died(fact, slot.key):
+            self._sort_anew()
 
-    def _take_back(self, batches: list[Batch], fact: events.EngineDied) -> None:
-        blamed = [] if fact.wrong else batches[:1]  # no picture makes a device calculate wrongly
+    def _take_back(self, batches: list[Batch], fact: events.EngineDied, *, innocent: bool) -> None:
+        blamed = [] if innocent else batches[:1]
         for batch in batches[len(blamed) :]:
             self._split(batch, single=False)
         for batch in blamed:
@@ -167,14 +198,11 @@ class Inference:
         return slot, batch
 
     def _watch(self, slot: EngineSlot) -> None:
-        """Give the oldest batch its time; it begins when the one before it ends."""
+        """Set the deadline of the oldest batch, which starts when the one before it ends."""
         self.engines.expect(slot.id, self.work.now + _batch_ns(slot) if slot.batches else None)
 
-    def _on_processor(self) -> bool:
-        return self.engines.up is not None and self.engines.up.device == "cpu"
-
     def _still_there(self, batch: Batch, number: int) -> Job | None:
-        """The job, unless its picture was lost meanwhile; it may even be in a newer batch by now."""
+        """Return the job, unless its picture was lost meanwhile; it may already be in a newer batch."""
         job = self.work.jobs.get(number)
         return job if job and job.state is State.INFERRING and job.batch == batch.id else None
 
@@ -189,5 +217,5 @@ class Inference:
 
 
 def _batch_ns(slot: EngineSlot) -> int:
-    """The longest time for one batch of an engine."""
+    """Return the time limit for one batch of an engine."""
     return max(BATCH_DEADLINE_NS, BATCH_DEADLINE_FACTOR * slot.batch_ns)

@@ -1,87 +1,107 @@
-"""The live jobs and what they hold: states, memory budget, lanes, suspects, chores.
+"""The live jobs and what they hold: states, memory budget, lanes, quarantine candidates, cleanup.
 
-Every change of a job's state goes through `move`, which walks the table and writes the journal's line for it.
+Every change of a job's state goes through `move`, which follows the transition table and writes the journal.
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from mattingd.core.drop_ends import DropEnds, DropId
-from mattingd.core.fair_queue import FairQueue
-from mattingd.core.lifecycle import COUNTED_AS, LIVE, WORKING, Event, Job, RetryPolicy, State, backoff_seconds
-from mattingd.core.settling import SettlePolicy, SourceId
+from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State, backoff_seconds
+from mattingd.core.policy import SECOND, Policy
+from mattingd.core.queue.fair_queue import FairQueue
+from mattingd.core.queue.gates import FolderGates
+from mattingd.core.queue.open_sets import OpenSets
+from mattingd.core.queue.pace import Pace, SizeClass, size_class
+from mattingd.core.settling import SourceId
 from mattingd.core.timers import Timers
 from mattingd.core.worker_pool import WorkerPool
-from mattingd.domain.commands import Command, Discard, Move, Vanished
+from mattingd.domain.commands import Command, Discard, EndDrop, Move, Vanished
+from mattingd.domain.drops import NO_DROP
 from mattingd.domain.events import JobEnded
-from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, StageTimes
+from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, Geometry, StageTimes
 from mattingd.domain.picture_names import surely_dropped
+from mattingd.domain.reasons import NO_REASON, Reason
 
-SECOND = 1_000_000_000
 STRIKES = 2
 """Crashes while alone after which a picture is set aside."""
-MEGAPIXEL = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """All that the scheduler's decisions depend on, frozen at start."""
-
-    settle: SettlePolicy = field(default_factory=SettlePolicy)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    workers: int = 2
-    batch_cap: int | None = None
-    """Never more pictures in a batch; None for what warm-up finds best."""
-    batch_wait_ns: int = 50_000_000
-    budget_pixels: int = 200 * MEGAPIXEL
-    """Pixels of pictures in work at once. A single larger picture still runs, by itself."""
-    picture_ns: int = 120 * SECOND
-    """Longest time for one operation on one picture."""
-    alone_pause_ns: int = 10 * SECOND
-    """A picture that was alone when everything went down waits this long per strike: others come first."""
-    shipped: str = ""
-    """SHA-256 of the weights that the package carries."""
-    idle_ns: int | None = None
-    """After so long without a batch the engine's process is ended until it is needed; None: never."""
-    stop_ns: int = 60 * SECOND
-    """Longest time for ending cleanly."""
+UNKNOWN = "not installed"  # the reference of a model that a preset names and that is not there
 
 
 class JobStore:
     """All live jobs. One owner: the scheduler."""
 
-    def __init__(self, policy: Policy, crew: WorkerPool, folders: Mapping[int, Folder]) -> None:
+    def __init__(self, policy: Policy, pool: WorkerPool, folders: Mapping[int, Folder]) -> None:
         self.policy = policy
-        self.folders = folders
-        self.crew = crew
+        self.pool = pool
         self.now = 0
         self.timers = Timers()
         self.drops = DropEnds()
+        self._sets = OpenSets(self.drops)
         self.out: list[Command] = []
         self.jobs: dict[int, Job] = {}
         self.by_path: dict[SourceId, Job] = {}
         self.lanes = FairQueue()
+        self.gates = FolderGates(self.lanes)
+        self.use_folders(folders)
+        self.wanted: set[SourceId] = set()
+        """Files that a person wants done now, whatever the hours of their folder."""
+        self.express: list[Job] = []
+        """Queued jobs of these, where their folder is outside its hours."""
         self.suspects: list[Job] = []
         self.publishable: dict[int, Job] = {}
         self.chores: dict[int, Job] = {}
         """Ended jobs with something to do for them right now."""
         self._owing: dict[SourceId, dict[int, Job]] = {}
         """All ended jobs that leave something to be done, by source."""
+        self.in_use = ""
+        """The model that makes the mattes of presets that name none, as in `Models`."""
+        self.nets: dict[str, Geometry] = {}
+        """What engines said of the models that they loaded."""
+        self.broken_models: dict[str, str] = {}
+        """Models that only some presets name and that cannot be used, and why."""
         self.in_flight: set[int] = set()
         self.busy_folders: dict[int, int] = {}
         """How many pictures of a hot folder are in flight; without those that have none."""
-        self.counts: dict[str, int] = {}
-        self.reading = 0
-        """Pictures being read."""
+        self.pace = Pace()
+        self.queued: dict[int, Counter[SizeClass]] = {}
+        """Jobs that are queued, by hot folder."""
+        self.states: Counter[State] = Counter()
+        """Jobs by state; those that ended before this run are not among them."""
         self._reserved = 0
+
+    # --- which model ---
+
+    def model_of(self, job: Job) -> str:
+        """Return the model that makes a job's matte, as in `Models`: its preset's own, or the one in use."""
+        name = job.recipe.preset.model
+        return self.in_use if name is None else self.policy.installed.get(name, UNKNOWN)
+
+    def weights_of(self, job: Job) -> str:
+        """SHA-256 of the weights of that model."""
+        return self.model_of(job) or self.policy.shipped
+
+    def net_of(self, job: Job) -> Geometry | None:
+        """Return the network geometry for the job's picture; None: that of the bundled model."""
+        model = self.model_of(job)
+        return self.nets.get(model, self.policy.nets.get(model))
+
+    def unusable(self, job: Job) -> Reason:
+        """Why the job's model cannot make mattes; empty when it can."""
+        name, model = job.recipe.preset.model or "", self.model_of(job)
+        if model == UNKNOWN:
+            return Reason.of("model_missing", name=name)
+        if model in self.broken_models:
+            return Reason.of("model_unusable", name=name, error=self.broken_models[model])
+        return NO_REASON
 
     # --- jobs ---
 
     def adopt(self, job: Job) -> None:
-        """A job the journal holds is now live here."""
+        """Make a job of the journal live."""
         key = SourceId(job.folder, job.path)
         self.jobs[job.id] = self.by_path[key] = job
-        self._count(job.state, 1)
+        self._count(job, job.state, 1)
         if job.drop:
             self.drops.began(DropId(job.folder, job.drop))
         for older in list(self._owing.get(key, {}).values()):
@@ -91,7 +111,7 @@ class JobStore:
         self,
         job: Job,
         event: Event,
-        reason: str = "",
+        reason: Reason = NO_REASON,
         *,
         batch: int | None = None,
         sha256: bytes | None = None,
@@ -99,40 +119,52 @@ class JobStore:
         spent: StageTimes = NO_STAGE_TIMES,
         confidence: float | None = None,
     ) -> State:
-        """Let `event` happen to a job: table, journal line, and what the job holds."""
+        """Apply `event` to a job: the table, the journal's line, and what the job holds."""
         before = job.state
         state = job.advance(event)
         job.reason = reason
-        self._count(before, -1)
-        self._count(state, 1)
+        self._count(job, before, -1)
+        self._count(job, state, 1)
+        job.spent.update(spent.told())
         if (state in WORKING) != (job.id in self.in_flight):
             self._fly(job, begins=state in WORKING)
         if state not in LIVE:
             self._settle_account(job)
         self.write(job, batch=batch, sha256=sha256, painted=painted, spent=spent, confidence=confidence)
-        if job.gone and state not in LIVE:
-            self.out.append(Vanished(job.folder, job.path))
         if state not in LIVE:
+            if job.gone:
+                self.out.append(Vanished(job.folder, job.path))
             self._announce(job)
         return state
 
     def joined(self, drop: DropId, open_until: int) -> None:
-        """A file is on its way into the journal as part of a drop that is open until then."""
+        """Record that a file is being admitted to a drop that is open until then."""
         self.drops.joined(drop, open_until)
         self.timers.alarm("drop", drop, open_until)
 
     def listed(self, job: Job) -> None:
-        """The journal lists a file that is not processed: its job has ended as it began."""
+        """Record a file that the journal lists without processing: its job ended as it began."""
         self.out.append(_ended(job))
-        if job.drop:
+        if job.drop and not job.drop.endswith(NO_DROP):
             self.drops.ignored(DropId(job.folder, job.drop))
 
+    def use_folders(self, folders: Mapping[int, Folder]) -> None:
+        """Use these hot folders from now on."""
+        self.folders = folders
+        self.lanes.first = frozenset(number for number, folder in folders.items() if folder.first)
+        self.lanes.weights = {number: folder.weight for number, folder in folders.items()}
+        self.gates.use_folders(folders)
+        for job in self._sets.use_folders(folders):
+            self.schedule_cleanup(job)
+
     def close_drop(self, drop: DropId) -> None:
-        """Say that a drop has ended, if it has."""
+        """Report the end of a drop, if it has ended."""
         if (ended := self.drops.over(drop, self.now)) is not None:
-            self.out.append(ended)
+            self.out += [EndDrop(ended.folder, ended.drop), ended]
+        self.chores |= self._sets.ended(drop)
 
     def _announce(self, job: Job) -> None:
+        self._measure(job)
         self.out.append(_ended(job))
         if job.drop:
             drop = DropId(job.folder, job.drop)
@@ -140,7 +172,9 @@ class JobStore:
             self.close_drop(drop)
 
     def _fly(self, job: Job, *, begins: bool) -> None:
-        """A picture takes off, or lands."""
+        """Count a picture as in flight, or no longer in flight."""
+        if begins and not self.in_flight:
+            self.pace.began(self.now)
         (self.in_flight.add if begins else self.in_flight.discard)(job.id)
         flying = self.busy_folders.get(job.folder, 0) + (1 if begins else -1)
         if flying:
@@ -158,7 +192,7 @@ class JobStore:
         spent: StageTimes = NO_STAGE_TIMES,
         confidence: float | None = None,
     ) -> None:
-        """Bring the journal's row up to the job."""
+        """Update the journal's row of the job."""
         self.out.append(
             Move(
                 job.id,
@@ -174,11 +208,12 @@ class JobStore:
                 chores=job.chores,
                 spent=spent,
                 confidence=confidence,
+                patience=job.patience_to_keep(self.now),
             )
         )
 
     def _settle_account(self, job: Job) -> None:
-        """A job came to an end: what it leaves to be done, and what it gives back."""
+        """End a job: schedule its cleanup, and free what it held."""
         chores = set(job.chores)
         if job.wrote and job.state is not State.DONE:
             chores.add(Chore.SWEEP)
@@ -192,13 +227,15 @@ class JobStore:
         self.release(job)
         if self.by_path.get(key := SourceId(job.folder, job.path)) is job:
             del self.by_path[key]
+            self.wanted.discard(key)
+        self.lanes.remove(job.folder, job.id)
         self.schedule_cleanup(job)
 
     def _original_goes(self, job: Job) -> bool:
-        """Whether the original of an ended job is not needed in its hot folder any more.
+        """Whether the original of an ended job should leave its hot folder.
 
-        What is the same as before has cut-outs already: it is put away, too, but never deleted for that. What
-        a person did not surely drop stays.
+        An original with unchanged cut-outs is archived, too, but never deleted for that reason.
+        An original that the user may not have dropped stays.
         """
         folder = self.folders.get(job.folder)
         if folder is None or not surely_dropped(job.path):
@@ -207,16 +244,18 @@ class JobStore:
         return same or (job.state is State.DONE and folder.originals != "keep")
 
     def chore_done(self, job: Job, chore: Chore) -> None:
-        """One duty less."""
+        """Record that one cleanup task is done."""
         job.chores -= {chore}
         self.write(job)
         self.schedule_cleanup(job)
 
     def schedule_cleanup(self, job: Job) -> None:
-        """Queue what an ended job leaves to be done; with the last duty it leaves memory."""
+        """Queue the cleanup of an ended job; after the last task the job leaves memory."""
         key = SourceId(job.folder, job.path)
         if job.chores:
-            self.jobs[job.id] = self.chores[job.id] = job
+            self.jobs[job.id] = job
+            if not self._sets.keep(job):
+                self.chores[job.id] = job
             self._owing.setdefault(key, {})[job.id] = job
             return
         self.jobs.pop(job.id, None)
@@ -226,7 +265,7 @@ class JobStore:
             self._owing.pop(key, None)
 
     def let_go(self, job: Job) -> None:
-        """Do nothing more for a job in this run; its row is as it was, for the next one."""
+        """Drop a job from this run; its row stays unchanged for the next run."""
         key = SourceId(job.folder, job.path)
         self.jobs.pop(job.id, None)
         self._owing.get(key, {}).pop(job.id, None)
@@ -236,60 +275,77 @@ class JobStore:
             del self.by_path[key]
 
     def _call_off(self, job: Job, chore: Chore) -> None:
-        """A duty is out of date: written after its successor's cut-out, a note would say the wrong thing.
+        """Cancel an outdated cleanup task: an error note would be wrong after its successor's cut-out.
 
-        What a crash left half written of it is swept.
+        A temp file that a crash left is removed.
         """
         if chore in job.chores:
             job.chores = job.chores - {chore} | {Chore.SWEEP}
             self.write(job)
 
     def owes(self, key: SourceId) -> bool:
-        """Whether an ended job of this source leaves something to be done."""
+        """Whether an ended job of this source still has cleanup to do."""
         return key in self._owing
 
-    def hold(self, folder: int, *, paused: bool) -> None:
-        """Begin no more pictures of a folder, or go on with them."""
-        self.lanes.hold(folder, back=paused)
-
-    def paused(self, folder: int) -> bool:
-        """Whether a folder is held back."""
-        return folder in self.lanes.held
-
     def enqueue(self, job: Job, *, first: bool = False) -> None:
-        """A queued job waits for its turn: among the suspects, or in its folder's lane."""
+        """Put a queued job among the quarantine candidates or into its folder's lane."""
         if job.quarantine_candidate:
             job.due = self.now + job.isolated_crashes * self.policy.alone_pause_ns
             self.suspects.append(job)
             if job.due > self.now:
                 self.timers.wake(job.due, "wake", None)
+        elif SourceId(job.folder, job.path) in self.wanted and self.gates.opens(job.folder):
+            self.express.append(job)
         else:
             self.lanes.push(job.folder, job.id, first=first)
+
+    def hasten(self, key: SourceId) -> None:
+        """A person wants a file done now: it does not wait for the hours of its folder."""
+        if self.gates.opens(key.folder) is None:
+            return
+        self.wanted.add(key)
+        job = self.by_path.get(key)
+        if job is not None and self.lanes.remove(job.folder, job.id):
+            self.enqueue(job)
+
+    def may_begin(self, job: Job) -> bool:
+        """Whether its folder holds a job up at present."""
+        if SourceId(job.folder, job.path) in self.wanted:
+            return not self.gates.barred(job.folder)
+        return not self.gates.waits(job.folder)
+
+    def next_express(self) -> Job | None:
+        """The next job that a person wants in spite of the hours, out of the queue; None without one."""
+        self.express = [job for job in self.express if job.state is State.QUEUED]
+        found = next((job for job in self.express if self.may_begin(job)), None)
+        if found is not None:
+            self.express.remove(found)
+        return found
 
     # --- memory ---
 
     def reserve(self, job: Job, pixels: int) -> None:
-        """Hold budget for a picture until it is published or dropped."""
+        """Reserve memory budget for a picture until it is published or dropped."""
         self._reserved += pixels - job.reserved
         job.reserved = pixels
 
     def release(self, job: Job) -> None:
-        """Give the budget back and forget the arrays."""
+        """Free the budget and forget the arrays."""
         self.reserve(job, 0)
         if job.worker is not None:
-            self.crew.drop(job.worker, job.id)
+            self.pool.drop(job.worker, job.id)
             self.out.append(Discard(job.worker, job.id))
         job.worker = job.fit = None
-        job.again, job.inferred = False, 0.0
+        job.again, job.inferred, job.asks, job.same = False, 0.0, False, None
 
     def room(self) -> int:
-        """Free pixels of the budget; a picture of any size fits an empty one."""
+        """Free pixels of the budget. A picture of any size fits an empty budget."""
         return self.policy.budget_pixels - self._reserved if self._reserved else 1 << 62
 
     # --- trouble ---
 
-    def wait(self, job: Job, reason: str, *, until: int | None = None) -> None:
-        """Hold a job back until `until` (default: the next back-off)."""
+    def wait(self, job: Job, reason: Reason, *, until: int | None = None) -> None:
+        """Hold a job until `until` (default: the next back-off)."""
         job.waits += 1
         job.due = until if until is not None else self.now + self.backoff_ns(job.waits)
         self.release(job)
@@ -297,11 +353,11 @@ class JobStore:
         self.timers.wake(job.due, "held", job.id)
 
     def backoff_ns(self, attempts: int) -> int:
-        """The pause after so many attempts."""
+        """Return the pause after this many attempts, in ns."""
         return round(backoff_seconds(attempts, self.policy.retry) * SECOND)
 
-    def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:
-        """Whoever had this picture in hand died over it: it runs alone now; two strikes set it aside."""
+    def crashed(self, job: Job, how: Reason, *, by_itself: bool) -> None:
+        """Handle a crash over this picture: it runs in isolation, and two isolated crashes quarantine it."""
         job.isolated_crashes += by_itself
         job.quarantine_candidate, job.isolated = True, False
         self.release(job)
@@ -310,25 +366,35 @@ class JobStore:
         if job.isolated_crashes < STRIKES:
             self.enqueue(job)
         else:
-            self.move(
-                job,
-                Event.BROKE,
-                f"its process crashed {job.isolated_crashes} times while it ran alone: {how}",
-            )
+            self.move(job, Event.BROKE, how.within("crashed_alone", times=job.isolated_crashes))
 
-    def requeue(self, job: Job, how: str) -> None:
-        """Its picture went with a worker that died over another one: again, without blame."""
+    def requeue(self, job: Job, how: Reason) -> None:
+        """Queue a picture again, without blame, whose worker died over another one."""
         self.release(job)
         if self.move(job, Event.CRASHED, how) is State.QUEUED:
             self.enqueue(job, first=True)
 
-    def _count(self, state: State, by: int) -> None:
-        if state is State.READING:
-            self.reading += by
-        word = COUNTED_AS[state]
-        self.counts[word] = self.counts.get(word, 0) + by
+    def _count(self, job: Job, state: State, by: int) -> None:
+        self.states[state] += by
+        if state is State.QUEUED:
+            which = size_class(job.path, job.stamp.size)
+            of_folder = self.queued.setdefault(job.folder, Counter())
+            of_folder[which] += by
+            if not of_folder[which]:
+                del of_folder[which]
+
+    def seconds_of(self, job: Job) -> float | None:
+        """Seconds of work that a job takes; None before any was measured."""
+        return self.pace.seconds(size_class(job.path, job.stamp.size))
+
+    def _measure(self, job: Job) -> None:
+        """What a picture took that went all the way, the network included."""
+        if job.state is State.DONE and "infer" in job.spent:
+            seconds = sum(job.spent.values())
+            self.pace.ended(size_class(job.path, job.stamp.size), seconds, self.now)
 
 
 def _ended(job: Job) -> JobEnded:
     note = job.note if job.state is State.FAILED else ""
-    return JobEnded(job.id, job.folder, job.path, job.state, job.reason, note, job.drop)
+    reasons = job.remarks if job.state is State.DONE else (job.reason,) if job.reason else ()
+    return JobEnded(job.id, job.folder, job.path, job.state, reasons, note, job.drop)

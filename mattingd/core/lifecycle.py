@@ -1,96 +1,101 @@
-"""The life of a picture as a table, and when to try again.
+"""The states of a job as a table, the live job itself, and the waits between attempts.
 
-Knows states and events, nothing else: no time, no job. An event that the table does not foresee in a state
-raises and changes nothing. The diagram in docs/LIFECYCLE.md is drawn from the same table.
+An event that the table does not list for a state raises an error and changes nothing. docs/LIFECYCLE.md is
+generated from the same table.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-from mattingd.domain.jobs import Fit, JobRecord, Output, PreviousResult, Recipe, Stamp
+from mattingd.domain.earlier import EarlierResult
+from mattingd.domain.jobs import Fit, Geometry, JobRecord, Output, Patience, PreviousResult, Recipe, Stamp
+from mattingd.domain.presets import Preset
+from mattingd.domain.reasons import NO_REASON, Reason, Reasons
+
+_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When something that may heal by itself is tried again."""
+    """When an operation is retried after a temporary fault."""
 
     first_seconds: Annotated[float, Gt(0)] = 5.0
-    """Wait before the second attempt; doubled for each further one."""
+    """Wait before the second attempt; doubled before each further one."""
     cap_seconds: Annotated[float, Gt(0)] = 600.0
     """The longest wait between two attempts."""
     give_up_minutes: Annotated[float, Ge(0)] = 30.0
-    """A picture that cannot be read this long fails; a full or read-only output never makes one fail."""
+    """A picture that cannot be read for this long fails; a full or read-only output never fails a picture."""
 
 
 class State(StrEnum):
-    """Where on its way a job is. The value is what the journal stores."""
+    """The state of a job. The journal stores the value."""
 
     QUEUED = "queued"
-    """Waits for its turn."""
+    """Waits for a worker."""
     READING = "reading"
-    """A worker reads, decodes and fits it."""
+    """A worker reads and decodes it, and scales it to the network's input."""
     READY = "ready"
     """Waits for the engine; the worker holds the picture."""
     INFERRING = "inferring"
-    """Stands in a batch at the engine."""
+    """In a batch at the engine."""
     MATTED = "matted"
     """Has a matte; waits for the worker that holds the picture."""
     FINISHING = "finishing"
     """The worker makes the cut-outs and writes each to a temp file."""
     PREPARED = "prepared"
-    """All cut-outs lie whole in temp files, and the journal knows their hashes."""
+    """All cut-outs are complete in temp files, and the journal has their hashes."""
     HELD = "held"
-    """Something that may heal is in the way; it is tried again later."""
+    """Waits for the next attempt after a fault that may pass."""
     DONE = "done"
-    """All cut-outs stand under their final names."""
+    """All cut-outs have their final names."""
     UNCHANGED = "unchanged"
-    """This file's last result is what would be made again: nothing new to publish."""
+    """The result would be the one already published: no new version."""
     FAILED = "failed"
-    """It will not work with this content; an error note says why."""
+    """This content cannot be processed; the error note says why."""
     IGNORED = "ignored"
-    """It is no picture, or no file."""
+    """Not a picture, or not a regular file."""
     SUPERSEDED = "superseded"
-    """The file was saved again before it was read; the new content is a job of its own."""
+    """The file was saved again before it was read; the new content is another job."""
     WITHDRAWN = "withdrawn"
-    """The file was taken away before it was read."""
+    """The file was removed before it was read."""
 
 
 class Event(StrEnum):
     """What can happen to a job."""
 
     STARTED = "started"
-    """Its next operation was handed to a worker or to the engine."""
+    """The next operation was sent to a worker or to the engine."""
     SUCCEEDED = "succeeded"
     """That operation succeeded."""
     AGAIN = "again"
-    """It goes through the model a second time: its subject by itself, or its mirror image."""
+    """The picture goes through the network again: a crop of the subject, or the mirror image."""
     RECALLED = "recalled"
-    """Strokes were painted on its last result, whose matte is stored: the model has nothing to do."""
+    """The matte of the last result is stored and fits this picture: the network is not needed."""
     SAME = "same"
-    """Content and settings are those of this source's last result, or what they give is, byte for byte."""
+    """Content and settings are those of the last result, or the new cut-out is byte for byte the old one."""
     CROWDED = "crowded"
-    """It needs more memory than was granted."""
+    """The picture needs more memory than was reserved for it."""
     SPLIT = "split"
-    """Its batch failed and is run again in smaller parts."""
+    """The batch failed and is run again in smaller parts."""
     WAITS = "waits"
-    """Something that may heal is in the way."""
+    """A fault that may pass prevents the operation."""
     DUE = "due"
     """The wait is over."""
     BROKE = "broke"
-    """It will never work with this content, or no longer may be tried."""
+    """This content cannot be processed, or all attempts are used up."""
     REFUSED = "refused"
-    """It is no picture."""
+    """The content is not a picture."""
     CHANGED = "changed"
-    """The source has other content now."""
+    """The source has new content."""
     VANISHED = "vanished"
-    """The source is not there any more."""
+    """The source was removed."""
     CRASHED = "crashed"
-    """Whoever had it in hand died, or the daemon ended in between."""
+    """The process that worked on it died, or the daemon stopped."""
     LOST = "lost"
-    """Its prepared outputs are not there any more."""
+    """The prepared temp files are gone."""
 
 
 S, E = State, Event
@@ -108,9 +113,9 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.READING, E.BROKE): S.FAILED,
     (S.READING, E.REFUSED): S.IGNORED,
     (S.READING, E.CHANGED): S.SUPERSEDED,
-    (S.READING, E.VANISHED): S.WITHDRAWN,
     (S.READING, E.CRASHED): S.QUEUED,
     (S.READY, E.STARTED): S.INFERRING,
+    (S.READY, E.RECALLED): S.MATTED,
     (S.READY, E.CRASHED): S.QUEUED,
     (S.INFERRING, E.SUCCEEDED): S.MATTED,
     (S.INFERRING, E.SPLIT): S.READY,
@@ -132,13 +137,13 @@ TABLE: dict[tuple[State, Event], State] = {
     (S.HELD, E.CHANGED): S.SUPERSEDED,
     (S.HELD, E.VANISHED): S.WITHDRAWN,
 }
-"""The whole life: (state, event) -> state."""
+"""Every transition: (state, event) -> next state."""
 
 LIVE = frozenset(state for state, _ in TABLE)
-"""States from which a job still moves."""
+"""States that are not final."""
 
 WORKING = frozenset({S.READING, S.READY, S.INFERRING, S.MATTED, S.FINISHING})
-"""States in which a job is in flight: found so after an unclean stop, the job is a suspect."""
+"""States in which a job is in flight: after an unclean stop it is run again in isolation."""
 
 COUNTED_AS: dict[State, str] = {
     S.DONE: "done",
@@ -152,14 +157,14 @@ COUNTED_AS: dict[State, str] = {
 
 
 class IllegalMoveError(Exception):
-    """An event came in a state in which it cannot happen: a defect in the rules, never in the input."""
+    """An event cannot happen in this state: a defect of the program, never of the input."""
 
 
 def advance(state: State, event: Event) -> State:
-    """The state after `event`.
+    """Return the state that follows `event`.
 
     Raises:
-        IllegalMoveError: the table has no such edge.
+        IllegalMoveError: the table has no such transition.
     """
     try:
         return TABLE[state, event]
@@ -174,7 +179,7 @@ def backoff_seconds(attempts: int, policy: RetryPolicy) -> float:
 
 @dataclass(slots=True)
 class Job:
-    """A live job: what the journal's row says, and what only matters while the daemon runs."""
+    """A job that is not finished: its journal row, and what only matters while the daemon runs."""
 
     id: int
     folder: int
@@ -190,53 +195,75 @@ class Job:
     isolated_crashes: int = 0
     last: PreviousResult | None = None
     forced: bool = False
+    anyway: bool = False
     stale_notes: tuple[str, ...] = ()
     chores: frozenset[str] = field(default_factory=frozenset)
-    reason: str = ""
+    reason: Reason = NO_REASON
     drop: str = ""
     sha256: bytes | None = None
+    follows: bytes | None = None
+    """Where it seems to have been moved from."""
 
     worker: int | None = None
-    """Who holds the picture."""
+    """Number of the worker that holds the picture."""
     fit: Fit | None = None
+    net: Geometry | None = None
+    """The geometry that it was read with."""
     again: bool = False
-    """It has a matte, and goes through the model again."""
+    """It has a matte and goes through the network again."""
     inferred: float = 0.0
-    """Seconds of the model's time that it took."""
+    """Seconds that the network needed for it."""
     reserved: int = 0
     """Pixels of the memory budget held for it."""
     single: bool = False
-    """Its batch failed before: it goes to the engine by itself."""
+    """Its batch failed before: it goes to the engine alone."""
     waits: int = 0
-    """Times in a row that something was in the way."""
+    """Consecutive attempts that were held up."""
     blocked: int = 0
-    """Times in a row that its own place could not be written."""
+    """Consecutive attempts at which its own output path could not be written."""
+    stays: bool = False
+    """Another machine could not do it: it is done on this one."""
     unchanged_since: int = 0
-    """Since when the file is seen to be the same, by this run of the daemon."""
+    """Monotonic nanoseconds since which this run of the daemon saw the file unchanged."""
     unread_since: int | None = None
-    """Since when it cannot be read."""
+    """Monotonic nanoseconds since which it cannot be read; None when it can."""
     due: int = 0
-    """When a held job, or the publishing of a prepared one, is tried again."""
+    """When a held job, or the publication of a prepared one, is tried again."""
     size_known: int | None = None
-    """Pixels, once its header was read."""
+    """Pixels of the picture; None before its header was read."""
     batch: int = 0
-    """The newest batch it stands in."""
+    """Number of the last batch it was in."""
     model: str = ""
     """SHA-256 of the weights that made its matte."""
-    remarks: tuple[str, ...] = ()
-    """What a person should know of its cut-out, such as ``first of 12 frames``."""
+    device: str = ""
+    """Where the matte was calculated; "" for one that was stored."""
+    precision: str = ""
+    """In which number format."""
+    remarks: Reasons = ()
+    """Remarks about the cut-out for the user, such as ``first of 12 frames``."""
     wrote: bool = False
-    """A temp file of it may lie about."""
+    """A temp file of it may exist."""
     gone: bool = False
-    """Its source was taken away when nothing could be called off any more."""
+    """Its source was removed too late to cancel the job."""
     cut_out: bool = False
-    """It came cut out already."""
+    """The picture was already cut out when it arrived."""
     painted: bytes = b""
-    """SHA-256 of the strokes beside it, once they were read; empty when nothing is painted."""
+    """SHA-256 of the touch-up strokes; empty before they are read, and when there are none."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """Seconds of work on each stage that it went through in this run."""
+    maybe_same: bool = False
+    """Another file of its size had its settings: the same picture may have been cut out before."""
+    asks: bool = False
+    """The journal was asked for such cut-outs and has not answered."""
+    same: EarlierResult | None = None
+    """The cut-outs that are copied for it."""
+    patience_kept: bool = False
+    """The journal holds how long it has waited."""
 
     @classmethod
-    def from_row(cls, row: JobRecord) -> "Job":
-        """The live job of a journal row."""
+    def from_row(cls, row: JobRecord, now: int) -> "Job":
+        """Return the live job of a journal row; `now` in monotonic nanoseconds."""
+        kept = row.patience
         return cls(
             id=row.job,
             folder=row.folder,
@@ -252,21 +279,51 @@ class Job:
             isolated_crashes=row.isolated_crashes,
             last=row.last,
             forced=row.forced,
+            anyway=row.anyway,
             stale_notes=row.stale_notes,
             chores=row.chores,
             reason=row.reason,
             drop=row.drop,
             sha256=row.sha256,
+            follows=row.follows,
             remarks=row.remarks,
+            maybe_same=row.maybe_same,
             wrote=row.attempts > 0,
+            waits=kept.waits,
+            blocked=kept.blocked,
+            due=now + round(kept.next_try_in * _SECOND),
+            unread_since=None if kept.unread_for is None else now - round(kept.unread_for * _SECOND),
+            unchanged_since=now - round(kept.unchanged_for * _SECOND),
+            patience_kept=kept != Patience(),
+        )
+
+    def patience_to_keep(self, now: int) -> Patience | None:
+        """Return how long it has waited if the journal does not hold that yet; None where nothing changed."""
+        waits = bool(self.waits or self.blocked or self.unread_since is not None)
+        if not (waits or self.patience_kept):
+            return None
+        self.patience_kept = waits
+        return Patience(
+            self.waits,
+            self.blocked,
+            max(0, self.due - now) / _SECOND,
+            None if self.unread_since is None else (now - self.unread_since) / _SECOND,
+            (now - self.unchanged_since) / _SECOND,
         )
 
     @property
     def date(self) -> str:
-        """That of its drop."""
+        """Date of its drop, ``YYYY-MM-DD``."""
         return self.drop[:10]
 
+    @property
+    def presets(self) -> tuple[Preset, ...]:
+        """Those of its recipe; without their doubts where a person wants it published anyway."""
+        if not self.anyway:
+            return self.recipe.presets
+        return tuple(replace(each, on_empty="publish", on_damage="publish") for each in self.recipe.presets)
+
     def advance(self, event: Event) -> State:
-        """Move along the table."""
+        """Apply the event and return the new state."""
         self.state = advance(self.state, event)
         return self.state

@@ -1,6 +1,6 @@
-"""Where an output lies: layout tokens, safe names, versions, drops.
+"""Decide the path of an output: layout tokens, safe names, versions, drops. Pure text.
 
-Pure text. Whether a place is free is the journal's to say (a unique index) and, of foreign files, the disk's.
+Whether a path is free is decided by the journal (a unique index) and, for foreign files, by the disk.
 """
 
 import hashlib
@@ -13,6 +13,10 @@ from itertools import takewhile
 from mattingd.domain.jobs import Folder, Holder, Naming, Place
 
 SECOND = 1_000_000_000
+AUTO = "auto"
+"""The `layout` that is decided once for each hot folder: with its name or, where it is alone, without."""
+NAMED, UNNAMED = "{date}/{folder}/{path}", "{date}/{path}"
+"""What `auto` stands for."""
 TOKENS = ("date", "drop", "folder", "path", "stem", "preset")
 """What may stand in braces in `layout`."""
 NAME_BYTES = 255
@@ -27,14 +31,24 @@ SECOND_NAME = 2
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\]|[. ]+$')
+_DEVICE_ON_WINDOWS = re.compile(
+    r"(con|conin\$|conout\$|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\.|$)", re.IGNORECASE
+)
 
 
-def safe_component(name: str) -> str:
-    """One path component that every file system takes: no control or undecodable characters, not too long.
+def safe_component(name: str, *, windows: bool = False) -> str:
+    """Return a path component that every file system accepts: no control characters, not too long.
 
-    A name that had to be changed ends in a hash of what it was, so that distinct names stay distinct.
+    With `windows` it is also one that programs on Windows can open.
+
+    Bytes that cannot be decoded are replaced, too. A changed name ends in a hash of the original one, so that
+    distinct names stay distinct.
     """
     clean = _UNSAFE.sub("_", name)
+    if windows:
+        clean = _NOT_ON_WINDOWS.sub(lambda found: "_" * len(found[0]), clean)
+        clean = "_" * bool(_DEVICE_ON_WINDOWS.match(clean)) + clean
     if clean in {"", ".", ".."} or clean.startswith(".mattingd"):
         clean = "_" + clean.lstrip(".")
     limit = NAME_BYTES - ROOM_BYTES
@@ -47,18 +61,19 @@ def safe_component(name: str) -> str:
     return stem.encode()[: limit - len(tag.encode())].decode(errors="ignore") + tag
 
 
-def safe_path(path: bytes) -> str:
-    """A source path as text whose every component is safe; distinct sources may become the same text."""
-    return "/".join(safe_component(part) for part in path.decode("utf-8", "surrogateescape").split("/"))
+def safe_path(path: bytes, *, windows: bool = False) -> str:
+    """Return a source path with safe components. Distinct sources may become the same text."""
+    parts = path.decode("utf-8", "surrogateescape").split("/")
+    return "/".join(safe_component(part, windows=windows) for part in parts)
 
 
 def folded(path: str) -> str:
-    """The form under which two output paths count as one: NFC and casefolded, as shares and Macs do."""
+    """Return the form under which two output paths are equal: NFC and casefolded, as on shares and Macs."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _split(path: str) -> tuple[str, str, str]:
-    """Directory (with its slash), stem and suffix (with its dot) of a source path."""
+    """Split a source path into directory (with its slash), stem and suffix (with its dot)."""
     directory, _, name = path.rpartition("/")
     stem, dot, suffix = name.rpartition(".")
     if not stem:
@@ -67,8 +82,12 @@ def _split(path: str) -> tuple[str, str, str]:
 
 
 def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
-    """The places the outputs of this source would like to have."""
-    directory, stem, suffix = _split(safe_path(path))
+    """Return the preferred paths for the outputs of this source.
+
+    `shoe.tif` becomes `shoe` or, where another source has that, `shoe (tif)`.
+    """
+    windows = folder.windows_names
+    directory, stem, suffix = _split(safe_path(path, windows=windows))
 
     def render(layout: str, path_stem: str) -> str:
         values = {
@@ -81,35 +100,56 @@ def naming(folder: Folder, path: bytes, date: str, drop: str) -> Naming:
         }
         return _TOKEN.sub(lambda match: values[match[1]], layout)
 
-    plain, full = (_bounded(render(folder.layout, each)) for each in (stem, stem + suffix))
-    note = _bounded(render(_note_layout(folder), stem + suffix)) + ".error.txt"
+    told_apart = f"{stem} ({suffix[1:]})" if suffix[1:] else stem
+    plain, full = (_bounded(render(folder.layout, each), windows=windows) for each in (stem, told_apart))
+    note = _bounded(render(_note_layout(folder), stem + suffix), windows=windows) + ".error.txt"
     return Naming(plain, full, folder.endings, note)
 
 
 def archive_place(folder: Folder, path: bytes, date: str) -> str:
-    """Where an original would like to lie in the archive: its own path, below its day and its hot folder."""
-    return "/".join((date, safe_component(folder.name), safe_path(path)))
+    """Return the preferred path of an original in the archive: its own, below its day and hot folder."""
+    windows = folder.windows_names
+    return "/".join((date, safe_component(folder.name, windows=windows), safe_path(path, windows=windows)))
 
 
-def _bounded(path: str) -> str:
-    """A filled-in layout, relative, with safe components: tokens side by side may make one too long."""
-    return "/".join(safe_component(part) for part in path.split("/") if part)
+def _bounded(path: str, *, windows: bool = False) -> str:
+    """Return a filled-in layout as a relative path of safe components: joined tokens may be too long."""
+    return "/".join(safe_component(part, windows=windows) for part in path.split("/") if part)
 
 
 def _note_layout(folder: Folder) -> str:
-    """Where error notes go: `_failed`, beside what the layout makes of the sources themselves.
+    """Return the layout of error notes: `_failed`, beside the sources' directories in the layout.
 
-    `{date}/{folder}/{path}` gives `{date}/{folder}/_failed/{path}`. A layout that does not keep hot folders
-    apart above that has its notes kept apart below: two folders may hold pictures of the same name.
+    `{date}/{folder}/{path}` gives `{date}/{folder}/_failed/{path}`. Where the layout does not separate hot
+    folders above `_failed`, the notes are separated below it, because two folders may hold pictures of the
+    same name. That is not needed where no other folder has its notes there.
     """
     parts = folder.layout.split("/")
     shared = list(takewhile(lambda part: not {"path", "stem"} & set(_TOKEN.findall(part)), parts))
-    apart = ["{folder}"] if folder.name and not any("{folder}" in part for part in shared) else []
+    apart = ["{folder}"] if folder.shares and not any("{folder}" in part for part in shared) else []
     return "/".join([*shared, "_failed", *apart, "{path}"])
 
 
+def report_base(layout: str, folder: str, drop: str, *, shares: bool, windows: bool = False) -> str:
+    """Return where the report of a drop goes, without the ending of its files: beside the cut-outs.
+
+    Args:
+        layout: of its hot folder.
+        folder: the hot folder's name.
+        drop: its name, which starts with its date.
+        shares: whether other hot folders have theirs in the same place.
+        windows: only names that Windows accepts.
+    """
+    parts = layout.split("/")
+    shared = list(takewhile(lambda part: set(_TOKEN.findall(part)) <= {"date", "drop", "folder"}, parts))
+    apart = ["{folder}"] if shares and not any("{folder}" in part for part in shared) else []
+    values = {"date": drop[:10], "drop": drop, "folder": safe_component(folder)}
+    whole = "/".join([*shared, "_reports", *apart, drop])
+    return _bounded(_TOKEN.sub(lambda match: values[match[1]], whole), windows=windows)
+
+
 def place(base: str, version: int, extension: str) -> Place:
-    """The place of a version: `shoe.png`, then `shoe_v2.png`, ..."""
+    """Return the path of a version: `shoe.png`, then `shoe_v2.png`, ..."""
     tail = "" if version == 1 else f"_v{version}"
     return Place(f"{base}{tail}{extension}", base, version, extension)
 
@@ -119,25 +159,25 @@ HolderOf = Callable[[str], Holder | None]
 
 
 def pick(wanted: Naming, holder_of: HolderOf) -> tuple[Place, ...]:
-    """The first free place for each ending, all of one base and version: what belongs together looks so."""
+    """Return the first free path for each suffix, all with the same base and version.
+
+    Outputs of one picture thus look related. A source that has the first version of a base keeps that base,
+    even when the plain one becomes free.
+    """
     full = _free_way(wanted.full, holder_of)
     wish = replace(wanted, plain=_free_way(wanted.plain, holder_of), full=full)
-    for base in (wish.plain, wish.full):
-        version = 1
-        while holders := _holders(wish, base, version, holder_of):
-            if set(holders) != {Holder.SELF} and version == 1:
-                break
-            version += 1
-        else:
-            return _places(wish, base, version)
-    version = 2
-    while _holders(wish, wish.full, version, holder_of):
+    bases = (wish.plain, wish.full)
+    first = {base: set(_holders(wish, base, 1, holder_of)) for base in bases}
+    own = [base for base in bases if first[base] == {Holder.SELF}]
+    base = next((each for each in (*own, *bases) if first[each] <= {Holder.SELF}), wish.full)
+    version = SECOND_NAME if first[base] else 1
+    while _holders(wish, base, version, holder_of):
         version += 1
-    return _places(wish, wish.full, version)
+    return _places(wish, base, version)
 
 
 def _free_way(base: str, holder_of: HolderOf) -> str:
-    """The base below folders none of which has the name of a cut-out: `shoe.png/a` -> `shoe.png_folder/a`."""
+    """Return the base below folders not named like a cut-out: `shoe.png/a` -> `shoe.png_folder/a`."""
     *folders, name = base.split("/")
     way = ""
     for folder in folders:
@@ -150,7 +190,7 @@ def _free_way(base: str, holder_of: HolderOf) -> str:
 
 
 def _holders(wish: Naming, base: str, version: int, holder_of: HolderOf) -> list[Holder]:
-    """What holds those of these places that are taken."""
+    """Return the holders of those paths that are taken."""
     held = (holder_of(folded(each.path)) for each in _places(wish, base, version))
     return [holder for holder in held if holder is not None]
 
@@ -160,55 +200,65 @@ def _places(wish: Naming, base: str, version: int) -> tuple[Place, ...]:
 
 
 def next_version(taken: Place, held: Callable[[str], bool]) -> Place:
-    """The next version of a taken place that nobody holds; `held` is asked with folded paths."""
+    """Return the next version of a taken path that nothing holds; `held` takes folded paths."""
     version = taken.version + 1
     while held(folded(place(taken.base, version, taken.extension).path)):
         version += 1
     return place(taken.base, version, taken.extension)
 
 
+QUIET_NS = 30 * SECOND
+"""A drop closes this long after its last new file, unless the settings say otherwise."""
+LONGEST_NS = 6 * 3600 * SECOND
+"""A drop closes after this at the latest."""
+
+
 @dataclass(slots=True)
 class Drop:
-    """Files that came together into one hot folder."""
+    """Files that arrived together in one hot folder."""
 
     name: str
     date: str
     opened: int
     last: int
+    quiet: int = QUIET_NS
+    """It closes this long after its last new file, in ns."""
 
     @property
     def closes(self) -> int:
-        """When no file joins it any more, unless one does before, in ns."""
-        return min(self.last + QUIET_NS, self.opened + LONGEST_NS)
-
-
-QUIET_NS = 30 * SECOND
-"""A drop closes this long after its last new file."""
-LONGEST_NS = 6 * 3600 * SECOND
-"""A drop closes after this at the latest."""
+        """Until when a file may join, unless another one joins before, in ns."""
+        return min(self.last + self.quiet, self.opened + LONGEST_NS)
 
 
 class Drops:
-    """The open drop of each hot folder. One owner: the scheduler."""
+    """The open drop of each hot folder, or of each of its sub-folders. One owner: the scheduler."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Drop] = {}
+        self._open: dict[tuple[int, bytes], Drop] = {}
         self._made: dict[str, int] = {}
 
-    def join(self, folder: int, today: str, now: int) -> Drop:
-        """The drop a new file belongs to: the open one, or a new one that carries today's date."""
-        drop = self._open.get(folder)
+    def join(self, folder: int, today: str, now: int, quiet: int = QUIET_NS, part: bytes = b"") -> Drop:
+        """Return the drop that a new file belongs to: the open one, or a new one with today's date.
+
+        `part` is the sub-folder, where each has its own drops.
+        """
+        drop = self._open.get((folder, part))
         if drop is None or drop.closes <= now:
-            drop = self._open[folder] = Drop(self._name(folder, today), today, now, now)
+            drop = self._open[folder, part] = Drop(self._name(folder, today), today, now, now, quiet)
         drop.last = now
         return drop
 
+    def close(self, folder: int, part: bytes) -> str | None:
+        """Close the open drop; returns its name, or None when none is open."""
+        drop = self._open.pop((folder, part), None)
+        return None if drop is None else drop.name
+
     def _name(self, folder: int, today: str) -> str:
-        """`2026-11-20-2`: unique in a folder as long as the journal seeds the counts after a start."""
+        """Return a name like `2026-11-20-2`, unique in a folder because the journal seeds the counts."""
         key = f"{folder}/{today}"
         self._made[key] = self._made.get(key, 0) + 1
         return f"{today}-{self._made[key]}"
 
     def seed(self, folder: int, today: str, made: int) -> None:
-        """So many drops were opened in this folder today before the daemon started."""
+        """Set how many drops were opened in this folder today before the daemon started."""
         self._made[f"{folder}/{today}"] = made

@@ -1,7 +1,7 @@
-"""What of ours may go, and why: cut-outs by calendar days, the trash, error notes; how full the disk may be.
+"""Decide which of our files are removed and why: cut-outs by calendar days, trash, error notes; free space.
 
-A plan has a reason for every line, and the deed follows the plan. Only what the journal says we made is ever
-asked about; what somebody changed, or what lies where no file of ours should, is left alone.
+Every line of a plan has a reason, and the action follows the plan. Only files that the journal records as
+ours are considered. Changed files, and other files at their paths, are kept.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from mattingd.domain.artifacts import (
     ArtifactState,
     ArtifactUpdate,
 )
+from mattingd.domain.reasons import Reason
 
 GIGABYTE = 1_000_000_000
 FEW = 20
@@ -34,42 +35,42 @@ class RetentionPolicy:
     """How long finished work is kept, and how much of the output disk stays free."""
 
     days: Days | None = None
-    """Cut-outs are kept for so many calendar days after their own; null keeps them for ever."""
+    """Calendar days that cut-outs are kept after their own day; null keeps them for ever."""
     trash_days: Days | None = None
-    """They are then kept in a hidden trash folder in `output_dir` for so many more; null has no trash."""
+    """Further days in a hidden trash folder in `output_dir`; null has no trash."""
     failed_days: Days | None = None
-    """Error notes are kept for so many calendar days; null keeps them until the picture is done."""
+    """Calendar days that error notes are kept; null keeps them until the picture is done."""
     archived_days: Days | None = None
-    """Originals in the archive are kept for so many days; null keeps them for ever."""
+    """Days that originals stay in the archive; null keeps them for ever."""
     matte_days: Annotated[int, Ge(0)] = 30
-    """Mattes are stored for touch-ups until they were not used for so many days; 0 stores none."""
+    """Days that mattes for touch-ups are kept after their last use; 0 stores none."""
     matte_gb: Annotated[float, Ge(0)] = 2.0
-    """They take so much of the state directory's disk at most; those unused for longest go first."""
+    """Gigabytes for stored mattes in the state directory; those unused for longest are removed first."""
     brake_percent: Annotated[float, Gt(0), Le(100)] = 50.0
-    """Would more than this of all cut-outs go at once, none goes until somebody says so; 100 never asks."""
+    """If more than this share of all cut-outs is due at once, wait for `clean --yes-all`; 100 never waits."""
     min_free_gb: Annotated[float, Ge(0)] = 1.0
-    """With less free space on the output disk cut-outs wait, and go on by themselves; 0 never waits."""
+    """With less free space on the output disk pictures wait until there is more; 0 never waits."""
 
 
 class RetentionAction(StrEnum):
-    """What is done with a thing."""
+    """What is done with a file."""
 
     REMOVE = "remove"
     TRASH = "trash"
     """Move it to the trash."""
     RECORD = "gone"
-    """Nothing lies there: only the journal is told."""
+    """It is already gone: only the journal is updated."""
     KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionDecision:
-    """What is done with a thing, and why."""
+    """What is done with a file, and why."""
 
-    deed: RetentionAction
+    action: RetentionAction
     reason: str
     then: ArtifactState | None = None
-    """What the journal says of it afterwards; None that it stands where it was put."""
+    """Its state in the journal afterwards; None: it stays where it was put."""
 
 
 def removes(policy: RetentionPolicy) -> bool:
@@ -78,16 +79,17 @@ def removes(policy: RetentionPolicy) -> bool:
 
 
 def days_of(thing: ArtifactKind, policy: RetentionPolicy) -> int | None:
-    """How long such a thing is kept; None for ever."""
+    """Return for how many days files of this kind are kept; None for ever."""
     return {
         ArtifactKind.CUT_OUT: policy.days,
         ArtifactKind.NOTE: policy.failed_days,
         ArtifactKind.ORIGINAL: policy.archived_days,
+        ArtifactKind.REPORT: policy.days,
     }[thing]
 
 
 def last_due(today: str, days: int | None) -> str:
-    """The newest day that is over by more than `days` days; before all days when nothing is ever due."""
+    """Return the newest day that ended more than `days` days ago; before all days when nothing is due."""
     if days is None:
         return ""
     try:
@@ -97,16 +99,19 @@ def last_due(today: str, days: int | None) -> str:
 
 
 def last_in_trash(today: str, policy: RetentionPolicy) -> str:
-    """The newest day whose trash is emptied; without a trash, what still lies in one goes a day later."""
+    """Return the newest day whose trash is emptied.
+
+    Without a trash, files that are still in one are removed a day later.
+    """
     return last_due(today, policy.trash_days or 0)
 
 
 def judge(kept: Artifact, seen: ArtifactInspection, policy: RetentionPolicy, today: str) -> RetentionDecision:
-    """What becomes of one thing that the journal says we made.
+    """Decide what to do with one file that the journal records as ours.
 
     Args:
-        kept: what the journal says.
-        seen: what lies at its place: in the trash, if that is where it should be.
+        kept: the journal's record.
+        seen: what is at its path, or at its path in the trash if it should be there.
         policy: the settings.
         today: calendar date in the configured time zone, ISO 8601.
     """
@@ -128,7 +133,7 @@ def _judge_standing(
     if seen.sight is ArtifactFinding.OTHER:
         return RetentionDecision(RetentionAction.KEEP, seen.why)
     if seen.sight is not ArtifactFinding.SAME:
-        return RetentionDecision(RetentionAction.RECORD, "somebody took it away", ArtifactState.TAKEN)
+        return RetentionDecision(RetentionAction.RECORD, "someone else removed it", ArtifactState.TAKEN)
     reason = f"of {kept.day}, kept for {_count(days or 0)}"
     if kept.thing is not ArtifactKind.CUT_OUT or policy.trash_days is None:
         return RetentionDecision(RetentionAction.REMOVE, reason, ArtifactState.EXPIRED)
@@ -148,7 +153,7 @@ def _judge_trash(
         return RetentionDecision(RetentionAction.KEEP, seen.why, ArtifactState.TRASHED)
     if seen.sight is not ArtifactFinding.SAME:
         return RetentionDecision(
-            RetentionAction.RECORD, "somebody took it out of the trash", ArtifactState.EXPIRED
+            RetentionAction.RECORD, "it was moved out of the trash", ArtifactState.EXPIRED
         )
     return RetentionDecision(RetentionAction.REMOVE, f"in the trash since {kept.day}", ArtifactState.EXPIRED)
 
@@ -158,30 +163,35 @@ def _count(days: int) -> str:
 
 
 def before(kept: Artifact, verdict: RetentionDecision, today: str) -> ArtifactUpdate | None:
-    """What the journal has to hold before the deed: after a stop nobody else could tell who removed it."""
-    removes = verdict.deed in {RetentionAction.REMOVE, RetentionAction.TRASH}
+    """Return what the journal must record before the action, so that a stop cannot hide who removed it."""
+    removes = verdict.action in {RetentionAction.REMOVE, RetentionAction.TRASH}
     if removes and kept.thing is not ArtifactKind.NOTE and kept.remains is None:
-        return ArtifactUpdate(kept.thing, kept.job, kept.ordinal, ArtifactState.GOING, today)
+        return _update(kept, ArtifactState.GOING, today)
     return None
 
 
 def after(kept: Artifact, verdict: RetentionDecision, today: str, *, done: bool) -> ArtifactUpdate | None:
-    """What the journal has to hold after it, if that is news; `done` says whether it could be done."""
+    """Return what the journal must record after the action, if that changes; `done`: whether it succeeded."""
     written = kept.remains if before(kept, verdict, today) is None else ArtifactState.GOING
     stays = None if written is ArtifactState.GOING else written
     then = verdict.then if done else stays
-    return None if then is written else ArtifactUpdate(kept.thing, kept.job, kept.ordinal, then, today)
+    return None if then is written else _update(kept, then, today)
+
+
+def _update(kept: Artifact, remains: ArtifactState | None, today: str) -> ArtifactUpdate:
+    path = kept.path if kept.thing is ArtifactKind.REPORT else ""
+    return ArtifactUpdate(kept.thing, kept.job, kept.ordinal, remains, today, path)
 
 
 def brake(thing: ArtifactKind, due: int, standing: int, policy: RetentionPolicy) -> str | None:
-    """Why so many of a kind may not go at once; None when they may.
+    """Return why so many files of a kind may not be removed at once; None when they may.
 
-    A clock that was set to another year, or a mistake in the settings, must not cost a team its work.
+    A clock that is a year ahead, or a mistake in the settings, must not destroy a team's work.
 
     Args:
-        thing: of which kind.
-        due: how many have had their time.
-        standing: how many there are, these included.
+        thing: the kind of file.
+        due: how many are due.
+        standing: how many there are, including those.
         policy: the settings.
     """
     if due <= FEW or due * 100 <= standing * policy.brake_percent:
@@ -193,18 +203,15 @@ def brake(thing: ArtifactKind, due: int, standing: int, policy: RetentionPolicy)
     )
 
 
-def low_space(free: int, policy: RetentionPolicy, *, low: bool) -> str | None:
-    """Why no cut-out may be written at present; None when there is room.
+def low_space(free: int, policy: RetentionPolicy, *, low: bool) -> Reason | None:
+    """Return why no cut-out may be written at present; None when there is enough space.
 
     Args:
         free: bytes.
         policy: the settings.
-        low: whether there was too little before.
+        low: whether there was too little space before.
     """
     floor = policy.min_free_gb * GIGABYTE
     if free >= floor * (ENOUGH if low else 1):
         return None
-    return (
-        f"the output disk has {free / GIGABYTE:.1f} GB left, and `retention.min_free_gb` keeps"
-        f" {policy.min_free_gb:g} GB free: make room; it then goes on by itself"
-    )
+    return Reason.of("space_low", free=free / GIGABYTE, floor=policy.min_free_gb)

@@ -1,21 +1,24 @@
-"""The brain: facts in, commands out.
+"""Make all decisions of the daemon: facts in, commands out.
 
-Knows every live job, pending file, worker and batch, and no disk, clock, process or log. `handle` takes one
-fact and the time and returns what is to be done: writes for the journal, then deeds for the shell. The
-journal is the truth; after any stop `start` rebuilds all this from its rows.
+Knows every live job, pending file, worker and batch, but no disk, clock, process or log. `handle` takes one
+fact and the time and returns commands: writes for the journal, then actions for the shell. The journal is
+authoritative: after any stop `start` rebuilds all this from its rows.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from mattingd.core.batching import EngineQueue
-from mattingd.core.dispatch import Dispatcher
+from mattingd.core.dispatch import Dispatcher, Offline
 from mattingd.core.engine_supervisor import Engines
+from mattingd.core.fleet.remote import Remote
 from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import JobStore, Policy
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State
+from mattingd.core.policy import SECOND, Policy
+from mattingd.core.queue.pace import size_class
 from mattingd.core.settling import SourceId
 from mattingd.core.snapshot import SchedulerSnapshot, StatusReader
 from mattingd.core.stopping import Ending, Shutdown
@@ -24,11 +27,13 @@ from mattingd.core.worker_answers import WorkerAnswers
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
 from mattingd.domain.commands import Command, ContinueRetention, RecordArtifacts
+from mattingd.domain.earlier import DropCount, Resting, Took
 from mattingd.domain.events import Fact
-from mattingd.domain.jobs import DropCount, Folder, JobRecord, Models
+from mattingd.domain.jobs import Folder, JobRecord, Models
+from mattingd.domain.reasons import Reason
 
 PACKAGED = Models()
-ENDED_BEFORE = "the daemon ended while it was being processed"
+ENDED_BEFORE = Reason.of("daemon_ended")
 TOLD_ONLY = (
     events.Overflowed,
     events.FolderLeft,
@@ -39,6 +44,7 @@ TOLD_ONLY = (
     events.JobEnded,
     events.DropEnded,
     events.Tick,
+    events.RemoteState,
 )
 """Facts that nothing follows from here: reporters tell of them."""
 
@@ -59,23 +65,25 @@ class Scheduler:
         Args:
             policy: what decisions depend on.
             folders: the hot folders by number.
-            paused: those that a person holds back.
-            models: which weights make the mattes.
+            paused: those that the user has paused.
+            models: the weights that make the mattes.
             ending: when the run ends by itself; None for `RunUntilStopped`.
         """
         self.policy = policy
-        self.crew = WorkerPool(policy.workers)
+        self.pool = WorkerPool(policy.workers, policy.remote)
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
-        self.work = JobStore(policy, self.crew, folders)
+        self.work = JobStore(policy, self.pool, folders)
         self.intake = Intake(self.work, folders)
-        self.dispatcher = Dispatcher(self.work, self.crew, self.engine)
-        self.shutdown = Shutdown(self.work, self.crew, self.engine, self.intake, self.dispatcher)
+        self.dispatcher = Dispatcher(self.work, self.pool, self.engine)
+        self.shutdown = Shutdown(self.work, self.pool, self.engine, self.intake, self.dispatcher)
         self.shutdown.ending = ending or self.shutdown.ending
-        self.engines = Engines(self.work, self.crew, self.engine, models, self.shutdown.now)
-        self.inference = Inference(self.work, self.crew, self.engine, self.engines)
+        self.engines = Engines(self.work, self.pool, self.engine, models, self.shutdown.now)
+        self.inference = Inference(self.work, self.pool, self.engine, self.engines)
+        self.offline = Offline(self.work, self.pool, self.dispatcher)
         self.answers = WorkerAnswers(
-            self.work, self.crew, self.intake, self.dispatcher, self.inference, self.shutdown
+            self.work, self.pool, self.intake, self.dispatcher, self.inference, self.shutdown, self.offline
         )
+        self.remote = Remote(self.work, self.pool, self.engines)
         self.requests = Requests(self.work, self.intake)
         self.status = StatusReader(self.work, self.intake, self.dispatcher, self.inference, self.shutdown)
         self._hold(paused)
@@ -83,7 +91,7 @@ class Scheduler:
         self._due_handlers = self._timer_handlers()
 
     def _fact_handlers(self) -> dict[type, Callable[[Any], None]]:
-        """Who handles which fact."""
+        """Return the handler of each kind of fact."""
         handlers: dict[type, Callable[[Any], None]] = dict.fromkeys(TOLD_ONLY, lambda _: None)
         return (
             handlers
@@ -91,10 +99,14 @@ class Scheduler:
             | {
                 events.FileObserved: lambda fact: self.intake.looked(fact, self.engine.sent),
                 events.Scanned: self.intake.scanned,
-                events.FolderTrouble: self.shutdown.ending.folder_trouble,
+                events.FolderTrouble: self._folder_trouble,
+                events.OutputTrouble: self.offline.output,
                 events.Today: self.intake.new_day,
+                events.TimeOfDay: self._time_of_day,
                 events.Admitted: self.intake.admitted,
                 events.AlreadyKnown: self.intake.known,
+                events.WorkerLeft: self.remote.left,
+                events.RemoteEnded: self.remote.ended,
                 events.EngineUp: self.inference.came_up,
                 events.EngineDied: self.inference.died,
                 events.Inferred: self.inference.inferred,
@@ -106,11 +118,12 @@ class Scheduler:
                 events.RetryAsked: self._retry_asked,
                 events.ForgetAsked: self.requests.forget,
                 events.PauseAsked: self.requests.pause,
+                events.ApproveAsked: self.requests.approve,
             }
         )
 
     def _timer_handlers(self) -> dict[str, Callable[[int, Any], None]]:
-        """Who handles which kind of deadline."""
+        """Return the handler of each kind of deadline."""
         return {
             "settle": lambda deadline, key: self.intake.confirm(key, deadline),
             "held": self._held_due,
@@ -119,9 +132,12 @@ class Scheduler:
             "worker": lambda _, worker: self.answers.overdue(worker),
             "start worker": lambda _, worker: self.answers.start(worker),
             "engine": lambda _, engine: self.inference.overdue(engine),
+            "start remote": lambda *_: self.remote.start(),
             "start engine": lambda *_: self.engines.restart(),
             "idle": lambda *_: self.engines.idle(),
             "window": lambda *_: None,
+            "room": lambda *_: None,
+            "ready": lambda _, key: self.intake.marker_due(key),
             "drop": lambda _, drop: self.work.close_drop(drop),
             "stop": lambda *_: self.shutdown.overdue(),
             "wake": lambda *_: None,
@@ -130,27 +146,42 @@ class Scheduler:
     # --- the face ---
 
     def start(
-        self, rows: Iterable[JobRecord], *, clean: bool, now: int, dropped: Iterable[DropCount] = ()
+        self,
+        rows: Iterable[JobRecord],
+        *,
+        clean: bool,
+        now: int,
+        dropped: Iterable[DropCount] = (),
+        took: Iterable[Took] = (),
+        resting: Iterable[Resting] = (),
     ) -> list[Command]:
-        """The first commands of a run: children, and what the journal says was left undone.
+        """Return the first commands of a run: start the processes, resume what is unfinished.
 
         Args:
-            rows: all live rows, and ended ones with chores left.
-            clean: whether the last run ended by itself; if not, what it had in flight is suspect.
+            rows: all live rows, and ended ones with cleanup left.
+            clean: whether the last run ended by itself; if not, its pictures in flight are quarantine
+                candidates.
             now: nanoseconds.
-            dropped: what ended before, of drops with live rows.
+            dropped: jobs that ended before, of drops whose end was not reported.
+            took: how long pictures took in earlier runs, the oldest first.
+            resting: files that the run before held back.
         """
         self.work.now = now
         self.work.drops.seed(dropped)
+        self.work.pace.seed((size_class(each.path, each.size), each.seconds) for each in took)
+        self.intake.seed(resting)
         self.engines.start()
-        for hand in self.crew.hands:
-            self.answers.start(hand.id)
+        for slot in self.pool.local:
+            self.answers.start(slot.id)
+        self.remote.start()
         for row in rows:
-            self._resume(Job.from_row(row), clean=clean)
+            self._resume(Job.from_row(row, now), clean=clean)
+        for drop in self.work.drops.seeded():
+            self.work.close_drop(drop)
         return self._answer()
 
     def handle(self, fact: Fact, now: int) -> list[Command]:
-        """What follows from `fact` at `now` (nanoseconds, never less than before); nothing after a `Stop`."""
+        """Return the commands that follow from `fact` at `now` (ns, never decreases); none after `Stop`."""
         if self.stopped:
             return []
         self.work.now = now
@@ -167,8 +198,9 @@ class Scheduler:
     def foresee(self, turn: Iterable[Fact]) -> None:
         """Look at all facts of a turn before the first of them is handled.
 
-        What follows from them is done only after the last one: a child that is known to have died must not be
-        given work by the facts before, or a picture would get the blame for what was never begun.
+        What follows from them is done only after the last one. A process that is known to have died must not
+        get work from an earlier fact of the turn, or a picture would be blamed for an operation that never
+        started.
         """
         deaths = [fact for fact in turn if isinstance(fact, events.WorkerDied | events.EngineDied)]
         self.answers.foresee({fact.worker for fact in deaths if isinstance(fact, events.WorkerDied)})
@@ -177,33 +209,34 @@ class Scheduler:
     def reconfigure(
         self, policy: Policy, folders: Mapping[int, Folder], paused: Iterable[int], now: int
     ) -> list[Command]:
-        """Other settings from now on: for what is decided, and for files that are admitted, later.
+        """Use other settings for decisions, and for files admitted from now on.
 
-        Jobs keep the recipe and the place they were admitted with, those of a folder that is no hot folder
-        any more included: they are finished. Nothing new is taken from such a folder.
+        Jobs keep the recipe and the output paths that they were admitted with. Jobs of a removed hot folder
+        are finished, but no further files are taken from it.
 
         Args:
             policy: as at start, and with as many workers.
-            folders: all hot folders that there are now.
-            paused: those that a person holds back.
+            folders: all hot folders.
+            paused: those that the user has paused.
             now: nanoseconds.
         """
         self.policy = self.work.policy = policy
+        self.engines.try_again()
         self.engine.wait_ns = policy.batch_wait_ns
         self.work.now = now
         self.engines.rest()
-        self.work.folders = folders
+        self.work.use_folders(folders)
         self.intake.reconfigure(policy.settle, folders)
         self._hold(paused)
         return self.handle(events.Tick(), now)
 
     def next_wakeup(self) -> int | None:
-        """When `handle(Tick(), ...)` is needed at the latest, should nothing else happen."""
+        """Return when `handle(Tick(), ...)` is needed at the latest if nothing else happens."""
         return self.work.timers.next()
 
     @property
     def stopping(self) -> bool:
-        """Whether the end was asked for: what is in work is finished first."""
+        """Whether the end was requested: pictures in work are finished first."""
         return self.shutdown.asked
 
     @property
@@ -212,27 +245,23 @@ class Scheduler:
         return self.shutdown.stopped
 
     def ready(self) -> bool:
-        """Whether pictures can be done: the engine is tested, and every worker is up."""
-        return self.engine.up and all(hand.up for hand in self.crew.hands)
+        """Whether pictures can be processed: the engine is tested, and every worker is up."""
+        return self.engine.up and all(slot.up for slot in self.pool.local)
 
     def idle(self) -> bool:
-        """Whether everything that was seen has come to an end."""
+        """Whether everything that was seen has ended."""
         return self.shutdown.idle()
 
     def snapshot(self) -> SchedulerSnapshot:
-        """How everything stands, as frozen figures; `status` tells of single files."""
+        """Return the state of everything as frozen figures; `status` reports single files."""
         return self.status.snapshot()
 
-    def settling(self) -> int:
-        """Files that are seen and not in the journal yet; may be asked on any thread."""
-        return len(self.intake.settler)
-
     def pulses(self, remote: Container[int]) -> Iterator[Pulse]:
-        """When the children must have shown life; see `pulses_of_children`."""
-        return pulses_of_children(self.crew, self.inference, self.work.jobs, remote)
+        """Return when the processes must have shown progress; see `pulses_of_children`."""
+        return pulses_of_children(self.pool, self.inference, self.work.jobs, remote)
 
     def jobs_of_batch(self, batch: int) -> tuple[int, ...]:
-        """The jobs of a batch that was just answered, in the order of its mattes.
+        """Return the jobs of a batch that was just answered, in the order of its mattes.
 
         Raises:
             ValueError: no engine has it as its oldest.
@@ -240,29 +269,35 @@ class Scheduler:
         return self.engine.due(batch)[1].jobs
 
     def seed_drops(self, folder: int, today: str, made: int) -> None:
-        """So many drops were opened in this folder today before the daemon started."""
+        """Set how many drops were opened in this folder today before the daemon started."""
         self.intake.drops.seed(folder, today, made)
+
+    def _time_of_day(self, fact: events.TimeOfDay) -> None:
+        """Hot folders open and close; a run that ends by itself was started by a person, who waits for it."""
+        if not self.shutdown.ending.ends_when_idle:
+            self.work.gates.at(fact.minute)
 
     # --- start ---
 
     def _hold(self, paused: Iterable[int]) -> None:
-        """Of a folder that is no hot folder any more nothing is held back: nobody could let it go on."""
+        """Pause a folder, unless it is not a hot folder any more: nobody could resume it."""
         wanted = self.intake.folders.keys() & set(paused)
+        for number in self.work.gates.offline.keys() - self.intake.folders.keys():
+            self.work.gates.set_offline(number, None)
         for number in self.work.lanes.held | wanted:
-            self.work.hold(number, paused=number in wanted)
+            self.work.gates.pause(number, paused=number in wanted)
 
     def _resume(self, job: Job, *, clean: bool) -> None:
-        """Take up a journal row: the same way after a crash and after an ordinary stop."""
+        """Resume a journal row, in the same way after a crash and after an ordinary stop."""
         if job.state not in LIVE:
             self.work.schedule_cleanup(job)
             return
-        job.unchanged_since = self.work.now
         self.work.adopt(job)
         if job.state is State.PREPARED:
             self._resume_prepared(job)
+        elif job.state is State.HELD:
+            self._resume_held(job)
         elif job.state not in WORKING:
-            if job.state is State.HELD:
-                self.work.move(job, Event.DUE)
             self.work.enqueue(job)
         elif clean:
             self.work.requeue(job, ENDED_BEFORE)
@@ -270,14 +305,24 @@ class Scheduler:
             self.work.crashed(job, ENDED_BEFORE, by_itself=job.isolated)
         folder = self.work.folders.get(job.folder)
         if job.state is State.QUEUED and self.shutdown.ending.replaces(job, folder):
-            self.work.move(job, Event.CHANGED, "it is asked for with other settings now")
+            self.work.move(job, Event.CHANGED, Reason.of("other_settings"))
+
+    def _resume_held(self, job: Job) -> None:
+        """Keep the rest of its pause, unless the run ends by itself and does not wait."""
+        longest = self.work.now + round(self.work.policy.retry.cap_seconds * SECOND)
+        job.due = min(job.due, longest)  # in case the clock was set back
+        if job.due > self.work.now and not self.shutdown.ending.ends_when_idle:
+            self.work.timers.wake(job.due, "held", job.id)
+            return
+        self.work.move(job, Event.DUE)
+        self.work.enqueue(job)
 
     def _resume_prepared(self, job: Job) -> None:
-        """Publish it, unless a single run is asked for something else than the one that was stopped."""
+        """Publish a prepared job, unless a single run has other settings than the one that was stopped."""
         if self.shutdown.ending.replaces(job, self.work.folders.get(job.folder)):
-            self.work.move(job, Event.LOST, "it was made with other settings than are asked for now")
+            self.work.move(job, Event.LOST, Reason.of("made_with_other_settings"))
         else:
-            self.work.move(job, Event.CRASHED, "the daemon ended before it was published")
+            self.work.move(job, Event.CRASHED, Reason.of("daemon_ended_before_publishing"))
             self.work.publishable[job.id] = job
 
     def _chore_again(self, number: int) -> None:
@@ -288,12 +333,21 @@ class Scheduler:
     # --- small ---
 
     def _retry_asked(self, fact: events.RetryAsked) -> None:
-        """Whatever a picture waits for, it is tried now: the output folder, too."""
+        """Retry a picture now whatever it waits for, including the output folder."""
         self.dispatcher.try_output_now()
         self.requests.retry(fact)
         job = self.work.by_path.get(SourceId(fact.folder, fact.path))
         if job is not None:
             self.answers.publish_again(job.id)
+
+    def _folder_trouble(self, fact: events.FolderTrouble) -> None:
+        """Handle a folder that cannot be read: a run that ends by itself does not wait for it.
+
+        Any other does.
+        """
+        self.shutdown.ending.folder_trouble(fact)
+        if not self.shutdown.ending.ends_when_idle:
+            self.offline.folder(fact)
 
     def _swept(self, fact: events.Swept) -> None:
         self.work.out += [RecordArtifacts(fact.marks, fact.home), ContinueRetention()]

@@ -1,7 +1,7 @@
-"""When is a file whole? Quiet for a while, and confirmed by a second look.
+"""Decides when a file is completely copied: unchanged for a while, and confirmed by a second inspection.
 
-Knows one resting file per path and compares deadlines; it never looks at a disk itself. A directory scan or
-an event starts the rest; only a *full* look (open + fstat + close, end markers, other writers) can end it.
+Holds one pending file per path and compares deadlines; it does not access the disk. A directory scan or an
+event starts the quiet time; only a *full* inspection (open, fstat, end markers, other writers) ends it.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,26 @@ from annotated_types import Ge
 
 from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
+from mattingd.domain.reasons import NO_REASON, Reason
 
 SECOND = 1_000_000_000
 DOUBT = 10 * SECOND
-"""Nanoseconds that a file rests of which only decoding it can tell whether it is whole."""
-STILL_SETTLING = "still settling"
-"""Why a file is not taken yet while nothing speaks against it."""
+"""Nanoseconds a file must be unchanged if only decoding can show whether it is complete."""
+SHARE_QUIET_NS = 3 * SECOND
+"""On a share a file rests for at least so long: attributes that are cached there are as old, at most."""
+COMPANION = Reason.of("finder_copies")
+STILL_SETTLING = Reason.of("settling")
+"""The reason while nothing but the quiet time delays a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettlePolicy:
-    """How long a file must rest before it is taken."""
+    """How long a file must be unchanged before it is accepted."""
 
     settle_seconds: Annotated[float, Ge(0)] = 2.0
-    """A file is taken once it stayed the same this long and a second look confirms it."""
+    """A file is accepted when it was unchanged this long and a second inspection confirms it."""
     truncated_minutes: Annotated[float, Ge(0)] = 30.0
-    """A picture that looks cut off is given this long, unchanged, before it fails."""
+    """A picture that looks cut off fails when it was unchanged this long."""
 
     @property
     def quiet_ns(self) -> int:
@@ -36,7 +40,7 @@ class SettlePolicy:
 
     @property
     def patience_ns(self) -> int:
-        """How long an unfinished-looking file is waited for, in nanoseconds."""
+        """How long to wait for a file that looks unfinished, in nanoseconds."""
         return round(self.truncated_minutes * 60 * SECOND)
 
 
@@ -53,22 +57,30 @@ class PendingFile:
 
     stamp: Stamp
     since: int
-    """Since when it is unchanged."""
+    """Since when it has not changed."""
     deadline: int
-    """When the next look is due."""
+    """When the next inspection is due."""
     confirming: bool = False
-    """That look was asked for and is not answered yet."""
-    why: str = STILL_SETTLING
+    """That inspection was requested and has no answer yet."""
+    why: Reason = STILL_SETTLING
     wanted: bool = False
-    """A person said to take it now, as it is."""
+    """The user asked to take it now, as it is."""
+    companion: int = 0
+    """The companion file at the last inspection, see `FileObservation.companion`."""
+    kept: int | None = None
+    """Since when it has not changed, as the journal holds it; None if it does not."""
 
 
 class SettlingTracker:
-    """All files at rest. One owner: the scheduler."""
+    """All pending files. One owner: the scheduler."""
 
     def __init__(self, policy: SettlePolicy) -> None:
         self.policy = policy
+        self.on_shares: frozenset[int] = frozenset()
+        """Hot folders on network shares."""
         self._resting: dict[SourceId, PendingFile] = {}
+        self._earlier: dict[SourceId, tuple[Stamp, int]] = {}
+        """Files that an earlier run held back, as they were and since when, until they are seen again."""
 
     def __len__(self) -> int:
         return len(self._resting)
@@ -77,64 +89,109 @@ class SettlingTracker:
         return key in self._resting
 
     def waiting(self) -> Iterator[tuple[SourceId, PendingFile]]:
-        """All resting files, for `status`."""
+        """Return all pending files, for `status`."""
         return iter(self._resting.items())
 
     def pending(self, key: SourceId) -> PendingFile | None:
-        """The file at rest there; None when there is none."""
+        """Return the pending file at a path; None when there is none."""
         return self._resting.get(key)
 
     def forget(self, key: SourceId) -> None:
-        """Nothing is there any more, or it need not be taken."""
+        """Forget a path: nothing is there any more, or it need not be taken."""
         self._resting.pop(key, None)
 
     def looked(self, key: SourceId, look: FileObservation, now: int) -> int | None:
-        """Take a look into account; if the file is settled, and so rests no longer: since when it did."""
+        """Process an inspection; return since when a settled file, which leaves the tracker, is unchanged.
+
+        A file that was delivered as a whole gets no patience: if it looks cut off, it was sent that way.
+        """
+        if look.delivered and look.full:
+            self.forget(key)
+            return now - self.policy.patience_ns
         resting = self._resting.get(key)
         if resting is None or resting.stamp != look.stamp:
-            self._resting[key] = PendingFile(look.stamp, now, now + self.policy.quiet_ns)
+            self._resting[key] = self._seen(key, look, now)
             return None
         if not (look.full and resting.confirming):
             return None
         resting.confirming = False
-        resting.why = "" if resting.wanted else self._held_back_by(look, now - resting.since)
+        copying, resting.companion = look.companion != resting.companion, look.companion
+        resting.why = (
+            NO_REASON if resting.wanted else self._held_back_by(look, now - resting.since, copying=copying)
+        )
         if resting.why:
             resting.deadline = now + self._next_look_ns(now - resting.since)
             return None
         del self._resting[key]
         return resting.since
 
+    def seed(self, key: SourceId, stamp: Stamp, since: int) -> None:
+        """An earlier run held this file back, and saw it unchanged since then."""
+        self._earlier[key] = stamp, since
+
+    def not_seen_again(self, folder: int) -> list[SourceId]:
+        """Those of a folder that was scanned, and forget them."""
+        gone = [key for key in self._earlier if key.folder == folder]
+        for key in gone:
+            del self._earlier[key]
+        return gone
+
+    def to_keep(self, key: SourceId) -> PendingFile | None:
+        """The file at rest there if the journal should know since when; None if it does, or need not."""
+        file = self._resting.get(key)
+        if file is None or file.why in {STILL_SETTLING, NO_REASON} or file.kept == file.since:
+            return None
+        file.kept = file.since
+        return file
+
     def hasten(self, key: SourceId) -> None:
-        """Take the file at its next look, whatever holds it back."""
+        """Take the file at its next inspection, whatever delays it."""
         self._resting[key].wanted = True
 
     def deadline(self, key: SourceId) -> int | None:
-        """When the next look at this path is due; None while one is under way or nothing rests there."""
+        """Return when the next inspection of this path is due.
+
+        None while one is under way or nothing is pending.
+        """
         resting = self._resting.get(key)
         return None if resting is None or resting.confirming else resting.deadline
 
     def confirm(self, key: SourceId) -> None:
-        """The confirming look was asked for."""
+        """Record that the confirming inspection was requested."""
         self._resting[key].confirming = True
 
-    def postpone(self, key: SourceId, now: int, why: str) -> int:
-        """Not yet, for a reason that no look at the file can tell; returns when to ask again."""
+    def postpone(self, key: SourceId, now: int, why: Reason) -> int:
+        """Delay a file for a reason outside the file; returns when to ask again."""
         resting = self._resting[key]
         resting.confirming, resting.why = False, why
         resting.deadline = now + max(self.policy.quiet_ns, SECOND // 10)
         return resting.deadline
 
-    def _held_back_by(self, look: FileObservation, age_ns: int) -> str:
-        """Why a confirmed file is not taken yet; after the patience it is taken all the same."""
+    def _seen(self, key: SourceId, look: FileObservation, now: int) -> PendingFile:
+        """A file that is seen for the first time, or changed."""
+        quiet = 0 if look.delivered else self._quiet_ns(key)
+        file = PendingFile(look.stamp, now, now + quiet)
+        stamp, since = self._earlier.pop(key, (None, 0))
+        if stamp is not None and stamp.same_as(look.stamp):
+            file.since = file.kept = since
+        return file
+
+    def _quiet_ns(self, key: SourceId) -> int:
+        return max(self.policy.quiet_ns, SHARE_QUIET_NS if key.folder in self.on_shares else 0)
+
+    def _held_back_by(self, look: FileObservation, age_ns: int, *, copying: bool) -> Reason:
+        """Return why a confirmed file is not taken yet; None after the patience is used up."""
         if age_ns >= self.policy.patience_ns:
-            return ""
+            return NO_REASON
+        if copying:
+            return COMPANION
         if look.writer:
-            return "another program still has it open for writing"
+            return Reason.of("has_writer")
         if look.decoder_knows and age_ns >= max(DOUBT, self.policy.quiet_ns):
-            return ""
-        return look.unfinished or ""
+            return NO_REASON
+        return look.unfinished or NO_REASON
 
     def _next_look_ns(self, age_ns: int) -> int:
-        """Look again soon at first, then ever more rarely, and once more when the patience ends."""
+        """Return the next inspection's time: soon at first, then more rarely, and when the patience ends."""
         wait = min(max(self.policy.quiet_ns, age_ns // 4, SECOND // 10), 30 * SECOND)
         return min(wait, max(self.policy.patience_ns - age_ns, SECOND // 10))

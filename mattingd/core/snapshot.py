@@ -1,23 +1,28 @@
-"""How the scheduler stands, as frozen data: for status, health, metrics, progress and the answers of the API.
+"""The state of the scheduler as frozen data: for status, health, metrics, progress and the API's answers.
 
-Everything here is built on the scheduler's thread. `snapshot` is cheap, whatever waits; `held` and `pending`
-go through everything that waits.
+Everything here is built on the scheduler's thread. `snapshot` is cheap, however much is waiting; `held` and
+`pending` go through everything that waits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import SECOND, JobStore
-from mattingd.core.lifecycle import Job, State
+from mattingd.core.job_store import JobStore
+from mattingd.core.lifecycle import LIVE, Job, State
+from mattingd.core.policy import SECOND
+from mattingd.core.queue.estimates import Estimates
+from mattingd.core.queue.gates import FolderGates
 from mattingd.core.settling import STILL_SETTLING, PendingFile, SourceId
 from mattingd.core.stopping import Shutdown
 from mattingd.domain.events import EngineUp
+from mattingd.domain.reasons import Reason
 
-BEING_TAKEN = "it is being taken"
+BEING_TAKEN = Reason.of("being_taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +32,29 @@ class JobView:
     job: int
     source: SourceId
     state: State
-    why: str
-    """Why it is not further; empty when nothing is in the way."""
+    why: Reason
+    """Why it makes no progress; empty when nothing is in the way."""
     isolated: bool
     next_try: int | None = None
-    """When something that was in the way is tried again, in ns."""
+    """When a blocked step is retried, in ns."""
     before_it: int | None = None
     """Pictures of its hot folder that are queued before it; None when it is not in that queue."""
+    eta_seconds: float | None = None
+    """Until it is done, at the measured pace; None while that is unknown, or something holds it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingView:
-    """A file that was seen and is no job yet."""
+    """A file that was seen and is not a job yet."""
 
     source: SourceId
-    why: str
+    why: Reason
     settled: bool = False
-    """The journal is asked to admit it."""
+    """The journal was asked to admit it."""
     next_look: int | None = None
-    """When it is looked at again, in ns; None while a look is under way."""
+    """When it is inspected again, in ns; None while an inspection is under way."""
+    since: int | None = None
+    """Since when it has not changed, in ns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class SourceView:
     job: JobView | None
     pending: PendingView | None
     busy: bool
-    """An ended job of it still leaves something to be done."""
+    """An ended job of it still has cleanup to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,52 @@ class FolderView:
     queued: int
     scanned: bool
     """Its first scan is complete."""
+    offline: bool = False
+    """It does not answer at present."""
+    opens: str | None = None
+    """When it opens, if it is outside its hours: `20:00`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingView:
+    """Pictures that have no cut-out yet, each counted once."""
+
+    settling: int
+    """Files that are not completely copied, or not in the journal yet."""
+    queued: int
+    """They start as soon as it is their turn."""
+    in_work: int
+    """At a worker or at the engine, or about to be published."""
+    held: int
+    """A picture is blocked for a reason of its own; it is retried automatically."""
+    paused: int
+    """Queued in hot folders that the user has paused."""
+    share: int
+    """Queued while their hot folder, or the output folder, does not answer."""
+    hours: int
+    """Queued outside the hours of their hot folder."""
+
+    @property
+    def can_run(self) -> int:
+        """Pictures that nothing but work is in the way of."""
+        return self.queued + self.in_work
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device that engines run on."""
+
+    name: str
+    """As in the configuration."""
+    state: str
+    """`asleep`, `ready`, `restarting`, `starting` or `taken out`."""
+    up: EngineUp | None
+    why: str
+    """Why it is not ready."""
+    in_work: int
+    """Pictures at its engines at present."""
+    pictures: int
+    """Network inputs that it has processed in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +133,22 @@ class EngineView:
     weights: str
     """SHA-256 of those in use; "" for those of the package."""
     why: str
-    """How the last one ended that should not have."""
+    """How the last engine failed; empty without a failure."""
     up: EngineUp | None
     max_batch: int
     coming: str | None
     """Weights that are being brought into use."""
+    devices: tuple[DeviceView, ...] = ()
+    """All devices of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOutcome:
-    """What became of the last request for other weights."""
+    """The outcome of the last request for other weights."""
 
     ticket: int
     refused: str | None
-    """Why they are not used; None: they are."""
+    """Why they are not used; None: they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +158,40 @@ class SchedulerSnapshot:
     stopping: bool
     stopped: bool
     stop_deadline: int
-    """When an ordinary end is given up, in ns, once it was asked for."""
+    """When an ordinary end is given up, in ns, once it was requested."""
     stop_seconds: float
     finishing: int
     """Pictures that are finished before an ordinary end."""
     in_work: int
     waiting: int
     """Live jobs, those in work included."""
+    waits: WaitingView
+    """What they wait for; includes files that are not jobs yet."""
     settling: int
     admitting: int
-    no_space: str | None
+    no_space: Reason | None
     """Why no cut-out may be written at present."""
     output_fails: bool
-    """The output folder could not be written, and is tried again."""
+    """The output folder could not be written and is retried."""
     engine: EngineView
     model_outcome: ModelOutcome | None
     folders: Mapping[int, FolderView]
+    eta_seconds: float | None
+    """Until the pictures are done that nothing holds up; None while that is unknown, or there are none."""
+
+    @property
+    def runs(self) -> int:
+        """Number of pictures that nothing blocks: the remaining time is for them."""
+        return 0 if self.no_space or self.output_fails else self.waits.can_run
 
     @property
     def paused(self) -> int:
-        """Hot folders that are held back."""
+        """Hot folders that are paused."""
         return sum(folder.paused for folder in self.folders.values())
 
 
 class StatusReader:
-    """Tells how the scheduler stands, and changes nothing."""
+    """Reports the scheduler's state and changes nothing."""
 
     def __init__(
         self, work: JobStore, intake: Intake, dispatcher: Dispatcher, inference: Inference, shutdown: Shutdown
@@ -135,10 +201,13 @@ class StatusReader:
         self._dispatcher = dispatcher
         self._inference = inference
         self._shutdown = shutdown
+        self._estimates = Estimates(work)
 
     def snapshot(self) -> SchedulerSnapshot:
-        """The whole, in figures."""
+        """Return the whole state in figures."""
         outcome = self._inference.engines.outcome
+        waits, halted = self._waits(), self._dispatcher.halted
+        waits_for_nobody = waits.can_run and not halted and not self._dispatcher.output_failures
         return SchedulerSnapshot(
             stopping=self._shutdown.asked,
             stopped=self._shutdown.stopped,
@@ -146,22 +215,29 @@ class StatusReader:
             stop_seconds=self._work.policy.stop_ns / SECOND,
             finishing=len(self._shutdown.waited_for()),
             in_work=len(self._work.in_flight),
-            waiting=self._work.counts.get("waiting", 0),
+            waiting=sum(self._work.states[state] for state in LIVE),
+            waits=waits,
             settling=len(self._intake.settler),
             admitting=len(self._intake.admitting),
-            no_space=self._dispatcher.no_space,
+            no_space=halted,
             output_fails=bool(self._dispatcher.output_failures),
             engine=self._engine(),
             model_outcome=None if outcome is None else ModelOutcome(outcome.asked.ticket, outcome.refused),
             folders={number: self._folder(number) for number in self._intake.folders},
+            eta_seconds=self._estimates.all() if waits_for_nobody else None,
         )
 
     def in_work(self, most: int) -> list[JobView]:
-        """The pictures in work, the oldest first."""
+        """Return the pictures in work, the oldest first."""
         return [self._job(self._work.jobs[number]) for number in sorted(self._work.in_flight)[:most]]
 
+    def jobs(self, numbers: Iterable[int]) -> list[JobView]:
+        """Return those of these jobs that are live, without their positions in the queues."""
+        live = (self._work.jobs.get(number) for number in numbers)
+        return [self._job(job, place=False) for job in live if job is not None]
+
     def held(self, most: int) -> list[JobView | PendingView]:
-        """Jobs, and then files, that something is in the way of."""
+        """Return blocked jobs, then blocked files."""
         waits = {State.HELD, State.PREPARED}
         jobs = (self._job(job) for job in self._work.jobs.values() if job.state in waits and job.reason)
         files = (
@@ -172,14 +248,14 @@ class StatusReader:
         return list(islice(chain[JobView | PendingView](jobs, files), most))
 
     def pending(self) -> Iterator[PendingView]:
-        """All files that are seen and not in the journal yet."""
+        """Return all files that were seen and are not in the journal yet."""
         for source, file in self._intake.settler.waiting():
             yield _pending(source, file)
         for source in self._intake.admitting:
             yield PendingView(source, BEING_TAKEN, settled=True)
 
     def source(self, source: SourceId) -> SourceView:
-        """What is known of one file."""
+        """Return what is known of one file."""
         job = self._work.by_path.get(source)
         return SourceView(
             None if job is None else self._job(job), self._pending_at(source), self._work.owes(source)
@@ -193,10 +269,38 @@ class StatusReader:
         file = self._intake.settler.pending(source)
         return None if file is None else _pending(source, file)
 
+    def _waits(self) -> WaitingView:
+        work, states = self._work, self._work.states
+        of_folder = Counter({folder: work.lanes.queued(folder) for folder in work.lanes.folders})
+        of_folder.update(job.folder for job in work.suspects if job.state is State.QUEUED)
+        wanted = [job for job in work.express if job.state is State.QUEUED]
+        of_folder.update(job.folder for job in wanted if not work.may_begin(job))
+        paused = sum(number for folder, number in of_folder.items() if work.gates.paused(folder))
+        hours = sum(number for folder, number in of_folder.items() if _only_closed(work.gates, folder))
+        runs = sum(number for folder, number in of_folder.items() if not work.gates.waits(folder))
+        share = of_folder.total() - paused - runs - hours
+        runs += sum(map(work.may_begin, wanted))
+        if self._dispatcher.output_offline:
+            runs, hours, share = 0, 0, share + runs + hours
+        publishing = {slot.job for slot in work.pool.slots} | work.publishable.keys()
+        blocked = states[State.PREPARED] - sum(
+            number in work.jobs and work.jobs[number].state is State.PREPARED
+            for number in publishing
+            if number is not None
+        )
+        settling = len(self._intake.settler) + len(self._intake.admitting)
+        held = states[State.HELD] + blocked
+        in_work = sum(states[state] for state in LIVE) - (runs + paused + share + hours) - held
+        return WaitingView(settling, runs, in_work, held, paused, share, hours)
+
     def _folder(self, number: int) -> FolderView:
-        lanes = self._work.lanes
+        wanted = sum(job.folder == number and job.state is State.QUEUED for job in self._work.express)
         return FolderView(
-            self._work.paused(number), lanes.queued(number), number not in self._intake.unscanned
+            self._work.gates.paused(number),
+            self._work.lanes.queued(number) + wanted,
+            number not in self._intake.unscanned,
+            number in self._work.gates.offline,
+            self._work.gates.opens(number),
         )
 
     def _engine(self) -> EngineView:
@@ -209,9 +313,26 @@ class StatusReader:
             up=engines.up,
             max_batch=queue.max_pictures,
             coming=None if engines.candidate is None else engines.candidate.asked.model,
+            devices=tuple(map(self._device, range(len(engines.devices.all)))),
         )
 
-    def _job(self, job: Job) -> JobView:
+    def _device(self, place: int) -> DeviceView:
+        engines = self._inference.engines
+        device = engines.devices[place]
+        there = [slot for slot in self._inference.engine.slots.values() if slot.key.place == place]
+        in_work = sum(len(batch.jobs) for slot in there for batch in slot.batches)
+        state = "restarting" if device.why else "starting"
+        if device.out is not None:
+            state = "taken out"
+        elif engines.asleep:
+            state = "asleep"
+        elif any(slot.up and slot.serving for slot in there):
+            state = "ready"
+        why = device.out or device.why
+        return DeviceView(device.name, state, device.up, why, in_work, device.pictures)
+
+    def _job(self, job: Job, *, place: bool = True) -> JobView:
+        before, halted = self._before(job) if place else None, self._dispatcher.halted
         return JobView(
             job=job.id,
             source=SourceId(job.folder, job.path),
@@ -219,30 +340,49 @@ class StatusReader:
             why=self._why(job),
             isolated=job.isolated,
             next_try=job.due if job.state is State.HELD else None,
-            before_it=self._before(job),
+            before_it=before,
+            eta_seconds=None if halted else self._estimates.of(job, before),
         )
+
+    def _closed(self, job: Job) -> Reason | None:
+        """Why its folder holds a job up that is queued."""
+        gates = self._work.gates
+        if gates.paused(job.folder):
+            return Reason.of("folder_paused")
+        if offline := gates.offline.get(job.folder):
+            return Reason.of("folder_offline", said=offline)
+        if not self._work.may_begin(job):
+            return Reason.of("outside_hours", opens=gates.opens(job.folder) or "")
+        return None
 
     def _before(self, job: Job) -> int | None:
         if job.state is not State.QUEUED or job.quarantine_candidate:
             return None
         try:
             return self._work.lanes.place(job.folder, job.id)
-        except ValueError:  # the next to be read: it waits for memory
+        except ValueError:  # wanted at once, or the next to be read as soon as there is memory
             return None
 
-    def _why(self, job: Job) -> str:
-        """Why it is not further."""
-        queued, no_space = job.state is State.QUEUED, self._dispatcher.no_space
-        if queued and self._work.paused(job.folder):
-            return "its hot folder is paused; `mattingd resume` lets it go on"
+    def _why(self, job: Job) -> Reason:
+        """Return why a job makes no progress."""
+        queued, no_space = job.state is State.QUEUED, self._dispatcher.halted
+        if queued and (closed := self._closed(job)):
+            return closed
         if no_space and job.state in {State.QUEUED, State.MATTED}:
             return no_space
         if queued and self._dispatcher.output_failures:
-            return "the output folder could not be written; it is tried again"
+            return Reason.of("output_tried_again")
         if queued and job.quarantine_candidate:
-            return f"it is tried by itself when its turn comes, since {job.reason}"
+            return job.reason.within("tried_alone")
         return job.reason
 
 
+def _only_closed(gates: FolderGates, folder: int) -> bool:
+    """Whether nothing but its hours holds a folder back."""
+    return gates.waits(folder) and not gates.barred(folder)
+
+
 def _pending(source: SourceId, file: PendingFile) -> PendingView:
-    return PendingView(source, file.why, next_look=None if file.confirming else file.deadline)
+    return PendingView(
+        source, file.why, next_look=None if file.confirming else file.deadline, since=file.since
+    )

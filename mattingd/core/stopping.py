@@ -1,7 +1,7 @@
-"""When a run ends: because it was asked to, or because there is nothing left to do.
+"""Decide when a run ends: on request, or because nothing is left to do.
 
-`RunUntilStopped` is the daemon, which waits for whatever may heal. `ExitWhenIdle` is `mattingd process`: it
-does what is there and ends. `Shutdown` carries either of them out.
+`RunUntilStopped` is the daemon, which waits for everything that may recover. `ExitWhenIdle` is `mattingd
+process`: it does what is there and ends. `Shutdown` carries out either of them.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,15 @@ from typing import Protocol
 from mattingd.core.batching import EngineQueue
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import SECOND, JobStore
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Event, Job
+from mattingd.core.policy import SECOND
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import AnnounceShutdown, Stop
 from mattingd.domain.events import FolderTrouble, StopAsked
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Folder
+from mattingd.domain.reasons import Reason
 
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that does not wait for the output to heal."""
@@ -26,7 +28,7 @@ AT_ONCE = "stopped at once; interrupted pictures are done again after the next s
 
 
 class Ending(Protocol):
-    """How a run ends when nobody asks it to, and what it does not wait for."""
+    """How a run ends without a request, and what it does not wait for."""
 
     @property
     def ends_when_idle(self) -> bool:
@@ -37,35 +39,35 @@ class Ending(Protocol):
         """Hot folders whose scan it does not wait for, and why."""
 
     def folder_trouble(self, fact: FolderTrouble) -> None:
-        """A hot folder cannot be read at present, or can be read again."""
+        """Handle a hot folder that cannot be read at present, or can be read again."""
 
     def gives_up(self, failures: int) -> bool:
-        """Whether so many failures to write in a row are enough."""
+        """Whether this many failures to write in a row end the run."""
 
     def replaces(self, job: Job, folder: Folder | None) -> bool:
-        """Whether a job that an earlier run left queued is given up for the settings of now."""
+        """Whether a job that an earlier run left queued is replaced by one with the present settings."""
 
 
 class RunUntilStopped:
-    """The daemon: it ends when it is asked to, and waits for everything else."""
+    """The daemon: it ends on request, and waits for everything else."""
 
     ends_when_idle = False
     unreadable = NONE_UNREADABLE
 
     def folder_trouble(self, fact: FolderTrouble) -> None:
-        """It is scanned when it can be read again."""
+        """Wait: the folder is scanned when it can be read again."""
 
     def gives_up(self, failures: int) -> bool:  # noqa: ARG002 - the protocol's
-        """Never: a full disk is emptied some day."""
+        """Return False: a full disk may be emptied some day."""
         return False
 
     def replaces(self, job: Job, folder: Folder | None) -> bool:  # noqa: ARG002 - the protocol's
-        """Never: jobs keep the settings they were admitted with."""
+        """Return False: jobs keep the settings that they were admitted with."""
         return False
 
 
 class ExitWhenIdle:
-    """A single run: it does what the first scan found, as far as that is possible now."""
+    """A single run: it processes what the first scan found, as far as that is possible at present."""
 
     ends_when_idle = True
 
@@ -78,29 +80,29 @@ class ExitWhenIdle:
         return self._unreadable
 
     def folder_trouble(self, fact: FolderTrouble) -> None:
-        """A folder that cannot be read is not waited for."""
+        """Do not wait for a folder that cannot be read."""
         if fact.reason is None:
             self._unreadable.pop(fact.folder, None)
         else:
             self._unreadable[fact.folder] = fact.reason
 
     def gives_up(self, failures: int) -> bool:
-        """After `OUTPUT_TRIES` failures in a row."""
+        """Whether there were `OUTPUT_TRIES` failures in a row."""
         return failures >= OUTPUT_TRIES
 
     def replaces(self, job: Job, folder: Folder | None) -> bool:
-        """Whether the user asks for something else now than the run before, which did not end."""
+        """Whether the settings differ from those of the run before, which did not end."""
         return folder is not None and folder.recipe.hash != job.recipe.hash
 
 
 class Shutdown:
-    """Ends a run: in order, at once, or by itself. One owner: the scheduler."""
+    """Ends a run: in order, at once, or when idle. One owner: the scheduler."""
 
     def __init__(
-        self, work: JobStore, crew: WorkerPool, queue: EngineQueue, intake: Intake, dispatcher: Dispatcher
+        self, work: JobStore, pool: WorkerPool, queue: EngineQueue, intake: Intake, dispatcher: Dispatcher
     ) -> None:
         self.work = work
-        self.crew = crew
+        self.pool = pool
         self.queue = queue
         self.intake = intake
         self.dispatcher = dispatcher
@@ -115,18 +117,18 @@ class Shutdown:
         """Why single pictures are left to the next run, in a run that does not wait."""
 
     def idle(self) -> bool:
-        """Whether everything that was seen has come to an end."""
+        """Whether everything that was seen has ended."""
         unscanned = self.intake.unscanned - self.ending.unreadable.keys()
         pending = unscanned or len(self.intake.settler) or self.intake.admitting
-        return not (pending or self.work.jobs or self.crew.busy)
+        return not (pending or self.work.jobs or self.pool.busy)
 
     def waited_for(self) -> set[int]:
-        """The jobs that are finished before an ordinary end."""
-        busy = {hand.job for hand in self.crew.hands if hand.job is not None}
+        """Return the jobs that are finished before an ordinary end."""
+        busy = {slot.job for slot in self.pool.slots if slot.job is not None}
         return busy | self.work.in_flight | self.work.publishable.keys()
 
     def ask(self, _: StopAsked) -> None:
-        """The first request finishes what is in work; a second one ends at once."""
+        """Handle a request to end: the first finishes the pictures in work, a second ends at once."""
         if self.asked:
             self.now(AT_ONCE)
             return
@@ -137,7 +139,7 @@ class Shutdown:
         self.work.out.append(AnnounceShutdown(tuple(sorted(self.waited_for())), seconds))
 
     def overdue(self) -> None:
-        """The time for an ordinary end is over."""
+        """Give up an ordinary end after its time limit."""
         left, seconds = len(self.waited_for()), self.work.policy.stop_ns / SECOND
         pictures = "1 picture in work was" if left == 1 else f"{left} pictures in work were"
         self.now(
@@ -146,15 +148,15 @@ class Shutdown:
         )
 
     def now(self, reason: str, code: ExitCode = ExitCode.OK) -> None:
-        """End without waiting; what was in flight is marked as interrupted, which blames no picture."""
+        """End without waiting. Pictures in flight are marked as interrupted, which blames no picture."""
         for number in sorted(self.work.in_flight):
             job = self.work.jobs[number]
             job.isolated = False
-            self.work.move(job, Event.CRASHED, "interrupted")
+            self.work.move(job, Event.CRASHED, Reason.of("interrupted"))
         self._say(code, reason)
 
     def output_failed(self, failures: int, reason: str) -> None:
-        """Writing failed so often in a row: a run that does not wait ends now."""
+        """Handle repeated failures to write: a run that does not wait ends."""
         if self.ending.gives_up(failures):
             self.now(reason, ExitCode.PARTIAL)
 
@@ -167,9 +169,12 @@ class Shutdown:
             self._say(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
 
     def _when_drained(self) -> None:
-        work, busy = self.work, self.crew.busy
+        work, busy = self.work, self.pool.busy
         if not (work.in_flight or work.publishable or self.intake.admitting or busy):
             self._say(ExitCode.OK, "stopped")
+        elif self.dispatcher.output_offline and not (busy or self.queue.running):
+            why = "stopped; the output folder is offline, the rest is done after the next start"
+            self._say(ExitCode.OK, why)
         elif self.dispatcher.no_space and not (work.publishable or busy or self.queue.running):
             self.now("stopped; the output disk is short of space, the rest is done after the next start")
 

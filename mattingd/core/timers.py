@@ -1,12 +1,12 @@
-"""Deadlines in a heap: what is due by now, and when the next thing is.
+"""Deadlines in a heap: what is due, and when the next deadline is.
 
-There are two kinds. `wake` is for what happens once and is cheap to check again when it is due; `alarm` is
-for what is moved often, and of which there is one at a time for each key. Times are nanoseconds.
+There are two kinds. `wake` is for what happens once and is cheap to check again when it is due. `alarm` is
+for a deadline that moves often; there is one per key at a time. Times are nanoseconds.
 """
 
 import heapq
 
-ALARMS = frozenset({"worker", "engine", "window", "idle", "drop"})
+ALARMS = frozenset({"worker", "engine", "window", "idle", "drop", "ready"})
 """Kinds of deadlines that are set with `alarm`."""
 
 
@@ -21,11 +21,11 @@ class Timers:
         """The deadline of the heap's entry for an alarm; it has one at most."""
 
     def __len__(self) -> int:
-        """Entries in the heap: bounded by what waits, not by what happened."""
+        """Number of entries in the heap, bounded by what waits, not by what happened."""
         return len(self._heap)
 
     def wake(self, deadline: int, kind: str, key: object) -> None:
-        """Something is due at `deadline`."""
+        """Add a deadline."""
         self._tie += 1
         heapq.heappush(self._heap, (deadline, self._tie, kind, key))
 
@@ -41,7 +41,7 @@ class Timers:
             self.wake(deadline, kind, key)
 
     def due(self, now: int) -> tuple[int, str, object] | None:
-        """Take the next thing that is due by `now`: its deadline, kind and key. None when nothing is."""
+        """Remove the next deadline up to `now`; return its time, kind and key, or None when none is due."""
         while self._heap and self._heap[0][0] <= now:
             deadline, _, kind, key = heapq.heappop(self._heap)
             if kind not in ALARMS or self._rings(kind, key, deadline, now):
@@ -49,7 +49,7 @@ class Timers:
         return None
 
     def _rings(self, kind: str, key: object, entry: int, now: int) -> bool:
-        """Whether this entry is an alarm that is due; an alarm that was moved gets a new entry."""
+        """Whether this entry is an alarm that is due. A moved alarm gets another entry."""
         alarm = (kind, key)
         if self._entries.get(alarm) != entry:
             return False
@@ -61,5 +61,5 @@ class Timers:
         return False
 
     def next(self) -> int | None:
-        """When the next thing is due; None when nothing is."""
+        """Return the time of the next deadline; None when there is none."""
         return self._heap[0][0] if self._heap else None

@@ -1,18 +1,20 @@
-"""What follows when a picture worker answers, faults, dies or gives no answer in time."""
+"""Handle a picture worker that answers, reports a fault, dies or gives no answer in time."""
 
 from collections.abc import Callable
 from typing import Any
 
-from mattingd.core.dispatch import Dispatcher
+from mattingd.core.dispatch import Dispatcher, Offline
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import SECOND, JobStore
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import WORKING, Event, Job, State
+from mattingd.core.policy import SECOND
 from mattingd.core.stopping import Shutdown
 from mattingd.core.worker_pool import DEATHS, START_NS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
 from mattingd.domain.commands import (
     Command,
+    FindSame,
     KillWorker,
     LookAt,
     NextVersion,
@@ -21,47 +23,56 @@ from mattingd.domain.commands import (
     StartWorker,
 )
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Fault, PreviousResult, StageTimes
+from mattingd.domain.jobs import Chore, Fault, Fit, PreviousResult, StageTimes
+from mattingd.domain.reasons import Reason
+from mattingd.domain.text import readable
 
+SAME_AS_LAST = Reason.of("same_content")
+SAME_PICTURE = "same_picture"
+"""The remark on cut-outs that are copies of earlier ones."""
 _EVENT_OF = {
     Fault.CHANGED: Event.CHANGED,
-    Fault.GONE: Event.VANISHED,
     Fault.UNSUPPORTED: Event.REFUSED,
     Fault.BAD: Event.BROKE,
 }
 
 
 class WorkerAnswers:
-    """Handles what the picture workers say. One owner: the scheduler."""
+    """Handles the messages of picture workers. One owner: the scheduler."""
 
     def __init__(
         self,
         work: JobStore,
-        crew: WorkerPool,
+        pool: WorkerPool,
         intake: Intake,
         dispatcher: Dispatcher,
         inference: Inference,
         shutdown: Shutdown,
+        offline: Offline,
     ) -> None:
         self.work = work
-        self.crew = crew
+        self.pool = pool
         self.intake = intake
         self.dispatcher = dispatcher
         self.inference = inference
         self.shutdown = shutdown
+        self.offline = offline
         self._dying: set[int] = set()
         """Workers whose death is among the facts of this turn."""
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
-        """Who handles which fact."""
+        """Return the handler of each kind of fact."""
         return {
             events.WorkerUp: self._up,
             events.WorkerDied: self._died,
             events.ReadOk: self._read_ok,
+            events.SameContent: self._same_content,
             events.NeedsRoom: self._needs_room,
             events.AnotherPass: self._another_pass,
             events.Finished: self._finished,
             events.SameResult: self._same_result,
+            events.EarlierFound: self._earlier_found,
+            events.EarlierGone: self._earlier_gone,
             events.Published: self._published,
             events.NameOccupied: self._name_occupied,
             events.VersionAssigned: self._version_assigned,
@@ -73,55 +84,61 @@ class WorkerAnswers:
     # --- workers ---
 
     def start(self, worker: int) -> None:
-        """Start a worker, or start it again."""
+        """Start or restart a worker."""
         self._do(StartWorker(worker))
-        self.crew.hands[worker].due = due = self.work.now + START_NS
+        self.pool.slots[worker].due = due = self.work.now + START_NS
         self.work.timers.alarm("worker", worker, due)
 
     def foresee(self, dying: set[int]) -> None:
-        """Take note of the workers whose death is among the facts of this turn: they get nothing more."""
+        """Note the workers whose end is among the facts of this turn: they get nothing more."""
         self._dying = dying
         for worker in dying:
-            self.crew.hands[worker].up = False
+            self.pool.slots[worker].up = False
 
     def overdue(self, worker: int) -> None:
-        """A worker did not come up, or did not answer, in time: it is killed and given nothing more."""
-        hand = self.crew.hands[worker]
+        """Kill a worker that did not start or answer in time; it gets nothing more."""
+        slot = self.pool.slots[worker]
         seconds = self.work.policy.picture_ns / SECOND
-        why = f"it took longer than the {seconds:g} s that `limits.picture_seconds` allows"
-        self._do(KillWorker(worker, why if hand.up else "it did not come up"))
-        hand.up = False
+        why = Reason.of("took_too_long", seconds=seconds)
+        if slot.job is not None and self.offline.excuses(self.work.jobs[slot.job]):
+            why = Reason.of("does_not_return")
+        self._do(KillWorker(worker, why if slot.up else Reason.of("did_not_come_up")))
+        slot.up = False
 
     def publish_again(self, number: int) -> None:
-        """Try again to publish a prepared job, unless a worker does so already."""
+        """Publish a prepared job again, unless a worker is already doing so."""
         job = self.work.jobs.get(number)
-        busy = any(hand.job == number for hand in self.crew.hands)
+        busy = any(slot.job == number for slot in self.pool.slots)
         if job is not None and job.state is State.PREPARED and not busy:
             self.work.publishable[number] = job
 
     def _up(self, fact: events.WorkerUp) -> None:
-        hand = self.crew.hands[fact.worker]
-        hand.up, hand.due = fact.worker not in self._dying, None
+        slot = self.pool.slots[fact.worker]
+        slot.up, slot.due = fact.worker not in self._dying, None
         self.work.timers.alarm("worker", fact.worker, None)
 
     def _died(self, fact: events.WorkerDied) -> None:
-        culprit, others = self.crew.died(fact.worker)
+        culprit, others = self.pool.died(fact.worker)
         self.work.timers.alarm("worker", fact.worker, None)
         for number in sorted(others):
             self.inference.engine.ready.pop(number, None)
-            self.work.requeue(self.work.jobs[number], "the process that held it ended over another picture")
-        hand = self.crew.hands[fact.worker]
+            self.work.requeue(self.work.jobs[number], Reason.of("another_crashed"))
+        slot = self.pool.slots[fact.worker]
         if culprit is None or not self._blamed(self.work.jobs[culprit], fact.how):
-            hand.deaths += 1
-        if hand.deaths >= DEATHS:
-            why = f"a picture worker ended {hand.deaths} times in a row: {fact.how}"
+            slot.deaths += 1
+        if slot.deaths >= DEATHS:
+            why = f"a picture worker ended {slot.deaths} times in a row: {fact.how}"
             self.shutdown.now(why, ExitCode.CHILD)
         else:
-            delay = restart_delay_ns(hand.deaths)
+            delay = restart_delay_ns(slot.deaths)
             self.work.timers.wake(self.work.now + delay, "start worker", fact.worker)
 
-    def _blamed(self, job: Job, how: str) -> bool:
-        """Take up a job over which a worker died; whether its picture gets the blame, which has an end."""
+    def _blamed(self, job: Job, how: Reason) -> bool:
+        """Handle a job over which a worker died; False when the worker itself is to blame."""
+        excused = self.offline.excuses(job)
+        if job.state in WORKING and excused:
+            self.work.requeue(job, how)
+            return True
         if job.state in WORKING:
             self.work.crashed(job, how, by_itself=job.isolated)
             return True
@@ -130,10 +147,10 @@ class WorkerAnswers:
             self.work.publishable[job.id] = job
         else:
             self.work.schedule_cleanup(job)
-        return False
+        return excused
 
     def _answered(self, worker: int, job: int) -> Job:
-        self.crew.end(worker)
+        self.pool.end(worker)
         self.work.timers.alarm("worker", worker, None)
         return self.work.jobs[job]
 
@@ -142,9 +159,8 @@ class WorkerAnswers:
     def _read_ok(self, fact: events.ReadOk) -> None:
         job = self._answered(fact.worker, fact.job)
         job.sha256, job.painted = fact.sha256, fact.painted
-        if not job.forced and job.last is not None and self._same(job, job.last):
-            why = "content and settings are those of its last result"
-            self.work.move(job, Event.SAME, why, sha256=fact.sha256, painted=fact.painted)
+        if not job.forced and job.last is not None and job.follows is None and self._same(job, job.last):
+            self.work.move(job, Event.SAME, SAME_AS_LAST, sha256=fact.sha256, painted=fact.painted)
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
         job.remarks, job.cut_out = fact.notes, fact.cut_out
@@ -153,17 +169,59 @@ class WorkerAnswers:
         spent = StageTimes(read=fact.seconds)
         self.work.move(job, event, sha256=fact.sha256, painted=fact.painted, spent=spent)
         if fact.recalled is None:
-            self.inference.ready(job, fact.fit.shape)
+            self._look_for_same(job, fact.fit)
         else:
-            job.model = fact.recalled
-            self.crew.hands[fact.worker].todo.append(job.id)
+            job.model, job.device, job.precision = fact.recalled, "", ""
+            self.pool.slots[fact.worker].todo.append(job.id)
+
+    def _look_for_same(self, job: Job, fit: Fit) -> None:
+        """Send a picture to the model or, if the same one may be cut out already, ask the journal first."""
+        asks = self.work.policy.reuse_same and job.maybe_same
+        asks = asks and not any(preset.finisher for preset in job.presets)  # a plug-in may be another by now
+        if not asks or job.forced or job.painted or job.stamp.strokes or self.work.unusable(job):
+            self.inference.ready(job, fit.shape)
+            return
+        job.asks = True
+        self._do(FindSame(job.id, job.sha256 or b"", job.recipe.hash, self.work.weights_of(job)))
+
+    def _earlier_found(self, fact: events.EarlierFound) -> None:
+        job = self.work.jobs.get(fact.job)
+        if job is None or not job.asks or job.fit is None or job.worker is None:
+            return  # it was read again since, or is not in work any more
+        job.asks, found = False, fact.result
+        if (
+            found is None
+            or found.model != self.work.weights_of(job)
+            or len(found.outputs) != len(job.outputs)
+        ):
+            self.inference.ready(job, job.fit.shape)
+            return
+        job.same = found
+        job.model, job.device, job.precision = found.model, found.device, found.precision
+        self.work.move(job, Event.RECALLED)
+        self.pool.slots[job.worker].todo.append(job.id)
+
+    def _earlier_gone(self, fact: events.EarlierGone) -> None:
+        """A user removed or changed the earlier cut-outs: this picture gets its own."""
+        job = self._answered(fact.worker, fact.job)
+        job.same, fit = None, job.fit
+        self.work.move(job, Event.AGAIN)
+        if fit is not None:
+            self.inference.ready(job, fit.shape)
+
+    def _same_content(self, fact: events.SameContent) -> None:
+        job = self._answered(fact.worker, fact.job)
+        job.sha256 = fact.sha256
+        moved = job.follows is not None
+        why = Reason.of("moved", before=readable(job.follows or b""))
+        self.work.move(job, Event.SAME, why if moved else SAME_AS_LAST, sha256=fact.sha256, painted=b"")
 
     def _same(self, job: Job, last: PreviousResult) -> bool:
-        """Whether the last result was made of this content and strokes, by these settings and weights.
+        """Whether the last result has this content, these strokes, settings and weights.
 
-        Strokes go into the matte that they were painted for, whichever weights are in use by now.
+        Strokes belong to the matte that they were painted on, whichever weights are in use.
         """
-        made_by = bool(job.painted) or last.model in {None, self.inference.engines.weights()}
+        made_by = bool(job.painted) or last.model in {None, self.work.weights_of(job)}
         made_of = (last.sha256, last.painted, last.recipe)
         return made_by and made_of == (job.sha256, job.painted, job.recipe.hash)
 
@@ -186,19 +244,25 @@ class WorkerAnswers:
         job = self._answered(fact.worker, fact.job)
         job.outputs = fact.outputs
         job.remarks += fact.notes
+        if (same := job.same) is not None:
+            others = (remark for remark in same.remarks if remark.code != SAME_PICTURE)
+            job.remarks = (*others, Reason.of(SAME_PICTURE, place=same.place))
+        if fact.device:
+            job.device, job.precision = fact.device, fact.precision
+        sure = _sure(job, fact.confidence) if same is None else same.confidence
         self.dispatcher.output_works()
-        self._do(Prepare(job.id, fact.outputs, job.model, job.remarks))
+        self._do(Prepare(job.id, fact.outputs, job.model, job.remarks, job.device, job.precision))
         self.work.release(job)
         spent = StageTimes(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
-        self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=fact.confidence)
+        self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=sure)
         self.work.publishable[job.id] = job
 
     def _same_result(self, fact: events.SameResult) -> None:
         job = self._answered(fact.worker, fact.job)
         job.quarantine_candidate = job.isolated = False
-        why = "the cut-out that stands is byte for byte what was made"
+        why = Reason.of("same_bytes")
         spent = StageTimes(finish=fact.seconds)
-        self.work.move(job, Event.SAME, why, spent=spent, confidence=fact.confidence)
+        self.work.move(job, Event.SAME, why, spent=spent, confidence=_sure(job, fact.confidence))
 
     # --- publish ---
 
@@ -207,7 +271,7 @@ class WorkerAnswers:
         job.quarantine_candidate = job.isolated = False
         job.blocked = 0
         self.dispatcher.output_works()
-        self.work.move(job, Event.SUCCEEDED, "; ".join(job.remarks), spent=StageTimes(publish=fact.seconds))
+        self.work.move(job, Event.SUCCEEDED, spent=StageTimes(publish=fact.seconds))
 
     def _name_occupied(self, fact: events.NameOccupied) -> None:
         self._answered(fact.worker, fact.job)
@@ -220,7 +284,7 @@ class WorkerAnswers:
 
     def _temp_file_missing(self, fact: events.TempFileMissing) -> None:
         job = self._answered(fact.worker, fact.job)
-        self.work.move(job, Event.LOST, "its finished file was removed before it was published")
+        self.work.move(job, Event.LOST, Reason.of("temp_file_missing"))
         self.work.enqueue(job, first=True)
 
     def _chore_done(self, fact: events.ChoreDone) -> None:
@@ -229,6 +293,8 @@ class WorkerAnswers:
             self._do(RecordArchived(job.id, fact.where, self.intake.today))
         if fact.failed is None or fact.chore not in job.chores:
             self.work.chore_done(job, fact.chore)
+            if fact.chore is Chore.ORIGINAL and job.folder in self.intake.folders:
+                self._do(LookAt(job.folder, job.path))  # the same file may be put there again before any scan
             return
         job.waits += 1
         self.work.timers.wake(self.work.now + self.work.backoff_ns(job.waits), "chore", job.id)
@@ -241,19 +307,38 @@ class WorkerAnswers:
 
     def _faulted(self, fact: events.Faulted) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.fault is Fault.PLACE:
+        if fact.fault in {Fault.HERE, Fault.LOST}:
+            job.stays = True
+            if fact.fault is Fault.HERE:
+                self.work.requeue(job, fact.reason)
+            else:
+                self.work.crashed(job, fact.reason, by_itself=False)
+        elif fact.fault is Fault.PLACE:
             self._place_failed(job, fact.reason)
         elif fact.fault is Fault.OUTPUT or job.state is State.PREPARED:
             self._output_failed(job, fact.reason)
         elif fact.fault in {Fault.BUSY, Fault.TRUNCATED}:
             self._wait_or_break(job, fact)
+        elif fact.fault is Fault.GONE:
+            self._missing(job, fact.reason)
         else:
             self.work.move(job, _EVENT_OF[fact.fault], fact.reason)
-            if fact.fault in {Fault.CHANGED, Fault.GONE}:
+            if fact.fault is Fault.CHANGED:
                 self._do(LookAt(job.folder, job.path))
 
-    def _output_failed(self, job: Job, reason: str) -> None:
-        """A full or read-only output is never a failed picture: it waits as long as it takes."""
+    def _missing(self, job: Job, reason: Reason) -> None:
+        """Inspect a file that was not found: it is gone or its folder is offline.
+
+        Removed hot folders are not inspected.
+        """
+        self.work.wait(job, reason)
+        if job.folder in self.intake.folders:
+            self._do(LookAt(job.folder, job.path))
+        else:
+            self.work.move(job, Event.VANISHED, reason)
+
+    def _output_failed(self, job: Job, reason: Reason) -> None:
+        """Handle a full or read-only output folder: the picture waits as long as it takes and never fails."""
         self.dispatcher.output_fails()
         if job.state is State.PREPARED:
             job.waits += 1
@@ -261,10 +346,10 @@ class WorkerAnswers:
             self.work.timers.wake(self.work.now + self.work.backoff_ns(job.waits), "publish", job.id)
         else:
             self.work.wait(job, reason)
-        self.shutdown.output_failed(self.dispatcher.output_failures, reason)
+        self.shutdown.output_failed(self.dispatcher.output_failures, str(reason))
 
-    def _place_failed(self, job: Job, reason: str) -> None:
-        """Only this picture's place cannot be written: it waits alone, and no other picture with it."""
+    def _place_failed(self, job: Job, reason: Reason) -> None:
+        """Handle an output path that cannot be written: this picture waits, and no other one with it."""
         job.blocked += 1
         until = self.work.now + self.work.backoff_ns(job.blocked)
         if job.state is State.PREPARED:
@@ -272,10 +357,10 @@ class WorkerAnswers:
             self.work.timers.wake(until, "publish", job.id)
         else:
             self.work.wait(job, reason, until=until)
-        self._leave(job, job.blocked, reason)
+        self._leave(job, job.blocked, str(reason))
 
     def _leave(self, job: Job, failures: int, reason: str) -> None:
-        """A single run does not wait for this one: it stays in the journal, and the next run goes on."""
+        """End a single run without this picture: it stays in the journal for the next run."""
         if self.shutdown.ending.gives_up(failures):
             self.work.let_go(job)
             self.shutdown.left_alone.add(reason)
@@ -294,3 +379,9 @@ class WorkerAnswers:
 
     def _do(self, *commands: Command) -> None:
         self.work.out.extend(commands)
+
+
+def _sure(job: Job, told: float | None) -> float | None:
+    """Return the confidence in a matte: the reported one or, for a stored matte, that of the last result."""
+    again = told is None and not job.batch and not job.painted
+    return job.last.confidence if again and job.last is not None else told

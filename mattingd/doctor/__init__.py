@@ -7,8 +7,8 @@ limited time; the model is loaded as the daemon does it.
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
+from mattingd.api.schemas import answers
 from mattingd.config import Settings
 from mattingd.doctor import daemon, folders, inotify, model, systemd_unit
 from mattingd.doctor.as_user import User, apart, myself, owner_of, user_of_process
@@ -23,16 +23,16 @@ FOLDER_SECONDS = 45.0
 def examine(
     settings: Settings, *, quick: bool = False, busy: Callable[[str], None] = lambda _: None
 ) -> Findings:
-    """Everything that is found, in the order in which one mends it.
+    """Yield all findings, in the order in which to fix them.
 
     Args:
-        settings: of the daemon.
-        quick: leave the model alone.
-        busy: told what is being looked at, before it takes a while.
+        settings: the daemon's settings.
+        quick: skip the model.
+        busy: called with the name of each slow check before it starts.
     """
     status, finding = daemon.status_of(settings)
     yield finding
-    pid = int(status.get("pid", 0))
+    pid = 0 if status is None else status.pid
     user = _whose_rights(settings, pid)
     if user.uid != os.geteuid():
         yield Finding("user", Level.OK, f"folders are tried out as {user.name}, whose daemon it is")
@@ -46,15 +46,15 @@ def examine(
     yield from systemd_unit.examine(settings)
     yield from daemon.examine_memory(settings, pid or os.getpid())
     yield from daemon.examine_time(settings)
-    if status:
-        yield _engine_of(status["engine"])
+    if status is not None:
+        yield _engine_of(status.engine)
     elif not quick:
         busy("loading and testing the model")
         yield from model.examine(settings)
 
 
 def _whose_rights(settings: Settings, pid: int) -> User:
-    """The daemon's user, if we may become it; else whoever asks."""
+    """Return the daemon's user, if we may switch to it; otherwise the calling user."""
     if os.geteuid() != 0:
         return myself()
     return (user_of_process(pid) if pid else owner_of(settings.state_dir)) or myself()
@@ -80,9 +80,9 @@ def _examine_folders(
         yield from apart(about, task, user=user, seconds=FOLDER_SECONDS)
 
 
-def _engine_of(engine: dict[str, Any]) -> Finding:
-    if engine["state"] == "ready":
-        told = f"{engine['model']} runs on {engine['device']} ({engine['driver']}, {engine['precision']})"
+def _engine_of(engine: answers.Engine) -> Finding:
+    if engine.state == "ready":
+        told = f"{engine.model} runs on {engine.device} ({engine.driver}, {engine.precision})"
         return Finding(model.ABOUT, Level.OK, told)
-    why = f": {engine['why']}" if engine.get("why") else ""
-    return Finding(model.ABOUT, Level.WARNING, f"{engine['state']}{why}", "mattingd status tells more")
+    why = f": {engine.why}" if engine.why else ""
+    return Finding(model.ABOUT, Level.WARNING, f"{engine.state}{why}", "mattingd status tells more")

@@ -22,7 +22,7 @@ Task = Callable[[], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whose rights count."""
+    """The user whose permissions count."""
 
     uid: int
     gid: int
@@ -30,26 +30,26 @@ class User:
 
     @property
     def name(self) -> str:
-        """The name, or the number where it has none."""
+        """Return the name, or the number without one."""
         try:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
             return str(self.uid)
 
     def become(self) -> None:
-        """Give up being root."""
+        """Switch from root to this user."""
         os.setgroups(self.groups)
         os.setgid(self.gid)
         os.setuid(self.uid)
 
 
 def myself() -> User:
-    """Whoever asks."""
+    """Return the calling user."""
     return User(os.geteuid(), os.getegid(), tuple(os.getgroups()))
 
 
 def user_of_process(pid: int) -> User | None:
-    """The user that a process runs as, with its groups; None when nobody may know."""
+    """Return the user that a process runs as, with its groups; None when that is not accessible."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -60,7 +60,7 @@ def user_of_process(pid: int) -> User | None:
 
 
 def owner_of(path: Path) -> User | None:
-    """The user whom a folder belongs to; None when it is not there."""
+    """Return the owner of a folder; None when it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -73,7 +73,7 @@ def owner_of(path: Path) -> User | None:
 
 
 def apart(about: str, task: Task, *, user: User, seconds: float) -> list[Finding]:
-    """What `task` finds, as `user` (if we may become that), within `seconds`."""
+    """Run `task` as `user` (if we may switch to it) within `seconds`, and return its findings."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -87,7 +87,7 @@ def apart(about: str, task: Task, *, user: User, seconds: float) -> list[Finding
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, os.WNOHANG)
         hangs = f"gave no answer within {seconds:g} s"
-        return [Finding(about, Level.PROBLEM, hangs, "see whether its server runs, and mount it anew")]
+        return [Finding(about, Level.PROBLEM, hangs, "check that its server runs, and mount it again")]
     os.waitpid(child, 0)
     if not told:
         return [Finding(about, Level.PROBLEM, "could not be examined: the examination was ended")]
@@ -95,7 +95,7 @@ def apart(about: str, task: Task, *, user: User, seconds: float) -> list[Finding
 
 
 def _examine_and_exit(about: str, task: Task, user: User, writing: int) -> None:
-    """The child's whole life; it never returns into the code of its parent."""
+    """Run the child until its end; it never returns into the code of its parent."""
     try:
         if os.geteuid() == 0 and user.uid != 0:
             user.become()
@@ -111,7 +111,7 @@ def _examine_and_exit(about: str, task: Task, user: User, writing: int) -> None:
 
 
 def _read_all(descriptor: int, seconds: float) -> bytes | None:
-    """Everything until the other end closes; None when the time is over before."""
+    """Read everything until the other end closes; None on a timeout."""
     deadline = clock.monotonic_ns() + round(seconds * clock.SECOND)
     told = bytearray()
     while (left := deadline - clock.monotonic_ns()) > 0:

@@ -1,4 +1,4 @@
-"""What lies in a hot folder already, and how long that takes; counted within bounds."""
+"""Count what a hot folder already contains, within limits, and estimate the time for it."""
 
 import os
 from dataclasses import dataclass
@@ -18,40 +18,40 @@ MOST_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Stock:
-    """A hot folder and what lies in it."""
+    """A hot folder and its contents."""
 
     folder: HotFolder
     files: int = 0
     waiting: int = 0
-    """Of these, how many the journal does not know as they lie there."""
+    """How many of these the journal does not know in their present state."""
     passed_over: int = 0
-    """Hidden files, and what other programs leave about."""
+    """Hidden files, and leftovers of other programs."""
     whole: bool = True
-    """False when counting was ended before it was through."""
+    """False when counting stopped at a limit."""
     folders: int = 1
-    """With itself: so many are to be watched."""
+    """Number of folders to watch, including itself."""
     unlisted: int = 0
     """Folders that may not be listed."""
     unreadable: int = 0
     """Files that may not be opened."""
     first_unreadable: bytes = b""
     newest_ns: int = 0
-    """The latest time of a file, since 1970."""
+    """The latest time of a file, in seconds since 1970."""
 
     @property
     def seconds(self) -> float:
-        """How long what waits will take, roughly."""
+        """Estimate the seconds for the waiting pictures."""
         return self.waiting * SECONDS_A_PICTURE
 
 
 def stock_of(folder: HotFolder, journal: Path, *, bounded: bool = False, rights: bool = False) -> Stock:
-    """Count what lies in a hot folder.
+    """Count the contents of a hot folder.
 
     Args:
-        folder: which.
-        journal: knows what was done.
+        folder: the hot folder.
+        journal: knows processed files.
         bounded: stop after `MOST_FILES` and `MOST_SECONDS`.
-        rights: also see whether each file and folder may be read.
+        rights: also check that each file and folder may be read.
     """
     root = os.fsencode(folder.path)
     try:

@@ -1,13 +1,13 @@
-"""The daemon, its journal, and what its sandbox lets it see."""
+"""Examine the daemon, its journal, and what its sandbox allows it to see."""
 
 import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mattingd import __version__
 from mattingd.api.client import PATIENCE_SECONDS, SILENT, NoAnswerError, NoDaemonError, ask
+from mattingd.api.schemas import answers, requests
 from mattingd.config import Settings
 from mattingd.doctor.as_user import owner_of
 from mattingd.doctor.findings import Finding, Findings, Level
@@ -24,27 +24,27 @@ SEALED = "/systemd/inaccessible"
 GIB = 1 << 30
 
 
-def status_of(settings: Settings) -> tuple[dict[str, Any], Finding]:
-    """What a running daemon says of itself (empty when none does), and the finding about it."""
+def status_of(settings: Settings) -> tuple[answers.Status | None, Finding]:
+    """Return the status of a running daemon (None when there is none), and the finding about it."""
     about = "daemon"
     try:
-        status = ask(settings.state_dir, {"verb": "status"})
+        status = ask(settings.state_dir, requests.Status())
     except NoAnswerError as error:
         if str(error) == SILENT:
-            return {}, _silent(settings)
-        return {}, Finding(about, Level.WARNING, str(error), _as_user(settings))
+            return None, _silent(settings)
+        return None, Finding(about, Level.WARNING, str(error), _as_user(settings))
     except NoDaemonError:
-        return {}, _without(settings)
-    uptime = clock.in_words(status["uptime_seconds"])
-    told = f"runs for {uptime}, process {status['pid']}, version {status['version']}"
-    if status["version"] != __version__:
+        return None, _without(settings)
+    uptime = clock.in_words(status.uptime_seconds)
+    told = f"runs for {uptime}, process {status.pid}, version {status.version}"
+    if status.version != __version__:
         return status, Finding(
             about,
             Level.WARNING,
             f"{told}, and this is version {__version__}",
-            "start it anew: systemctl restart mattingd",
+            "restart it: systemctl restart mattingd",
         )
-    if status.get("test_engine"):
+    if status.test_engine:
         return status, Finding(
             about, Level.WARNING, f"{told}, with the test engine: mattes are no real mattes"
         )
@@ -81,7 +81,7 @@ def _as_user(settings: Settings) -> str:
 
 
 def not_yours(settings: Settings) -> Finding | None:
-    """Said instead of trying folders out with rights that are neither the daemon's nor root's."""
+    """Return the finding that replaces checks of folders by a user other than the daemon's or root."""
     owner = owner_of(settings.state_dir)
     if os.geteuid() == 0 or owner is None or owner.uid == os.geteuid():
         return None
@@ -94,7 +94,7 @@ def not_yours(settings: Settings) -> Finding | None:
 
 
 def lock_holder(state_dir: Path) -> str:
-    """The process that holds the lock of a state directory; empty when nobody does."""
+    """Return the process that holds the lock of a state directory; empty when there is none."""
     try:
         descriptor = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -127,7 +127,7 @@ def examine_journal(settings: Settings) -> Findings:
 
 
 def examine_sandbox(settings: Settings, pid: int) -> Findings:
-    """How a running daemon sees the configured folders, where that differs from how we see them."""
+    """Check how a running daemon sees the configured folders, if that differs from our view."""
     try:
         theirs = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -152,14 +152,14 @@ def examine_sandbox(settings: Settings, pid: int) -> Findings:
                 about,
                 Level.PROBLEM,
                 f"the daemon may not write to {path}: in the sandbox of its service it is read-only",
-                f"add ReadWritePaths={path} to the unit (`mattingd service install` does), and start it anew",
+                f"add ReadWritePaths={path} to the unit (`mattingd service install` does), and restart it",
             )
     if theirs != ours and not found:
         yield Finding("sandbox", Level.OK, "the daemon's service lets it see and write what it needs")
 
 
 def examine_memory(settings: Settings, pid: int) -> Findings:
-    """Whether what pictures in work may take fits into what the service allows."""
+    """Check that the memory for pictures in work fits into the service's limit."""
     limit = limits(process=str(pid)).memory
     megapixels = settings.limits.memory_megapixels
     whole = memory() if limit is None else min(memory(), limit)
@@ -178,13 +178,13 @@ def examine_memory(settings: Settings, pid: int) -> Findings:
 
 
 def examine_time(settings: Settings) -> Findings:
-    """By which time dated folders go."""
+    """Report the time zone of dated folders."""
     now = clock.wall(clock.zone(settings.timezone))
     whose = settings.timezone or "the system's time zone"
     told = f"dated folders go by {whose}: it is {now:%Y-%m-%d %H:%M %Z}"
     if settings.timezone is None and not now.utcoffset() and os.environ.get("TZ") is None:
         yield Finding(
-            "time zone", Level.NOTE, told, "if days should begin elsewhere, set timezone, like Europe/Berlin"
+            "time zone", Level.NOTE, told, "for dates of another place set timezone, like Europe/Berlin"
         )
     else:
         yield Finding("time zone", Level.OK, told)

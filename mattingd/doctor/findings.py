@@ -1,4 +1,4 @@
-"""What an examination finds: how bad it is, what it is, and what to do."""
+"""The findings of an examination: how bad, what, and what to do."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ class Level(StrEnum):
 
     OK = "ok"
     NOTE = "note"
-    """Good to know; nothing to do."""
+    """For information; nothing to do."""
     WARNING = "warning"
-    """Works, and not as well as it could; or will not for long."""
+    """Works, but could be better, or will not work for long."""
     PROBLEM = "problem"
-    """Pictures are not done, or not found, until this is mended."""
+    """Pictures are not processed, or not found, until this is fixed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str
-    """What was looked at: `hot folder products`, `output_dir`, `model`."""
+    """What was checked: `hot folder products`, `output_dir`, `model`."""
     level: Level
     what: str
     remedy: str = ""
-    """What to do about it, as far as possible a command."""
+    """What to do about it, preferably a command."""
 
 
 Findings = Iterator[Finding]
 
 
 def worst(findings: Iterable[Finding]) -> Level:
-    """The worst level among findings."""
+    """Return the worst level among findings."""
     order = list(Level)
     return max((finding.level for finding in findings), key=order.index, default=Level.OK)

@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mattingd.config import HotFolder, Settings, unreadable, unwritable
+from mattingd.config.backgrounds import look
 from mattingd.doctor.as_user import User
 from mattingd.doctor.backlog import Stock, stock_of
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.domain.presets import Pin
 from mattingd.domain.text import readable
 from mattingd.journal import JournalError, reading
-from mattingd.outputs.backgrounds import look
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
-from mattingd.system.filesystem import TEMP_PREFIX, Disk, refuses_to_replace
+from mattingd.system.filesystem import TEMP_PREFIX, Disk
 from mattingd.system.mounts import NETWORK, Mount, missing_mount, mount_of, mount_table
+from mattingd.system.no_replace import refuses_to_replace
 
 FSTAB = Path("/etc/fstab")
 CLOCKS_APART_SECONDS = 2.0
@@ -50,24 +51,24 @@ class Place:
 
 
 def place_of(about: str, path: Path, user: User) -> Place:
-    """A folder, and what it lies on."""
+    """Return a folder, and its mount."""
     return Place(about, path, user, mount_of(path, mount_table()))
 
 
 def examine_background(about: str, pin: Pin, user: User) -> Findings:
-    """Can this picture stand behind others?"""
+    """Check that this picture can be used as a background."""
     place = place_of(about, Path(pin.path), user)
     if fault := look(pin):
         yield place.found(Level.PROBLEM, f"{pin.path} {fault}", _way_to_read(place))
     else:
-        yield place.found(Level.OK, f"{pin.path} can stand behind pictures")
+        yield place.found(Level.OK, f"{pin.path} can be a background")
 
 
 # --- hot folders ---
 
 
 def examine_hot_folder(settings: Settings, folder: HotFolder, user: User) -> Findings:
-    """Can pictures be found and read here, and what lies here already?"""
+    """Check that pictures can be found and read here, and count what is here already."""
     place = place_of(f"hot folder {folder.name}", folder.path, user)
     if away := _not_mounted(place):
         yield away
@@ -106,7 +107,7 @@ def _watching(place: Place, settings: Settings) -> Finding:
     if kind.startswith("fuse") and watch.mode != "poll":
         return place.found(
             Level.NOTE,
-            f"{place.path} is on {kind}: nobody knows whether it tells of changes; it is looked through every"
+            f"{place.path} is on {kind}: it may give no notifications; it is scanned every"
             f" {watch.rescan_seconds:g} s in any case",
             "if new pictures are seen late, set watch.mode to poll",
         )
@@ -127,7 +128,7 @@ def _rights_of(place: Place, stock: Stock) -> Findings:
 
 def _lying(place: Place, stock: Stock, settings: Settings) -> Finding:
     more = "" if stock.whole else "more than "
-    told = [f"{more}{stock.files:,} {'file lies' if stock.files == 1 else 'files lie'} here"]
+    told = [f"{more}{stock.files:,} {'file is' if stock.files == 1 else 'files are'} here"]
     if stock.waiting == stock.files and stock.files and stock.folder.existing == "ignore":
         told.append("which the first start leaves alone, since `existing` is ignore")
     elif stock.waiting:
@@ -141,7 +142,7 @@ def _lying(place: Place, stock: Stock, settings: Settings) -> Finding:
 
 def _ignored(stock: Stock, settings: Settings) -> int:
     with suppress(JournalError, PermissionError), reading(settings.state_dir / JOURNAL) as ledger:
-        return ledger.states_of(bytes(stock.folder.path)).get("ignored", 0)
+        return ledger.states(bytes(stock.folder.path)).get("ignored", 0)
     return 0
 
 
@@ -149,19 +150,19 @@ def _ignored(stock: Stock, settings: Settings) -> int:
 
 
 def examine_output(settings: Settings, user: User) -> Findings:
-    """Can cut-outs be published here as promised?"""
+    """Check that cut-outs can be published here with all guarantees."""
     place = place_of("output_dir", settings.output_dir, user)
     floor = round(settings.retention.min_free_gb * GB)
     yield from _examine_written(place, "cut-outs", LITTLE_FREE, floor)
 
 
 def examine_archive(path: Path, user: User) -> Findings:
-    """Can originals be put away here?"""
+    """Check that originals can be archived here."""
     yield from _examine_written(place_of("archive_dir", path, user), "originals", LITTLE_FREE, 0)
 
 
 def examine_state(settings: Settings, user: User) -> Findings:
-    """Can the journal be kept here?"""
+    """Check that the journal can be kept here."""
     place = place_of("state_dir", settings.state_dir, user)
     yield from _examine_written(place, "the journal", LITTLE_FREE_FOR_STATE, 0)
 
@@ -186,7 +187,7 @@ def _examine_written(place: Place, what: str, little: int, floor: int) -> Findin
 
 
 def _try_out(place: Place) -> Findings:
-    """What publishing does, with files of our own."""
+    """Test the steps of publishing with files of our own."""
     folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}doctor-", dir=place.path))
     try:
         disk, temp, final = Disk(), str(folder / "temp"), str(folder / "final")
@@ -198,7 +199,7 @@ def _try_out(place: Place) -> Findings:
             yield place.found(
                 Level.NOTE,
                 f"renaming on {place.mount.kind} cannot refuse to replace a file: names are claimed first",
-                "let nobody but mattingd make files here",
+                "let only mattingd create files here",
             )
         published = disk.publish(str(folder / "final"), str(folder / "published"))
         if not published or disk.read_back(str(folder / "published")) != b"second":
@@ -213,7 +214,7 @@ def _try_out(place: Place) -> Findings:
 
 
 def clocks(place: Place, file: Path) -> Findings:
-    """Whether the file system dates a file that was just written as this machine would."""
+    """Check that the file system dates a new file like this machine's clock."""
     apart = file.stat().st_mtime - clock.wall().timestamp()
     if abs(apart) > CLOCKS_APART_SECONDS:
         way = "ahead of" if apart > 0 else "behind"
@@ -265,7 +266,7 @@ def _not_mounted(place: Place) -> Finding | None:
 
 
 def _closed(path: Path) -> Path | None:
-    """The first folder on the way to `path` that lets us not through."""
+    """Return the first folder on the way to `path` that denies access."""
     for parent in reversed(path.parents):
         try:
             if parent.is_dir() and not os.access(parent, os.X_OK, effective_ids=True):
@@ -284,7 +285,7 @@ def _way_in(place: Place) -> str:
 
 
 def _way_to_read(place: Place) -> str:
-    """The same for a single file."""
+    """Return the same for a single file."""
     if (closed := _closed(place.path)) is not None:
         return f"{closed} lets {place.user.name} not through: setfacl -m u:{place.user.name}:x {closed}"
     if place.path.is_file() and not os.access(place.path, os.R_OK, effective_ids=True):
@@ -293,7 +294,7 @@ def _way_to_read(place: Place) -> str:
 
 
 def _grant(place: Place, rights: str) -> str:
-    """Rights for what lies there, and (d:) for what will."""
+    """Return commands that grant permissions for existing files, and (d:) for later ones."""
     who = f"u:{place.user.name}:{rights}"
     return f"setfacl -R -m {who},d:{who} {place.path}"
 
@@ -320,17 +321,17 @@ def _explain(place: Place, error: OSError) -> str:
 
 
 def _read_only(place: Place) -> str:
-    """It may be mounted so for everybody, or only inside the sandbox of a service."""
+    """Explain a read-only folder: it may be mounted so, or only in the sandbox of a service."""
     if "INVOCATION_ID" in os.environ or _elsewhere_writable(place):
         return (
             f"the sandbox of the service has it read-only: add ReadWritePaths={place.path} to the unit"
-            " (`mattingd service install` does), and start it anew"
+            " (`mattingd service install` does), and restart it"
         )
     return f"it is mounted read-only: mount -o remount,rw {place.mount.point}"
 
 
 def _elsewhere_writable(place: Place) -> bool:
-    """Whether the machine's first process sees the same place writable."""
+    """Whether the machine's first process sees the same path as writable."""
     try:
         table = Path("/proc/1/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -1,4 +1,4 @@
-"""Does the kernel have room for notifications about every folder? Watches are set, and given back."""
+"""Check that the kernel has resources for notifications about every folder: watches are set, then removed."""
 
 import ctypes
 import errno
@@ -41,7 +41,7 @@ def examine(roots: Iterable[Path]) -> Findings:
 
 
 def folders_below(root: bytes) -> Iterator[bytes]:
-    """A folder and all its sub-folders that a person may have made."""
+    """Return a folder and all its sub-folders that a user may have made."""
     stack = [root]
     while stack:
         folder = stack.pop()

@@ -1,5 +1,6 @@
-"""The model and its device: loaded, warmed up and tested in a child of its own, as the daemon does it."""
+"""Check the model and its device: load, warm up and test it in a separate process, as the daemon does it."""
 
+import os
 import queue
 from contextlib import suppress
 from pathlib import Path
@@ -8,10 +9,12 @@ from mattingd.config import Settings
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.domain import events
 from mattingd.domain.commands import StartEngine
+from mattingd.domain.reasons import Reason
 from mattingd.journal import JournalError, reading
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.workers.process import Child
 from mattingd.workers.protocol import Message
+from mattingd.workers.resources import devices, own_view
 from mattingd.workers.supervisor import Programs, engine_order
 
 ABOUT = "model"
@@ -22,17 +25,22 @@ DISPLAY = "0x03"
 
 
 def examine(settings: Settings) -> Findings:
-    """Whether the model runs, where, and whether a graphics card lies idle."""
+    """Check that the model runs on each device, and that no graphics card is unused."""
+    for place, device in enumerate(devices(settings, os.environ.get("CUDA_VISIBLE_DEVICES"))):
+        yield from _examine(settings, place, device)
+
+
+def _examine(settings: Settings, place: int, device: str) -> Findings:
     answers: queue.SimpleQueue[events.Fact] = queue.SimpleQueue()
 
     def heard(message: Message) -> None:
         answers.put(message[0])
 
-    def ended(how: str) -> None:
+    def ended(how: Reason) -> None:
         answers.put(events.EngineDied(0, how))
 
-    order = engine_order(settings, StartEngine(0, _weights_in_use(settings)))
-    threads = {"OMP_NUM_THREADS": str(order.threads)}
+    order = engine_order(settings, StartEngine(0, _weights_in_use(settings), device=device, place=place))
+    threads = {"OMP_NUM_THREADS": str(order.threads), **own_view(device)}
     child = Child(Programs().engine, heard=heard, ended=ended, environment=threads)
     child.tell((order, None))
     try:
@@ -40,7 +48,7 @@ def examine(settings: Settings) -> Findings:
     except queue.Empty:
         yield Finding(ABOUT, Level.PROBLEM, f"the model was not ready within {PATIENCE_SECONDS:g} s")
     finally:
-        child.kill("it was examined")
+        child.kill(Reason.of("said_why", said="it was examined"))
         child.process.wait()
 
 
@@ -58,10 +66,15 @@ def _told(fact: events.Fact, settings: Settings) -> Findings:
             f"{fact.model} runs on {fact.device} ({fact.driver}, {fact.precision}): loaded, warm and tested"
             f" in {fact.load_seconds:.1f} s, batches of {fact.max_batch}",
         )
+        if fact.remark:
+            yield Finding(ABOUT, Level.WARNING, fact.remark)
+        if fact.peers and settings.engine.device == "auto":
+            text = f"{1 + len(fact.peers)} CUDA devices are used, one process on each"
+            yield Finding(ABOUT, Level.OK, text)
         if fact.device == "cpu" and settings.engine.device == "auto":
             yield _no_gpu()
     elif isinstance(fact, events.EngineDied):
-        remedy = cards_remedy() if settings.engine.require_gpu or "CUDA" in fact.how else ""
+        remedy = cards_remedy() if settings.engine.require_gpu or "CUDA" in str(fact.how) else ""
         yield Finding(ABOUT, Level.PROBLEM, f"the model cannot be used: {fact.how}", remedy)
 
 
@@ -77,7 +90,7 @@ def _no_gpu() -> Finding:
 
 
 def cards_remedy() -> str:
-    """What keeps an NVIDIA card that is in the machine from being used; empty when there is none."""
+    """Return what keeps an installed NVIDIA card from being used; empty when there is none."""
     if not _cards():
         return ""
     if not Path("/proc/driver/nvidia/version").exists():

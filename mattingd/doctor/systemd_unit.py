@@ -22,7 +22,7 @@ ANEW = "`mattingd service install` writes the unit for this configuration; then 
 
 
 def examine(settings: Settings) -> Findings:
-    """What systemd says of the unit; nothing where there is none."""
+    """Return findings about the unit; none where there is no unit."""
     properties = _asked()
     if properties.get("LoadState") != "loaded":
         return
@@ -30,7 +30,7 @@ def examine(settings: Settings) -> Findings:
 
 
 def judged(unit: Mapping[str, str], settings: Settings) -> Findings:
-    """What is wrong with a unit of these properties (systemd.exec(5)) for these settings."""
+    """Return what is wrong with a unit of these properties (systemd.exec(5)) for these settings."""
     found = [*_hidden(unit, settings), *_read_only(unit, settings)]
     if unit.get("ActiveState") == "failed":
         yield Finding(
@@ -78,7 +78,7 @@ def _read_only(unit: Mapping[str, str], settings: Settings) -> Findings:
 
 
 def _paths(text: str) -> list[Path]:
-    """The paths of a list, without the marks for optional ones and the sources of bind mounts."""
+    """Return the paths of a list, without the marks for optional ones and the sources of bind mounts."""
     return [Path(word.lstrip("-+").split(":")[-1]) for word in text.split()]
 
 

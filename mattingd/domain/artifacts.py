@@ -1,77 +1,96 @@
-"""What we put on disk, as the journal and a look at the disk know it."""
+"""The files that we write, as the journal and an inspection of the disk know them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Owner and mode of what is put below the output root; None leaves what the system gives."""
+
+    uid: int | None = None
+    gid: int | None = None
+    file_mode: int | None = None
+    folder_mode: int | None = None
+
+
+NO_PERMISSIONS = Permissions()
+
+
 class ArtifactKind(StrEnum):
-    """What we put somewhere: below the output root or, originals, below the archive's."""
+    """The kinds of files below the output root or, for originals, below the archive."""
 
     CUT_OUT = "cut-out"
     NOTE = "note"
     """An error note."""
     ORIGINAL = "original"
     """An original in the archive."""
+    REPORT = "report"
+    """A file of a drop's report."""
 
 
 class ArtifactState(StrEnum):
-    """What became of a published output after its time. The value is what the journal stores."""
+    """What happened to a published output. The value is stored in the journal."""
 
     GOING = "going"
-    """It is about to be removed; found so after a stop, it is looked at again."""
+    """It is about to be removed; after a crash it is inspected again."""
     TRASHED = "trashed"
-    """It lies in the trash."""
+    """It is in the trash."""
     EXPIRED = "expired"
     """Retention removed it."""
     TAKEN = "taken"
-    """It was not there any more when its time came: somebody had taken it away."""
+    """It was already gone when it was due: someone else removed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Something that we put somewhere, as the journal knows it."""
+    """A file that we wrote, as the journal knows it."""
 
     thing: ArtifactKind
     job: int
     ordinal: int
-    """Of the output; 0 for anything else."""
+    """The index of the output; 0 for other kinds."""
     path: str
     day: str
-    """The calendar day its age counts from, as text; in the trash, the day it came there."""
+    """The calendar day from which its age counts, as text; in the trash, the day when it was moved there."""
     size: int
     sha256: bytes
     remains: ArtifactState | None = None
+    also: tuple[tuple[int, bytes], ...] = ()
+    """(size, SHA-256) of other content that we may have written there: a note in another language."""
 
 
 class ArtifactFinding(StrEnum):
-    """What a look at the place of something of ours showed."""
+    """The result of inspecting an artifact's path."""
 
     SAME = "same"
-    """Just what was put there: size and content."""
+    """Exactly the file that we wrote, by size and content."""
     GONE = "gone"
-    """Nothing lies there."""
+    """Nothing is there."""
     IN_TRASH = "in trash"
-    """Nothing lies there, and in the trash there is just what was made."""
+    """Nothing is there, but the trash has exactly the file that we wrote."""
     OTHER = "other"
-    """Something else; `ArtifactInspection.why` says what."""
+    """Another file; `ArtifactInspection.why` describes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInspection:
-    """A look at the place of something of ours."""
+    """An inspection of an artifact's path."""
 
     sight: ArtifactFinding
     why: str = ""
     identity: tuple[int, ...] = ()
-    """Of the very file that was read; see `disk.identity_of`."""
+    """Identity of the very file that was read; see `filesystem.identity_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactUpdate:
-    """What the journal shall remember of a `Artifact`; None takes a mark back."""
+    """A change to the journal's record of an `Artifact`; None revokes a mark."""
 
     thing: ArtifactKind
     job: int
     ordinal: int
     remains: ArtifactState | None
     day: str
+    path: str = ""
+    """Path of a report's file, which has no job."""

@@ -1,4 +1,4 @@
-"""By its name alone: is a file surely a picture that a person dropped? Pure, and for names as bytes."""
+"""Decide by its name whether a file is surely a picture that a user dropped. Pure; names are bytes."""
 
 ENDINGS = frozenset(
     b"""
@@ -12,15 +12,15 @@ ENDINGS = frozenset(
 
 
 def ends_like_a_picture(name: bytes) -> bool:
-    """Whether a name ends in the ending of a picture (case does not matter)."""
+    """Whether a name has the suffix of a picture (in any case)."""
     stem, dot, ending = name.lower().rpartition(b".")
     return bool(stem) and dot + ending in ENDINGS
 
 
 def surely_dropped(path: bytes) -> bool:
-    """Whether a path within a hot folder is surely a picture that a person dropped: not hidden, and named so.
+    """Whether a path in a hot folder is surely a user's picture: not hidden, with a picture's suffix.
 
-    Others may be cut out, too; they are never moved or deleted.
+    Other files may be processed, too, but are never moved or deleted.
     """
     hidden = any(part.startswith(b".") for part in path.split(b"/"))
     return not hidden and ends_like_a_picture(path.rpartition(b"/")[2])

@@ -1,8 +1,8 @@
-"""Named finishing recipes, and the fingerprint by which a job remembers its own.
+"""Named finishing settings (presets), and the hash that identifies a job's settings.
 
-Avatar, complex, id-photo and product start from the sliders people know from cv_unet's web page: threshold on
-the 0 to 255 scale, erosion in pixels, feather on or off. "On" is one pixel here, and no erosion is left: what
-it took off with this model was subject (`tests/bench/preset_grid.py`). Knows no file, no model and no pixel.
+Avatar, complex, id-photo and product start from the values that users of cv_unet's web page chose: threshold
+0 to 255, erosion in pixels, feather on or off. "On" is one pixel here; erosion was dropped because with this
+model it removed parts of the subject (`tests/bench/preset_grid.py`).
 """
 
 import hashlib
@@ -23,45 +23,45 @@ EXTENSIONS: dict[OutputFormat, str] = {
     "avif": ".avif",
     "jxl": ".jxl",
 }
-"""What a finished file's name ends in."""
+"""File name extension of each format."""
 DEEP_FORMATS: frozenset[OutputFormat] = frozenset({"png", "tiff"})
-"""Those that can hold 16 bits a channel."""
+"""Formats that support 16 bits per channel."""
 TiffCompression = Literal["deflate", "zstd"]
 MATTE_ENDING = "_matte.png"
-"""What the name of a matte's own file ends in, in place of the extension."""
+"""Ending of the name of a separate matte file, in place of the extension."""
 
 
 SIZED_FORMATS: frozenset[OutputFormat] = frozenset({"jpeg", "webp", "avif"})
-"""Formats whose files get smaller with less quality."""
+"""Formats whose files get smaller with lower quality."""
 
 FINISHERS = "mattingd.finishers"
 """The entry-point group of plug-ins that change finished cut-outs."""
 
 REFERENCE_SIDE = 1024
-"""Pixels in presets (erosion, feather, shadow) are those of a picture whose long side is this."""
+"""Pixels in presets (erosion, feather, shadow) refer to a picture with this long side."""
 
 
 SecondPass = Literal["auto", "never", "always"]
-"""When a picture goes through the model a second time: its subject by itself, or its mirror image."""
+"""When a picture goes through the network again: a crop of the subject, or the mirror image."""
 
 _HASH = "#sha256="
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A background that is a picture file; frozen presets have it as text, `/a/studio.jpg#sha256=1f3c...`."""
+    """A background picture file; stored presets have it as text, `/a/studio.jpg#sha256=1f3c...`."""
 
     path: str
     """Absolute."""
     sha256: str = ""
-    """Of the file's bytes, in hexadecimal; empty as long as nobody has looked."""
+    """SHA-256 of the file's bytes, in hexadecimal; empty before the file was read."""
 
     def __str__(self) -> str:
         return f"{self.path}{_HASH}{self.sha256}"
 
     @staticmethod
     def of(background: str | None) -> "Pin | None":
-        """What a preset's ``background`` names; None where it is a colour, or nothing."""
+        """Return the background picture of a preset; None for a colour or no background."""
         if background is None or background.startswith("#"):
             return None
         path, _, sha256 = background.partition(_HASH)
@@ -70,88 +70,90 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A finishing recipe: what becomes of a matte and in which form the cut-out is written."""
+    """Finishing settings: how the matte is processed and how the cut-out is written."""
 
+    model: str | None = None
+    """The model that makes the matte, by its name; by default the one in use."""
     second_pass: SecondPass = "auto"  # noqa: S105 - no password
-    """The model sees a small subject once more, by itself, or an unsure picture as its mirror image: `auto`
-    where that helps, `never`, or `always`."""
+    """A second run of the network, on a crop of a small subject or on the mirror image of an unsure picture:
+    `auto` where that helps, `never`, or `always`."""
     threshold: Annotated[int, Ge(0), Le(254)] = 0
     """Alpha below this (of 255) becomes 0."""
     threshold_mode: Literal["soft", "hard"] = "soft"
-    """`soft` stretches what is left over the whole range, `hard` leaves a step."""
+    """`soft` stretches the remaining values over the whole range, `hard` leaves them."""
     erode: Annotated[float, Ge(0), Le(50)] = 0
-    """Take this many pixels off the edge, for a picture with a long side of 1024; scaled with the picture."""
+    """Pixels removed from the edge, for a picture with a long side of 1024; scaled with the picture."""
     feather: Annotated[float, Ge(0), Le(50)] = 0
-    """Soften the edge by this many pixels, scaled like `erode`."""
+    """Pixels by which the edge is softened, scaled like `erode`."""
     specks: Annotated[float, Ge(0), Le(0.5)] = 0
-    """Parts apart from the subject that are smaller than this share of it are taken away."""
+    """Separate parts smaller than this share of the subject are removed."""
     holes: Annotated[float, Ge(0), Le(0.5)] = 0
     """Holes in the subject that are smaller than this share of it are filled."""
     despill: Literal["none", "green", "blue"] = "none"
-    """Take the glow of a green or blue screen off the subject."""
+    """Remove the reflected light of a green or blue screen from the subject."""
     content: Literal["cut-out", "matte"] = "cut-out"
-    """Publish the cut-out, or only its matte as a grey picture."""
+    """Publish the cut-out, or only the matte as a grey picture."""
     background: str | None = None
-    """`#rrggbb` or a picture file to stand behind the subject; nothing for transparent."""
+    """`#rrggbb` or a picture file behind the subject; null for transparent."""
     background_anchor: Literal["centre", "top", "bottom", "left", "right"] = "centre"
-    """A background picture is scaled until it covers the canvas; this side stays, what is over is cut off."""
+    """A background picture is scaled to cover the canvas and cropped; this side is kept."""
     shadow: Annotated[float, Ge(0), Le(1)] = 0
     """A soft shadow behind the subject, from 0 (none) to 1 (black)."""
     shadow_blur: Annotated[float, Ge(0), Le(200)] = 24
-    """How soft it is, in pixels like those of `erode`."""
+    """Softness of the shadow, in pixels scaled like `erode`."""
     shadow_x: Annotated[float, Ge(-400), Le(400)] = 0
-    """How far to the right it falls, in such pixels."""
+    """Offset of the shadow to the right, in such pixels."""
     shadow_y: Annotated[float, Ge(-400), Le(400)] = 12
-    """How far down it falls."""
+    """Offset of the shadow downwards, in such pixels."""
     trim: bool = False
-    """Cut the picture down to the subject."""
+    """Crop the picture to the subject."""
     canvas: str | None = None
     """Put the subject on a canvas: `1000x1000` pixels, `35x45mm` (at `dpi`), or a shape such as `1:1`."""
     fill: Annotated[float, Ge(0.05), Le(1)] = 0.85
-    """How much of the canvas the subject takes in width or height; with `anchor: head`, its head."""
+    """Share of the canvas's width or height for the subject; with `anchor: head`, for the head."""
     anchor: Literal["centre", "bottom", "head"] = "centre"
-    """Where the subject stands on the canvas; `head` is for ID photos: head and shoulders."""
+    """Position of the subject on the canvas; `head` is for ID photos: head and shoulders."""
     min_side: Annotated[int, Ge(0), Le(20000)] = 0
-    """A canvas that is a mere shape has a long side of so many pixels at least; the subject is enlarged."""
+    """Smallest long side in pixels of a canvas given as a shape; the subject is enlarged."""
     dpi: Annotated[int, Ge(10), Le(2400)] | None = None
     """Dots per inch to write into the file, and for a canvas in millimetres."""
     max_kb: Annotated[int, Ge(5)] | None = None
-    """Kilobytes that a `jpeg`, `webp` or `avif` has at most: `quality` is lowered as far as it must be, then
-    the size in pixels, unless `canvas` or `min_side` tell it."""
+    """Largest file in kilobytes for `jpeg`, `webp` and `avif`: first `quality` is lowered, then the size in
+    pixels, unless `canvas` or `min_side` sets it."""
     format: OutputFormat = "png"
     """`jpeg` needs a background, `jxl` (JPEG XL) the package `pillow-jxl-plugin`."""
     quality: Annotated[int, Ge(1), Le(100)] = 92
     """For `jpeg`, `webp`, `avif` and `jxl`, 1 to 100; `webp` and `jxl` at 100 are lossless."""
     bits: Literal["auto", 8, 16] = "auto"
-    """Bits a channel; `auto` keeps those of the picture where the format can: `png` and `tiff` hold 16."""
+    """Bits per channel; `auto` keeps the picture's where the format can: `png` and `tiff` support 16."""
     compression: TiffCompression = "deflate"
-    """Of `tiff`: `deflate` is read everywhere, `zstd` is smaller."""
+    """For `tiff`: all programs read `deflate`, `zstd` is smaller."""
     matte_file: bool = False
-    """Publish the matte as well, as a grey PNG beside the cut-out: `shoe.png` and `shoe_matte.png`."""
+    """Also publish the matte as a grey PNG beside the cut-out: `shoe.png` and `shoe_matte.png`."""
     colour: Literal["keep", "srgb"] = "keep"
-    """`keep` leaves colours and profile as they are in the picture, `srgb` converts them."""
+    """`keep` keeps the picture's colours and profile, `srgb` converts them."""
     metadata: Literal["keep", "all", "strip"] = "keep"
-    """EXIF and XMP data: `keep` what is there without the place it was taken at, `all`, or `strip`."""
+    """EXIF and XMP data: `keep` all but the location, `all`, or `strip`."""
     finisher: str | None = None
-    """A plug-in of your own that changes the finished cut-out: its name in the group `mattingd.finishers`."""
+    """Your own plug-in that changes the finished cut-out: its name in the group `mattingd.finishers`."""
     own_alpha: Literal["keep", "cut"] = "keep"
-    """A picture that is cut out already (transparent at its border, and on more than 5 % of it) keeps its own
-    alpha; with `cut` the model may take away from it, as it may from any other picture's."""
+    """A picture that is already cut out (transparent at its border, and on more than 5 % of it) keeps its
+    alpha; with `cut` each pixel gets the smaller of its alpha and the matte."""
     on_damage: Literal["publish", "fail"] = "publish"
-    """A picture that is damaged inside, or perhaps not all there: publish its cut-out and name it as one that
-    needs a look, or report it as failed."""
+    """For a damaged or possibly incomplete picture: publish the cut-out and list it as one that needs
+    checking, or fail."""
     on_empty: Literal["fail", "publish"] = "fail"
-    """When no subject is found: report the picture as failed, or publish the empty cut-out all the same."""
+    """When no subject is found: fail, or publish the empty cut-out."""
 
 
 def endings_of(preset: Preset, suffix: str = "") -> tuple[str, ...]:
-    """What the names of a preset's outputs end in: the cut-out, then the matte if it is wanted."""
+    """Return the name endings of a preset's outputs: the cut-out, then the matte if it is published."""
     endings = EXTENSIONS[preset.format], *([MATTE_ENDING] if preset.matte_file else [])
     return tuple(suffix + ending for ending in endings)
 
 
 DEFAULT = "transparent"
-"""The preset of a hot folder that names none: the matte exactly as the model made it, as PNG."""
+"""The default preset: the matte exactly as the model made it, as PNG."""
 
 BUILT_IN: Mapping[str, Preset] = MappingProxyType(
     {
@@ -171,39 +173,43 @@ BUILT_IN: Mapping[str, Preset] = MappingProxyType(
         DEFAULT: Preset(),
     }
 )  # fmt: skip
-"""All presets that come with the package, in alphabetical order."""
+"""All built-in presets, in alphabetical order."""
 
 PURPOSE: Mapping[str, str] = MappingProxyType(
     {
         "avatar": "a head or figure for a profile: soft edge, trimmed, transparent",
         "complex": "busy backgrounds: no haze, no specks, transparent",
-        "hair": "hair and fur: every wisp is kept",
+        "hair": "hair and fur: fine strands are kept",
         "id-photo": "head and shoulders on white, 25 x 35 mm at 300 dpi (295 x 413 px), JPEG",
-        "marketplace": "pure white square, the article fills 85 %, at least 1000 px, sRGB, JPEG",
+        "marketplace": "pure white square, the subject fills 85 %, at least 1000 px, sRGB, JPEG",
         "mask-only": "the matte alone, as a grey picture",
-        "product": "articles: clean edge, no specks or pinholes, transparent",
-        DEFAULT: "the matte just as the model made it, transparent",
+        "product": "products: clean edge, no specks or pinholes, transparent",
+        DEFAULT: "the matte as the model made it, transparent",
     }
 )
-"""What each of them is for."""
+"""The purpose of each built-in preset."""
 
 
 def named(name: str) -> Preset:
-    """The built-in preset called ``name``.
+    """Return the built-in preset called ``name``.
 
     Raises:
-        LookupError: there is none; its message lists the known ones.
+        LookupError: there is none; the message lists the known ones.
     """
     if name not in BUILT_IN:
         raise LookupError(f"no preset is called {name!r}; known: {', '.join(BUILT_IN)}")
     return BUILT_IN[name]
 
 
-def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
-    """SHA-256 in hexadecimal of all that shapes a picture's outputs: its recipes and the model's id.
+HASHED_MODEL = "cv-unet"
+"""What stands for the model in use in a recipe's hash: its weights are compared by themselves."""
 
-    Equal settings give an equal hash in every run and on every machine, whether a number was written ``1`` or
-    ``1.0``; a new field of ``Preset`` changes all hashes, as does another default that was relied on.
+
+def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
+    """Return the SHA-256, in hexadecimal, of everything that determines the outputs: recipes and model id.
+
+    Equal settings give the same hash on every machine, also for ``1`` and ``1.0``. A new field of ``Preset``
+    changes all hashes, and so does a changed default.
     """
     values: dict[str, object] = {"model": model, "recipe": _values(recipe)}
     if also:
@@ -213,9 +219,12 @@ def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
 
 
 def _values(preset: Preset) -> dict[str, object]:
-    return {name: _canonical(value) for name, value in asdict(preset).items()}
+    values = {name: _canonical(value) for name, value in asdict(preset).items()}
+    if preset.model is None:
+        del values["model"]  # so that hashes from before there was this setting still hold
+    return values
 
 
 def _canonical(value: object) -> object:
-    """Numbers as floats, so that 1 and 1.0 are one; everything else as it is."""
+    """Return numbers as floats, so that 1 and 1.0 are equal; everything else unchanged."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

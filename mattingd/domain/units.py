@@ -1,4 +1,4 @@
-"""Canvas sizes: pixels, millimetres, shapes."""
+"""Canvas sizes: pixels, millimetres, aspect ratios."""
 
 import re
 
@@ -12,9 +12,9 @@ LONGEST_CANVAS = 30_000
 
 
 def canvas_of(text: str, dpi: int | None) -> tuple[float, float, bool] | None:
-    """(width, height, whether these are pixels rather than a mere shape) of a preset's ``canvas``.
+    """Return (width, height, whether these are pixels and not just a shape) of a preset's ``canvas``.
 
-    None when the text is neither `WxH`, `WxHmm` (with dots per inch) nor `W:H`, or a side is nothing.
+    None when the text is neither `WxH`, `WxHmm` (with dots per inch) nor `W:H`, or a side is zero.
     """
     for pattern, factor, exact in (
         (_PIXELS, 1.0, True),

@@ -1,4 +1,4 @@
-"""Pure functions on arrays and bytes: reading, fitting, refining, colour, writing.
+"""Pure functions on arrays and bytes: decode, fit, refine, convert colours, encode.
 
-Knows pictures. Knows nothing of disks, clocks, processes, logs or the network that makes the mattes.
+Knows pictures. Must not know disks, clocks, processes, logs or the network.
 """

@@ -2,5 +2,5 @@
 
 `contract` is the face (no torch), `catalog` knows the shipped models as data, `torch_engine` runs them,
 `golden` is the self-test's picture, `cv_unet` the default model's network, `weights/` what the package ships.
-Knows nothing of hot folders or jobs.
+Must not know hot folders or jobs.
 """

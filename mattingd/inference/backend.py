@@ -1,4 +1,4 @@
-"""The face every engine shows: a model's whole contract as data, what an engine can do, and how it can fail.
+"""The interface of every engine: a model's contract as data, the operations, and the errors.
 
 Knows arrays and numbers only; must not import torch, so that the main process and the workers can read it.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
+from mattingd.domain.jobs import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Pictures = NDArray[np.uint8]
@@ -23,11 +24,11 @@ Shape = tuple[int, int]
 
 
 class EngineError(Exception):
-    """An engine could not do what it was asked."""
+    """An engine failed to carry out a request."""
 
 
 class OutOfMemory(EngineError):  # noqa: N818  (the name of the thing that happened)
-    """Too large for the device's memory: the same pictures may pass in a smaller batch."""
+    """Too large for the device's memory: the same pictures may succeed in a smaller batch."""
 
 
 class EngineFault(EngineError):  # noqa: N818
@@ -35,51 +36,71 @@ class EngineFault(EngineError):  # noqa: N818
 
 
 class SelfTestFailed(EngineFault):
-    """The engine does not give the matte it is known to give: it calculates wrongly."""
+    """The engine's matte of the self-test's picture is wrong: it calculates wrongly."""
 
 
 class BadBatch(EngineError):  # noqa: N818
-    """This batch failed, the engine is well: split it to find the culprit."""
+    """This batch failed but the engine is fine: split it to find the culprit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model's whole input and output contract, as data.
 
-    The network sees `(x * scale - mean) / std` of sRGB values 0..255 in `channel_order`; `activation` turns
-    its output number `output_index` into alpha. What is not stated has the value that `cv-unet` has.
+    The network sees `(x * scale - mean) / std` of sRGB values 0..255 in `channel_order`; `activation` and
+    `normalisation` convert its output number `output_index` to alpha. The defaults are the values of
+    `cv-unet`.
     """
 
     id: str
     sha256: str
-    """Of the weights file: results of different weights are different results."""
+    """SHA-256 of the weights file: different weights mean different results."""
     side: int
-    """Pictures are resized to a shape of about `side` squared pixels..."""
+    """Pictures are resized to a shape of about `side` squared pixels ..."""
     multiple: int
-    """...whose height and width are multiples of this."""
+    """... whose height and width are multiples of this."""
     scale: float
     mean: tuple[float, float, float]
-    """For each channel, in `channel_order`."""
+    """One value per channel, in `channel_order`."""
     std: tuple[float, float, float]
     activation: Literal["sigmoid", "none"]
-    normalisation: Literal["none"] = "none"
-    """What is done to a whole matte afterwards: nothing (stretching to min..max invents subjects)."""
-    geometry: Literal["buckets"] = "buckets"
-    """How a picture is brought to the network's shape: stretched into the nearest of a few, see `fit`."""
-    resampling: Literal["area"] = "area"
-    """How it is resized: by averaging, see `shrink`."""
+    normalisation: Literal["none", "min-max"] = "none"
+    """Post-processing of a whole matte: none, or stretching it to 0..1 (see `empty_below`)."""
+    geometry: Literal["buckets", "stretch", "letterbox", "corner", "short-side"] = "buckets"
+    """How a picture is fitted to the network's shape: see `domain.jobs.Geometry`."""
+    resampling: Literal["area", "bilinear", "lanczos"] = "area"
+    """The resize filter: averaging (see `shrink`), or an antialiased filter."""
     channel_order: Literal["rgb", "bgr"] = "rgb"
     output_index: int = 0
-    """Which channel of the network's output is the matte."""
+    """The output of the network, or the channel of its only output, with the matte; -1 for the last."""
     least_maximum: float = 0.6
-    """A matte that nowhere reaches this alpha is empty, ..."""
+    """A matte whose maximum is below this alpha is empty, ..."""
     least_coverage: float = 1 / 4096
-    """... and so is one of which a smaller share than this is subject."""
+    """... and so is one whose subject covers less than this share."""
+    runtime: Literal["torch", "onnx"] = "torch"
+    """The library that runs the network."""
+    scaling: Literal["constant", "maximum"] = "constant"
+    """Whether x is first scaled so that the largest value in the picture is 255, as for U-2-Net."""
+    empty_below: float = 0.0
+    """With `min-max`: a matte whose maximum is below this before stretching has no subject."""
+    enlarge: Literal["guided", "lanczos"] = "guided"
+    """How a matte is scaled to full size: see `domain.jobs.Geometry`."""
+    second_pass: bool = True
+    """Whether it may process a picture twice."""
+    file_sha256: str = ""
+    """SHA-256 of its file, if `sha256` identifies the file with a contract other than its authors'."""
+
+    @property
+    def net(self) -> Geometry:
+        """The geometry, for code that prepares pictures and scales mattes back."""
+        return Geometry(
+            self.side, self.multiple, self.geometry, self.resampling, self.enlarge, self.second_pass
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Where an engine runs and in which precision."""
+    """The device and the precision of an engine."""
 
     kind: Literal["cpu", "cuda"]
     name: str
@@ -89,7 +110,7 @@ class DeviceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds one batch of `batch` pictures of `shape` (height, width) took."""
+    """Seconds that one batch of `batch` pictures of `shape` (height, width) took."""
 
     shape: Shape
     batch: int
@@ -103,7 +124,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """What warming up found out: the batch size to use and every measurement."""
+    """The result of warming up: the batch size to use and every measurement."""
 
     batch_size: int
     timings: tuple[Timing, ...]
@@ -118,14 +139,14 @@ class Engine(Protocol):
 
     @property
     def device(self) -> DeviceInfo:
-        """Where it runs; the precision is final after `warm_up`."""
+        """The device; its precision is final after `warm_up`."""
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
-        """Run every shape (height, width) once or more, settle the precision, and measure.
+        """Run every shape (height, width) at least once, choose the precision, and measure.
 
         Args:
-            shapes: network shapes to expect, the commonest first: batch sizes are compared on that one.
-            batch_sizes: sizes to compare, ascending; by default what suits the device.
+            shapes: network shapes to expect, the most common first: batch sizes are compared on that one.
+            batch_sizes: sizes to compare, ascending; by default those suited to the device.
 
         Raises:
             OutOfMemory: not even one picture fits.
@@ -133,31 +154,33 @@ class Engine(Protocol):
         """
 
     def matte(self, batch: Pictures) -> Mattes:
-        """Alpha float32 [N,H,W] in [0,1] of sRGB pictures uint8 [N,H,W,3], N >= 1, sides as `spec` says.
+        """Return alpha float32 [N,H,W] in [0,1] of sRGB pictures uint8 [N,H,W,3], N >= 1, sides as in `spec`.
 
         Raises:
-            BadBatch: not such an array, or these pictures fail.
+            BadBatch: the array is invalid, or these pictures fail.
             OutOfMemory: too many pictures, or too large ones.
-            EngineFault: the engine is of no more use.
+            EngineFault: the engine is unusable.
         """
 
     def self_test(self) -> None:
-        """Compare a rendered picture's matte with the one on record.
+        """Compare a rendered picture's matte with the recorded one.
 
         Raises:
             SelfTestFailed: they differ: weights, device or arithmetic are wrong.
         """
 
     def close(self) -> None:
-        """Give back what can be given back; using the engine afterwards is an `EngineFault`."""
+        """Free all resources; using the engine afterwards raises `EngineFault`."""
 
 
 def check_batch(batch: Pictures, spec: ModelSpec) -> None:
-    """Refuse what no engine can take.
+    """Check the array of a batch.
 
     Raises:
-        BadBatch: says what was wrong and what was expected.
+        BadBatch: the array is invalid; says what was expected.
     """
+    import numpy as np  # noqa: PLC0415 - the main process reads contracts, and starts sooner without
+
     if not isinstance(batch, np.ndarray) or batch.dtype != np.uint8:
         raise BadBatch(
             f"a batch must be an array of uint8, not {getattr(batch, 'dtype', type(batch).__name__)}"
@@ -167,5 +190,7 @@ def check_batch(batch: Pictures, spec: ModelSpec) -> None:
     count, height, width, _ = batch.shape
     if not count:
         raise BadBatch("an empty batch")
+    if spec.net.fixed and (height, width) != (spec.side, spec.side):
+        raise BadBatch(f"sides must be {spec.side} x {spec.side}, not {height} x {width}")
     if not height or not width or height % spec.multiple or width % spec.multiple:
         raise BadBatch(f"sides must be multiples of {spec.multiple}, not {height} x {width}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mattingd.inference.backend import EngineFault, ModelSpec
+from mattingd.inference.kept_choices import KeptChoices
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -38,39 +39,55 @@ POSSIBLE: dict[str, tuple[object, ...]] = {
     "normalisation": ("none",),
     "least_maximum": (0.6,),
     "least_coverage": (1 / 4096,),
+    "runtime": ("torch", "onnx"),
+    "scaling": ("constant",),
+    "enlarge": ("guided",),
 }
-"""What a contract may ask for, where that is a choice. A matte made otherwise would be quietly wrong."""
+"""What the contract of weights for `cv-unet` may ask for, where that is a choice. A matte made otherwise
+would be quietly wrong."""
+POSSIBLE_ONNX: dict[str, tuple[object, ...]] = {
+    "geometry": ("buckets", "stretch", "letterbox", "corner", "short-side"),
+    "resampling": ("area", "bilinear", "lanczos"),
+    "channel_order": ("rgb", "bgr"),
+    "activation": ("sigmoid", "none"),
+    "normalisation": ("none", "min-max"),
+    "least_maximum": (0.6,),
+    "least_coverage": (1 / 4096,),
+    "scaling": ("constant", "maximum"),
+    "enlarge": ("guided", "lanczos"),
+}
+"""The same for models that ONNX Runtime runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model: its contract, its weights file inside the package, and what the self-test expects."""
+    """A model: its contract, its weights file in the package, and the expected result of the self-test."""
 
     spec: ModelSpec
     title: str
     licence: str
     file: str
     golden: tuple[tuple[float, ...], ...]
-    """Mean alpha in 8 x 8 cells of the self-test's picture."""
+    """Mean alpha in 8 x 8 cells of the self-test's picture; empty if not recorded yet."""
 
 
 def weights_folder() -> Traversable:
-    """Where the package keeps its models."""
+    """Return the folder of the bundled models."""
     return resources.files("mattingd.inference") / "weights"
 
 
 def models() -> tuple[str, ...]:
-    """The ids of all shipped models."""
+    """Return the ids of all bundled models."""
     names = (item.name for item in weights_folder().iterdir())
     return tuple(sorted(name.removesuffix(".json") for name in names if name.endswith(".json")))
 
 
 @cache
 def entry(model_id: str = DEFAULT) -> Entry:
-    """The catalog entry of a model.
+    """Return the entry of a bundled model.
 
     Raises:
-        KeyError: no such model; the message names those there are.
+        KeyError: no such model; the message lists the known ones.
     """
     if model_id not in models():
         raise KeyError(f"no model {model_id!r}; there is {', '.join(models())}")
@@ -78,23 +95,23 @@ def entry(model_id: str = DEFAULT) -> Entry:
 
 
 def parse(data: dict[str, Any]) -> Entry:
-    """An entry from its JSON form. What an older file does not state has its default.
+    """Parse an entry from JSON. Fields that an older file lacks have their defaults.
 
     Raises:
-        EngineFault: it states something that this version cannot do.
+        EngineFault: this version cannot do what it states.
         KeyError, TypeError, ValueError: it describes no model.
     """
     spec = dict(data["spec"])
     spec["mean"], spec["std"] = tuple(spec["mean"]), tuple(spec["std"])
     golden = tuple(tuple(map(float, row)) for row in data["golden"])
     entry = Entry(ModelSpec(**spec), data["title"], data["licence"], data["file"], golden)
-    _check_possible(entry.spec)
+    check_possible(entry.spec)
     return entry
 
 
-def _check_possible(spec: ModelSpec) -> None:
-    """Raise EngineFault if a model wants something that is done otherwise here."""
-    for name, possible in POSSIBLE.items():
+def check_possible(spec: ModelSpec) -> None:
+    """Raise EngineFault if a model needs something that this program does differently."""
+    for name, possible in (POSSIBLE_ONNX if spec.runtime == "onnx" else POSSIBLE).items():
         wanted = getattr(spec, name)
         if wanted not in possible:
             can = " or ".join(map(repr, possible))
@@ -104,10 +121,10 @@ def _check_possible(spec: ModelSpec) -> None:
 
 
 def weights(model: Entry) -> bytes:
-    """The bytes of a model's weights, proved to be those the entry pins.
+    """Return the bytes of a model's weights, verified by the hash in its entry.
 
     Raises:
-        EngineFault: the file is missing or another one.
+        EngineFault: the file is missing or has another hash.
     """
     try:
         content = (weights_folder() / model.file).read_bytes()
@@ -122,11 +139,11 @@ def weights(model: Entry) -> bytes:
 
 
 def other_weights(model_id: str, file: Path) -> tuple[Entry, bytes]:
-    """Other weights for a shipped model: their entry, which lies beside the file, and their bytes.
+    """Return other weights for a bundled model: the entry beside the file, and their bytes.
 
     Raises:
         KeyError: no such model.
-        EngineFault: they cannot be read, are not those described, or belong to something else.
+        EngineFault: they cannot be read, do not match their entry, or belong to another model.
     """
     shipped = entry(model_id)
     try:
@@ -139,9 +156,11 @@ def other_weights(model_id: str, file: Path) -> tuple[Entry, bytes]:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineFault(f"{file.with_suffix('.json')} does not describe a model") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != model.spec.sha256:
-        raise EngineFault(f"{file} is damaged: SHA-256 {found[:12]}..., not {model.spec.sha256[:12]}...")
+    found, pinned = hashlib.sha256(content).hexdigest(), model.spec.file_sha256 or model.spec.sha256
+    if found != pinned:
+        raise EngineFault(f"{file} is damaged: SHA-256 {found[:12]}..., not {pinned[:12]}...")
+    if model.spec.runtime == "onnx":
+        return model, content
     if replace(model.spec, sha256="") != replace(shipped.spec, sha256=""):
         raise EngineFault(
             f"these are no weights for {model_id}: their input or output is described otherwise"
@@ -152,7 +171,7 @@ def other_weights(model_id: str, file: Path) -> tuple[Entry, bytes]:
 
 
 def _plausible(model: Entry, shipped: Entry) -> bool:
-    """Whether both expect about the same of the self-test's picture."""
+    """Whether both expect about the same matte of the self-test's picture."""
     rows = [tuple(map(len, (one, other))) for one, other in zip(model.golden, shipped.golden, strict=False)]
     if len(model.golden) != len(shipped.golden) or any(one != other for one, other in rows):
         return False
@@ -160,33 +179,53 @@ def _plausible(model: Entry, shipped: Entry) -> bool:
     return all(abs(a - b) <= PLAUSIBLE for one, other in pairs for a, b in zip(one, other, strict=True))
 
 
-def load(
+def load(  # noqa: PLR0913 - the one door to every engine
     model_id: str = DEFAULT,
     device: Device = "auto",
     precision: Precision | Literal["auto"] = "auto",
     threads: int | None = None,
     memory_gb: float | None = None,
     file: str | None = None,
+    *,
+    provider: str = "auto",
+    cache: str | None = None,
+    kept: str | None = None,
 ) -> Engine:
-    """A model as a running engine.
+    """Load a model as a running engine.
 
     Args:
         model_id: one of `models()`.
         device: see `Device`.
-        precision: `auto` is settled by measurement in `warm_up`; until then fp32.
-        threads: how many threads the CPU arithmetic may use; None leaves torch's own choice.
-        memory_gb: how much of a GPU's memory may be used, in 10^9 bytes; None for all.
-        file: other weights than the package's own, with their entry beside them.
+        precision: `auto` is chosen by measuring in `warm_up`; until then fp32.
+        threads: number of CPU threads; None leaves the choice to torch.
+        memory_gb: maximum GPU memory in 10^9 bytes; None for all.
+        file: other weights than the bundled ones, with their entry beside them.
+        provider: ONNX Runtime's provider, if it runs the model: `auto`, `cpu`, `cuda`, `tensorrt` or
+            `openvino`.
+        cache: the folder for TensorRT's engines.
+        kept: the file with earlier choices of `auto`; without it, every load measures.
 
     Raises:
         KeyError: no such model.
-        EngineFault: damaged weights, or the device asked for is not there.
+        EngineFault: damaged weights, or the requested device is missing.
     """
     if file is None:
         model = entry(model_id)
         content = weights(model)
     else:
         model, content = other_weights(model_id, Path(file))
+    if file is not None and model.spec.runtime == "onnx":
+        try:
+            from mattingd.inference.backends import onnx_backend, onnx_providers  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise EngineFault(
+                f"{model.spec.id} needs ONNX Runtime: pip install 'mattingd[onnx]', or 'mattingd[onnx-gpu]'"
+                " for a GPU"
+            ) from error
+        folder = None if cache is None else Path(cache)
+        order = onnx_providers.Order(device, provider, memory_gb, folder, None, precision)
+        return onnx_backend.OnnxEngine(model, content, Path(file), order, threads)
     from mattingd.inference.backends.torch_backend import TorchEngine  # noqa: PLC0415  (torch is heavy: only when needed)
 
-    return TorchEngine(model, content, device, precision, threads, memory_gb)
+    choices = KeptChoices(None if kept is None else Path(kept))
+    return TorchEngine(model, content, device, precision, threads, memory_gb, choices)

@@ -1,4 +1,7 @@
-"""The self-test's picture and how mattes of it are compared. What is expected is catalog data."""
+"""The self-test's picture, and the comparison of its mattes.
+
+The expected result is part of a model's entry. Knows no library that runs networks.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mattingd.domain.jobs import Geometry
+
 SIDE = 256
 CELLS = 8
 TOLERANCE = 0.04
@@ -18,7 +23,7 @@ TOLERANCE = 0.04
 
 
 def picture() -> NDArray[np.uint8]:
-    """A shaded red ball and its shadow on a light backdrop, uint8 [1,SIDE,SIDE,3]."""
+    """Return a shaded red ball with its shadow on a light background, uint8 [1,SIDE,SIDE,3]."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     u, v = (x - 120) / 66, (y - 122) / 66
     r2 = u * u + v * v
@@ -30,14 +35,26 @@ def picture() -> NDArray[np.uint8]:
     return np.asarray(np.rint(ball * cover + backdrop * (1 - cover)), np.uint8)[None]
 
 
+def picture_for(net: Geometry) -> NDArray[np.uint8]:
+    """Return the same picture, uint8 [1,H,W,3], in a shape that a network of this geometry accepts."""
+    if net.kind == "buckets":
+        return picture()
+    from mattingd.imaging.matting.preprocess import fit, to_net  # noqa: PLC0415 - cv2 only for who needs it
+
+    return to_net(picture()[0], fit(SIDE, SIDE, net), net)[None]
+
+
 def cells(matte: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean alpha [CELLS,CELLS] of a matte [SIDE,SIDE]."""
-    size = SIDE // CELLS
-    means: NDArray[np.float32] = matte.reshape(CELLS, size, CELLS, size).mean((1, 3), dtype=np.float32)
+    """Return mean alpha [CELLS,CELLS] of a matte [H,W] whose sides are multiples of CELLS."""
+    high, wide = (length // CELLS for length in matte.shape)
+    means: NDArray[np.float32] = matte.reshape(CELLS, high, CELLS, wide).mean((1, 3), dtype=np.float32)
     return means
 
 
 def deviation(matte: NDArray[np.float32], expected: Sequence[Sequence[float]]) -> float:
-    """Largest difference between a matte's cells and the expected ones; infinite unless all are finite."""
+    """Return the largest difference between a matte's cells and the expected ones.
+
+    Infinite unless all are finite.
+    """
     difference = np.abs(cells(matte) - np.asarray(expected, np.float32))
     return float(difference.max()) if np.isfinite(difference).all() else float("inf")

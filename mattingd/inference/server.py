@@ -4,8 +4,10 @@ Knows the engine's face and nothing of pictures, files or jobs beyond their numb
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,10 @@ import numpy as np
 from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.matting.alpha import is_empty
 from mattingd.imaging.matting.confidence import confidence
-from mattingd.imaging.matting.preprocess import buckets
+from mattingd.imaging.matting.preprocess import shapes
 from mattingd.inference.backend import BadBatch, Engine, EngineError, EngineFault, OutOfMemory, SelfTestFailed
 from mattingd.system import clock
 
@@ -24,17 +27,18 @@ Answer = tuple[Fact, bytes | None]
 TEST_EVERY_NS = 600 * clock.SECOND
 """A working engine proves itself anew this often: a device that calculates wrongly does not say so."""
 
-WARM_SHAPES = 3
-"""Shapes the engine is warmed up with; the others cost their first picture a moment."""
+WARM_SHAPES = {"cpu": 1, "cuda": 3}
+"""Shapes the engine is warmed up with; the others cost their first picture a moment. On the processor that
+moment is shorter than it takes to try a shape that may never come."""
 
 
 def load(
     make: Callable[[EngineConfig], Engine], order: EngineConfig, started: int
 ) -> tuple[Engine, EngineUp]:
-    """The engine, warm and tested; on the processor if the GPU has no memory for even one picture.
+    """Load an engine, warm it up and test it; use the CPU if the GPU has no memory for a single picture.
 
     Raises:
-        EngineError: there will be no engine.
+        EngineError: no engine can be loaded.
     """
     engine: Engine | None = None
     try:
@@ -54,9 +58,10 @@ def load(
 
 
 def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
-    """Warm up, test against the golden picture, and describe what is running."""
-    warm_up = engine.warm_up(buckets(engine.spec.side, engine.spec.multiple)[:WARM_SHAPES])
+    """Warm up, test with the self-test's picture, and describe the engine."""
+    warm_up = engine.warm_up(shapes(engine.spec.net, WARM_SHAPES[engine.device.kind]))
     engine.self_test()
+    memory, room = getattr(engine, "gpu_memory", (0, 0)) if engine.device.kind == "cuda" else (own_bytes(), 0)
     return EngineUp(
         engine=number,
         device=engine.device.kind if engine.device.kind == "cpu" else engine.device.name,
@@ -67,7 +72,21 @@ def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
         max_batch=warm_up.batch_size,
         batch_seconds=max(timing.seconds for timing in warm_up.timings),
         load_seconds=(clock.monotonic_ns() - started) / clock.SECOND,
+        net=engine.spec.net,
+        remark=getattr(engine, "remark", ""),
+        peers=getattr(engine, "peers", ()),
+        memory=memory,
+        room=room,
     )
+
+
+def own_bytes(status: Path = Path("/proc/self/status")) -> int:
+    """Bytes of memory that only this process uses; 0 where the kernel does not say."""
+    try:
+        found = re.search(r"^RssAnon:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
+    except (OSError, ValueError):
+        return 0
+    return 0 if found is None else int(found[1]) * 1024
 
 
 def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
@@ -75,14 +94,14 @@ def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
 
     Args:
         engine: a running engine.
-        command: whose pictures, and their network shape.
+        command: the jobs, and their network shape.
         payload: uint8[N,H,W,3] sRGB as bytes.
 
     Returns:
         The fact and, if it is `Inferred`, float32[N,H,W] as bytes.
 
     Raises:
-        EngineFault: the engine is of no more use; its self-test among what shows that.
+        EngineFault: the engine is unusable, for example by its self-test.
     """
     started = clock.monotonic_ns()
     batch = np.frombuffer(payload, np.uint8).reshape(len(command.jobs), *command.shape, 3)
@@ -101,17 +120,17 @@ def infer(engine: Engine, command: Infer, payload: bytes) -> Answer:
 
 
 def _culprits(engine: Engine, command: Infer, reason: str) -> Answer:
-    """A batch failed: over a picture in it, if the engine still does well what is known."""
-    _prove(engine)
+    """Handle a failed batch: pictures are to blame if the engine still passes its self-test."""
+    prove(engine)
     return InferFailed(command.batch, InferFault.BATCH, reason), None
 
 
-def _prove(engine: Engine) -> None:
-    """Test it, unless there is no memory for that just now.
+def prove(engine: Engine) -> None:
+    """Run the self-test, unless there is no memory for it at present.
 
     Raises:
         SelfTestFailed: it calculates wrongly.
-        EngineFault: it is of no more use.
+        EngineFault: it is unusable.
     """
     with contextlib.suppress(OutOfMemory):
         engine.self_test()
@@ -122,14 +141,14 @@ def serve(
     send: Callable[[Answer], None],
     make: Callable[[EngineConfig], Engine],
 ) -> None:
-    """The life of the engine child: load, warm up, self-test, say that it is up, run what comes.
+    """Run the engine process: load, warm up, self-test, report that it is up, run batches.
 
     Args:
-        receive: the next (command, payload); raises EOFError when the daemon is gone.
-        send: an answer.
-        make: loads the engine an order asks for.
+        receive: returns the next (command, payload); raises EOFError when the daemon is gone.
+        send: sends an answer.
+        make: loads the engine of an order.
 
-    An engine that cannot be used, or is of no more use, says so as its last words.
+    An engine that is unusable reports that with its last message.
     """
     order, _ = receive()
     started = clock.monotonic_ns()
@@ -138,25 +157,34 @@ def serve(
     except EngineError as error:
         wrong = isinstance(error, SelfTestFailed)
         fatal = None if wrong or isinstance(error, OutOfMemory) else ExitCode.DEVICE
-        send((EngineDied(order.engine, str(error), fatal, wrong=wrong), None))
+        send((EngineDied(order.engine, Reason.of("said_why", said=str(error)), fatal, wrong=wrong), None))
         return
     send((up, None))
     try:
         for answer in _answers(engine, receive):
             send(answer)
     except EngineFault as error:
-        send((EngineDied(order.engine, str(error), wrong=isinstance(error, SelfTestFailed)), None))
+        send(
+            (
+                EngineDied(
+                    order.engine,
+                    Reason.of("said_why", said=str(error)),
+                    wrong=isinstance(error, SelfTestFailed),
+                ),
+                None,
+            )
+        )
     finally:
         engine.close()
 
 
 def _answers(engine: Engine, receive: Callable[[], tuple[Any, bytes | None]]) -> Iterator[Answer]:
-    """Batch after batch. Mattes that were made before a self-test failed are not given away."""
+    """Run batch after batch. Mattes that were made before a failed self-test are dropped."""
     tested = clock.monotonic_ns()
     while True:
         command, payload = receive()
         answer = infer(engine, command, payload or b"")
         if tested + TEST_EVERY_NS <= clock.monotonic_ns():
-            _prove(engine)
+            prove(engine)
             tested = clock.monotonic_ns()
         yield answer

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mattingd.inference.backend import Mattes, Pictures, Precision, Shape
+    from mattingd.inference.kept_choices import KeptChoices
 
 WITHIN = 1.05
 """`batch_size: auto` is the smallest size whose rate is within 5 % of the best."""
@@ -28,7 +29,7 @@ HARMLESS = 0.004
 
 
 def smallest_good_batch(timings: Sequence[Timing]) -> int:
-    """The smallest batch whose rate is within 5 % of the best.
+    """Return the smallest batch whose rate is within 5 % of the best.
 
     Raises:
         ValueError: there is no measurement.
@@ -40,10 +41,10 @@ def smallest_good_batch(timings: Sequence[Timing]) -> int:
 def fastest_precision(
     matte_in: Callable[[Precision, Pictures], Mattes], candidates: Sequence[Precision]
 ) -> Precision:
-    """The fp32 format, unless a lower one is clearly faster and says the same of the self-test's picture.
+    """Return fp32, unless a lower precision is clearly faster and passes the self-test.
 
     Args:
-        matte_in: the engine's mattes, calculated in a precision.
+        matte_in: returns the engine's mattes in a precision.
         candidates: lower precisions to try.
     """
     picture = self_test.picture()
@@ -61,11 +62,34 @@ def fastest_precision(
     return best
 
 
+def settled_precision(
+    matte_in: Callable[[Precision, Pictures], Mattes],
+    candidates: Sequence[Precision],
+    measured_for: str,
+    kept: KeptChoices,
+) -> Precision:
+    """Return the kept number format, or measure and keep it.
+
+    Args:
+        matte_in: returns the engine's mattes in a precision.
+        candidates: lower precisions to try.
+        measured_for: weights, device and library: everything that the choice depends on.
+        kept: the choices of earlier starts.
+    """
+    before = kept.of(measured_for)
+    for choice in ("fp32", *candidates):
+        if choice == before:
+            return choice
+    chosen = fastest_precision(matte_in, candidates)
+    kept.keep(measured_for, chosen)
+    return chosen
+
+
 def measure(matte: Callable[[Pictures], Mattes], shapes: Sequence[Shape], sizes: Sequence[int]) -> Warmup:
     """Compare batch sizes on the first shape, and run the other shapes once with the best.
 
     Raises:
-        OutOfMemory: there is no room for a single picture.
+        OutOfMemory: a single picture does not fit into memory.
         ValueError: there is no shape.
     """
     if not shapes:
@@ -85,15 +109,16 @@ def measure(matte: Callable[[Pictures], Mattes], shapes: Sequence[Shape], sizes:
 
 
 def noise(shape: Shape, size: int) -> Pictures:
-    """A batch to measure with: values do not matter, but constant ones could be optimised for."""
+    """Return a batch for measuring: its values do not matter, but constant ones could be optimised away."""
     return np.random.default_rng(0).integers(0, 256, (size, *shape, 3), np.uint8)
 
 
 def _compare(matte: Callable[[Pictures], Mattes], shape: Shape, sizes: Sequence[int]) -> list[Timing]:
     timings: list[Timing] = []
+    runs = 2 if len(sizes) > 1 else 1  # with nothing to compare, the time need not be exact
     for size in sizes:
         try:
-            timings.append(Timing(shape, size, _time(matte, noise(shape, size))))
+            timings.append(Timing(shape, size, _time(matte, noise(shape, size), runs)))
         except OutOfMemory:
             if not timings:
                 raise
@@ -101,10 +126,10 @@ def _compare(matte: Callable[[Pictures], Mattes], shape: Shape, sizes: Sequence[
     return timings
 
 
-def _time(matte: Callable[[Pictures], Mattes], batch: Pictures) -> float:
-    """The better of two runs in seconds, after one that is not counted: the first prepares much."""
+def _time(matte: Callable[[Pictures], Mattes], batch: Pictures, runs: int = 2) -> float:
+    """Return the best time of some runs in seconds, after one warm-up run."""
     matte(batch)
-    return min(_seconds(matte, batch) for _ in range(2))
+    return min(_seconds(matte, batch) for _ in range(runs))
 
 
 def _seconds(matte: Callable[[Pictures], Mattes], batch: Pictures) -> float:

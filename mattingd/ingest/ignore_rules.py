@@ -1,8 +1,8 @@
-"""Which files and folders in a hot folder no person dropped there: they are passed over, counted and listed.
+"""Decide which files and folders in a hot folder no user dropped there; they are skipped, counted and listed.
 
-What is hidden, or lies below something hidden, belongs to the program or system that hid it. So does a name
-made from a picture's name by adding to it (`shoe.jpg~`, `shoe.jpg_original`, `shoe.jpg.5f3a9c1e.partial`).
-Only what shows neither sign is known by a list. Names only, as bytes; must not look at a disk.
+A hidden file, or one below a hidden folder, belongs to the program or system that hid it. So does a name that
+extends a picture's name (`shoe.jpg~`, `shoe.jpg_original`, `shoe.jpg.5f3a9c1e.partial`). Only the remaining
+cases are listed by name. Works on names only, as bytes; never accesses a disk.
 """
 
 import re
@@ -13,11 +13,11 @@ from mattingd.system.filesystem import TEMP_PREFIX
 from mattingd.touchup.files import is_strokes
 
 HIDDEN = "it is hidden: a program or the system keeps it for itself"
-BELOW_HIDDEN = "it lies in a hidden folder: a program or the system keeps it for itself"
+BELOW_HIDDEN = "it is in a hidden folder of a program or the system"
 COPY = "by its name a program keeps it beside a picture: a working copy, a backup, notes on it"
 UNFINISHED = "by its name it is the working file of a program"
 SYSTEM = "by its name it belongs to the system or to another program"
-BELOW_SYSTEM = "it lies in a folder that belongs to the system or to another program"
+BELOW_SYSTEM = "it is in a folder that belongs to the system or to another program"
 OURS = "it is one of mattingd's own files"
 STROKES = "it holds strokes, which go with their picture"
 
@@ -33,6 +33,8 @@ _OUR_FILES = (b"_status.txt", b"*.error.txt")
 _WORKING_FOLDERS = (b"(a document being saved by *", b"*.sb-*", b"*.download")
 _SYSTEM_FOLDERS = (
     b"system volume information",
+    b"network trash folder",
+    b"temporary items",
     *b"""
     @eadir @tmp @recycle @recently-snapshot @__thumb #recycle #snapshot ~snapshot $recycle.bin __macosx
     lost+found *.photoslibrary *.lrdata
@@ -41,7 +43,7 @@ _SYSTEM_FOLDERS = (
 
 
 def why_ignored(name: bytes, *, is_dir: bool) -> str | None:
-    """Why a file or folder of this bare name is passed over; None when a person may have dropped it."""
+    """Return why a file or folder of this bare name is skipped; None when a user may have dropped it."""
     folded = name.lower()
     if folded.startswith(TEMP_PREFIX.encode()) or folded == TEMP_PREFIX.rstrip("-").encode():
         return OURS
@@ -51,7 +53,7 @@ def why_ignored(name: bytes, *, is_dir: bool) -> str | None:
 
 
 def why_ignored_at(path: bytes, *, is_dir: bool) -> str | None:
-    """The same for a path within a hot folder: what lies below something that is passed over, is it, too."""
+    """Return the same for a path in a hot folder: everything below a skipped folder is skipped, too."""
     *folders, name = path.split(b"/")
     for folder in folders:
         if reason := why_ignored(folder, is_dir=True):

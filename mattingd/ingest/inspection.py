@@ -1,6 +1,6 @@
-"""What can be seen of a file in a hot folder, and of the strokes beside it, without decoding anything.
+"""Inspect a file in a hot folder, and the strokes beside it, without decoding anything.
 
-Knows paths, stamps and the ends of files. Must not know what was told before, or what follows from a look.
+Knows paths, stamps and the ends of files. Must not know earlier reports, or what follows from an inspection.
 """
 
 import os
@@ -8,17 +8,28 @@ import stat
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import Stamp
+from mattingd.domain.reasons import Reason
 from mattingd.domain.text import readable
-from mattingd.imaging.formats.structure.arrival import unfinished
+from mattingd.imaging.formats.sniff import HEAD, sniff
+from mattingd.imaging.formats.structure.arrival import Unfinished, unfinished
 from mattingd.system.filesystem import Disk, NotAFileError, kind_of, stamp_of
+from mattingd.system.mounts import STEADY, file_system, mount_table, real_path
 from mattingd.touchup.files import NO_PICTURE, belongs, identity, is_strokes, names_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+EMPTY = Unfinished(Reason.of("empty_so_far"), decoder_knows=True)
+"""The Finder makes an empty file, closes it, and sends the content later."""
+GAP = Reason.of("part_zeros")
+DENSE = frozenset({"avif", "gif", "heic", "jp2", "jpeg", "jxl", "png", "webp"})
+"""Compressed formats: a part of such a picture that was never written is missing, and not just black."""
 
 
 def is_folder(status: os.stat_result) -> bool:
@@ -27,16 +38,19 @@ def is_folder(status: os.stat_result) -> bool:
 
 
 class FileInspector:
-    """The looks at one hot folder."""
+    """Inspects the files of one hot folder."""
 
     def __init__(self, root: bytes, disk: Disk) -> None:
         self._root = root
         self._disk = disk
+        self.steady: int | None = None
+        """The device on which inodes, and the times of their change, tell a changed file; None: on none."""
 
     def full(self, path: bytes) -> FileObservation | None:
-        """Open, fstat, check the ends and for writers, close: a picture and its strokes.
+        """Open, fstat, check the end markers and other writers, close: a picture and its strokes.
 
-        None when nothing is there. Of what cannot be opened, whoever reads it will find out the rest.
+        None when nothing is there. What is wrong with a file that cannot be opened is found out when it is
+        read.
         """
         if is_strokes(path):
             return self._of_strokes(path)
@@ -47,13 +61,17 @@ class FileInspector:
             if closed is None:
                 return None
             look = closed
+        look = replace(look, companion=self._companion(path))
         for strokes, _ in self._strokes(path):
             with suppress(NotAFileError, OSError):
                 look = _both(look, self._opened(strokes), strokes)
         return self.with_strokes(path, look)
 
     def _of_strokes(self, path: bytes) -> FileObservation | None:
-        """They are listed where they lie alone; else they are part of the picture, and nothing themselves."""
+        """Inspect strokes: they are listed when they are alone.
+
+        Otherwise they count as part of their picture.
+        """
         directory, name = os.path.split(path)
         with suppress(OSError):
             if any(belongs(name, each) for each in os.listdir(os.path.join(self._root, directory))):
@@ -62,23 +80,36 @@ class FileInspector:
         return look and replace(look, odd=look.odd or NO_PICTURE)
 
     def shallow(self, path: bytes, status: os.stat_result) -> FileObservation:
-        """Without opening anything."""
-        return self.with_strokes(path, _shallow(status))
+        """Inspect without opening anything."""
+        return self.with_strokes(path, self._shallow(status))
 
     def listed(self, path: bytes, entry: "os.DirEntry[bytes]", *, strokes: bool) -> FileObservation | None:
-        """Of an entry of a directory, in which there are any strokes or not; None when it is gone."""
+        """Inspect a directory entry; `strokes`: whether the directory has any. None when it is gone."""
         look = _of_entry(entry)
+        look = look and replace(look, stamp=self._meant(look.stamp))
         return self.with_strokes(path, look) if look and strokes else look
 
     def with_strokes(self, path: bytes, look: FileObservation) -> FileObservation:
-        """The look, with the strokes that lie beside the picture now."""
+        """Add the strokes that are beside the picture at present."""
         strokes = 0 if is_strokes(path) else identity(self._strokes(path))
         return replace(look, stamp=replace(look.stamp, strokes=strokes)) if strokes else look
 
+    def _companion(self, path: bytes) -> int:
+        """Return the state of `._shoe.jpg`, which the Finder writes while it copies `shoe.jpg` to a share."""
+        directory, name = os.path.split(path)
+        try:
+            status = os.lstat(os.path.join(self._root, directory, b"._" + name))
+        except OSError:
+            return 0
+        return (status.st_size * 1_000_003 ^ status.st_mtime_ns) & ((1 << 62) - 1) | 1
+
     def _opened(self, path: bytes) -> FileObservation:
         with self._disk.source(self._root, path) as file:
-            stamp = self._disk.stamp(file)
-            doubt = unfinished(stamp.size, partial(self._disk.part, file))
+            stamp = self._meant(self._disk.stamp(file))
+            part = partial(self._disk.part, file)
+            doubt = unfinished(stamp.size, part) if stamp.size else EMPTY
+            if doubt is None and self._disk.has_gap(file, stamp.size):
+                doubt = Unfinished(GAP, decoder_knows=sniff(part(0, HEAD)) not in DENSE)
             return FileObservation(
                 stamp,
                 full=True,
@@ -89,13 +120,21 @@ class FileInspector:
 
     def _closed(self, path: bytes) -> FileObservation | None:
         try:
-            look = _shallow(os.lstat(os.path.join(self._root, path)))
+            look = self._shallow(os.lstat(os.path.join(self._root, path)))
         except OSError:
             return None
         return replace(look, full=True)
 
+    def _shallow(self, status: os.stat_result) -> FileObservation:
+        look = _shallow(status)
+        return replace(look, stamp=self._meant(look.stamp))
+
+    def _meant(self, stamp: Stamp) -> Stamp:
+        """Return a stamp without the fields that mean nothing on this file system."""
+        return stamp if stamp.device == self.steady else replace(stamp, mark=0)
+
     def _strokes(self, path: bytes) -> list[tuple[bytes, Stamp]]:
-        """What lies beside a picture: of what is kept and of what is dropped, at most one file each."""
+        """Return the strokes beside a picture: at most one file to keep and one to drop."""
         found = []
         for names in names_beside(path):
             for name in names:
@@ -105,10 +144,16 @@ class FileInspector:
         return found
 
 
+def is_steady(root: bytes) -> bool:
+    """Whether a folder is on a disk where inodes and their change times are meaningful."""
+    mounts = mount_table()
+    return file_system(real_path(Path(os.fsdecode(root)), mounts), mounts) in STEADY
+
+
 def without_picture(
     entries: "Iterable[os.DirEntry[bytes]]",
 ) -> "Iterator[tuple[os.DirEntry[bytes], FileObservation]]":
-    """The strokes of a directory that belong to nothing in it."""
+    """Return the strokes of a directory that belong to no picture in it."""
     names = {entry.name: entry for entry in entries}
     pictures = (name for name in names if not is_strokes(name))
     meant = {name for picture in pictures for beside in names_beside(picture) for name in beside}
@@ -119,14 +164,14 @@ def without_picture(
 
 
 def _both(look: FileObservation, beside: FileObservation, strokes: bytes) -> FileObservation:
-    """What holds back one, holds back both."""
-    why = beside.unfinished and f"{readable(os.path.basename(strokes))}: {beside.unfinished}"
+    """Combine two reasons: either of them delays both files."""
+    why = beside.unfinished and beside.unfinished.about(readable(os.path.basename(strokes)))
     return replace(look, writer=look.writer or beside.writer, unfinished=look.unfinished or why)
 
 
 def _shallow(status: os.stat_result) -> FileObservation:
     kind = kind_of(status.st_mode)
-    return FileObservation(stamp_of(status), odd=None if kind is None else f"it is {kind}")
+    return FileObservation(stamp_of(status), odd=kind)
 
 
 def _of_entry(entry: "os.DirEntry[bytes]") -> FileObservation | None:

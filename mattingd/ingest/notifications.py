@@ -1,7 +1,7 @@
-"""The kernel's notifications of one or more hot folders, turned into paths worth a look.
+"""Turn the kernel's notifications of hot folders into paths to inspect.
 
-The only place that knows watchdog. Its thread does nothing but note a path: no I/O, no locks held for long.
-Events are hints; whatever is lost here is found by the next scan.
+The only place that knows watchdog. Its thread only records a path: no I/O, no locks held for long. Events are
+hints; the next scan finds whatever is lost here.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class _Handler(FileSystemEventHandler):
 
 
 class _Overflows(logging.Handler):
-    """Calls back when the kernel's one queue was full, and when a folder cannot be watched anew after.
+    """Calls back when the kernel's queue overflowed, and when a folder cannot be watched after that.
 
     All else goes to standard error as before.
     """
@@ -73,9 +73,9 @@ class _Overflows(logging.Handler):
 
 
 class Watcher:
-    """Notifications for any number of hot folders, on one thread of watchdog's.
+    """Notifications for any number of hot folders, on one thread of watchdog.
 
-    Nothing is asked of the kernel before the first folder is to be watched: scans do without.
+    The kernel is not used before the first folder is watched: scans do without.
     """
 
     def __init__(self) -> None:
@@ -88,9 +88,8 @@ class Watcher:
     def watch(self, root: bytes, dirty: Callable[[bytes], None], overflowed: Callable[[], None]) -> None:
         """Call `dirty` with a path relative to `root` whenever something may have happened there.
 
-        Where so much happens that the kernel drops notifications, `overflowed` is called: watch anew, scan.
-
-        Once more for the same `root`, it is the folder that lies there now that is watched.
+        `overflowed` is called when the kernel drops notifications: watch again, then scan. A second call for
+        the same `root` watches the folder that is there now.
 
         Raises:
             WatchError: the kernel's limits are reached, or the folder is not there.
@@ -106,9 +105,9 @@ class Watcher:
             raise WatchError(_explain(error)) from error
 
     def unwatch(self, root: bytes, dirty: Callable[[bytes], None]) -> None:
-        """Call `dirty` no more; whoever else watches this `root` by now goes on."""
+        """Stop calling `dirty`, unless the `root` has another watcher by now."""
         if self._observer and root in self._watches and self._watches[root][1] == dirty:
-            with contextlib.suppress(KeyError):  # the thread has ended before
+            with contextlib.suppress(KeyError):  # the thread has already ended
                 self._observer.unschedule(self._watches.pop(root)[0])
 
     def alive(self) -> bool:
@@ -123,7 +122,10 @@ class Watcher:
             self._observer.join(timeout=5)
 
     def _running(self) -> "BaseObserver":
-        """The thread, started when it is first needed; OSError where the kernel has no room for it."""
+        """Return the thread, started at the first call.
+
+        Raises OSError where the kernel has no resources for it.
+        """
         with self._starting:
             if self._observer is None:
                 observer = Observer()

@@ -1,7 +1,7 @@
-"""One hot folder as it really is: scans, single looks, and what differs from what was told before.
+"""Scan one hot folder, inspect single paths, and report what differs from earlier reports.
 
-Runs as a thread per hot folder. Events only shorten the way to a look; a complete scan comes round
-regardless. Tells differences only, so that a rescan of 100,000 settled files is no burst of facts.
+Runs as one thread per hot folder. Events only make an inspection happen sooner; complete scans follow
+regardless. Reports differences only, so that a rescan of 100,000 settled files causes no burst of facts.
 Knows nothing of jobs.
 """
 
@@ -9,14 +9,18 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from operator import attrgetter
 
 from mattingd.domain.events import Fact, FileObservation, FileObserved, FolderTrouble, Overflowed, Scanned
-from mattingd.domain.jobs import Stamp
+from mattingd.domain.reasons import Reason
+from mattingd.ingest.circles import Circles
+from mattingd.ingest.event_check import EventCheck
 from mattingd.ingest.ignore_rules import STROKES, why_ignored, why_ignored_at
-from mattingd.ingest.inspection import FileInspector, is_folder, without_picture
+from mattingd.ingest.inspection import FileInspector, is_folder, is_steady, without_picture
+from mattingd.ingest.known_files import KnownFiles
+from mattingd.ingest.root_guard import RootGuard
+from mattingd.ingest.scan_plan import ScanPlan
 from mattingd.system import clock
-from mattingd.system.filesystem import Disk
 from mattingd.touchup.files import belongs, is_strokes
 
 STRETCH = 20
@@ -25,62 +29,54 @@ GATHER_SECONDS = 0.1
 """Events of the same burst are looked at together."""
 ROOT_SECONDS = 5.0
 """So often it is made sure that the folder was not taken away or replaced: no notification tells of that."""
-RETRY_SECONDS = 5.0
-"""A folder that cannot be read is tried again after this."""
-EXISTED = "it was here before the first start, and `existing: ignore` is set"
-
-
-@dataclass(frozen=True, slots=True)
-class ScanPlan:
-    """What a scanner is to do."""
-
-    folder: int
-    root: bytes
-    interval_seconds: float
-    only: frozenset[bytes] | None = None
-    """Of the files in the root itself only these; None for the whole tree."""
-    ignore_existing: bool = False
-    """Report what the first scan finds as not to be processed."""
-    remote: bool = False
-    """It lies on a share, which may hang for reasons outside this machine."""
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 60.0
+"""A folder that is offline is tried again after this, then ever more rarely, and scanned when it is back."""
+EXISTED = Reason.of("existed")
 
 
 class Scanner(threading.Thread):
-    """Keeps the daemon's picture of one hot folder true."""
+    """Keeps the daemon's view of one hot folder up to date."""
 
     def __init__(
         self,
         plan: ScanPlan,
-        known: Iterable[tuple[bytes, int, int, int]],
+        known: Iterable[tuple[bytes, int, int, int, int]],
         tell: Callable[[Fact], None],
-        disk: Disk,
+        looker: FileInspector,
         failed: Callable[[BaseException], None],
         watch: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
+        deaf: Callable[[], None] = lambda: None,
     ) -> None:
-        """Set up; `start()` begins with a complete scan.
+        """Set up; `start()` starts with a complete scan.
 
         Args:
-            plan: what to scan, and how often.
-            known: (path, size, mtime_ns, strokes) of files whose jobs have ended.
+            plan: what to scan and how often.
+            known: (path, size, mtime_ns, strokes, mark) of files whose jobs have ended.
             tell: takes facts; may make the scanner wait.
-            disk: file operations.
+            looker: inspects single files.
             failed: called once if the thread ends by a defect.
             watch: called before the first scan, and whenever another folder has taken the place of this one,
-                so that its notifications come before the scan that follows.
+                so that its notifications start before the next scan.
             ended: called last, on the thread.
+            deaf: called when a scan found changes that no notification reported.
         """
         super().__init__(name=f"scanner-{plan.folder}", daemon=True)
         self.plan = plan
         self.moved = clock.monotonic_ns()
         """When the thread last got on with its work."""
-        self._known = {path: _compact(size, mtime_ns, strokes) for path, size, mtime_ns, strokes in known}
+        self._known = KnownFiles(known)
         self._tell = tell
-        self._looker = FileInspector(plan.root, disk)
+        self._looker = looker
         self._failed = failed
         self._watch = watch
         self._ended = ended
+        self._deaf = deaf
+        self._check = EventCheck()
         self._identity: tuple[int, int] | None = None
+        self._guard = RootGuard(plan.root, plan.point)
+        self._failures = 0
+        """Scans in a row that found the folder offline."""
         self._wanted: deque[bytes] = deque()
         self._dirty: set[bytes] = set()
         self._rescan = False
@@ -95,13 +91,13 @@ class Scanner(threading.Thread):
     # --- called from other threads ---
 
     def look_at(self, path: bytes) -> None:
-        """Answer with a full look at this path, soon."""
+        """Answer with a full inspection of this path, soon."""
         with self._called:
             self._wanted.append(path)
             self._called.notify()
 
     def mark_dirty(self, path: bytes) -> None:
-        """Something may have happened at this path (relative to the root; empty for the root itself)."""
+        """Record that something may have happened at this path (relative to the root; empty for the root)."""
         with self._called:
             self._dirty.add(path)
             self._called.notify()
@@ -113,12 +109,12 @@ class Scanner(threading.Thread):
             self._called.notify()
 
     def overflowed(self) -> None:
-        """Notifications were dropped: the folder is watched anew, and scanned."""
+        """Handle dropped notifications: watch the folder again, and scan it."""
         self._tell(Overflowed(self.plan.folder))
         self.change(self.plan)
 
     def change(self, plan: ScanPlan) -> None:
-        """Look by another plan of the same folder: `watch` is called, and everything scanned."""
+        """Use another plan for the same folder: `watch` is called, and everything is scanned."""
         with self._called:
             self.plan = plan
             self._changed = True
@@ -133,7 +129,7 @@ class Scanner(threading.Thread):
     # --- the thread ---
 
     def run(self) -> None:
-        """Scan, look and wait until stopped."""
+        """Scan, inspect and wait until stopped."""
         try:
             self._run()
             self._ended()
@@ -147,34 +143,46 @@ class Scanner(threading.Thread):
             if self._changed:
                 self._changed, self._identity, self._rescan = False, None, True
             if self._root() != self._identity:
-                self._rescan = True  # others ask for it as well: it must never be taken back here
+                self._rescan = True  # other threads set it as well: it must never be cleared here
             self._answer_looks()
             self._look_at_dirty()
+            if self._check.missed():
+                self._deaf()
             if self._rescan or next_scan <= clock.monotonic_ns():
                 self._rescan = False
                 next_scan = clock.monotonic_ns() + self._scan()
             self._wait(next_scan)
 
     def _wait(self, until: int) -> None:
-        """Sleep until something is asked for; events of one burst gather for a moment."""
+        """Wait for a request; the events of one burst are collected for a moment."""
         with self._called:
-            if not (self._wanted or self._dirty or self._rescan or self._changed or self._stopping):
+            looks = self._wanted and not self._waits
+            if not (looks or self._dirty or self._rescan or self._changed or self._stopping):
                 seconds = max(0, until - clock.monotonic_ns()) / clock.SECOND
                 self._called.wait(min(seconds, ROOT_SECONDS))
-            if self._dirty and not self._wanted and not self._stopping:
+            if self._dirty and not looks and not self._stopping:
                 self._called.wait(GATHER_SECONDS)
 
+    @property
+    def _waits(self) -> bool:
+        """Whether inspections have to wait until the folder is back."""
+        return self.plan.patient and self._trouble is not None
+
     def _answer_looks(self) -> None:
-        while self._wanted and not self._stopping:
+        while self._wanted and not self._stopping and not self._waits:
             self.moved = clock.monotonic_ns()
             path = self._wanted.popleft()
             look = self._looker.full(path)
-            self._remember(path, look.stamp if look else None)
+            if look is None and self._offline():
+                self._wanted.appendleft(path)
+                return
+            self._known.remember(path, look.stamp if look else None)
             self._tell(FileObserved(self.plan.folder, path, look))
 
     def _look_at_dirty(self) -> None:
         with self._called:
             dirty, self._dirty = self._dirty, set()
+        self._check.told(dirty)
         for path in dirty:
             if self._stopping:
                 return
@@ -182,17 +190,19 @@ class Scanner(threading.Thread):
             self._look_around(path)
 
     def _look_around(self, path: bytes) -> None:
-        """A path something may have happened to: a file, a whole tree, or nothing any more."""
+        """Inspect a path where something may have happened: a file, a whole tree, or nothing any more."""
         if is_strokes(path):
             self._look_beside(path)
             return
         try:
             status = os.lstat(os.path.join(self.plan.root, path))
         except OSError:
+            if self._offline():
+                return
             if path in self._known:
                 self._report(path, None)
             elif path:
-                self._rescan = self._rescan or self._below_is_known(path)
+                self._rescan = self._rescan or self._known.any_below(path)
             return
         is_dir = is_folder(status)
         if path and why_ignored_at(path, is_dir=is_dir):
@@ -204,39 +214,42 @@ class Scanner(threading.Thread):
             self._report(path, self._looker.shallow(path, status))
 
     def _look_beside(self, strokes: bytes) -> None:
-        """Strokes came, changed or went: the pictures that they belong to are others now."""
+        """Inspect the pictures whose strokes came, changed or went."""
         directory, name = os.path.split(strokes)
         try:
             names = os.listdir(os.path.join(self.plan.root, directory))
         except OSError:
             return
         pictures = [each for each in names if belongs(name, each)]
+        self._check.told([os.path.join(directory, each) for each in pictures])
         for picture in pictures:
             self._look_around(os.path.join(directory, picture))
         if pictures or name not in names:
             self._report(strokes, None)
-
-    def _below_is_known(self, directory: bytes) -> bool:
-        prefix = directory + b"/"
-        return any(path.startswith(prefix) for path in self._known)
 
     # --- scans ---
 
     def _scan(self) -> int:
         """Scan the whole folder; returns the pause until the next scan in nanoseconds."""
         started = clock.monotonic_ns()
-        self._meet_root()
+        first = self._meet_root()
+        if self._offline():
+            return self._pause_offline()
         unreadable: list[bytes] = []
         seen: set[bytes] = set()
+        news: list[bytes] = []
         self._passed_over = 0
         for path, look in self._walk(b"", unreadable):
             seen.add(path)
-            self._report(path, look)
+            if self._report(path, look) and not first:
+                news.append(path)
             self._answer_looks()
             if self._stopping:
                 return 0
-        if b"" in unreadable:
-            return round(RETRY_SECONDS * clock.SECOND)
+        if b"" in unreadable or self._offline():
+            return self._pause_offline()
+        self._failures = 0
+        self._check.found(news)
         for path in [path for path in self._known if path not in seen and not _under(path, unreadable)]:
             self._check_gone(path)
         self._ignore_existing = False
@@ -244,22 +257,42 @@ class Scanner(threading.Thread):
         self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND, self._passed_over))
         return max(round(self.plan.interval_seconds * clock.SECOND), STRETCH * duration)
 
+    def _offline(self) -> bool:
+        """Whether the folder is missing, or is not the known one; reported once."""
+        if not self.plan.patient:
+            return False
+        why = self._guard.away()
+        if why is not None and not self._stopping:
+            self._tell_trouble(why)
+        return why is not None
+
+    def _pause_offline(self) -> int:
+        """Return the pause until the next scan of an offline folder, in nanoseconds."""
+        self._failures += 1
+        seconds = min(RETRY_SECONDS * float(2 ** min(self._failures - 1, 8)), LONGEST_RETRY_SECONDS)
+        return round(seconds * clock.SECOND)
+
     def _root(self) -> tuple[int, int] | None:
-        """Which folder it is that lies at our path; None when there is none."""
+        """Return the identity of the folder at our path; None when there is none."""
         try:
             status = os.stat(self.plan.root)
         except OSError:
             return None
         return status.st_dev, status.st_ino
 
-    def _meet_root(self) -> None:
+    def _meet_root(self) -> bool:
+        """Watch the folder that is there now; returns whether it changed, or is missing."""
         root = self._root()
-        if root is not None and root != self._identity:
+        other = root is None or root != self._identity
+        if root is not None and other:
+            self._looker.steady = None if self.plan.remote or not is_steady(self.plan.root) else root[0]
+            self._check.forget()
             self._watch()
         self._identity = root
+        return other
 
     def _check_gone(self, path: bytes) -> None:
-        """Not met by a scan; it may have come while the scan ran, and strokes may have got their picture."""
+        """Check files that a scan missed: they may have come meanwhile, and strokes may have a picture."""
         if is_strokes(path):
             self._report(path, None)
             return
@@ -273,16 +306,16 @@ class Scanner(threading.Thread):
     def _walk(
         self, top: bytes, unreadable: list[bytes] | None = None
     ) -> Iterator[tuple[bytes, FileObservation]]:
-        """All files below `top` that a person may have dropped; a directory met twice is entered once.
+        """Yield all files below `top` that a user may have dropped; each directory is entered once.
 
-        Strokes without their picture are among them in a complete scan only: they may just have come first.
+        Strokes without their picture are included in a complete scan only, because they may have come first.
         """
-        visited: set[tuple[int, int]] = set()
+        circles = Circles(self.plan.root, by_content=self.plan.remote)
         stack = [top]
         while stack:
             directory = stack.pop()
             try:
-                entries = self._entries(directory, visited)
+                entries = self._entries(directory, circles)
             except OSError as error:
                 if unreadable is not None:
                     unreadable.append(directory)
@@ -297,7 +330,7 @@ class Scanner(threading.Thread):
     def _files(
         self, directory: bytes, entries: "list[os.DirEntry[bytes]]", *, complete: bool
     ) -> Iterator[tuple[bytes, FileObservation]]:
-        """The files of one directory."""
+        """Yield the files of one directory."""
         strokes = [entry for entry in entries if is_strokes(entry.name)]
         for entry in entries:
             self.moved = clock.monotonic_ns()
@@ -314,58 +347,52 @@ class Scanner(threading.Thread):
                 yield os.path.join(directory, entry.name), look
 
     def _enters(self, entry: "os.DirEntry[bytes]") -> bool:
-        """Whether it is a folder to go into."""
+        """Whether this is a folder to enter."""
         if not entry.is_dir(follow_symlinks=False):
             return False
         ignored = why_ignored(entry.name, is_dir=True) is not None
         self._passed_over += ignored
         return not ignored
 
-    def _entries(self, directory: bytes, visited: set[tuple[int, int]]) -> list["os.DirEntry[bytes]"]:
+    def _entries(self, directory: bytes, circles: Circles) -> list["os.DirEntry[bytes]"]:
+        """Return a folder's entries sorted by name, so that the same files get the same output paths."""
         full = os.path.join(self.plan.root, directory)
         status = os.stat(full) if not directory else os.lstat(full)
-        place = status.st_dev, status.st_ino
-        if place in visited:
+        if not circles.enter(status):
             return []
-        visited.add(place)
+        found = []
         with os.scandir(full) as entries:
-            return list(entries)
+            for entry in entries:
+                self.moved = clock.monotonic_ns()
+                found.append(entry)
+        return [] if circles.lead_back(directory, found) else sorted(found, key=attrgetter("name"))
 
     def _wants(self, path: bytes) -> bool:
         return self.plan.only is None or path in self.plan.only
 
     def _note_trouble(self, directory: bytes, error: OSError | None) -> None:
-        """Tell once when the folder cannot be read, and once when it can again."""
+        """Report once when the folder cannot be read, and once when it can again."""
         if directory:
             return
         reason = None if error is None else f"the hot folder cannot be read: {error.strerror}"
-        if reason != self._trouble and not self._stopping:
+        if not self._stopping:
+            self._tell_trouble(reason)
+
+    def _tell_trouble(self, reason: str | None) -> None:
+        if reason != self._trouble:
             self._trouble = reason
             self._tell(FolderTrouble(self.plan.folder, reason))
 
     # --- what is told ---
 
-    def _report(self, path: bytes, look: FileObservation | None) -> None:
-        """Tell what differs from what was told before."""
-        if not self._remember(path, look.stamp if look else None):
-            return
+    def _report(self, path: bytes, look: FileObservation | None) -> bool:
+        """Report a difference from earlier reports; returns whether there was one."""
+        if not self._known.remember(path, look.stamp if look else None):
+            return False
         if look and self._ignore_existing:
             look = FileObservation(look.stamp, odd=EXISTED)
         self._tell(FileObserved(self.plan.folder, path, look))
-
-    def _remember(self, path: bytes, stamp: Stamp | None) -> bool:
-        if stamp is None:
-            return self._known.pop(path, None) is not None
-        new = _compact(stamp.size, stamp.mtime_ns, stamp.strokes)
-        if self._known.get(path) == new:
-            return False
-        self._known[path] = new
         return True
-
-
-def _compact(size: int, mtime_ns: int, strokes: int) -> int:
-    """All that counts in one number: 100,000 files cost megabytes, not tens of them."""
-    return (strokes << 128) | (size << 64) | (mtime_ns & 0xFFFF_FFFF_FFFF_FFFF)
 
 
 def _under(path: bytes, directories: list[bytes]) -> bool:

@@ -1,23 +1,37 @@
-"""How a settled file becomes a job: known or new, and which place its output gets.
+"""Turn a settled file into a job: decide whether it is known, and which paths its outputs get.
 
-Runs inside the transaction of a turn. That two outputs never share a place is held by a unique index; which
-place is wanted is asked of the placing rules.
+Runs inside the transaction of a turn. A unique index ensures that two outputs never share a path; the
+preferred path comes from the placing rules.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from mattingd.domain.commands import Admit, NextVersion
+from mattingd.domain.commands import Admit, FindSame, NextVersion
+from mattingd.domain.earlier import EarlierResult
 from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
-from mattingd.domain.jobs import Holder, JobRecord, Naming, Output, Place, Recipe, Stamp
-from mattingd.journal.rows import JobHistory, history, outputs_of, past_of, with_outputs
+from mattingd.domain.jobs import Holder, JobRecord, Naming, Output, Place, Recipe
+from mattingd.domain.reasons import NO_REASON
+from mattingd.journal.requests import no_more_waiting
+from mattingd.journal.rows import (
+    JobHistory,
+    history,
+    may_be_same,
+    outputs_of,
+    params_of,
+    past_at,
+    past_of,
+    remarks_of,
+    with_outputs,
+)
 
 
 class PlacingRules(NamedTuple):
-    """The pure rules the journal asks; see `rules/placing.py`."""
+    """The pure rules that the journal uses; see `core/output_paths.py`."""
 
     pick: Callable[[Naming, Callable[[str], Holder | None]], tuple[Place, ...]]
     next_version: Callable[[Place, Callable[[str], bool]], Place]
@@ -25,7 +39,7 @@ class PlacingRules(NamedTuple):
 
 
 class Admission:
-    """The journal's door. One owner: the checkpoint."""
+    """Admits files to the journal. One owner: the journal writer."""
 
     def __init__(self, db: sqlite3.Connection, rules: PlacingRules, wall: Callable[[], str]) -> None:
         self._db = db
@@ -33,11 +47,12 @@ class Admission:
         self._wall = wall
 
     def admit(self, admit: Admit) -> Admitted | AlreadyKnown:
-        """Take a file in, unless the newest job of this path was made for this very file.
+        """Admit a file, unless the newest job of this path was made for this very file.
 
-        A person may ask for that very file once more. What crashed its process before then runs alone at
-        once, and with no strike against it.
+        The user may request that file once more. A file that crashed a process before then runs in isolation
+        at once, and its crash count starts at zero.
         """
+        no_more_waiting(self._db, admit.folder, admit.path)
         versions = history(self._db, admit.folder, admit.path)
         current = next((version for version in versions if version.current), None)
         if current is not None:
@@ -46,14 +61,71 @@ class Admission:
             self._db.execute("UPDATE jobs SET current = 0 WHERE id = ?", (current.job,))
         forced = current is not None and current.again
         quarantine_candidate = current is not None and current.again and current.isolated_crashes > 0
+        past, follows = with_outputs(self._db, past_of(versions), versions), None
+        if admit.follow and past.last is None and not forced:
+            follows = self._moved_from(admit)
+        if follows is not None:
+            past = past._replace(last=past_at(self._db, admit.folder, follows).last)
         self._keep(admit.recipe)
-        job = self._insert(admit, forced=forced, quarantine_candidate=quarantine_candidate)
+        job = self._insert(admit, follows, forced=forced, quarantine_candidate=quarantine_candidate)
+        anyway = forced and current is not None and current.anyway
+        if anyway:
+            self._db.execute("UPDATE jobs SET anyway = 1 WHERE id = ?", (job,))
         outputs = self._give_places(job, admit) if admit.ignored is None else ()
-        row = _row(job, admit, outputs, with_outputs(self._db, past_of(versions), versions))
-        return Admitted(replace(row, forced=forced, quarantine_candidate=quarantine_candidate))
+        same = may_be_same(self._db, job, admit.stamp.size, admit.recipe.hash)
+        row = replace(_row(job, admit, outputs, past), follows=follows, maybe_same=same)
+        return Admitted(replace(row, forced=forced, anyway=anyway, quarantine_candidate=quarantine_candidate))
+
+    def follow(self, job: int) -> None:
+        """Handle a job whose result is unchanged; if its file was moved, its history moves with it."""
+        self._db.execute(
+            "UPDATE jobs AS past SET path = now.path"
+            " FROM (SELECT folder, path, follows FROM jobs WHERE id = ?) AS now"
+            " WHERE past.folder = now.folder AND past.path = now.follows AND NOT current AND NOT live",
+            (job,),
+        )
+
+    def _moved_from(self, admit: Admit) -> bytes | None:
+        """Return the former path of a file with this size and name, in another folder or with other case.
+
+        Nothing is there any more, and its outputs still exist by the journal. Only reading the file shows
+        whether it is the same one.
+        """
+        rows = self._db.execute(
+            "SELECT path, max(id) FROM jobs j WHERE folder = ? AND size = ? AND NOT current"
+            " AND state IN ('done', 'unchanged') AND NOT forgotten AND path <> ? AND NOT EXISTS"
+            " (SELECT 1 FROM jobs n WHERE n.folder = j.folder AND n.path = j.path AND (n.current OR n.live))"
+            " GROUP BY path ORDER BY max(id) DESC",
+            (admit.folder, admit.stamp.size, admit.path),
+        )
+        name = self._name(admit.path)
+        return next((path for path, _ in rows if self._name(path) == name), None)
+
+    def _name(self, path: bytes) -> str:
+        """Return the form of a file name that is used to compare names."""
+        return self._rules.folded(os.fsdecode(path.rpartition(b"/")[2]))
+
+    def find_same(self, asked: FindSame) -> EarlierResult | None:
+        """Return the newest cut-outs of the same content, settings and weights; None when none stand.
+
+        What a user wanted published in spite of doubts, or painted strokes on, says nothing of others.
+        """
+        found = self._db.execute(
+            "SELECT j.id, o.path, coalesce(o.device, ''), coalesce(o.precision, ''), j.confidence, j.remarks"
+            " FROM jobs j JOIN outputs o ON o.job = j.id AND o.ordinal = 0 WHERE j.state = 'done'"
+            " AND j.sha256 = ? AND j.recipe = ? AND o.model = ? AND coalesce(j.painted, x'') = x''"
+            " AND NOT j.anyway AND NOT j.forgotten AND NOT EXISTS (SELECT 1 FROM outputs g"
+            " WHERE g.job = j.id AND (g.remains IS NOT NULL OR NOT g.published)) ORDER BY j.id DESC LIMIT 1",
+            (asked.sha256, asked.recipe, asked.model),
+        ).fetchone()
+        if found is None:
+            return None
+        job, place, device, precision, sure, remarks = found
+        outputs = outputs_of(self._db, job)
+        return EarlierResult(place, outputs, asked.model, device, precision, sure, remarks_of(remarks))
 
     def next_version(self, asked: NextVersion) -> VersionAssigned:
-        """Give an output the next free version of its place."""
+        """Give an output the next free version of its path."""
         output = next(o for o in outputs_of(self._db, asked.job) if o.ordinal == asked.ordinal)
         place = self._rules.next_version(output.place, self._held)
         self._db.execute(
@@ -70,13 +142,16 @@ class Admission:
             presets = json.dumps([asdict(preset) for preset in recipe.presets])
             self._db.execute("INSERT INTO recipes VALUES (?, ?)", (recipe.hash, presets))
 
-    def _insert(self, admit: Admit, *, forced: bool, quarantine_candidate: bool) -> int:
+    def _insert(
+        self, admit: Admit, follows: bytes | None, *, forced: bool, quarantine_candidate: bool
+    ) -> int:
         ignored = admit.ignored is not None
-        now = self._wall()
+        now, reason = self._wall(), admit.ignored or NO_REASON
         cursor = self._db.execute(
-            "INSERT INTO jobs (folder, path, size, mtime_ns, strokes, current, live, state, reason, recipe,"
-            " drop_name, note, forced, suspect, admitted_batches, admitted_at, ended_at)"
-            " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (folder, path, size, mtime_ns, strokes, current, live, state, code, params,"
+            " recipe, drop_name, note, forced, suspect, admitted_batches, admitted_at, ended_at,"
+            " mark, follows)"
+            " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 admit.folder,
                 admit.path,
@@ -85,7 +160,8 @@ class Admission:
                 admit.stamp.strokes,
                 not ignored,
                 "ignored" if ignored else "queued",
-                admit.ignored or "",
+                reason.code,
+                params_of(reason),
                 admit.recipe.hash,
                 admit.drop,
                 admit.naming.note,
@@ -94,6 +170,8 @@ class Admission:
                 admit.batches,
                 now,
                 now if ignored else None,
+                0 if ignored else admit.stamp.mark,  # the file is not read, so its content cannot be compared
+                follows,
             ),
         )
         return int(cursor.lastrowid or 0)
@@ -124,7 +202,7 @@ class Admission:
         return self._holder(folded) is not None
 
     def _holder(self, folded: str, source: tuple[int, bytes] = (0, b"")) -> Holder | None:
-        """What holds a place; the same index knows each folder on the way to outputs, by what lies below."""
+        """Return what holds a path. The same index knows each folder above outputs, by the paths below it."""
         found = self._db.execute(
             "SELECT folder = ? AND path = ? FROM jobs WHERE id = (SELECT job FROM outputs WHERE folded = ?)",
             (*source, folded),
@@ -142,13 +220,13 @@ def _row(job: int, admit: Admit, outputs: tuple[Output, ...], past: JobHistory) 
         job=job,
         folder=admit.folder,
         path=admit.path,
-        stamp=Stamp(admit.stamp.size, admit.stamp.mtime_ns, strokes=admit.stamp.strokes),
+        stamp=replace(admit.stamp, inode=0, device=0),
         state="queued" if admit.ignored is None else "ignored",
         recipe=admit.recipe,
         outputs=outputs,
         note=admit.naming.note,
         last=past.last,
-        reason=admit.ignored or "",
+        reason=admit.ignored or NO_REASON,
         stale_notes=past.notes,
         drop=admit.drop,
     )

@@ -1,8 +1,8 @@
-"""The durable journal: one SQLite file that says what became of every picture.
+"""The durable journal: one SQLite file that records the state of every picture.
 
-The only place that knows SQL. It decides nothing about pictures: it applies the writes of a turn in one
-transaction (`synchronous=FULL`, so a commit survives a power cut) and answers with facts. Which place an
-output gets is asked of the placing rules; that two outputs never share one is held by a unique index.
+The only place that writes SQL. It makes no decisions about pictures: it applies the writes of a turn in one
+transaction (`synchronous=FULL`, so a commit survives a power cut) and answers with facts. The preferred path
+of an output comes from the placing rules; a unique index ensures that two outputs never share one.
 """
 
 import json
@@ -10,28 +10,52 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from mattingd.domain.artifacts import ArtifactKind
 from mattingd.domain.commands import (
     Admit,
+    Approve,
     AskAgain,
+    FindSame,
     Forget,
+    ForgetWaiting,
     Move,
     NextVersion,
     Prepare,
     RecordArchived,
     RecordArtifacts,
+    RememberWaiting,
     SetPaused,
     UseModel,
     Vanished,
     Write,
 )
-from mattingd.domain.events import Fact
-from mattingd.domain.jobs import DropCount, JobRecord, Models
+from mattingd.domain.earlier import DropCount, Resting, Took
+from mattingd.domain.events import EarlierFound, Fact
+from mattingd.domain.jobs import JobRecord, Look, Models
 from mattingd.journal.admission import Admission, PlacingRules
-from mattingd.journal.rows import ended_of_live_drops, live_rows, models
+from mattingd.journal.drops import DropWrite, record
+from mattingd.journal.moves import move_row
+from mattingd.journal.requests import (
+    approve,
+    ask_again,
+    forget,
+    look_of,
+    no_more_waiting,
+    remember,
+    remember_waiting,
+)
+from mattingd.journal.rows import (
+    ended_of_open_drops,
+    known_files,
+    live_rows,
+    models,
+    remarks_column,
+    resting,
+    took,
+)
 from mattingd.journal.schema import (
     COPIES,
     ENDED,
@@ -47,27 +71,17 @@ from mattingd.journal.schema import (
     newer,
 )
 
-_MOVE = (
-    "UPDATE jobs SET state = ?, reason = ?, attempts = coalesce(?, attempts), alone = coalesce(?, alone),"
-    " suspect = coalesce(?, suspect), strikes = coalesce(?, strikes), sha256 = coalesce(?, sha256),"
-    " batch = coalesce(?, batch), chores = coalesce(?, chores), read_s = coalesce(?, read_s),"
-    " infer_s = coalesce(?, infer_s), finish_s = coalesce(?, finish_s), write_s = coalesce(?, write_s),"
-    " publish_s = coalesce(?, publish_s), confidence = coalesce(?, confidence),"
-    " painted = coalesce(?, painted) WHERE id = ?"
-)
-"""What a command does not say stays as it was."""
-
 
 class JournalWriter:
-    """An open journal. One thread owns it."""
+    """An open journal. It is used by one thread."""
 
     def __init__(self, path: Path, rules: PlacingRules, wall: Callable[[], str]) -> None:
         """Open or create the journal.
 
         Args:
             path: the database file; its directory exists and is on a local disk.
-            rules: where outputs go.
-            wall: the time of day as people read it.
+            rules: the placing rules for outputs.
+            wall: the wall clock.
 
         Raises:
             JournalError: it is damaged, from a newer version, or the disk refuses.
@@ -93,7 +107,7 @@ class JournalWriter:
         self.close()
 
     def close(self) -> None:
-        """Close the file; everything committed stays."""
+        """Close the file; everything that was committed stays."""
         self._db.close()
 
     def _open(self) -> None:
@@ -122,22 +136,22 @@ class JournalWriter:
     # --- start ---
 
     def folder_id(self, root: bytes) -> int:
-        """The number of a hot folder; the same root keeps its number for ever."""
+        """Return the number of a hot folder; a path keeps its number for ever."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO folders (root) VALUES (?)", (root,))
         return int(self._db.execute("SELECT id FROM folders WHERE root = ?", (root,)).fetchone()[0])
 
     def first_scan(self, folder: int) -> bool:
-        """Whether this folder was never scanned to its end before."""
+        """Whether this folder was never scanned completely."""
         return not self._db.execute("SELECT scanned FROM folders WHERE id = ?", (folder,)).fetchone()[0]
 
     def scanned(self, folder: int) -> None:
-        """This folder was scanned to its end."""
+        """Record that this folder was scanned completely."""
         with self._transaction() as db:
             db.execute("UPDATE folders SET scanned = 1 WHERE id = ? AND NOT scanned", (folder,))
 
     def ask_again(self, folder: int, recipe: str) -> None:
-        """Let what failed, and what was made by another recipe, be taken once more when it is seen."""
+        """Have failed pictures, and those made by another recipe, admitted once more when they are seen."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE jobs SET current = 0 WHERE folder = ? AND current AND NOT live"
@@ -145,61 +159,87 @@ class JournalWriter:
                 (folder, recipe),
             )
 
+    def is_named(self, folder: int, *, alone: bool) -> bool:
+        """Whether `layout: auto` puts a hot folder's name into paths.
+
+        Decided at the first call.
+
+        Args:
+            folder: the hot folder's number.
+            alone: whether it is the only hot folder at present.
+        """
+        with self._transaction() as db:
+            db.execute("UPDATE folders SET named = ? WHERE id = ? AND named IS NULL", (not alone, folder))
+        return bool(self._db.execute("SELECT named FROM folders WHERE id = ?", (folder,)).fetchone()[0])
+
     def is_home(self, output: bytes) -> bool:
-        """Whether this output folder bears our mark."""
+        """Whether the journal has recorded the marker of this output folder."""
         return self._meta("home", "") == output.hex()
 
     def held(self) -> frozenset[int]:
-        """The hot folders that a person holds back."""
+        """Return the hot folders that the user has paused."""
         return frozenset(number for (number,) in self._db.execute("SELECT id FROM folders WHERE paused"))
 
     def state_of(self, folder: int, path: bytes) -> str | None:
-        """The state of the job that speaks for a file; None when there is none."""
+        """Return the state of a file's present job; None when there is none."""
         row = self._db.execute(
             "SELECT state FROM jobs WHERE folder = ? AND path = ? AND current", (folder, path)
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def look_of(self, folder: int, path: bytes) -> Look | None:
+        """Whether the newest cut-outs of a file need checking; None when there are none."""
+        return look_of(self._db, folder, path)
+
     def owes(self, folder: int, path: bytes) -> bool:
-        """Whether a job of this file still moves, or leaves something to be done."""
+        """Whether a job of this file is unfinished or has cleanup left."""
         row = self._db.execute("SELECT 1 FROM jobs WHERE folder = ? AND path = ? AND live", (folder, path))
         return row.fetchone() is not None
 
     def roots(self) -> dict[int, bytes]:
-        """Where every hot folder lies that ever was one."""
+        """Return the paths of all hot folders, including former ones."""
         return dict(self._db.execute("SELECT id, root FROM folders"))
 
     def live(self) -> list[JobRecord]:
-        """All rows that still move or have chores left, oldest first."""
-        return live_rows(self._db)
+        """Return all rows that are unfinished or have cleanup left, oldest first."""
+        return live_rows(self._db, self._seconds())
 
-    def known(self, folder: int) -> Iterator[tuple[bytes, int, int, int]]:
-        """(path, size, mtime_ns, strokes) of files with a job, unless it is to be made again."""
-        return iter(
-            self._db.execute(
-                "SELECT path, size, mtime_ns, strokes FROM jobs WHERE folder = ? AND current AND NOT again",
-                (folder,),
-            )
-        )
+    def known(self, folder: int) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """Return (path, size, mtime_ns, strokes, mark) of files with a job that is not to be made again."""
+        return known_files(self._db, folder)
 
     def drops_of(self, folder: int, date: str) -> int:
-        """How many drops of this folder carry this date."""
+        """Return the highest drop number of this folder for this date; 0 without any."""
         row = self._db.execute(
-            "SELECT count(DISTINCT drop_name) FROM jobs WHERE folder = ? AND drop_name GLOB ?",
-            (folder, f"{date}-*"),
+            "SELECT coalesce(max(CAST(substr(name, ?) AS INTEGER)), 0) FROM"
+            " (SELECT folder, drop_name AS name FROM jobs UNION ALL SELECT folder, name FROM drops)"
+            " WHERE folder = ? AND name GLOB ?",
+            (len(date) + 2, folder, f"{date}-*"),
         ).fetchone()
         return int(row[0])
 
-    def ended_of_live_drops(self) -> list[DropCount]:
-        """Jobs that have ended, of drops with jobs that have not: how many in which state."""
-        return ended_of_live_drops(self._db)
+    def ended_of_open_drops(self) -> list[DropCount]:
+        """Return the number of ended jobs by state, of drops whose end is not recorded."""
+        return ended_of_open_drops(self._db)
+
+    def took(self) -> list[Took]:
+        """How long the last pictures took that are done, the oldest first."""
+        return took(self._db)
+
+    def resting(self) -> list[Resting]:
+        """Files that were held back when the last run ended."""
+        return resting(self._db, self._seconds())
+
+    def dead_notices(self) -> int:
+        """Return how many notices were given up."""
+        return int(self._db.execute("SELECT count(*) FROM notices WHERE state = 'dead'").fetchone()[0])
 
     def models(self) -> Models:
-        """Which weights make the mattes."""
+        """Return the weights that make the mattes."""
         return models(self._db)
 
     def begin_run(self) -> bool:
-        """Mark the journal as in use; False when the run before did not end by itself."""
+        """Mark the journal as in use; returns False when the previous run crashed."""
         clean = self._meta("clean", "1") == "1"
         if not clean:
             self._note_end(None, None, "it was killed, or the machine went down")
@@ -207,7 +247,7 @@ class JournalWriter:
         return clean
 
     def end_run(self, code: int = 0, reason: str = "stopped") -> None:
-        """This run ended by itself: nothing it had in flight is suspect. Its last words are kept."""
+        """Record that this run ended normally, with its reason: nothing in flight is suspect."""
         self._note_end(self._wall(), code, reason)
         self._set_meta("clean", "1")
 
@@ -224,7 +264,7 @@ class JournalWriter:
             old.unlink()
 
     def _copy_to(self, copy: Path) -> None:
-        """A copy of the journal, whole or not at all."""
+        """Write a copy of the journal, atomically."""
         unfinished = self.path.with_name(f"{self.path.name}.copying")
         unfinished.unlink(missing_ok=True)
         with explained(self.path), closing(sqlite3.connect(unfinished)) as target:
@@ -243,7 +283,10 @@ class JournalWriter:
             answers = [self._apply(write) for write in writes]
         return [answer for answer in answers if answer is not None]
 
-    def _apply(self, write: Write) -> Fact | None:  # noqa: C901 - one line for each kind of write
+    def _apply(self, write: Write) -> Fact | None:  # noqa: C901, PLR0912 - a line for each
+        if isinstance(write, DropWrite):
+            record(self._db, write, self._wall(), self.instance)
+            return None
         match write:
             case Admit():
                 return self._admission.admit(write)
@@ -256,9 +299,13 @@ class JournalWriter:
             case Vanished():
                 self._vanished(write)
             case AskAgain():
-                self._ask_again(write)
+                ask_again(self._db, write)
             case Forget():
-                self._forget(write)
+                forget(self._db, write)
+            case Approve():
+                approve(self._db, write, self._wall())
+            case RememberWaiting() | ForgetWaiting():
+                remember_waiting(self._db, write, self._seconds())
             case SetPaused(folder, paused):
                 self._db.execute("UPDATE folders SET paused = ? WHERE id = ?", (paused, folder))
             case RecordArchived(job, where, day):
@@ -266,7 +313,11 @@ class JournalWriter:
                     "UPDATE jobs SET original = ?, original_on = ? WHERE id = ?", (where, day, job)
                 )
             case RecordArtifacts():
-                self._remember(write)
+                remember(self._db, write)
+                if write.home:
+                    self._put_meta("home", write.home.hex())
+            case FindSame():
+                return EarlierFound(write.job, self._admission.find_same(write))
             case UseModel(models):
                 self._put_meta("model", models.current)
                 if models.before is not None:
@@ -274,31 +325,12 @@ class JournalWriter:
         return None
 
     def _move(self, move: Move) -> None:
-        chores = None if move.chores is None else ",".join(sorted(move.chores))
-        self._db.execute(
-            _MOVE,
-            (
-                move.state,
-                move.reason,
-                move.attempts,
-                move.isolated,
-                move.quarantine_candidate,
-                move.isolated_crashes,
-                move.sha256,
-                move.batch,
-                chores,
-                move.spent.read,
-                move.spent.infer,
-                move.spent.finish,
-                move.spent.write,
-                move.spent.publish,
-                move.confidence,
-                move.painted,
-                move.job,
-            ),
-        )
+        move_row(self._db, move, self._seconds)
         if move.state in ENDED:
             self._end(move.job, move.state)
+
+    def _seconds(self) -> float:
+        return datetime.fromisoformat(self._wall()).timestamp()
 
     def _end(self, job: int, state: str) -> None:
         self._db.execute(
@@ -306,65 +338,29 @@ class JournalWriter:
             " WHERE id = ?",
             (self._wall(), state not in NOT_CURRENT, job),
         )
+        if state == "unchanged":
+            self._admission.follow(job)
         if state in KEEPS_PLACE:
             self._db.execute("UPDATE outputs SET published = 1, temp = NULL WHERE job = ?", (job,))
         else:
             self._db.execute("UPDATE outputs SET folded = NULL WHERE job = ?", (job,))
 
     def _prepare(self, prepare: Prepare) -> None:
+        made_by = [text or None for text in (prepare.model, prepare.device, prepare.precision)]
         self._db.executemany(
-            "UPDATE outputs SET temp = ?, sha256 = ?, size = ?, model = ? WHERE job = ? AND ordinal = ?",
-            [
-                (o.temp, o.sha256, o.size, prepare.model or None, prepare.job, o.ordinal)
-                for o in prepare.outputs
-            ],
+            "UPDATE outputs SET temp = ?, sha256 = ?, size = ?, model = ?, device = ?, precision = ?"
+            " WHERE job = ? AND ordinal = ?",
+            [(o.temp, o.sha256, o.size, *made_by, prepare.job, o.ordinal) for o in prepare.outputs],
         )
-        remarks = json.dumps(prepare.remarks)
+        remarks = remarks_column(prepare.remarks)
         self._db.execute("UPDATE jobs SET remarks = ? WHERE id = ?", (remarks, prepare.job))
 
     def _vanished(self, gone: Vanished) -> None:
+        no_more_waiting(self._db, gone.folder, gone.path)
         self._db.execute(
             "UPDATE jobs SET current = 0 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
             (gone.folder, gone.path),
         )
-
-    def _ask_again(self, ask: AskAgain) -> None:
-        self._db.execute(
-            "UPDATE jobs SET again = 1 WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
-            (ask.folder, ask.path),
-        )
-
-    def _forget(self, forget: Forget) -> None:
-        """The rows stay, so that the books balance; they speak for nothing any more."""
-        source = (forget.folder, forget.path)
-        self._db.execute(
-            "UPDATE outputs SET folded = NULL, published = published AND remains IS NOT NULL"
-            " WHERE job IN (SELECT id FROM jobs WHERE folder = ? AND path = ? AND ended_at IS NOT NULL)",
-            source,
-        )
-        self._db.execute(
-            "UPDATE jobs SET current = 0, forgotten = 1"
-            " WHERE folder = ? AND path = ? AND ended_at IS NOT NULL",
-            source,
-        )
-
-    def _remember(self, remember: RecordArtifacts) -> None:
-        for mark in remember.marks:
-            if mark.thing is ArtifactKind.NOTE:
-                gone = mark.remains is not None
-                self._db.execute("UPDATE jobs SET note_gone = ? WHERE id = ?", (gone, mark.job))
-            elif mark.thing is ArtifactKind.ORIGINAL:
-                self._db.execute(
-                    "UPDATE jobs SET original_remains = ? WHERE id = ?", (mark.remains, mark.job)
-                )
-            else:
-                self._db.execute(
-                    "UPDATE outputs SET remains = ?, remains_on = ?"
-                    " WHERE job = ? AND ordinal = ? AND published",
-                    (mark.remains, mark.day, mark.job, mark.ordinal),
-                )
-        if remember.home:
-            self._put_meta("home", remember.home.hex())
 
     # --- small ---
 

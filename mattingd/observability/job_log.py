@@ -1,7 +1,7 @@
-"""Readers of facts: what is told to people. Adding one touches nothing else.
+"""Log lines for users, from facts.
 
 A reporter sees every fact and every command of a running daemon, in order, on the scheduler's thread. It must
-be quick and must not change anything.
+be quick and must not change anything. Adding a reporter changes nothing else.
 """
 
 from collections import deque
@@ -21,11 +21,14 @@ from mattingd.domain.commands import (
     RejectModel,
     StartEngine,
     Stop,
+    TakeOutDevice,
     UseModel,
 )
 from mattingd.domain.jobs import ENDS, Chore, Fault, JobRecord, model_name
+from mattingd.domain.reasons import Reason, told
 from mattingd.domain.text import readable
 from mattingd.observability.rate_limit import LogRateLimiter
+from mattingd.observability.remote_log import RemoteLog
 from mattingd.system import clock
 
 RATE_NS = 60 * clock.SECOND
@@ -39,31 +42,31 @@ OF_ONE_KIND = 20
 
 
 class Reporter(Protocol):
-    """Somebody who wants to know."""
+    """The interface of reporters."""
 
     def fact(self, fact: events.Fact) -> None:
-        """Something happened."""
+        """Handle a fact."""
 
     def command(self, command: Command) -> None:
-        """Something is going to be done."""
+        """Handle a command that is about to be carried out."""
 
 
 @dataclass(slots=True)
 class Ended:
-    """A job that came to its end."""
+    """A job that has ended."""
 
     job: int
     name: str
     state: str
     reason: str
     note: str
-    """Where its error note lies if it failed, below the output folder."""
+    """Path of its error note below the output folder, if it failed."""
     folder: str = ""
-    """What its hot folder is called."""
+    """Name of its hot folder."""
 
 
 class Names:
-    """What each live job is called: the journal knows too, but a log line needs it at once."""
+    """Names of live jobs: the journal has them too, but a log line needs them at once."""
 
     def __init__(self) -> None:
         self.folders: dict[int, str] = {}
@@ -71,31 +74,31 @@ class Names:
         self._live: dict[int, tuple[str, str, int]] = {}
 
     def of(self, row: JobRecord) -> str:
-        """Hot folder and path, readable."""
+        """Return hot folder and path, readable."""
         return self.at(row.folder, row.path)
 
     def at(self, number: int, source: bytes) -> str:
-        """The same for any file of a hot folder."""
+        """Return the same for any file of a hot folder."""
         folder, path = self.folders.get(number, "?"), readable(source)
         return f"{folder}/{path}" if folder else path
 
     def line_of(self, job: int) -> dict[str, Any]:
-        """What every log line about a live job holds; nothing when nobody knows it."""
+        """Return the fields of every log line about a live job; empty when it is unknown."""
         if job not in self._live:
             return {}
         name, _, folder = self._live[job]
         return {"job": job, "file": name, **self._in_folder(folder)}
 
     def remember(self, row: JobRecord) -> None:
-        """A job is live."""
+        """Add a live job."""
         if row.state not in ENDS:
             self._live[row.job] = self.of(row), row.note, row.folder
 
     def ended(self, fact: events.JobEnded) -> Ended:
-        """A job's end with its names; it is live no more."""
+        """Remove a job at its end and return the end with its names."""
         self._live.pop(fact.job, None)
         name, folder = self.at(fact.folder, fact.path), self.folders.get(fact.folder, "")
-        return Ended(fact.job, name, fact.state, fact.reason, fact.note, folder)
+        return Ended(fact.job, name, fact.state, told(fact.reasons), fact.note, folder)
 
     def _in_folder(self, folder: int) -> dict[str, str]:
         name = self.folders.get(folder)
@@ -111,6 +114,7 @@ class LogReporter:
     def __init__(self, names: Names, log: Any) -> None:
         self._names = names
         self._log = log
+        self._remote = RemoteLog(log)
         self._floods = LogRateLimiter()
         self._output_fails = False
         self._stop_reason = ""
@@ -123,8 +127,9 @@ class LogReporter:
         """The job that each worker is busy with: should it die, the line about that names the picture."""
 
     def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of fact
-        """Log what is worth a line."""
+        """Log a fact, if it is important."""
         self._tell_gathered(clock.monotonic_ns())
+        self._remote.fact(fact)
         match fact:
             case events.Admitted(row=row):
                 self._names.remember(row)
@@ -134,11 +139,13 @@ class LogReporter:
                 self._log.info("drop", folder=self._names.folders.get(folder, "?"), drop=drop, **dict(ends))
             case events.EngineUp():
                 self._log.info("ready", **told_of_engine(fact), seconds=round(fact.load_seconds, 1))
+                if fact.remark:
+                    self._log.warning("engine", reason=fact.remark)
             case events.EngineDied():
                 self._tell_of_death(fact)
             case events.WorkerDied(worker=worker, how=how):
                 job = self._names.line_of(self._in_hand.pop(worker, 0))
-                self._often("warning", "restart", how, who=f"picture worker {worker}", **job)
+                self._often("warning", "restart", str(how), who=f"picture worker {worker}", **job)
             case events.FolderTrouble(folder=folder, reason=reason):
                 self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
             case events.Scanned(folder=folder, passed_over=number):
@@ -155,14 +162,16 @@ class LogReporter:
                 self._log.info("writing", why="the output folder can be written again")
             case events.ChoreDone(chore=Chore.ORIGINAL, failed=str(failed), job=job):
                 self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", job=job)
-            case events.SpaceLow(reason=str(reason)):
-                self._log.warning("paused", why=reason)
+            case events.OutputTrouble(reason=reason):
+                self._tell_of_folder("output", reason)
+            case events.SpaceLow(reason=Reason() as reason):
+                self._log.warning("paused", why=str(reason))
             case events.SpaceLow():
                 self._log.info("resumed", why="the output disk has enough free space again")
             case events.Cleaned():
                 self._tell_of_cleaning(fact)
             case events.Stuck(who=who):
-                self._log.error("stuck", who=who, why="it shows no life; the daemon should be started anew")
+                self._log.error("stuck", who=who, why="it does not respond; the daemon should be restarted")
             case events.StopAsked(reason=reason):
                 self._stop_reason = reason
             case events.Reloaded(taken=taken, restart=restart):
@@ -172,21 +181,22 @@ class LogReporter:
                     self._log.error("settings", why=f"{mistake}; the ones in use stay")
             case events.PauseAsked(folder=folder, paused=paused):
                 self._tell_of_pause(self._names.folders.get(folder, "?"), paused=paused)
-            case events.RetryAsked(folder=folder, path=path):
-                self._often("info", "again", "somebody asked for it", file=self._names.at(folder, path))
-            case events.ForgetAsked(folder=folder, path=path):
-                self._often("info", "forgotten", "somebody asked for it", file=self._names.at(folder, path))
+            case events.RetryAsked() | events.ApproveAsked() | events.ForgetAsked():
+                self._tell_of_request(fact)
             case _:
                 pass
 
     def command(self, command: Command) -> None:
-        """Log what is begun or ended, and what a job waits for."""
+        """Log the start and end of work, and what a job waits for."""
         if isinstance(command, Read | Finish | Publish | DoChore):
             self._in_hand[command.worker] = command.job
         elif isinstance(command, Move) and self._waits(command):
-            self._rarely("warning", "waiting", command.reason, **self._names.line_of(command.job))
+            self._rarely("warning", "waiting", str(command.reason), **self._names.line_of(command.job))
         elif isinstance(command, StartEngine | EndEngine | UseModel | RejectModel):
             self._tell_of_engine(command)
+        elif isinstance(command, TakeOutDevice):
+            why = f"{command.why}; the other devices go on, and `mattingd reload` tries it again"
+            self._log.warning("device taken out", device=command.device, why=why)
         elif isinstance(command, AnnounceShutdown):
             self._log.info("stopping", why=f"{self._stop_reason}: {self._drains(command)}")
         elif isinstance(command, Stop):
@@ -195,7 +205,7 @@ class LogReporter:
 
     def _tell_of_death(self, fact: events.EngineDied) -> None:
         if fact.engine != self._beside:
-            self._rarely("warning", "restart", fact.how, who="the engine")
+            self._rarely("warning", "restart", str(fact.how), who="the engine")
 
     def _tell_of_engine(self, command: StartEngine | EndEngine | UseModel | RejectModel) -> None:
         match command:
@@ -218,7 +228,7 @@ class LogReporter:
                 self._log.warning("model", why=f"{name} are not used: {why}", **_hash(model))
 
     def _drains(self, drain: AnnounceShutdown) -> str:
-        """What is waited for before the end."""
+        """Log what the daemon waits for before its end."""
         if not drain.jobs:
             return "nothing is in work"
         files = [line["file"] for job in drain.jobs if (line := self._names.line_of(job))]
@@ -235,6 +245,15 @@ class LogReporter:
         if not (taken or restart):
             self._log.info("settings", why="the configuration was read again; nothing has changed")
 
+    def _tell_of_request(self, fact: events.RetryAsked | events.ApproveAsked | events.ForgetAsked) -> None:
+        """Log one line for a picture that a user requested something for."""
+        word, why = "again", "a user asked for it"
+        if isinstance(fact, events.ForgetAsked):
+            word = "forgotten"
+        elif isinstance(fact, events.ApproveAsked):
+            word = "approved" if fact.approved else "approval withdrawn"
+        self._often("info", word, why, file=self._names.at(fact.folder, fact.path))
+
     def _tell_of_pause(self, folder: str, *, paused: bool) -> None:
         if paused:
             self._log.info("paused", folder=folder, why="what is in work is finished, nothing more is begun")
@@ -242,7 +261,7 @@ class LogReporter:
             self._log.info("resumed", folder=folder, why="it goes on")
 
     def _tell_of_passed_over(self, folder: int, number: int) -> None:
-        """Once a run for each folder: what is passed over is never passed over silently."""
+        """Log skipped files once per run and folder: nothing is skipped silently."""
         if number and folder not in self._told_passed_over:
             self._told_passed_over.add(folder)
             why = "hidden, or other programs' own; `mattingd history --ignored` lists them"
@@ -301,7 +320,7 @@ def _hash(model: str) -> dict[str, str]:
 
 
 def told_of_engine(fact: events.EngineUp) -> dict[str, Any]:
-    """What is told of an engine, in the log and in `status`."""
+    """Return the messages about an engine, for the log and `status`."""
     return {
         "model": fact.model,
         "device": fact.device,
@@ -313,23 +332,25 @@ def told_of_engine(fact: events.EngineUp) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class RunStats:
-    """What `status` shows of a run: the rate, the folders' troubles."""
+    """The figures of a run for `status`: the rate, the folders' problems."""
 
     troubles: dict[int, str] = field(default_factory=dict)
     passed_over: dict[int, int] = field(default_factory=dict)
-    """By hot folder: what the last scan met that no person dropped."""
+    """By hot folder: files of the last scan that no user dropped."""
+    remote: events.RemoteState | None = None
+    """The state of the workers on other machines; None without any."""
     finished: int = 0
     failed: int = 0
     batches: int = 0
     batched: int = 0
     _ends: deque[int] = field(default_factory=deque)
     _since: int = 0
-    """When it began to work, after it last had nothing to do."""
+    """When it started to work after it was last idle."""
     _active: int = -IDLE_NS
-    """When a picture was last begun or ended."""
+    """When a picture last started or ended."""
 
     def fact(self, fact: events.Fact) -> None:
-        """Take a fact into account."""
+        """Count a fact."""
         match fact:
             case events.FolderTrouble(folder=folder, reason=None) | events.FolderLeft(folder=folder):
                 self.troubles.pop(folder, None)
@@ -337,6 +358,8 @@ class RunStats:
                 self.troubles[folder] = reason
             case events.Scanned(folder=folder, passed_over=number):
                 self.passed_over[folder] = number
+            case events.RemoteState():
+                self.remote = fact
             case events.Inferred(empty=empty):
                 self.batches += 1
                 self.batched += len(empty)
@@ -350,7 +373,7 @@ class RunStats:
                 pass
 
     def command(self, command: Command) -> None:
-        """Measure from when work begins."""
+        """Measure from the start of work."""
         now = clock.monotonic_ns()
         if isinstance(command, Read):
             if self._active + IDLE_NS <= now:
@@ -359,7 +382,7 @@ class RunStats:
             self._active = now
 
     def rate(self) -> float:
-        """Pictures finished per second: in the last minute, or since work began if that is shorter."""
+        """Return pictures per second: in the last minute, or since work started if that is shorter."""
         now = clock.monotonic_ns()
         start = max(self._since, now - RATE_NS)
         while self._ends and self._ends[0] < start:

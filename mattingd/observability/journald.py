@@ -1,7 +1,7 @@
-"""The journal of systemd: each line with its fields, so that `journalctl MATTINGD_JOB=12` finds a picture.
+"""Write log lines with fields to systemd's journal, so that `journalctl MATTINGD_JOB=12` works.
 
-`MESSAGE` is what people read, `PRIORITY` how important it is; all else that a line holds becomes a field of
-ours: `MATTINGD_EVENT`, `MATTINGD_JOB`, `MATTINGD_FILE`, `MATTINGD_FOLDER`, `MATTINGD_WHY` and so on.
+`MESSAGE` is the text, `PRIORITY` the importance; everything else in a line becomes a field of ours:
+`MATTINGD_EVENT`, `MATTINGD_JOB`, `MATTINGD_FILE`, `MATTINGD_FOLDER`, `MATTINGD_WHY` and so on.
 """
 
 import os
@@ -21,7 +21,7 @@ Fields = dict[str, str]
 
 
 def reads(stream: TextIO) -> bool:
-    """Whether systemd's journal is what reads this stream: systemd says so in JOURNAL_STREAM."""
+    """Whether systemd's journal reads this stream, according to JOURNAL_STREAM."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         status = os.fstat(stream.fileno())
@@ -31,7 +31,7 @@ def reads(stream: TextIO) -> bool:
 
 
 def fields(message: str, line: Mapping[str, Any]) -> Fields:
-    """The journal's fields of a log line that has a `level` and more."""
+    """Return the journal's fields of a log line with a `level` and more."""
     found = {
         "MESSAGE": _text(message),
         "PRIORITY": str(PRIORITIES[line["level"]]),
@@ -41,10 +41,10 @@ def fields(message: str, line: Mapping[str, Any]) -> Fields:
 
 
 class JournaldWriter:
-    """Sends lines to journald; long ones in a sealed memory file, as journald wants them."""
+    """Sends lines to journald; long ones in a sealed memory file, as journald requires."""
 
     def __init__(self) -> None:
-        # The path is gone to anew for each line: a journald that was restarted is found again.
+        # The path is resolved again for each line, so that a restarted journald is found.
         self._transport = JournaldTransport(SOCKET, connected=False)
         self._transport.socket.settimeout(PATIENCE_SECONDS)
 

@@ -1,4 +1,7 @@
-"""How log lines look: calm on a terminal, fields for systemd, else JSON. What is told stands in `reports`."""
+"""The format of log lines: for users on a terminal, fields for systemd, otherwise JSON.
+
+The content of lines is in `job_log`.
+"""
 
 import os
 import sys
@@ -9,6 +12,7 @@ import structlog
 
 from mattingd.observability import journald
 from mattingd.observability.log_writer import Outlet, StreamWriter, Writer
+from mattingd.observability.recent_lines import RecentLines
 
 PLAIN, DIM = "\x1b[0m", "\x1b[2m"
 COLOURS = {"done": "\x1b[32m", "failed": "\x1b[31m", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -18,17 +22,20 @@ Line = MutableMapping[str, Any]
 """A log line on its way through structlog."""
 
 
-def configure_log(style: str, level: str, stream: TextIO = sys.stderr) -> tuple[Any, Outlet]:
+def configure_log(
+    style: str, level: str, stream: TextIO = sys.stderr, recent: RecentLines | None = None
+) -> tuple[Any, Outlet]:
     """Set logging up.
 
     Args:
-        style: `console` for people, `json` for programs, `journald` for systemd's journal with its fields;
+        style: `console` for users, `json` for programs, `journald` for systemd's journal with its fields;
             `auto` takes what fits the stream.
-        level: the least level that is written.
-        stream: where lines go, unless they go to journald.
+        level: the lowest level that is written.
+        stream: the destination of lines, unless it is journald.
+        recent: keeps the last lines as well.
 
     Returns:
-        The log, and what writes it: to be closed at the end.
+        The log, and its writer, to be closed at the end.
     """
     style = _fitting(stream) if style == "auto" else style
     last, writer = _forms(style, stream)
@@ -37,6 +44,7 @@ def configure_log(style: str, level: str, stream: TextIO = sys.stderr) -> tuple[
     )
     processors: list[Any] = [
         structlog.processors.add_log_level,
+        *([] if recent is None else [_kept_in(recent)]),
         *([] if style == "journald" else [stamper]),
         *last,
     ]
@@ -56,6 +64,14 @@ def configure_log(style: str, level: str, stream: TextIO = sys.stderr) -> tuple[
     return structlog.get_logger(), outlet
 
 
+def _kept_in(recent: RecentLines) -> Callable[[Any, str, Line], Line]:
+    def keep(_log: Any, _method: str, line: Line) -> Line:
+        recent.add(line, _said(line))
+        return line
+
+    return keep
+
+
 def _fitting(stream: TextIO) -> str:
     if journald.reads(stream):
         return "journald"
@@ -63,7 +79,7 @@ def _fitting(stream: TextIO) -> str:
 
 
 def _forms(style: str, stream: TextIO) -> tuple[list[Any], Writer]:
-    """What makes the final form of a line, and who writes it."""
+    """Return the formatter of a line, and its writer."""
     if style == "journald":
         return [_for_journald], journald.JournaldWriter()
     if style == "console":
@@ -73,13 +89,13 @@ def _forms(style: str, stream: TextIO) -> tuple[list[Any], Writer]:
 
 
 def _in_order(_log: Any, _method: str, line: Line) -> Line:
-    """When, how important and what first: JSON lines are read by people as well."""
+    """Put time, level and event first: users read JSON lines, too."""
     first = ("timestamp", "level", "event")
     return {key: line[key] for key in (*first, *line)}
 
 
 def _for_people(*, colours: bool) -> Callable[[Any, str, Line], str]:
-    """`14:03:07  failed    in/shoe.jpg: the file is empty  #12`."""
+    """Format like `14:03:07 failed in/shoe.jpg: the file is empty #12`."""
 
     def render(_log: Any, _method: str, line: Line) -> str:
         time, level, event = (str(line[key]) for key in ("timestamp", "level", "event"))
@@ -94,13 +110,13 @@ def _for_people(*, colours: bool) -> Callable[[Any, str, Line], str]:
 
 
 def _for_journald(_log: Any, _method: str, line: Line) -> tuple[tuple[journald.Fields], dict[str, Any]]:
-    """`failed in/shoe.jpg: the file is empty`, and all it is made of."""
+    """Format like `failed in/shoe.jpg: the file is empty`, with all fields."""
     text = _said(line)
     return (journald.fields(f"{line['event']} {text}" if text else line["event"], line),), {}
 
 
 def _said(line: Line) -> str:
-    """What a line says beside time, event and job. A file's name begins with that of its hot folder."""
+    """Return the text of a line beside time, event and job. A file's name starts with its hot folder's."""
     more = {"more": f"{line['more']:,} more"} if "more" in line else {}
     rest = {key: line[key] for key in line if key not in {*NOT_SAID, "event", "job", "more"}} | more
     if "file" in rest:

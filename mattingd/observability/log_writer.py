@@ -1,6 +1,6 @@
-"""Where log lines go: through a thread of their own, so that nobody ever waits for a terminal or a disk.
+"""Write log lines on a separate thread, so that nothing ever waits for a terminal or a disk.
 
-A pipe that nobody reads, a full disk or a journald that hangs costs log lines, which are counted, and never a
+A pipe without a reader, a full disk or a journald that hangs costs log lines, which are counted, but never a
 picture.
 """
 
@@ -17,24 +17,24 @@ CLOSING_SECONDS = 2.0
 
 
 class Writer(Protocol):
-    """Who writes lines."""
+    """The interface of writers."""
 
     def write(self, line: Any) -> None:
-        """Write a line; may wait. An error says that it is lost."""
+        """Write a line; may wait. An error means that it is lost."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close: no more lines will come."""
 
 
 class Outlet:
-    """Hands lines, in order, to whoever writes them."""
+    """Passes lines, in order, to a writer."""
 
     def __init__(self, writer: Writer, lost: Callable[[int], Any]) -> None:
         """Start the thread.
 
         Args:
             writer: writes the lines.
-            lost: makes the line that tells how many were lost before it.
+            lost: makes the line that reports how many were lost before it.
         """
         self._writer = writer
         self._tell_lost = lost
@@ -46,7 +46,7 @@ class Outlet:
         atexit.register(self.close)
 
     def send(self, line: Any) -> None:
-        """Have a line written soon; never waits."""
+        """Queue a line for writing; never waits."""
         if self._lines.qsize() < LINES_WAITING:
             self._lines.put(line)
         else:
@@ -55,7 +55,7 @@ class Outlet:
     debug = info = warning = error = critical = send
 
     def close(self) -> None:
-        """Write what waits, as far as that is possible soon."""
+        """Write the waiting lines, as far as that is possible soon."""
         atexit.unregister(self.close)
         self._lines.put(None)
         self._thread.join(CLOSING_SECONDS)
@@ -83,7 +83,7 @@ class Outlet:
 
 
 class StreamWriter:
-    """Writes lines to a stream, around its buffer: what cannot be written is not tried again at the end."""
+    """Writes lines to a stream, bypassing its buffer: a failed line is not tried again at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._raw = open(stream.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115 - until `close`
@@ -95,5 +95,5 @@ class StreamWriter:
             data = data[self._raw.write(data) or 0 :]
 
     def close(self) -> None:
-        """Let go of the stream."""
+        """Release the stream."""
         self._raw.close()

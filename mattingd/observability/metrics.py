@@ -38,20 +38,21 @@ Folders = Callable[[], Mapping[int, str]]
 
 
 class MetricsError(Exception):
-    """The figures cannot be offered; the message says why, and what to do."""
+    """The metrics cannot be served; the message says why, and what to do."""
 
 
 class Metrics:
     """A reporter that counts. Fed on the scheduler's thread, read by scrapers on theirs."""
 
     def __init__(self, version: str, journal: Path, folders: Folders, settling: Callable[[], int]) -> None:
-        """Everything stands at zero.
+        """Start with zeros.
 
         Args:
-            version: of the program.
-            journal: the journal's file.
-            folders: gives what each hot folder is called, by its number; called on other threads, too.
-            settling: how many files are seen and not in the journal yet; called on other threads.
+            version: the program's version.
+            journal: path of the journal.
+            folders: returns the hot folders' names by number; called on other threads, too.
+            settling: returns how many files were seen and are not in the journal yet; called on other
+                threads.
         """
         self.registry = registry = CollectorRegistry()
         self._folders = folders
@@ -95,7 +96,7 @@ class Metrics:
             self._batches.labels(sent)
 
     def serve(self, port: int) -> Callable[[], None]:
-        """Offer the figures on a port of this machine; returns what ends that.
+        """Serve the metrics on a local port; returns a function that ends that.
 
         Raises:
             MetricsError: the port cannot be used.
@@ -118,7 +119,7 @@ class Metrics:
     # --- reporter ---
 
     def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912 - one line for each kind of fact
-        """Count what happened."""
+        """Count a fact."""
         match fact:
             case events.JobEnded(job=job, folder=folder, state=state):
                 self._publishing.pop(job, None)
@@ -165,7 +166,7 @@ class Metrics:
                 pass
 
     def command(self, command: commands.Command) -> None:
-        """Count what is done."""
+        """Count a command."""
         match command:
             case commands.Infer(jobs=jobs, sent=sent):
                 self._batches.labels(sent).inc()
@@ -182,7 +183,7 @@ class Metrics:
                 pass
 
     def _tell_of_engine(self) -> None:
-        """The engine that came up last is the one that is used."""
+        """Report the engine that came up last: it is the one in use."""
         if (fact := self._came_up) is not None:
             self._used, self._beside = fact.engine, 0
             self._engine_up.set(1)
@@ -194,7 +195,7 @@ class Metrics:
 
 
 class Offline:
-    """How long each hot folder could not be read, up to the moment of the scrape."""
+    """Seconds that each hot folder could not be read, up to the moment of the scrape."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -204,7 +205,7 @@ class Offline:
         """When the present outage began."""
 
     def tell(self, folder: int, *, offline: bool) -> None:
-        """A folder went away, or came back."""
+        """Record that a folder went offline, or came back."""
         now = clock.monotonic_ns()
         if offline:
             self._since.setdefault(folder, now)
@@ -212,7 +213,7 @@ class Offline:
             self._before[folder] = self._before.get(folder, 0) + now - since
 
     def collect(self) -> Iterator[Any]:
-        """For each scrape."""
+        """Collect for a scrape."""
         now = clock.monotonic_ns()
         seconds = CounterMetricFamily(
             "mattingd_offline_seconds", "Time in which a hot folder could not be read.", labels=("folder",)
@@ -230,14 +231,14 @@ class Offline:
 
 
 class Queue:
-    """What waits, as the journal has it."""
+    """The waiting pictures, by the journal."""
 
     def __init__(self, journal: Path, settling: Callable[[], int]) -> None:
         self._journal = journal
         self._settling = settling
 
     def collect(self) -> Iterator[Any]:
-        """For each scrape; nothing while the journal cannot be read."""
+        """Collect for a scrape; empty while the journal cannot be read."""
         try:
             with reading(self._journal) as ledger:
                 states, since = ledger.waiting()

@@ -1,4 +1,4 @@
-"""Floods of equal log lines: the first of them are told, the others counted. Time comes from outside."""
+"""Limit equal log lines: the first of them are logged, the others counted. Time comes from outside."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Flood:
 
 
 class LogRateLimiter:
-    """Keeps floods out of the log: of equal lines the first are told, the others counted and told as one."""
+    """Limits equal log lines: the first are logged, the others counted and reported as one."""
 
     def __init__(self) -> None:
         self._floods: dict[tuple[str, str], Flood] = {}
@@ -27,7 +27,7 @@ class LogRateLimiter:
         """When the first of them is to be looked at; no sooner."""
 
     def tells(self, level: str, event: str, why: str, *, first: int, now: int) -> bool:
-        """Whether this line is told now; otherwise it was counted. `first` equal ones are told."""
+        """Whether to log this line now; otherwise it is counted. `first` equal ones are logged."""
         until = now + SAME_TROUBLE_EVERY_NS
         self._due = min(self._due, until) if self._floods else until
         flood = self._floods.setdefault((event, why), Flood(until, level))

@@ -1,1 +1,1 @@
-"""What lies below the output root: cut-outs, notes, archived originals, and their retention."""
+"""The files below the output root: cut-outs, notes, archived originals, and their retention."""

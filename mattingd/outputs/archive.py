@@ -1,8 +1,8 @@
-"""Originals that are not to stay in their hot folder: put into the archive, or deleted, never lost.
+"""Archive or delete originals that do not stay in their hot folder; never lose one.
 
-Every step may be the last: done again, it finds out how far it came and goes on from there. At any moment the
-content lies whole under its own name, under a hidden name beside it, or in the archive. Only the very file
-that the cut-outs were made from is touched: same size, time and content, and open for writing by nobody.
+A crash may follow any step: a repeated call finds out how far it came and continues. At any moment the
+complete content exists under its own name, under a hidden name beside it, or in the archive. Only the very
+file that the cut-outs were made from is touched: same size, time and content, and not open for writing.
 """
 
 import errno
@@ -12,15 +12,17 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import count
 
-from mattingd.domain.jobs import Original
-from mattingd.system.filesystem import TEMP_PREFIX, Disk, identity_of, kind_of
+from mattingd.domain.jobs import Original, Stamp
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, identity_of, kind_of, stamp_of
+from mattingd.touchup.files import belongs, names_beside, renamed
+from mattingd.touchup.files import identity as identity_of_strokes
 
 Identity = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an original lies, or lay."""
+    """The path of an original."""
 
     root: bytes
     path: bytes
@@ -29,14 +31,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The very file, under the name it has at present."""
+    """The original, under its present name."""
 
     name: str
     identity: Identity
 
 
 class OriginalsStore:
-    """Puts originals away, one at a time."""
+    """Archives or deletes originals, one at a time."""
 
     def __init__(self, disk: Disk, archive: str | None, instance: str) -> None:
         self._disk = disk
@@ -44,14 +46,14 @@ class OriginalsStore:
         self._instance = instance
 
     def put_away(self, source: Source, original: Original) -> str:
-        """Archive or delete an original; returns where in the archive it lies, or nothing.
+        """Archive or delete an original; returns its path in the archive, or "".
 
-        What is not the file that the job was made from any more stays as it is.
+        A file that differs from what the job was made from stays unchanged.
 
         Raises:
             OSError: it cannot be done at present; nothing is lost.
         """
-        if original.deed == "archive" and self._archive is None:
+        if original.action == "archive" and self._archive is None:
             return ""
         hidden = self._hidden(source)
         directory, name = os.path.split(os.fsdecode(source.path))
@@ -59,15 +61,22 @@ class OriginalsStore:
             root = stack.enter_context(self._disk.folder(os.fsdecode(source.root)))
             try:
                 folder = stack.enter_context(self._disk.folder(directory, root, one_disk=False))
-            except (FileNotFoundError, NotADirectoryError):  # it was taken away as a whole
+            except (FileNotFoundError, NotADirectoryError):  # the whole original was taken away
                 return self._in_archive(original, hidden)
+            if self._painted_since(folder, name, original):
+                return ""  # the picture is processed again, and its strokes leave with it then
             for each in (name, hidden):
                 if identity := self._find(folder, each, original):
-                    return self._take(folder, Found(each, identity), hidden, original)
-        return self._in_archive(original, hidden)
+                    where = self._take(folder, Found(each, identity), hidden, original)
+                    break
+            else:
+                where = self._in_archive(original, hidden)
+            if where:
+                self._take_strokes(folder, name, where, hidden)
+            return where
 
     def put_back(self, source: Source) -> None:
-        """It is to stay after all: an earlier attempt may have hidden it already.
+        """Restore an original that is to stay after all: an earlier attempt may have hidden it.
 
         Raises:
             OSError: it cannot be done at present.
@@ -82,11 +91,11 @@ class OriginalsStore:
             self._disk.sync(folder)
 
     def _hidden(self, source: Source) -> str:
-        """Its name between two steps: the same at every attempt."""
+        """Return its name between two steps: the same at every attempt."""
         return f"{TEMP_PREFIX}{self._instance}-{source.job}-original"
 
     def _find(self, folder: int, name: str, original: Original) -> Identity | None:
-        """The identity of the very file, if it lies under this name."""
+        """Return the identity of the original, if it has this name."""
         try:
             odd = kind_of(self._disk.status_in(folder, name).st_mode)
             status, digest = (None, b"") if odd else self._disk.digest_in(folder, name)
@@ -101,7 +110,7 @@ class OriginalsStore:
         if self._disk.in_use(folder, found.name):
             raise OSError(errno.EBUSY, "another program has it open for writing")
         where = ""
-        if original.deed == "archive":
+        if original.action == "archive":
             where, moved = self._store(folder, found, hidden, original)
             if moved:
                 return where
@@ -112,18 +121,53 @@ class OriginalsStore:
         return where
 
     def _move_just_this(self, folder: int, found: Found, target: int, new: str) -> None:
-        """Rename; what had taken the file's place in the last moment goes back."""
+        """Rename the original; a file that replaced it at the last moment is moved back."""
         if not self._disk.move(found.name, new, old_folder=folder, new_folder=target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
-        # a rename changes the last part of an identity, the time of the last change of the inode
+        # renaming changes the last part of an identity: the inode's change time
         if identity_of(self._disk.status_in(target, new))[:-1] != found.identity[:-1]:
             self._disk.move(new, found.name, old_folder=target, new_folder=folder)
             raise OSError(errno.EBUSY, "it was saved again just now")
 
+    def _painted_since(self, folder: int, name: str, original: Original) -> bool:
+        """Whether the strokes beside an original differ from those that its cut-outs were made with."""
+        lying, found = set(os.listdir(folder)), list[tuple[bytes, Stamp]]()
+        if name not in lying:
+            return False
+        for kind in names_beside(os.fsencode(name)):
+            if strokes := next((each for each in kind if os.fsdecode(each) in lying), None):
+                status = self._disk.status_in(folder, os.fsdecode(strokes))
+                found += [] if kind_of(status.st_mode) else [(strokes, stamp_of(status))]
+        return identity_of_strokes(found) != original.stamp.strokes
+
+    def _take_strokes(self, folder: int, name: str, where: str, hidden: str) -> None:
+        """Archive the strokes beside an archived original, under names that match its own.
+
+        This happens after the original, and not while another picture here needs them: without its strokes it
+        would be cut out again.
+        """
+        picture, lying = os.fsencode(name), {os.fsencode(each) for each in os.listdir(folder)}
+        for number, strokes in enumerate(sum(names_beside(picture), ())):
+            between = f"{hidden}-{number}"
+            for each in lying.intersection((strokes, between.encode())):
+                if not any(belongs(strokes, other) for other in lying):
+                    place = os.fsdecode(renamed(strokes, picture, os.fsencode(where)))
+                    self._take_painted(folder, os.fsdecode(each), between, place)
+
+    def _take_painted(self, folder: int, name: str, hidden: str, place: str) -> None:
+        if kind_of(self._disk.status_in(folder, name).st_mode):
+            return
+        status, digest = self._disk.digest_in(folder, name)
+        painted = Original("archive", place, stamp_of(status), digest)
+        self._take(folder, Found(name, identity_of(status)), hidden, painted)
+
     # --- the archive ---
 
     def _store(self, folder: int, found: Found, hidden: str, original: Original) -> tuple[str, bool]:
-        """See that the archive holds it: where, and whether it was moved there and is gone from here."""
+        """Put the original into the archive.
+
+        Returns its path, and whether it was moved and is gone from here.
+        """
         directory = os.path.join(self._archive or "", os.path.dirname(original.place))
         self._disk.make_directories(directory)
         with self._disk.folder(directory) as target:
@@ -138,7 +182,7 @@ class OriginalsStore:
         return os.path.join(os.path.dirname(original.place), new), moved
 
     def _moved(self, folder: int, found: Found, target: int, new: str) -> bool:
-        """Rename it, if the archive lies on the same disk."""
+        """Rename it, if the archive is on the same disk."""
         try:
             self._move_just_this(folder, found, target, new)
         except OSError as error:
@@ -148,7 +192,7 @@ class OriginalsStore:
         return True
 
     def _copy(self, folder: int, name: str, target: int, names: tuple[str, str], original: Original) -> None:
-        """Between disks: copied under a hidden name, read back, and only then given its own."""
+        """Copy between disks: write under a hidden name, read back, then rename."""
         temp, new = names
         self._disk.copy(folder, name, target, temp, original.stamp.mtime_ns)
         if not self._find(target, temp, original):
@@ -157,8 +201,8 @@ class OriginalsStore:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
 
     def _in_archive(self, original: Original, hidden: str) -> str:
-        """Where it lies, if an earlier attempt, whose answer was lost, came so far; half a copy goes."""
-        if original.deed != "archive":
+        """Return its path if an earlier attempt, whose answer was lost, got there; remove partial copies."""
+        if original.action != "archive":
             return ""
         directory = os.path.join(self._archive or "", os.path.dirname(original.place))
         with suppress(FileNotFoundError, NotADirectoryError), self._disk.folder(directory) as target:
@@ -170,7 +214,7 @@ class OriginalsStore:
         return ""
 
     def _place_for(self, target: int, original: Original) -> tuple[str, bool]:
-        """The name it has in its folder of the archive, or would get there; and whether it has it."""
+        """Return the name that it has or would get in its folder of the archive, and whether it has it."""
         for name in _names(original.place):
             if self._find(target, name, original):
                 return name, True
@@ -182,7 +226,7 @@ class OriginalsStore:
 
 
 def _names(place: str) -> Iterator[str]:
-    """`shoe.jpg`, then `shoe_v2.jpg`, ..."""
+    """Yield `shoe.jpg`, then `shoe_v2.jpg`, ..."""
     stem, ending = os.path.splitext(os.path.basename(place))
     yield f"{stem}{ending}"
     for version in count(2):

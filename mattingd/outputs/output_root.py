@@ -1,7 +1,7 @@
-"""The output folder as retention handles it: looks, removals, the trash, empty folders. It decides nothing.
+"""The output folder for retention: inspect, remove, move to the trash, remove empty folders.
 
-Works from one open folder downwards: whatever is renamed, linked or mounted meanwhile, nothing outside that
-folder and nothing on another disk can be reached.
+It makes no decisions. Works downwards from one open folder: whatever is renamed, linked or mounted meanwhile,
+nothing outside that folder and nothing on another disk can be reached.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mattingd.domain.artifacts import Artifact, ArtifactFinding, ArtifactInspection, ArtifactState
 from mattingd.domain.events import SpaceLow
+from mattingd.domain.reasons import Reason
 from mattingd.system.filesystem import (
     TEMP_PREFIX,
     Disk,
@@ -30,7 +31,7 @@ class OfflineError(Exception):
 
 
 class Home:
-    """An output folder, open, whose mark was seen."""
+    """An open output folder whose marker was found."""
 
     def __init__(self, root: str, descriptor: int, instance: str, disk: Disk) -> None:
         self.root = root
@@ -42,15 +43,15 @@ class Home:
         """Folders, below the root, whose names changed since the last `settle`."""
 
     def place(self, kept: Artifact) -> str:
-        """Where a thing lies, or should, below the root."""
+        """The path of an artifact below the root."""
         return self.place_in_trash(kept) if kept.remains is ArtifactState.TRASHED else kept.path
 
     def place_in_trash(self, kept: Artifact) -> str:
-        """Where it lies once it came to the trash."""
+        """Its path in the trash."""
         return f"{self.trash}/{kept.path}"
 
     def look(self, kept: Artifact, place: str) -> ArtifactInspection:
-        """Whether at this place there is just what was made: a regular file of this size and content."""
+        """Inspect a path: whether it is a regular file of the recorded size and content."""
         directory, name = os.path.split(place)
         try:
             with self._disk.folder(directory, self._root) as folder:
@@ -68,17 +69,18 @@ class Home:
         status = self._disk.status_in(folder, name)
         odd = kind_of(status.st_mode)
         if odd:
-            return ArtifactInspection(ArtifactFinding.OTHER, f"it is {odd}")
+            return ArtifactInspection(ArtifactFinding.OTHER, str(odd))
         if status.st_dev != os.fstat(self._root).st_dev:
-            return ArtifactInspection(ArtifactFinding.OTHER, "it lies on another disk")
-        if status.st_size == kept.size:
+            return ArtifactInspection(ArtifactFinding.OTHER, "it is on another disk")
+        ours = {(kept.size, kept.sha256), *kept.also}
+        if any(size == status.st_size for size, _ in ours):
             read, digest = self._disk.digest_in(folder, name)
-            if identity_of(read) == identity_of(status) and digest == kept.sha256:
+            if identity_of(read) == identity_of(status) and (status.st_size, digest) in ours:
                 return ArtifactInspection(ArtifactFinding.SAME, identity=identity_of(status))
-        return ArtifactInspection(ArtifactFinding.OTHER, "somebody changed it")
+        return ArtifactInspection(ArtifactFinding.OTHER, "it was changed")
 
     def remove(self, place: str, seen: ArtifactInspection) -> None:
-        """Remove the very file that was seen.
+        """Remove the very file that was inspected.
 
         Raises:
             OSError: it cannot be removed, or another one lies there now.
@@ -90,7 +92,7 @@ class Home:
         self._touched.add(directory)
 
     def to_trash(self, place: str, seen: ArtifactInspection) -> None:
-        """Move the very file that was seen to the same place in the trash.
+        """Move the very file that was inspected to the same path in the trash.
 
         Raises:
             OSError: it cannot be moved, or another one lies at either place.
@@ -111,18 +113,18 @@ class Home:
             raise OSError(0, "it was changed just now")
 
     def emptied(self, place: str) -> None:
-        """Something that lay here is gone: `settle` sees to its folders."""
+        """Note that a file was removed here: `settle` checks its folders."""
         self._touched.add(os.path.dirname(place))
 
     def settle(self) -> None:
-        """Make durable what was done, and remove the folders that hold nothing any more, below the root."""
+        """Make the changes durable, and remove empty folders below the root."""
         for directory in sorted(self._touched, reverse=True):
             with contextlib.suppress(OSError):
                 self._settle(directory)
         self._touched.clear()
 
     def _settle(self, directory: str) -> None:
-        """Also where a folder is gone already: after a stop those above it may still be there."""
+        """Handle a folder that is already gone, too: after a crash its parents may still exist."""
         while directory:
             with contextlib.suppress(FileNotFoundError), self._disk.folder(directory, self._root) as folder:
                 self._disk.sync(folder)
@@ -142,30 +144,30 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """What is known of the mark that an output folder bears."""
+    """What is known of an output folder's marker."""
 
     expected: bool
-    """It was made before."""
+    """The marker was made before."""
     proof: Callable[[], bool]
-    """Whether this must be the right folder, as far as can be told without a mark."""
+    """Whether this must be the right folder, as far as that is known without a marker."""
     make: bool
-    """Whether a first mark may be made now."""
+    """Whether a first marker may be made."""
     what: str = "the output folder"
-    """What people call it."""
+    """Its name in messages."""
 
 
 @contextlib.contextmanager
 def home(root: str, instance: str, disk: Disk, founding: Founding) -> Iterator[Home]:
-    """Open the output folder, if it is the one that the journal knows by a mark in it.
+    """Open the output folder, if its marker is the one that the journal knows.
 
     Args:
         root: the output folder.
-        instance: of the journal.
+        instance: name of the journal.
         disk: file operations.
-        founding: whether the mark must be there.
+        founding: whether the marker must exist.
 
     Raises:
-        OfflineError: it is not there, or bears no mark: a disk or share that is not mounted.
+        OfflineError: it does not exist, or has no marker: a disk or share is not mounted.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -187,12 +189,12 @@ def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Found
 
 
 class RoomWatch(threading.Thread):
-    """Looks at the free space of the output disk again and again."""
+    """Checks the free space of the output disk periodically."""
 
     def __init__(
         self,
         root: str,
-        judge: Callable[[int, bool], str | None],
+        judge: Callable[[int, bool], Reason | None],
         tell: Callable[[SpaceLow], None],
         disk: Disk,
         failed: Callable[[BaseException], None],
@@ -200,9 +202,10 @@ class RoomWatch(threading.Thread):
         """Set up.
 
         Args:
-            root: the output folder, which need not exist yet.
-            judge: says why free bytes are too few; the second argument is whether they were before.
-            tell: is told when that changes.
+            root: the output folder, which need not exist.
+            judge: returns why this many free bytes are too few; the second argument is whether they were too
+                few before.
+            tell: called when that changes.
             disk: file operations.
             failed: called once if the thread ends by a defect.
         """
@@ -215,7 +218,7 @@ class RoomWatch(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Look until stopped."""
+        """Check until stopped."""
         try:
             self._run()
         except BaseException as error:  # noqa: BLE001 - no thread dies in silence
@@ -224,7 +227,7 @@ class RoomWatch(threading.Thread):
     def _run(self) -> None:
         low = False
         while True:
-            with contextlib.suppress(OSError):  # an output folder that is not there is told by who writes
+            with contextlib.suppress(OSError):  # a missing output folder is reported by the writer
                 reason = self._judge(self._disk.free_bytes(self._root), low)
                 if (reason is not None) != low:
                     low = reason is not None

@@ -1,22 +1,19 @@
-"""Retention from end to end: journal and disk are shown to the rules, and what they say is done.
+"""Retention from end to end: apply the retention rules to journal and disk, and carry out the decisions.
 
-A sweep goes page by page, so that any number of files takes the same memory. A plan that is only shown and
-one that is done are the same walk. Nothing here runs on the scheduler's thread.
+A sweep works page by page, so that its memory does not grow with the number of files. Showing a plan and
+carrying it out share the same code. Nothing here runs on the scheduler's thread.
 """
 
 import contextlib
 import hashlib
 import os
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
 from pathlib import Path
+from typing import Protocol
 
-from mattingd.config import Settings
 from mattingd.core import retention
-from mattingd.core.retention import RetentionAction, RetentionDecision
+from mattingd.core.retention import RetentionAction, RetentionDecision, RetentionPolicy
 from mattingd.domain.artifacts import (
     Artifact,
     ArtifactFinding,
@@ -25,20 +22,16 @@ from mattingd.domain.artifacts import (
     ArtifactState,
     ArtifactUpdate,
 )
-from mattingd.domain.events import Cleaned, Fact, Swept
+from mattingd.domain.events import Cleaned, Swept
 from mattingd.journal import JournalReader, Note, reading
-from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.error_notes import possible_texts
 from mattingd.outputs.output_root import Founding, Home, OfflineError, home
-from mattingd.system import clock
 from mattingd.system.filesystem import Disk
-from mattingd.touchup import matte_cache
 
 PAGE = 64
 """Files that are looked at, and then removed, together."""
 PROOF = 50
 """An output folder without a mark is the right one if one of so many of the newest cut-outs lies there."""
-EVERY_SECONDS = 3600.0
-"""The daemon cleans this often, and at the turn of every day."""
 SHOWN = 20
 """Files that are left alone, named one by one in a report."""
 
@@ -51,40 +44,56 @@ Commit = Callable[[Swept], None]
 """Returns when the journal holds this, durably."""
 
 
+class Places(Protocol):
+    """Of the settings what a sweep goes by."""
+
+    @property
+    def output_dir(self) -> Path:
+        """The output folder."""
+
+    @property
+    def archive_dir(self) -> Path | None:
+        """Where originals are archived, if anywhere."""
+
+    @property
+    def retention(self) -> RetentionPolicy:
+        """How long what is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a plan: what is done, and why."""
 
     kept: Artifact
     place: str
-    """Below the output root, or the archive's."""
+    """Path below the output root, or below the archive."""
     shown: str
-    """The same for people: below the output root; of an original the whole path."""
+    """Path for users: below the output root; for an original the absolute path."""
     verdict: RetentionDecision
     failed: str = ""
-    """Why it could not be done after all."""
+    """Why it could not be done."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What a sweep came to, or would."""
+    """The result of a sweep, or its preview."""
 
     removed: int = 0
     trashed: int = 0
     freed: int = 0
-    """Bytes of what was removed."""
+    """Bytes that were removed."""
     gone: int = 0
-    """Had been taken away by somebody."""
+    """Number of files that were already gone."""
     left: int = 0
     shown: list[tuple[str, str]] = field(default_factory=list)
-    """Some of what is left alone, with the reason."""
+    """Some of the files that are kept, with the reason."""
     refused: str | None = None
     """Why cut-outs, or originals, were not removed at all."""
 
     def count(self, line: Line) -> None:
-        """Take a line into account."""
-        deed = RetentionAction.KEEP if line.failed else line.verdict.deed
-        match deed:
+        """Add a line."""
+        action = RetentionAction.KEEP if line.failed else line.verdict.action
+        match action:
             case RetentionAction.REMOVE:
                 self.removed += 1
                 self.freed += line.kept.size
@@ -98,16 +107,16 @@ class Report:
                     self.shown.append((line.shown, line.failed or line.verdict.reason))
 
     def fact(self) -> Cleaned:
-        """The same for those who listen."""
+        """Return the same as a fact."""
         return Cleaned(self.removed, self.trashed, self.freed, self.left, self.refused)
 
 
 class Sweep:
-    """One walk over everything whose time has come."""
+    """One pass over everything that is due."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Places,
         journal: Path,
         today: str,
         *,
@@ -118,10 +127,10 @@ class Sweep:
         """Plan only.
 
         Args:
-            settings: the output folder and its retention.
-            journal: the journal's file.
+            settings: output folder and retention.
+            journal: path of the journal.
             today: calendar date in the configured time zone.
-            confirmed: somebody said that however many may go at once.
+            confirmed: whether the user allowed any number to be removed at once.
             disk: file operations.
             stopped: whether to end before the next page.
         """
@@ -135,7 +144,7 @@ class Sweep:
         self._stopped = stopped
 
     def lines(self, commit: Commit | None = None) -> Iterator[Line]:
-        """Everything whose time has come, with what becomes of it; done on the way if there is a `commit`.
+        """Yield everything that is due, with its decision; carried out on the way if there is a `commit`.
 
         Raises:
             JournalError: the journal cannot be read.
@@ -146,7 +155,7 @@ class Sweep:
                 yield from self._below_archive(ledger, self.settings.archive_dir, commit)
 
     def mark(self, commit: Commit) -> None:
-        """Have the output folder bear its mark, if it is known to be the right one.
+        """Write the marker of the output folder, if it is known to be the right one.
 
         Raises:
             JournalError: the journal cannot be read.
@@ -161,12 +170,12 @@ class Sweep:
                 yield from self._walk(place, self._pages(ledger, shown=commit is None), commit)
 
     def _home(self, stack: contextlib.ExitStack, ledger: JournalReader, commit: Commit | None) -> Home | None:
-        """The output folder, open and marked; None where nothing was made yet, or it is not the right one."""
+        """Return the open, marked output folder; None if nothing was made yet, or it is not the right one."""
         root = self.settings.output_dir
         files = [(made.path, made.size) for made in ledger.newest_made(PROOF)]
         known = ledger.is_home(os.fsencode(root))
         if not files and not known:
-            return None  # nothing was made yet, and the folder may not be there either
+            return None  # nothing was made yet, and the folder may not exist either
         founding = Founding(
             expected=known,
             proof=lambda: self._some_are_there(root, files),
@@ -182,7 +191,7 @@ class Sweep:
         return place
 
     def _below_archive(self, ledger: JournalReader, root: Path, commit: Commit | None) -> Iterator[Line]:
-        """The archive bears no mark: something of ours must lie there each time."""
+        """The archive has no marker: each time, some archived file must exist there."""
         until = retention.last_due(self.today, self.policy.archived_days)
         if not (due := ledger.count_archived(until)):
             return
@@ -212,7 +221,10 @@ class Sweep:
                 yield line
 
     def run(self, commit: Commit) -> Report:
-        """Do it."""
+        """Carry out the plan; if nothing is ever removed, only see that the output folder bears its mark."""
+        if not retention.removes(self.policy):
+            self.mark(commit)
+            return self.report
         with contextlib.suppress(StoppedError):
             for _ in self.lines(commit):
                 pass
@@ -221,7 +233,7 @@ class Sweep:
     # --- what to look at ---
 
     def _some_are_there(self, root: Path, files: Iterable[tuple[str, int]]) -> bool:
-        """Whether one of these lies there."""
+        """Whether one of these files exists."""
         return any(self._disk.size(str(root / path)) == size for path, size in files)
 
     def _brake(self, thing: ArtifactKind, due: int, standing: int) -> str | None:
@@ -234,7 +246,7 @@ class Sweep:
         self.report.refused = why if self.report.refused is None else f"{self.report.refused}; {why}"
 
     def _pages(self, ledger: JournalReader, *, shown: bool) -> Iterator[list[Artifact]]:
-        """Everything whose time has come; cut-outs of which too many would go are only shown."""
+        """Yield everything that is due; cut-outs of which too many would be removed are only shown."""
         trash = retention.last_in_trash(self.today, self.policy)
         yield from _turned(lambda after: ledger.page_of_trash(trash, after, PAGE))
         notes = retention.last_due(self.today, self.policy.failed_days)
@@ -244,11 +256,12 @@ class Sweep:
         why = None if self._confirmed else self._brake(ArtifactKind.CUT_OUT, due, standing)
         if shown or why is None:
             yield from _turned(lambda after: ledger.page_of_due(until, after, PAGE))
+            yield from _reports(ledger, until)
 
     # --- a page ---
 
     def _page(self, home: Home, page: list[Artifact], commit: Commit | None) -> list[Line]:
-        """Look, judge, write down, do, write down."""
+        """Inspect, decide, record, act, record."""
         looks = [self._look(home, kept) for kept in page]
         plan = [self._line(home, kept, seen) for kept, seen in zip(page, looks, strict=True)]
         if commit is None:
@@ -280,9 +293,9 @@ class Sweep:
 
 
 def _do(home: Home, line: Line, seen: ArtifactInspection) -> Line:
-    """Do what a line says, to the very file that was looked at."""
+    """Carry out a line on the very file that was inspected."""
     try:
-        match line.verdict.deed:
+        match line.verdict.action:
             case RetentionAction.REMOVE:
                 home.remove(line.place, seen)
             case RetentionAction.TRASH:
@@ -303,115 +316,35 @@ def _write(commit: Commit, marks: Iterable[ArtifactUpdate | None]) -> None:
 
 
 def _turned(page_after: Callable[[tuple[int, int]], list[Artifact]]) -> Iterator[list[Artifact]]:
-    """All pages of a question to the journal, each asked after the one before was dealt with."""
+    """Yield all pages of a question to the journal, each requested after the previous one was handled."""
     page = page_after((0, -1))
     while page:
         yield page
         page = page_after((page[-1].job, page[-1].ordinal))
 
 
+def _reports(ledger: JournalReader, until: str) -> Iterator[list[Artifact]]:
+    """Yield the due files of reports, which are identified by their paths."""
+    page = ledger.page_of_reports(until, "", PAGE)
+    while page:
+        yield page
+        page = ledger.page_of_reports(until, page[-1].path, PAGE)
+
+
 def _as_kept(found: tuple[Note, str]) -> Artifact:
-    """An error note: what we would have written is what we wrote."""
+    """Return an error note as an artifact: every text that we may have written for it is ours."""
     note, day = found
-    text = note_text(b"%s/%s" % (note.root.rstrip(b"/"), note.path), note.reason)
-    return Artifact(ArtifactKind.NOTE, note.job, 0, note.note, day, len(text), hashlib.sha256(text).digest())
+    texts = possible_texts(b"%s/%s" % (note.root.rstrip(b"/"), note.path), note.reason)
+    (size, sha256), *also = [(len(text), hashlib.sha256(text).digest()) for text in texts]
+    return Artifact(ArtifactKind.NOTE, note.job, 0, note.note, day, size, sha256, also=tuple(also))
 
 
-# --- in the daemon ---
+def sweep_here(
+    places: Places, journal: Path, today: str, *, confirmed: bool, commit: Commit, stopped: Callable[[], bool]
+) -> Report:
+    """A sweep by this process; see `Sweep`.
 
-
-class Cleaner(threading.Thread):
-    """Sweeps while the daemon runs: at its start, at the turn of a day, every hour, and when asked."""
-
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        journal: Path,
-        zone: tzinfo | None,
-        tell: Callable[[Fact], None],
-        failed: Callable[[BaseException], None],
-    ) -> None:
-        """Set up; `start()` begins with a sweep.
-
-        Args:
-            settings: those that count at the moment.
-            journal: the journal's file.
-            zone: that dates go by.
-            tell: takes facts.
-            failed: called once if the thread ends by a defect.
-        """
-        super().__init__(name="cleaner", daemon=True)
-        self.done = 0
-        """The newest request that was dealt with."""
-        self.report = Report()
-        """Of the last sweep."""
-        self._settings = settings
-        self._journal = journal
-        self._zone = zone
-        self._tell = tell
-        self._failed = failed
-        self._asked = threading.Condition()
-        self._wanted = 1
-        self._confirmed = False
-        self._stopping = False
-        self._written: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    # --- called from other threads ---
-
-    def sweep(self, *, confirmed: bool = False) -> int:
-        """Sweep soon; returns the number that `done` will have reached then."""
-        with self._asked:
-            self._wanted += 1
-            self._confirmed |= confirmed
-            self._asked.notify()
-            return self._wanted
-
-    def go_on(self) -> None:
-        """The journal holds what was told last."""
-        self._written.put(None)
-
-    def stop(self) -> None:
-        """End the thread soon."""
-        with self._asked:
-            self._stopping = True
-            self._asked.notify()
-        self._written.put(None)
-
-    # --- the thread ---
-
-    def run(self) -> None:
-        """Sweep until stopped."""
-        try:
-            while not self._stopping:
-                self._sweep()
-                with self._asked:
-                    self._asked.wait_for(lambda: self._stopping or self._wanted > self.done, EVERY_SECONDS)
-        except BaseException as error:  # noqa: BLE001 - no thread dies in silence
-            self._failed(error)
-
-    def _sweep(self) -> None:
-        with self._asked:
-            number, confirmed, self._confirmed = self._wanted, self._confirmed, False
-        settings = self._settings()
-        self._tidy(settings)
-        today = clock.wall(self._zone).date().isoformat()
-        sweep = Sweep(settings, self._journal, today, confirmed=confirmed, stopped=lambda: self._stopping)
-        if retention.removes(settings.retention):
-            self.report = sweep.run(self._commit)
-            self._tell(self.report.fact())
-        else:
-            sweep.mark(self._commit)
-        self.done = number
-
-    def _tidy(self, settings: Settings) -> None:
-        """Of the mattes that are stored for touch-ups; the model makes them anew, so nobody is told."""
-        policy = settings.retention
-        with contextlib.suppress(OSError):
-            now = clock.wall(self._zone).timestamp()
-            matte_cache.tidy(settings.state_dir, now, policy.matte_days, policy.matte_gb, Disk())
-
-    def _commit(self, swept: Swept) -> None:
-        self._tell(swept)
-        self._written.get()
-        if self._stopping:
-            raise StoppedError
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    return Sweep(places, journal, today, confirmed=confirmed, stopped=stopped).run(commit)

@@ -1,12 +1,13 @@
-"""What a failure to write means: this one place cannot be written, or nothing can be.
+"""Decide what a failure to write means: this path cannot be written, or nothing can be.
 
-Knows error numbers and one trial write. Must not know jobs, nor when anything is tried again.
+Knows error numbers and one trial write. Must not know jobs, or when anything is retried.
 """
 
 import errno
 import os
 from contextlib import suppress
 
+from mattingd.domain.reasons import Reason
 from mattingd.system.filesystem import Disk
 
 OF_A_NAME = frozenset(
@@ -26,21 +27,21 @@ TRIAL_BYTES = 1 << 20
 """Size of the trial write: a disk with less free space than this counts as full."""
 
 _ADVICE = {
-    errno.ENOTDIR: "a file has the name of a folder on its way: rename or move that file",
-    errno.EISDIR: "a folder has its name: rename or move that folder",
-    errno.ENAMETOOLONG: "the name is too long for that disk: shorten it",
-    errno.EILSEQ: "that disk does not take the name: rename the picture",
-    errno.EINVAL: "that disk does not take the name: rename the picture",
-    errno.EACCES: "give the daemon's user the right to write there",
-    errno.EPERM: "give the daemon's user the right to write there",
+    errno.ENOTDIR: "file_in_the_way",
+    errno.EISDIR: "folder_in_the_way",
+    errno.ENAMETOOLONG: "name_too_long",
+    errno.EILSEQ: "name_not_taken",
+    errno.EINVAL: "name_not_taken",
+    errno.EACCES: "no_right_there",
+    errno.EPERM: "no_right_there",
 }
 
 
 def only_this_place(error: OSError | UnicodeError, disk: Disk, root: str, trial: str) -> bool:
-    """Whether a failure concerns one place only: a fault of its name, or a trial write elsewhere succeeds.
+    """Whether a failure concerns one path only: its name is faulty, or a trial write elsewhere succeeds.
 
     Args:
-        error: what writing to that place gave.
+        error: the error of writing to that path.
         disk: file operations.
         root: the output folder.
         trial: the name of a temp file in it; it is removed again.
@@ -63,12 +64,11 @@ def _can_write(disk: Disk, root: str, trial: str) -> bool:
             disk.remove(trial)
 
 
-def told_of_place(error: OSError | UnicodeError, what: str, place: str) -> str:
-    """One line on a place that cannot be written: what happened, where, and what to do."""
+def refused_place(error: OSError | UnicodeError, place: str) -> Reason:
+    """Return a message about a path that cannot be written: what happened, where, and what to do."""
     if isinstance(error, UnicodeError):
-        return (
-            f"{what} {place!r} cannot be written: its name cannot be told to the system; rename the picture"
-        )
-    advice = _ADVICE.get(error.errno or 0)
-    reason = f"{what} {place!r} cannot be written: {error.strerror or error}"
-    return f"{reason}; {advice}" if advice else reason
+        return Reason.of("place_refused_for", detail="name_unwritable", place=place, error="")
+    said, advice = error.strerror or str(error), _ADVICE.get(error.errno or 0)
+    if advice is None:
+        return Reason.of("place_refused", place=place, error=said)
+    return Reason.of("place_refused_for", detail=advice, place=place, error=said)

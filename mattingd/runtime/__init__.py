@@ -1,1 +1,1 @@
-"""The running daemon: its parts joined, its signals, its lock, its health."""
+"""The running daemon: composition, main loop, signals, lock and health."""

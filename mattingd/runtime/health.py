@@ -1,7 +1,8 @@
-"""How the daemon stands, told to the service manager: ready, alive, and one line in plain words.
+"""Report the daemon's health to the service manager: ready, alive, and one line in plain words.
 
-Reads facts like any reporter, and once a turn the scheduler. `WATCHDOG=1` is withheld as soon as anybody who
-must show life (`rules.liveness`) is late, or the scheduler itself makes no turn: then systemd starts us anew.
+Reads facts like any reporter, and the scheduler once a turn. `WATCHDOG=1` is withheld as soon as a part that
+must show progress (`core.heartbeats`) is late, or the scheduler makes no turn: then systemd restarts the
+daemon.
 """
 
 from collections.abc import Iterable
@@ -26,6 +27,8 @@ class HealthStatus:
     def __init__(self, notifier: Notifier, folders: int) -> None:
         self._notifier = notifier
         self.folders = folders
+        self.seen: SchedulerSnapshot | None = None
+        """The scheduler at the last beat; may be read on any thread."""
         self._tally = RunStats()
         self._up = False
         self._told = ""
@@ -37,13 +40,13 @@ class HealthStatus:
     # --- a reporter ---
 
     def fact(self, fact: events.Fact) -> None:
-        """Something happened."""
+        """Note a fact."""
         self._tally.fact(fact)
         if isinstance(fact, events.Reloaded | events.ReloadRefused):
             self._mistaken = isinstance(fact, events.ReloadRefused)
 
     def command(self, command: Command) -> None:
-        """Something is going to be done."""
+        """Note a command that is about to be carried out."""
         self._tally.command(command)
         if isinstance(command, Stop):
             self.ends(command.reason, command.code)
@@ -51,7 +54,7 @@ class HealthStatus:
     # --- each turn ---
 
     def turn(self, scheduler: Scheduler, pulses: Iterable[Pulse], now: int) -> list[events.Stuck]:
-        """Say how we are, if it is time; returns who has just come to be late."""
+        """Report the health, if it is time; returns the parts that have just become late."""
         comes_up = scheduler.ready() and not self._up
         if now < self._next and not comes_up:
             return []
@@ -59,16 +62,15 @@ class HealthStatus:
         before, self._late = self._late, [pulse.who for pulse in late(pulses, now)]
         if not self._late:
             self._notifier.tell(WATCHDOG=1)
-        self._say(
-            sentence(scheduler.snapshot(), self._tally, self.folders, self._late, mistaken=self._mistaken)
-        )
+        self.seen = scheduler.snapshot()
+        self._say(sentence(self.seen, self._tally, self.folders, self._late, mistaken=self._mistaken))
         if comes_up:
             self._up = True
             self._notifier.ready()
         return [events.Stuck(who) for who in self._late if who not in before]
 
     def ends(self, reason: str, code: ExitCode) -> None:
-        """Leave the last words where `systemctl status` shows them."""
+        """Leave the final message where `systemctl status` shows it."""
         self._say(reason if code is ExitCode.OK else f"ended with code {int(code)}: {reason}")
 
     def _say(self, words: str) -> None:
@@ -80,7 +82,7 @@ class HealthStatus:
 def sentence(
     now: SchedulerSnapshot, tally: RunStats, folders: int, stuck: list[str], *, mistaken: bool
 ) -> str:
-    """How the daemon is, on one line: what is wrong first."""
+    """Describe the daemon's state on one line, problems first."""
     if now.stopping:
         left, are = now.finishing, "is" if now.finishing == 1 else "are"
         return f"stopping: {_pictures(left)} in work {are} finished first, for {now.stop_seconds:g} s at most"

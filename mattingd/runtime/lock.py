@@ -1,4 +1,4 @@
-"""One daemon for each state directory."""
+"""Allow only one daemon per state directory."""
 
 import contextlib
 import fcntl
@@ -15,14 +15,14 @@ PATIENCE_NS = 3 * clock.SECOND
 
 
 class LockedError(Exception):
-    """Another daemon works with this state directory; the message says which process."""
+    """Another daemon uses this state directory; the message says which process."""
 
 
 class Lock:
-    """The state directory belongs to us, and to our children as long as one of them lives."""
+    """The lock on the state directory, held by us and by our children as long as one of them lives."""
 
     def __init__(self, state_dir: Path) -> None:
-        """Take the lock; from a daemon that was killed this instant its children may hold it a moment longer.
+        """Take the lock. The children of a daemon that was just killed may hold it a moment longer.
 
         Raises:
             LockedError: somebody holds it.
@@ -39,7 +39,7 @@ class Lock:
                     " stop it first, or use another state_dir"
                 )
             clock.sleep(0.02)
-        with contextlib.suppress(OSError):  # on a full disk it is held without our name
+        with contextlib.suppress(OSError):  # on a full disk the lock is held without our name in it
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -51,5 +51,6 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release it, even if a child still hangs in a call to a share and cannot be ended."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)

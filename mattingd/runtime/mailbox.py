@@ -1,12 +1,12 @@
-"""What comes in to the scheduler's thread, from all others: facts, questions, other settings, defects."""
+"""The scheduler thread's mailbox: facts, questions and defects from all other threads."""
 
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from mattingd.config import Settings
 from mattingd.domain.events import Fact
+from mattingd.runtime.refusal import RefusedError
 from mattingd.system import clock
 from mattingd.workers.protocol import Message
 
@@ -17,45 +17,44 @@ CROWD = 5_000
 PATIENCE_SECONDS = 30.0
 """How long a question waits for its turn."""
 
-Reply = queue.SimpleQueue[dict[str, Any]]
-"""Where somebody waits for his answer."""
+T = TypeVar("T")
+Reply = queue.SimpleQueue[Any]
+"""Where another thread waits for an answer, or for a `RefusedError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something the control socket wants to know; answered on the scheduler's thread."""
+    """A call that another thread wants on the scheduler's thread."""
 
-    request: dict[str, Any]
+    work: Callable[[], Any]
     reply: Reply
 
-
-@dataclass(frozen=True, slots=True)
-class Reread:
-    """The configuration was read anew: other settings, or none and why they cannot be used."""
-
-    settings: Settings | None
-    mistakes: tuple[str, ...]
-    reply: Reply
+    def answer(self) -> None:
+        """Make the call."""
+        try:
+            self.reply.put(self.work())
+        except RefusedError as refused:
+            self.reply.put(refused)
 
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """Somebody sent SIGHUP: the configuration is to be read anew."""
+    """A SIGHUP arrived: the configuration is to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A thread of ours ended by an error that must not be: the daemon ends with it."""
+    """A thread of ours ended with an unexpected error: the daemon ends with it."""
 
     error: BaseException
 
 
-Note = Question | Reread | HungUp | Defect
+Note = Question | HungUp | Defect
 """What is attended to between two turns."""
 
 
 class Inbox:
-    """Never full: whoever puts something here is limited by credits, or waits by himself."""
+    """The queue of incoming messages. It is never full: senders are limited by credits, or wait."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Message | Note] = queue.SimpleQueue()
@@ -63,30 +62,39 @@ class Inbox:
         """Nobody takes anything any more."""
 
     def put(self, message: Message | Note) -> None:
-        """From any thread, and from signal handlers."""
+        """Add a message, from any thread or signal handler."""
         self._queue.put(message)
 
     def tell(self, fact: Fact) -> None:
-        """A fact without pixels beside it."""
+        """Add a fact without pixels."""
         self._queue.put((fact, None))
 
+    def defect(self, error: BaseException) -> None:
+        """Report the unexpected error of the calling thread."""
+        self._queue.put(Defect(error))
+
     def tell_patiently(self, fact: Fact) -> None:
-        """For scanners: they wait when the scheduler has much to do; it never waits for them."""
+        """Add a fact for a scanner, which waits when the scheduler is busy.
+
+        The scheduler never waits for scanners.
+        """
         while self._queue.qsize() > CROWD and not self.closed:
             clock.sleep(0.05)
         self._queue.put((fact, None))
 
-    def ask(self, note: Callable[[Reply], Note], seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Have something attended to, and wait for the answer; on any thread but the scheduler's."""
+    def between_turns(self, work: Callable[[], T]) -> T:
+        """Make a call on the scheduler's thread and wait for it. To be called on any other thread.
+
+        Raises:
+            RefusedError: `work` raised it, or its turn did not come in time.
+        """
         reply: Reply = queue.SimpleQueue()
-        self._queue.put(note(reply))
-        try:
-            return reply.get(timeout=seconds)
-        except queue.Empty:
-            return {"error": "the daemon is busy; try again"}
+        self._queue.put(Question(work, reply))
+        answer: T = answer_in(reply, PATIENCE_SECONDS, "it is busy; try again in a moment")
+        return answer
 
     def take(self, seconds: float) -> list[Message | Note]:
-        """What came in, in order, after waiting so long for the first of it."""
+        """Return all messages in order, after waiting at most this long for the first."""
         messages: list[Message | Note] = []
         try:
             messages.append(self._queue.get(timeout=seconds))
@@ -95,3 +103,18 @@ class Inbox:
         except queue.Empty:
             pass
         return messages
+
+
+def answer_in(reply: Reply, seconds: float, late: str) -> Any:
+    """Return what another thread answers within this time.
+
+    Raises:
+        RefusedError: it refuses, or is `late`.
+    """
+    try:
+        answer = reply.get(timeout=seconds)
+    except queue.Empty:
+        raise RefusedError(late, "busy") from None
+    if isinstance(answer, RefusedError):
+        raise answer
+    return answer

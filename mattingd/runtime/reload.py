@@ -1,7 +1,7 @@
-"""From the settings in use to those of a configuration that was read anew: what changes, and what cannot.
+"""From the settings in use to those that were read again: what changes, and what cannot.
 
-Most settings can change while the daemon runs; the others stay as they are, and it says that they need a
-restart. Pictures that are admitted keep what they were admitted with.
+Most settings can change while the daemon runs. The others stay, and the daemon says that they need a restart.
+Admitted pictures keep the settings that they were admitted with.
 """
 
 import queue
@@ -21,10 +21,12 @@ from mattingd.config import (
     place,
     problems_on_disk,
 )
-from mattingd.domain.presets import Pin, recipe_hash
-from mattingd.runtime.mailbox import Defect, Inbox, Reply, Reread
+from mattingd.domain.presets import HASHED_MODEL, Pin, recipe_hash
+from mattingd.runtime.mailbox import Defect, Inbox, Reply, answer_in
+from mattingd.runtime.refusal import RefusedError
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.system.mounts import mount_table
+from mattingd.workers.installed import missing_models
 
 LIVE = frozenset(
     {
@@ -56,21 +58,30 @@ class Changes:
     """What another configuration changes, in words."""
 
     taken: tuple[str, ...] = ()
-    """In use from now on, for files that are not admitted yet."""
+    """Used from now on, for files that are not admitted yet."""
     restart: tuple[str, ...] = ()
-    """Names of settings that stay as they are until the daemon is restarted."""
+    """Names of settings that stay unchanged until a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What another configuration changed, or its mistakes."""
+
+    mistakes: tuple[str, ...]
+    changed: tuple[str, ...]
+    restart: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the settings come from."""
+    """The source of the settings."""
 
     path: Path
 
     def read(self, old: Settings) -> Settings:
-        """The settings that stand there now.
+        """Return the present settings.
 
-        A hot folder that is in use already may be offline at this moment; any other must be there.
+        A hot folder that is already in use may be offline at this moment; any other must exist.
 
         Raises:
             ConfigError: they cannot be used; holds all mistakes.
@@ -80,6 +91,7 @@ class Source:
         unsound = contradictions(mixed, mount_table())
         problems = (
             problems_on_disk(settings, known=_paths(old))
+            or missing_models(settings)
             or tuple(f"{place(each.loc)}: {each.text}; {_MIXED}" for each in unsound)
             or kept_backgrounds(mixed)
         )
@@ -89,22 +101,28 @@ class Source:
 
 
 class Reloads:
-    """Reads the configuration anew when somebody asks for it, and has it used on the scheduler's thread."""
+    """Reads the configuration again on request, and applies it on the scheduler's thread."""
 
     def __init__(
         self,
         source: Source | None,
         in_use: Callable[[], Settings],
+        use: Callable[[Settings | None, tuple[str, ...]], ReloadOutcome],
         inbox: Inbox,
         notifier: Notifier,
     ) -> None:
-        """Nothing is read yet; without a `source` nothing ever is."""
-        self.mistakes: tuple[str, ...] = ()
-        """Of the configuration that was read last, if it could not be used."""
-        self.restart: tuple[str, ...] = ()
-        """Settings of the one in use that need a restart."""
+        """Nothing is read yet, and never without a `source`.
+
+        Args:
+            source: reads the settings.
+            in_use: the present settings.
+            use: applies what was read, settings or (None) mistakes, on the scheduler's thread.
+            inbox: the mailbox of that thread.
+            notifier: informs the service manager.
+        """
         self._source = source
         self._in_use = in_use
+        self._use = use
         self._inbox = inbox
         self._notifier = notifier
         self._lock = threading.Lock()
@@ -113,9 +131,9 @@ class Reloads:
         """Who waits for a reading that has not begun yet."""
 
     def begin(self, reply: Reply | None = None) -> None:
-        """Read on a thread of its own: a folder that is named may lie on a share that hangs.
+        """Read on a separate thread: a folder in the configuration may be on a share that hangs.
 
-        While one reading is under way, another follows it: the file may have changed since.
+        A request during a reading causes another one afterwards: the file may have changed meanwhile.
         """
         with self._lock:
             self._wanted.append(reply or queue.SimpleQueue())
@@ -124,16 +142,17 @@ class Reloads:
             self._reading = True
         threading.Thread(target=self._read_on, name="reload", daemon=True).start()
 
-    def read(self) -> dict[str, Any]:
-        """On any thread but the scheduler's: what the configuration changes, or its mistakes."""
-        if self._source is None:
-            return {"error": "it has no configuration to read"}
+    def read(self) -> ReloadOutcome:
+        """Return what the configuration changes, or its mistakes. On any thread but the scheduler's.
+
+        Raises:
+            RefusedError: it takes too long.
+        """
         reply: Reply = queue.SimpleQueue()
         self.begin(reply)
-        try:
-            return reply.get(timeout=PATIENCE_SECONDS)
-        except queue.Empty:
-            return {"error": "it is still reading its configuration; the log will say what comes of it"}
+        late = "it is still reading its configuration; the log will say what comes of it"
+        outcome: ReloadOutcome = answer_in(reply, PATIENCE_SECONDS, late)
+        return outcome
 
     def _read_on(self) -> None:
         while True:
@@ -146,10 +165,16 @@ class Reloads:
             for reply in waiting:
                 reply.put(answer)
 
-    def _read(self) -> dict[str, Any]:
-        """The configuration is read here, and used on the scheduler's thread."""
+    def _take(self, read: Settings | None, mistakes: tuple[str, ...]) -> ReloadOutcome:
+        """Apply what was read, on the scheduler's thread."""
+        outcome = self._use(read, mistakes)
+        self._notifier.reloaded()
+        return outcome
+
+    def _read(self) -> ReloadOutcome | RefusedError:
+        """Read the configuration here, and apply it on the scheduler's thread."""
         if self._source is None:
-            return {}
+            return RefusedError("it has no configuration to read")
         self._notifier.reloading()
         read: Settings | None = None
         mistakes: tuple[str, ...] = ()
@@ -160,15 +185,18 @@ class Reloads:
         except BaseException as error:
             self._inbox.put(Defect(error))
             raise
-        return self._inbox.ask(lambda reply: Reread(read, mistakes, reply))
+        try:
+            return self._inbox.between_turns(lambda: self._take(read, mistakes))
+        except RefusedError as refused:
+            return refused
 
 
 def reconciled(old: Settings, new: Settings) -> tuple[Settings, Changes]:
-    """The settings to go on with, and what that changes.
+    """Return the settings to use, and what they change.
 
     Args:
-        old: those in use.
-        new: those that were read.
+        old: the settings in use.
+        new: the settings that were read.
     """
     taken: list[str] = []
     restart: list[str] = []
@@ -181,13 +209,15 @@ def reconciled(old: Settings, new: Settings) -> tuple[Settings, Changes]:
             taken.append(f"{name}: {_shown(before)} -> {_shown(now)}")
         else:
             restart.append(name)
-    folders = tuple(_with_model(folder, old.engine.model) for folder in new.hot_folders)
+    uploads = [folder for folder in old.hot_folders if folder.uploads]
+    chosen = [*(folder for folder in new.hot_folders if not folder.uploads), *uploads]
+    folders = tuple(_with_model(folder, HASHED_MODEL) for folder in chosen)
     merged = replace(_merged(old, values), hot_folders=folders, presets=new.presets)
     return merged, Changes((*_folder_changes(old, merged), *taken), tuple(restart))
 
 
 def _pairs(old: Settings, new: Settings) -> Iterator[tuple[str, Any, Any]]:
-    """(name, before, now) of every single setting."""
+    """Yield (name, before, now) of every single setting."""
     for item in fields(Settings):
         if item.name in ELSEWHERE:
             continue
@@ -200,7 +230,7 @@ def _pairs(old: Settings, new: Settings) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _merged(old: Settings, values: dict[str, Any]) -> Settings:
-    """`old` with other values, by dotted name."""
+    """Return `old` with other values, by dotted name."""
     blocks: dict[str, dict[str, Any]] = {}
     plain = {}
     for name, value in values.items():
@@ -214,7 +244,7 @@ def _merged(old: Settings, values: dict[str, Any]) -> Settings:
 
 
 def _with_model(folder: HotFolder, model: str) -> HotFolder:
-    """A folder whose recipe names the model that is in use: another one needs a restart."""
+    """Keep the model in use in a folder whose recipe names it: another one needs a restart."""
     first, *also = folder.recipes
     return replace(folder, recipe_hash=recipe_hash(first, model, also))
 
@@ -230,9 +260,12 @@ def _folder_changes(old: Settings, new: Settings) -> Iterator[str]:
         yield f"hot folder {path} is left out; its pictures that are taken already are finished"
 
 
+_OF_FOLDER = ("name", "preset", "existing", "originals", "drops", "weight", "hours", "status_file")
+
+
 def _differing(old: HotFolder, new: HotFolder) -> Iterator[str]:
-    """What is said of a folder that stays: names with their values, recipes by their settings."""
-    yield from _changed(old, new, ("name", "preset", "existing", "originals"))
+    """Describe the changes of a folder that stays: names with their values, recipes by their settings."""
+    yield from _changed(old, new, _OF_FOLDER)
     yield from _changed(old.recipe, new.recipe, [item.name for item in fields(new.recipe)])
     if old.also != new.also:
         named = ", ".join(each.preset + f" ({each.suffix})" for each in new.also)
@@ -251,7 +284,7 @@ def _paths(settings: Settings) -> frozenset[Path]:
 
 
 def _shown(value: object) -> str:
-    """A value as it stands in the file; of a background picture also how its content begins."""
+    """Return a value as it is written in the file; of a background picture also the start of its hash."""
     if isinstance(value, str) and (pin := Pin.of(value)) and pin.sha256:
         return f"{pin.path} ({pin.sha256[:8]})"
     if value is None:

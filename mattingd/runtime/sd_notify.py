@@ -1,4 +1,4 @@
-"""Tells the service manager how the daemon is."""
+"""Report the daemon's state to the service manager."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from mattingd.system import clock
 
 
 class Notifier:
-    """Tells systemd how we are (sd_notify(3)); does nothing where systemd does not ask."""
+    """Reports our state to systemd (sd_notify(3)); does nothing where systemd does not ask."""
 
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -24,19 +24,19 @@ class Notifier:
             channel.sendto(message.encode(), self._address)
 
     def ready(self) -> None:
-        """Pictures can be done. Said once; what follows is said by `reloading` and `reloaded`."""
+        """Report once that pictures can be processed; later changes go by `reloading` and `reloaded`."""
         if not self._ready:
             self._ready = True
             self.tell(READY=1)
 
     def reloading(self) -> None:
-        """New settings are being read; nothing is said before the first `ready`."""
+        """Report that settings are being read; nothing is reported before the first `ready`."""
         if self._ready:
             self._reloading = True
             self.tell(RELOADING=1, MONOTONIC_USEC=clock.monotonic_ns() // 1_000)
 
     def reloaded(self) -> None:
-        """Reading new settings is over, whether they were taken or not."""
+        """Report that reading settings has ended, whether they were accepted or not."""
         if self._reloading:
             self._reloading = False
             self.tell(READY=1)

@@ -20,11 +20,14 @@ class Limits:
     memory: int | None = None
     """Bytes."""
     cores: float | None = None
-    """Processor cores' worth of time."""
+    """CPU time in cores."""
 
 
 def limits(root: Path = Path("/"), process: str = "self") -> Limits:
-    """The tightest limits of all levels, of this or another process; `root` is where proc and sys are."""
+    """Return the tightest limits of all levels, of this or another process.
+
+    `root` is the parent of proc and sys.
+    """
     memory: list[int] = []
     cores: list[float] = []
     for folder in _folders(root, process):
@@ -34,7 +37,7 @@ def limits(root: Path = Path("/"), process: str = "self") -> Limits:
 
 
 def _folders(root: Path, process: str) -> Iterator[Path]:
-    """The folder of a process's group in each hierarchy, and of all groups above it."""
+    """Return the folder of a process's group in each hierarchy, and of all groups above it."""
     groups = dict(_groups(_text(root / "proc" / process / "cgroup")))
     for line in _text(root / "proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -50,7 +53,7 @@ def _folders(root: Path, process: str) -> Iterator[Path]:
 
 
 def _groups(text: str) -> Iterator[tuple[str, str]]:
-    """(controller, path of the group); the controller of version 2 is empty."""
+    """Return (controller, path of the group); the controller of version 2 is empty."""
     for line in text.splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         for controller in controllers.split(","):

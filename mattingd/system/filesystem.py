@@ -4,7 +4,6 @@ Handed to whoever touches files, so that a test can stand between any two of the
 link inside a hot folder, never replaces a file, and makes a name durable before it says so.
 """
 
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -17,54 +16,59 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mattingd.domain.jobs import Stamp
+from mattingd.domain.reasons import Reason
+from mattingd.system import no_replace
 
 TEMP_PREFIX = ".mattingd-"
 """All our temp names begin so; watchers and scanners ignore them."""
 
-_RENAME_NOREPLACE = 1
-_AT_FDCWD = -100
-_NO_RENAME_FLAGS = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
-_NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
-
-_libc = ctypes.CDLL(None, use_errno=True)
+UNKNOWN_SPACE = 1 << 62
+"""Free bytes of a file system that says it has no size at all."""
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES})
 
 
 class NotAFileError(OSError):
-    """What lies at the path is no regular file; the message says what it is."""
+    """The path is not a regular file; `reason` says what it is."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(errno.EINVAL, str(reason))
+        self.reason = reason
 
 
-def kind_of(mode: int) -> str | None:
-    """What is not a file to process, in plain words; None for a regular file."""
+def kind_of(mode: int) -> Reason | None:
+    """Return what a non-regular file is; None for a regular file."""
     if stat.S_ISREG(mode):
         return None
     names = (
-        (stat.S_ISLNK, "a symbolic link, and links are not followed"),
-        (stat.S_ISFIFO, "a named pipe, not a file"),
-        (stat.S_ISSOCK, "a socket, not a file"),
-        (stat.S_ISBLK, "a device, not a file"),
-        (stat.S_ISCHR, "a device, not a file"),
-        (stat.S_ISDIR, "a folder, not a file"),
+        (stat.S_ISLNK, "link"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISBLK, "device"),
+        (stat.S_ISCHR, "device"),
+        (stat.S_ISDIR, "folder"),
     )
-    return next((name for test, name in names if test(mode)), "no regular file")
+    return Reason.of(next((name for test, name in names if test(mode)), "no_regular_file"))
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """What a look remembers of a file."""
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+    """Return a file's stamp. No program can set the time of an inode's change."""
+    change = hashlib.blake2b(b"%d %d" % (status.st_ino, status.st_ctime_ns), digest_size=8).digest()
+    mark = int.from_bytes(change) >> 1 | 1  # positive, for SQLite
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev, mark=mark)
 
 
 def identity_of(status: os.stat_result) -> tuple[int, ...]:
-    """Tells a file, and its content, from any that comes in its place."""
+    """Return what distinguishes a file, and its content, from any that replaces it."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def output_root_marker(instance: str) -> str:
-    """The name of the hidden file that tells our output folder from a mount point with nothing mounted."""
+    """Return the name of the hidden marker that distinguishes our output folder from an empty mount point."""
     return f"{TEMP_PREFIX}{instance}-home"
 
 
 def wrong_output_root(what: str, root: str, mark: str) -> str:
-    """What to say, and to do, where that file is missing."""
+    """Return the message and advice where that file is missing."""
     return (
         f"{what} {root} is not the one that was worked with: is its disk or share mounted?"
         f" If it is the right one, say so with: touch {shlex.quote(os.path.join(root, mark))}"
@@ -80,12 +84,12 @@ class Disk:
     def source(self, root: bytes, path: bytes) -> Iterator[int]:
         """Open a source for reading; yields a descriptor.
 
-        Every component is opened by itself and without following links, so that nothing outside the hot
-        folder can be reached whatever is renamed meanwhile. A pipe does not block.
+        Every component is opened separately and without following links, so that nothing outside the hot
+        folder can be reached, whatever is renamed meanwhile. A pipe does not block.
 
         Raises:
-            NotAFileError: it is no regular file.
-            OSError: whatever the system says.
+            NotAFileError: it is not a regular file.
+            OSError: any error of the system.
         """
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -98,7 +102,7 @@ class Disk:
                 descriptor = inner
             odd = kind_of(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
             if odd:
-                raise NotAFileError(errno.EINVAL, f"it is {odd}")
+                raise NotAFileError(odd)
             file = os.open(
                 name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor
             )
@@ -107,17 +111,17 @@ class Disk:
         try:
             odd = kind_of(os.fstat(file).st_mode)
             if odd:
-                raise NotAFileError(errno.EINVAL, f"it is {odd}")
+                raise NotAFileError(odd)
             yield file
         finally:
             os.close(file)
 
     def stamp(self, descriptor: int) -> Stamp:
-        """The stamp of an open file."""
+        """Return the stamp of an open file."""
         return stamp_of(os.fstat(descriptor))
 
     def read_all(self, descriptor: int, size: int) -> bytes:
-        """The first `size` bytes of an open file; fewer when it is shorter."""
+        """Read the first `size` bytes of an open file; fewer when it is shorter."""
         pieces, done = list[bytes](), 0
         while done < size and (piece := os.pread(descriptor, size - done, done)):
             pieces.append(piece)
@@ -125,8 +129,20 @@ class Disk:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def part(self, descriptor: int, start: int, length: int) -> bytes:
-        """So many bytes of an open file from ``start`` on; fewer where it ends."""
+        """Read a number of bytes of an open file from ``start`` on; fewer where it ends."""
         return os.pread(descriptor, length, start) if start < 1 << 62 else b""
+
+    def has_gap(self, descriptor: int, size: int) -> bool:
+        """Whether a part that was never written is followed by data, as far as the file system says so.
+
+        More than a comparison of `st_blocks` with the size: compressed blocks are data, and blocks that were
+        reserved and never written are none. A file system without this knowledge (most shares) says no.
+        """
+        try:
+            hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
+            return hole < size and os.lseek(descriptor, hole, os.SEEK_DATA) < size
+        except OSError:  # ENXIO: nothing but the hole follows
+            return False
 
     def has_writer(self, descriptor: int) -> bool:
         """Whether another program has the file open for writing, as far as the kernel tells us.
@@ -146,7 +162,7 @@ class Disk:
     # --- outputs ---
 
     def make_directories(self, path: str) -> None:
-        """Make a directory and its parents, each durable: a file is no safer than the names on its way."""
+        """Make a directory and its parents, each durable: a file is only as safe as its path."""
         if os.path.isdir(path):
             return
         parent = os.path.dirname(path)
@@ -156,19 +172,19 @@ class Disk:
         self.sync_directory(parent)
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a whole (temp) file and make its content durable; what lay there under our temp name goes."""
+        """Write a complete (temp) file and make it durable; an older file of that temp name is replaced."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
         try:
             view, done = memoryview(data), 0
             while done < len(data):
                 done += os.write(descriptor, view[done:])
-            os.fsync(descriptor)
+            self.sync(descriptor)
         finally:
             os.close(descriptor)
 
     def read_back(self, path: str) -> bytes:
-        """The content of an output, as it lies on the disk."""
+        """Return the content of an output from the disk."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return self.read_all(descriptor, os.fstat(descriptor).st_size)
@@ -176,7 +192,7 @@ class Disk:
             os.close(descriptor)
 
     def size(self, path: str) -> int | None:
-        """Size of what lies at an output path, of whatever kind; None when nothing does."""
+        """Return the size of a file of any kind at an output path; None when nothing is there."""
         try:
             return os.lstat(path).st_size
         except (FileNotFoundError, NotADirectoryError):
@@ -192,57 +208,27 @@ class Disk:
         """Rename without replacing anything; False when the new name is taken.
 
         Args:
-            old: the name there is.
-            new: the name it gets.
-            old_folder: an open folder that `old` goes from.
+            old: the present name.
+            new: the other name.
+            old_folder: an open folder that `old` is relative to.
             new_folder: the same for `new`.
         """
-        folders = [_AT_FDCWD if folder is None else folder for folder in (old_folder, new_folder)]
-        code = _libc.renameat2(
-            folders[0], os.fsencode(old), folders[1], os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)
-        )
-        if code == 0:
-            return True
-        number = ctypes.get_errno()
-        if number == errno.EEXIST:
-            return False
-        if number in _NO_RENAME_FLAGS:
-            return self._move_by_claim(old, new, old_folder, new_folder)
-        raise OSError(number, os.strerror(number), new)
+        return no_replace.rename(old, new, old_folder, new_folder)
 
-    def _move_by_claim(self, old: str, new: str, old_folder: int | None, new_folder: int | None) -> bool:
-        """Where renames cannot refuse to replace: claim the name, check, rename over the claim."""
-        try:
-            claim = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, dir_fd=new_folder)
-        except FileExistsError:
-            return False
-        with suppress(OSError):
-            os.fsync(claim)
-        ours = os.fstat(claim)
-        os.close(claim)
-        if not self._holds(new, new_folder, ours):
-            return False
-        try:
-            os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
-        except OSError:
-            with suppress(OSError):
-                if self._holds(new, new_folder, ours):
-                    os.unlink(new, dir_fd=new_folder)
-            raise
-        return True
+    def is_claimed(self, path: str, temp: str) -> bool:
+        """Whether a name is only claimed: the process was killed before this temp file got the name."""
+        return no_replace.is_claimed(path, temp)
 
-    @staticmethod
-    def _holds(name: str, folder: int | None, claim: os.stat_result) -> bool:
-        """Whether a name is still our empty claim to it."""
-        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return not there.st_size and (there.st_dev, there.st_ino) == (claim.st_dev, claim.st_ino)
+    def give_up_claim(self, path: str, temp: str) -> None:
+        """Remove the remains of a claim to this name for this temp file."""
+        no_replace.give_up_claim(path, temp)
 
     def replace(self, temp: str, final: str) -> None:
         """Give a temp file its final name over an older one. Only for our own notes."""
         os.replace(temp, final)
 
     def sync_directory(self, path: str) -> None:
-        """Make the names in a directory durable, where the file system has that."""
+        """Make the names in a directory durable, if the file system supports that."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             self.sync(descriptor)
@@ -250,7 +236,7 @@ class Disk:
             os.close(descriptor)
 
     def remove(self, path: str) -> None:
-        """Remove one of our own files; it is no error when it is gone already."""
+        """Remove one of our own files, if it still exists."""
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
 
@@ -265,12 +251,12 @@ class Disk:
         Args:
             path: the folder; relative (empty for itself) below `within`.
             within: an open folder.
-            make: make what is missing, and make that durable.
-            one_disk: whether everything must lie on the disk that `within` lies on.
+            make: make missing folders durably.
+            one_disk: whether everything must be on the disk of `within`.
 
         Raises:
-            NotADirectoryError: something on the way is a link or no folder.
-            OSError: EXDEV when something on the way lies on another disk; or whatever the system says.
+            NotADirectoryError: a component is a link or not a folder.
+            OSError: EXDEV when a component is on another disk; or any error of the system.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags) if within is None else os.dup(within)
@@ -293,11 +279,11 @@ class Disk:
             self.sync(within)
 
     def status_in(self, folder: int, name: str) -> os.stat_result:
-        """What lies under a name in an open folder; a link is not followed."""
+        """Return the status of a name in an open folder; a link is not followed."""
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
     def digest_in(self, folder: int, name: str) -> tuple[os.stat_result, bytes]:
-        """Status and SHA-256 of a regular file in an open folder: both of the same open file."""
+        """Return status and SHA-256 of a regular file in an open folder, both from the same open file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as file:
             return os.fstat(file.fileno()), hashlib.file_digest(file, "sha256").digest()
@@ -318,14 +304,14 @@ class Disk:
         ):
             shutil.copyfileobj(source, copy, 1 << 20)
             os.utime(copy.fileno(), ns=(mtime_ns, mtime_ns))
-            os.fsync(copy.fileno())
+            self.sync(copy.fileno())
 
     def remove_in(self, folder: int, name: str) -> None:
         """Remove one of our own files."""
         os.unlink(name, dir_fd=folder)
 
     def remove_folder_in(self, folder: int, name: str) -> bool:
-        """Remove a folder that holds nothing; False when it holds something, is no folder or is gone."""
+        """Remove an empty folder; False when it is not empty, not a folder, or gone."""
         try:
             os.rmdir(name, dir_fd=folder)
         except OSError:
@@ -338,22 +324,27 @@ class Disk:
         self.sync(folder)
 
     def sync(self, folder: int) -> None:
-        """Make the names in an open folder durable, where the file system has that."""
+        """Make an open file, or the names in an open folder, durable, if the file system supports that."""
         try:
             os.fsync(folder)
         except OSError as error:
-            if error.errno not in _NO_DIRECTORY_SYNC:
+            if error.errno not in _NO_SYNC:
                 raise
 
     def free_bytes(self, path: str) -> int:
-        """Free space, for others than root, on the disk that holds a path or would hold it."""
+        """Free bytes, for others than root, on the disk that holds a path or would hold it.
+
+        `UNKNOWN_SPACE` where the file system does not tell, as some shares do not.
+        """
         while not os.path.lexists(path):
             path = os.path.dirname(path)
         status = os.statvfs(path)
+        if not status.f_blocks:
+            return UNKNOWN_SPACE
         return status.f_bavail * status.f_frsize
 
     def remove_directory_if_empty(self, path: str) -> bool:
-        """Remove a directory that holds nothing; False when it holds something or is gone."""
+        """Remove an empty directory; False when it is not empty or gone."""
         try:
             os.rmdir(path)
         except OSError:
@@ -362,7 +353,7 @@ class Disk:
 
 
 def put(target: Path, content: bytes) -> None:
-    """A whole file of the daemon's own or none, durable, its user's whoever puts it there.
+    """Write one of the daemon's own files atomically and durably, owned by the daemon's user.
 
     Raises:
         OSError: it cannot be written.
@@ -380,11 +371,3 @@ def put(target: Path, content: bytes) -> None:
         disk.sync_directory(str(folder))
     finally:
         disk.remove(str(temp))
-
-
-def refuses_to_replace(old: str, taken: str) -> bool:
-    """Whether the file system refuses by itself to rename over a name; where not, names are claimed first."""
-    code = _libc.renameat2(
-        _AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(taken), ctypes.c_uint(_RENAME_NOREPLACE)
-    )
-    return bool(code) and ctypes.get_errno() == errno.EEXIST

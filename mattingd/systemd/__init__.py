@@ -1,1 +1,1 @@
-"""The files that make a service of the program."""
+"""The unit files of the service."""

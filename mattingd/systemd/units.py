@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from mattingd.config import Settings
+from mattingd.config import Settings, address, is_loopback
 from mattingd.system.mounts import missing_mount, mount_of
 
 SERVICE = "mattingd.service"
@@ -36,34 +36,34 @@ class Machine:
     """What the files depend on besides the configuration."""
 
     user: str | None
-    """Who runs the service of the machine; None for a service of whoever installs it."""
+    """The user of a system service; None for a service of the installing user."""
     group: str = "mattingd"
     groups: frozenset[str] = frozenset()
-    """Groups that exist."""
+    """Existing groups."""
     program: tuple[str, ...] = ("/usr/bin/mattingd",)
     needs: tuple[Path, ...] = ()
-    """Where the program lies, all of it: it must stay visible."""
+    """The folders of the program: they must stay visible."""
     nvidia_modprobe: str = ""
-    """Loads the graphics driver for those who may not; empty where there is none."""
+    """The command that loads the graphics driver for users who may not; empty where there is none."""
     version: int = OLDEST
-    """Of systemd."""
+    """The version of systemd."""
     mountinfo: str = ""
     """Text of /proc/self/mountinfo."""
     fstab: str = ""
-    """Text of /etc/fstab: what is not mounted now."""
+    """Text of /etc/fstab: file systems that may not be mounted now."""
 
     @property
     def scope(self) -> str:
-        """Whose service it is: `system` or `user`."""
+        """The kind of service: `system` or `user`."""
         return "user" if self.user is None else "system"
 
 
 def rendered(settings: Settings, config: Path, machine: Machine) -> dict[str, str]:
-    """Text by place, below the root of the file system, or for a user's service below his configuration."""
+    """Return texts by path, below `/` or, for a user's service, below the user's configuration."""
     values = _values(settings, config, machine)
     templates = _SYSTEM if machine.user is not None else _USER
     return {
-        place: f"{WRITTEN_BY_US}, which writes it anew.\n\n{_fill(_template(name), values, machine.scope)}"
+        place: f"{WRITTEN_BY_US}, which overwrites it.\n\n{_fill(_template(name), values, machine.scope)}"
         for place, name in templates.items()
     }
 
@@ -77,12 +77,12 @@ _USER = {f"systemd/user/{name}": name for name in _UNITS}
 
 
 def places(*, system: bool) -> tuple[str, ...]:
-    """Where the files go, as in `rendered`."""
+    """Return the paths of the files, as in `rendered`."""
     return tuple(_SYSTEM if system else _USER)
 
 
 def _template(name: str) -> str:
-    """A file of `systemd/`: inside the package once it is installed, beside it in the repository."""
+    """Return a file of `systemd/`: in the package once it is installed, beside it in the repository."""
     package = resources.files("mattingd")
     inside = package / "systemd" / name
     found = inside if inside.is_file() else Path(str(package)).parent / "systemd" / name
@@ -90,8 +90,8 @@ def _template(name: str) -> str:
 
 
 def _fill(template: str, values: Mapping[str, str], scope: str) -> str:
-    """The template for one scope; blocks of which nothing but comments is left are left out."""
-    _, _, body = template.partition("\n\n")  # what stands first is for readers of the template
+    """Fill the template for one scope; blocks with nothing but comments are left out."""
+    _, _, body = template.partition("\n\n")  # the first block is for readers of the template
     blocks = ["\n".join(_lines(block, values, scope)) for block in body.split("\n\n")]
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
@@ -103,7 +103,7 @@ def _lines(block: str, values: Mapping[str, str], scope: str) -> Iterator[str]:
 
 
 def _line(line: str, values: Mapping[str, str], scope: str) -> str | None:
-    """A line filled in; None when it is for the other scope or has nothing to say."""
+    """Fill a line; None when it is for the other scope or has no content."""
     if line.startswith("#"):
         return line
     if marked := _SCOPE.match(line):
@@ -127,7 +127,9 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         for name, path in (("output_dir", output), ("state_dir", state), ("archive_dir", archive))
         if path is not None and _mount_point(path, machine) == Path("/")
     }
-    open_port = settings.metrics.port is not None
+    web = settings.web
+    open_port = settings.metrics.port is not None or web.listen is not None
+    beyond = bool(web.callback_hosts) or (web.listen is not None and not is_loopback(address(web.listen)[0]))
     return {
         "program": " ".join(argument(part) for part in machine.program),
         "config": argument(str(config)),
@@ -146,7 +148,7 @@ def _values(settings: Settings, config: Path, machine: Machine) -> dict[str, str
         "protect_home": "read-only" if at_home else "yes",
         "private_tmp": "no" if in_tmp else "yes",
         "private_network": "no" if open_port else "yes",
-        "loopback": "localhost" if open_port else "",
+        "loopback": "any" if beyond else "localhost" if open_port else "",
         "address_families": "AF_UNIX AF_INET AF_INET6" if open_port else "AF_UNIX",
     }
 
@@ -156,23 +158,23 @@ def _any_below(paths: Iterable[Path], around: tuple[Path, ...]) -> bool:
 
 
 def _below(path: Path, around: Path) -> str:
-    """The rest of a path, if it lies there."""
+    """Return the rest of a path, if it is below another one."""
     return word(str(path.relative_to(around))) if path.is_relative_to(around) and path != around else ""
 
 
 def _mount_units(folders: Iterable[Path], machine: Machine) -> list[str]:
-    """The mount units of what these folders lie on, besides the root."""
+    """Return the mount units of the file systems of these folders, without the root."""
     points = {_mount_point(folder, machine) for folder in folders}
     return sorted(mount_unit(point) for point in points if point != Path("/"))
 
 
 def _mount_point(path: Path, machine: Machine) -> Path:
-    """Where the file system is mounted, or should be, that a path lies on."""
+    """Return where the file system of a path is mounted, or should be."""
     return missing_mount(path, machine.mountinfo, machine.fstab) or mount_of(path, machine.mountinfo).point
 
 
 def mount_unit(point: Path) -> str:
-    """What systemd calls the mount at a place, as `systemd-escape --path --suffix=mount` says it."""
+    """Return systemd's name of the mount at a path, like `systemd-escape --path --suffix=mount`."""
     name = str(point).strip("/")
     escaped = "".join(
         "-" if byte == ord("/") else _unit_character(byte, first=not index)
@@ -187,12 +189,12 @@ def _unit_character(byte: int, *, first: bool) -> str:
 
 
 def word(text: str) -> str:
-    """One word of a list of paths in a unit file."""
+    """Quote a word of a list of paths in a unit file."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     safe = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in escaped)
     return safe if re.fullmatch(r"[\w/.:,+@=%-]+", text) else f'"{safe}"'
 
 
 def argument(text: str) -> str:
-    """One argument of a command line in a unit file, where a dollar means something, too."""
+    """Quote an argument of a command line in a unit file, where a dollar sign is special, too."""
     return word(text).replace("$", "$$")

@@ -1,1 +1,1 @@
-"""Strokes that people paint beside a picture, and the mattes they are worked into."""
+"""Strokes that users paint beside a picture, and the mattes that they are applied to."""

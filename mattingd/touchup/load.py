@@ -1,6 +1,6 @@
-"""What a person painted beside a picture, as the worker that reads the picture has it.
+"""Load the strokes beside a picture, in the worker that reads the picture.
 
-Joins names, files and pixels of strokes. Knows nothing of jobs.
+Joins names, files and pixels of strokes. Must not know jobs.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mattingd.domain.jobs import PictureLimits, Stamp
+from mattingd.domain.reasons import Reason, Reasons
 from mattingd.domain.text import readable
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.matting import matte_file, stroke_masks, touchup_solver
@@ -29,26 +30,26 @@ class Stroke:
     """A file with strokes."""
 
     kind: int
-    """`touching.KEEP` or `touching.DROP`."""
+    """`DROP` or `KEEP` of `touchup_solver`."""
     name: bytes
     """Its path in the hot folder."""
     data: bytes
 
     @property
     def shown(self) -> str:
-        """Its file name, for people."""
+        """Return its file name, for users."""
         return readable(os.path.basename(self.name))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """What is painted on a picture."""
+    """The strokes on a picture."""
 
     plane: UInt8 | None
-    """uint8[H,W]: 0, `touching.DROP` or `touching.KEEP`; None when nothing is painted."""
+    """uint8[H,W]: 0, `DROP` or `KEEP`; None when nothing is painted."""
     digest: bytes
     """SHA-256 of the files; empty when nothing is painted."""
-    notes: tuple[str, ...]
+    notes: Reasons
 
 
 NOTHING = Marks(None, b"", ())
@@ -59,11 +60,11 @@ class ChangedError(Exception):
 
 
 def read(disk: Disk, root: bytes, picture: bytes, admitted: Stamp, limits: PictureLimits) -> list[Stroke]:
-    """The files with strokes beside a picture, just as it was admitted with them.
+    """Read the files with strokes beside a picture, exactly as it was admitted with them.
 
     Raises:
-        ChangedError: they are others by now.
-        PictureError: one is no file, or larger than may be.
+        ChangedError: they have changed.
+        PictureError: one is not a regular file, or too large.
         OSError: one cannot be read.
     """
     if not admitted.strokes:
@@ -84,10 +85,10 @@ def read(disk: Disk, root: bytes, picture: bytes, admitted: Stamp, limits: Pictu
 
 
 def room(strokes: list[Stroke], limits: PictureLimits) -> int:
-    """Pixels of the memory budget that it takes to read them.
+    """Return the pixels of the memory budget that reading them needs.
 
     Raises:
-        PictureError: one is no picture, or over a limit.
+        PictureError: one is not a picture, or over a limit.
     """
     most = 0
     for stroke in strokes:
@@ -97,7 +98,9 @@ def room(strokes: list[Stroke], limits: PictureLimits) -> int:
 
 
 def marks(strokes: list[Stroke], limits: PictureLimits, shape: tuple[int, int]) -> Marks:
-    """What they mark on an upright picture of this (height, width). What is painted in both is kept.
+    """Return their marks on an upright picture of this (height, width).
+
+    Where both kinds are painted, keep wins.
 
     Raises:
         PictureError: one cannot be read, or does not fit the picture.
@@ -111,55 +114,57 @@ def marks(strokes: list[Stroke], limits: PictureLimits, shape: tuple[int, int]) 
             plane[painted > 0] = stroke.kind
     names = " and ".join(stroke.shown for stroke in strokes)
     if plane is None:
-        return Marks(None, b"", (f"nothing is painted in {names}",)) if strokes else NOTHING
+        return Marks(None, b"", (Reason.of("nothing_painted", names=names),)) if strokes else NOTHING
     digests = (hashlib.sha256(stroke.data).digest() for stroke in strokes)
     told = b"".join(b"%d" % stroke.kind + digest for stroke, digest in zip(strokes, digests, strict=True))
-    return Marks(plane, hashlib.sha256(told).digest(), (f"touched up by {names}",))
+    return Marks(plane, hashlib.sha256(told).digest(), (Reason.of("touched_up", names=names),))
 
 
 class Mattes:
-    """The stored mattes, as a worker works with them."""
+    """The stored mattes, as a worker uses them."""
 
     def __init__(self, disk: Disk, root: str | None, owner: str) -> None:
-        """As for `mattes.MatteStore`."""
+        """Open the store, like `matte_cache.MatteStore`."""
         self._store = MatteStore(disk, root, owner)
 
-    def store(self, name: str, mattes: Sequence[Float32], model: str) -> tuple[str, ...]:
-        """Keep all mattes of a picture. That it cannot be done spoils no picture, and is what is returned."""
+    def store(self, name: str, mattes: Sequence[Float32], model: str) -> Reasons:
+        """Store all mattes of a picture. A failure spoils no picture and is returned."""
         try:
             self._store.keep(name, matte_file.encode(mattes, model))
         except OSError as error:
-            return (f"its matte could not be stored for touch-ups: {error.strerror}",)
+            return (Reason.of("matte_not_stored", error=error.strerror or ""),)
         return ()
 
-    def recall(self, name: str, passes: Passes) -> str | None:
-        """Replay what was stored; returns the weights that made it, or None where nothing can be used."""
+    def recall(self, name: str, passes: Passes, model: str | None = None) -> str | None:
+        """Replay a stored matte; returns the weights that made it, or None when it is unusable.
+
+        With a `model`, only a matte of these weights is used.
+        """
         data = self._store.recall(name)
         found = None if data is None else matte_file.decode(data)
+        if found and model not in {None, found[1]}:
+            return None
         return found[1] if found and passes.replay(found[0]) else None
 
 
 @contextmanager
 def _named(name: bytes) -> Iterator[None]:
-    """Whatever is wrong with strokes is said with their name, and never makes the picture an ignored one."""
+    """Report errors of strokes with their file name; they never make the picture an ignored one."""
     shown = readable(os.path.basename(name))
     try:
         yield
     except PictureError as error:
-        said = f"{shown}: {error}"
+        said = error.reason.about(shown)
         if error.kind == "truncated":
             raise PictureError("truncated", said) from error
         raise PictureError("corrupt", said) from error
     except NotAFileError as error:
-        raise PictureError(
-            "corrupt", f"{shown}: {error.strerror}; remove it, or save strokes in its place"
-        ) from error
+        raise PictureError("corrupt", error.reason.within("strokes_no_file").about(shown)) from error
 
 
 def _refuse_large(size: int, limits: PictureLimits) -> None:
     if size > limits.max_megabytes * _MEGABYTE:
         raise PictureError(
             "too_large",
-            f"the file has {size / _MEGABYTE:.0f} MB, more than the {limits.max_megabytes:g} MB that"
-            " `limits.max_megabytes` allows; paint on a smaller copy of the picture",
+            Reason.of("strokes_heavy", mb=round(size / _MEGABYTE), limit=limits.max_megabytes),
         )

@@ -27,25 +27,25 @@ class Stored(NamedTuple):
     name: str
     size: int
     used: float
-    """Seconds of the wall clock: when it was made or worked with last."""
+    """Wall-clock seconds of its last use."""
 
 
-def name_of(root: bytes, path: bytes, sha256: bytes) -> str:
-    """The file name for the matte of a source: its hot folder, path and content."""
-    return hashlib.sha256(b"\0".join((root, path, sha256))).hexdigest()[:_NAME] + ENDING
+def name_of(root: bytes, path: bytes, fingerprint: bytes) -> str:
+    """Return the file name for the matte of a source, from its hot folder, path and fingerprint."""
+    return hashlib.sha256(b"\0".join((root, path, fingerprint))).hexdigest()[:_NAME] + ENDING
 
 
 class MatteStore:
-    """Puts mattes away, and finds them again."""
+    """Stores mattes and finds them again."""
 
     def __init__(self, disk: Disk, root: str | None, owner: str) -> None:
-        """Without a `root` nothing is stored. `owner`: names the temp file of whoever writes."""
+        """Open the store; without a `root` nothing is stored. `owner` is part of the temp file's name."""
         self._disk = disk
         self._root = root
         self._owner = owner
 
     def keep(self, name: str, data: bytes) -> None:
-        """Store a matte, in the place of an older one.
+        """Store a matte, replacing an older one.
 
         Raises:
             OSError: it cannot be written.
@@ -57,7 +57,7 @@ class MatteStore:
             self._disk.replace(temp, os.path.join(self._root, name))
 
     def recall(self, name: str) -> bytes | None:
-        """A stored matte, which is kept for longer now; None when it is not there, or cannot be read."""
+        """Return a stored matte, whose time is renewed; None when it is missing or unreadable."""
         if self._root is None:
             return None
         place = os.path.join(self._root, name)
@@ -71,7 +71,7 @@ class MatteStore:
 
 
 def too_many(found: Iterable[Stored], now: float, days: int, gigabytes: float) -> list[Stored]:
-    """Which mattes go: those not used for so many days, and the longest unused beyond so much space."""
+    """Return the mattes to remove: those unused for this many days, and the oldest beyond this size."""
     going, taken = [], 0
     for each in sorted(found, key=lambda each: -each.used):
         taken += each.size
@@ -81,7 +81,7 @@ def too_many(found: Iterable[Stored], now: float, days: int, gigabytes: float) -
 
 
 def stored(state_dir: Path) -> list[Stored]:
-    """Everything in the store, half-written files included."""
+    """Return everything in the store, including partial files."""
     found = []
     with suppress(OSError), os.scandir(state_dir / FOLDER) as entries:
         for entry in entries:
@@ -92,10 +92,10 @@ def stored(state_dir: Path) -> list[Stored]:
 
 
 def tidy(state_dir: Path, now: float, days: int, gigabytes: float, disk: Disk) -> int:
-    """Remove what is too old or too much; returns how many bytes that were.
+    """Remove what is too old or too much; returns the bytes removed.
 
     Raises:
-        OSError: one cannot be removed.
+        OSError: a file cannot be removed.
     """
     going = too_many(stored(state_dir), now, days, gigabytes)
     for each in going:

@@ -89,7 +89,7 @@ def opened(path: Path) -> Picture:
 
 def seen(engine: Engine, srgb: Array) -> Passes:
     """All passes at a picture."""
-    return all_passes(srgb, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+    return all_passes(srgb, engine.matte, engine.spec.net)
 
 
 def matte_of(engine: Engine, srgb: Array) -> Plane:

@@ -1,1 +1,1 @@
-"""Child processes: started, fed, supervised and ended."""
+"""Child processes: start, feed, supervise and end them."""

@@ -1,4 +1,4 @@
-"""The program of a child process, not for people.
+"""The program of a child process, not for users.
 
 `python -m mattingd.child worker|engine SOCKET PARENT`, or `background PIN...`.
 """
@@ -25,19 +25,19 @@ TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 
 
 def worker(number: str, parent: str) -> None:
-    """A picture worker. It connects first: until then it would outlive a parent that is killed."""
+    """Run a picture worker. It connects first: until then it would outlive a parent that is killed."""
     receive, send = connect(number, parent, TO_WORKER)
-    _silence_decoders()
+    silence_decoders()
     from mattingd.system.filesystem import Disk  # noqa: PLC0415 - each child loads only what it needs
     from mattingd.workers import picture_worker  # noqa: PLC0415
 
     picture_worker.serve(receive, send, Disk())
 
 
-def _silence_decoders() -> None:
-    """Keep what libraries complain of damaged pictures out of the daemon's log.
+def silence_decoders() -> None:
+    """Keep library messages about damaged pictures out of the daemon's log.
 
-    Those in C write to descriptor 2, which Python keeps under another number; Pillow uses `logging`.
+    C libraries write to descriptor 2, which Python keeps under another number; Pillow uses `logging`.
     """
     logging.disable()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
@@ -47,7 +47,7 @@ def _silence_decoders() -> None:
 
 
 def engine(number: str, parent: str) -> None:
-    """The engine child."""
+    """Run the engine process."""
     receive, send = connect(number, parent, TO_ENGINE)
     from mattingd.inference import server  # noqa: PLC0415 - as above
 
@@ -55,34 +55,55 @@ def engine(number: str, parent: str) -> None:
 
 
 def background(*pins: str) -> None:
-    """Look at backgrounds, and say what is wrong with each."""
-    from mattingd.outputs.backgrounds import look  # noqa: PLC0415 - as above
+    """Check background pictures, and print what is wrong with each."""
+    from mattingd.config.backgrounds import look  # noqa: PLC0415 - as above
 
     with redirect_stdout(sys.stderr):
         told = [look(pin) if (pin := Pin.of(text)) else "" for text in pins]
     print(json.dumps(told))  # noqa: T201
 
 
+def previews() -> None:
+    """Make small pictures for the page."""
+    silence_decoders()
+    from mattingd.workers import previews as maker  # noqa: PLC0415 - as above
+
+    maker.serve()
+
+
 def make_engine(order: "EngineConfig") -> "Engine":
-    """The engine an order asks for."""
+    """Return the engine that an order describes."""
     engine = _models().load(
-        order.model, order.device, order.precision, order.threads, order.memory_gb, order.weights
+        order.model,
+        order.device,
+        order.precision,
+        order.threads,
+        order.memory_gb,
+        order.weights,
+        provider=order.provider,
+        cache=order.cache,
+        kept=order.kept,
     )
     return cast("Engine", engine)
 
 
-def model_spec(model: str) -> "ModelSpec":
-    """What a model takes and gives, without loading its weights."""
-    return cast("ModelSpec", _models().entry(model).spec)
+def model_spec() -> "ModelSpec":
+    """Return the inputs and outputs of the bundled model, without loading its weights."""
+    return cast("ModelSpec", _models().entry().spec)
 
 
 def _models() -> Any:
-    """The module that knows the models."""
+    """Return the module that knows the models."""
     test = os.environ.get(TEST_ENGINE) == "1"
     return importlib.import_module("mattingd_test_engine" if test else "mattingd.inference.registry")
 
 
-_PROGRAMS: dict[str, Callable[..., None]] = {"worker": worker, "engine": engine, "background": background}
+_PROGRAMS: dict[str, Callable[..., None]] = {
+    "worker": worker,
+    "engine": engine,
+    "background": background,
+    "previews": previews,
+}
 
 if __name__ == "__main__":
     try:

@@ -1,7 +1,7 @@
-"""Child processes: started, spoken to and buried.
+"""Child processes: start, talk to and end them.
 
-Each child has a socket pair and two threads here: one hands out what the child says, one writes what it is
-told, so that nobody else ever waits for a child. A child ends when the daemon does, however the daemon ends.
+Each child has a socket pair and two threads here: one passes on the child's messages, one writes messages to
+it, so that no other thread waits for a child. A child ends when the daemon does, however the daemon ends.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from mattingd.domain.reasons import NO_REASON, Reason
 from mattingd.workers.protocol import (
     FROM_ENGINE,
     FROM_WORKER,
@@ -46,6 +47,12 @@ costs up to 2.7 times the work itself, and threads that spin while they wait sta
 files are bytes: in UTF-8 mode none changes, whatever the locale."""
 
 
+GONE_SECONDS = 3.0
+"""A process that was killed and is still there after this hangs in a call to a share."""
+_ABANDONED: list["subprocess.Popen[bytes]"] = []
+"""Such processes, kept so that nobody waits for them."""
+
+
 class Channel:
     """One end of a socket pair, for whole messages. One thread sends, one receives."""
 
@@ -63,11 +70,11 @@ class Channel:
             self._end.sendall(part)
 
     def receive(self) -> Message:
-        """The next message.
+        """Return the next message.
 
         Raises:
             EOFError: the other side is gone.
-            MessageError: it said what does not fit.
+            MessageError: its message does not fit the schema.
         """
         follows = lengths(self._exactly(HEADER_BYTES))
         return decode(self._exactly(follows.text), self._exactly(follows.pixels), self._accepts)
@@ -83,12 +90,12 @@ class Channel:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def hang_up(self) -> None:
-        """Nothing more is sent or received: whoever waits for the other side waits no longer."""
+        """Stop sending and receiving: whoever waits for the other side returns."""
         with contextlib.suppress(OSError):
             self._end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the descriptor back; no thread may use this end any more."""
+        """Close the descriptor; no thread may use this end any more."""
         self._end.close()
 
 
@@ -100,7 +107,7 @@ class Child:
         command: Sequence[str],
         *,
         heard: Callable[[Message], None],
-        ended: Callable[[str], None],
+        ended: Callable[[Reason], None],
         environment: Mapping[str, str] | None = None,
         keep: Sequence[int] = (),
         accepts: Schema = FROM_CHILDREN,
@@ -109,11 +116,11 @@ class Child:
 
         Args:
             command: its command line; the number of its end of the socket and our process are appended.
-            heard: called on the child's reader thread with everything it says, in order.
+            heard: called on the child's reader thread with each of its messages, in order.
             ended: called last on that thread, with how it ended in plain words.
             environment: added to our own.
             keep: descriptors it inherits, such as the lock: while it lives, the lock is held.
-            accepts: the messages that it may say.
+            accepts: the messages that it may send.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -128,7 +135,7 @@ class Child:
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._heard = heard
         self._ended = ended
-        self._why = ""
+        self._why = NO_REASON
         self._writer = self._thread(self._write)
         self._writer.start()
         self._thread(self._read).start()
@@ -137,31 +144,51 @@ class Child:
         return threading.Thread(target=target, name=f"child-{self.process.pid}", daemon=True)
 
     def tell(self, message: Message) -> None:
-        """Send something; never waits."""
+        """Send a message; never waits."""
         self._outgoing.put(message)
 
-    def kill(self, why: str) -> None:
-        """End it at once; `ended` is told why."""
+    def kill(self, why: Reason) -> None:
+        """Kill it; `ended` is called with the reason, after `GONE_SECONDS` at the latest.
+
+        A process whose call to a frozen share does not return cannot be ended: it is abandoned, and ends when
+        the call returns.
+        """
         self._why = why
         self.process.kill()
+        threading.Thread(target=self._abandon, name=f"kill-{self.process.pid}", daemon=True).start()
+
+    def _abandon(self) -> None:
+        if not self.wait():
+            self._channel.hang_up()
+
+    def wait(self) -> bool:
+        """Wait until a killed child has ended; False when it hangs in the kernel."""
+        try:
+            self.process.wait(GONE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _read(self) -> None:
-        """Whatever it says, and even if it is nonsense: its end is told."""
+        """Read its messages; even after an invalid one, its end is reported."""
         try:
             with contextlib.suppress(EOFError, OSError):
                 while True:
                     self._heard(self._channel.receive())
         except MessageError as error:
-            self.kill(f"it said what nobody understands: {error}")
+            self.kill(Reason.of("nonsense", said=str(error)))
         except Exception as error:  # noqa: BLE001 - no child is left to itself by a defect of ours
-            self.kill(f"what it said could not be taken ({type(error).__name__}: {error})")
+            self.kill(Reason.of("nonsense", said=f"{type(error).__name__}: {error}"))
         self._outgoing.put(None)
         self.process.kill()
-        code = self.process.wait()
+        gone = self.wait()
         self._channel.hang_up()
         self._writer.join()
         self._channel.close()
-        self._ended(self._why or how_it_ended(code))
+        if not gone:
+            _ABANDONED.append(self.process)
+        how = how_it_ended(self.process.returncode) if gone else Reason.of("hangs")
+        self._ended(self._why or how)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):
@@ -169,27 +196,32 @@ class Child:
                 self._channel.send(message)
 
 
-def how_it_ended(code: int) -> str:
-    """A return code in plain words."""
+def how_it_ended(code: int) -> Reason:
+    """Describe the meaning of a return code."""
     if code >= 0:
-        return f"it ended with code {code}"
+        return Reason.of("exit_code", exit_code=code)
     try:
-        return f"it was ended by {signal.Signals(-code).name}"
+        return Reason.of("signal", signal=signal.Signals(-code).name)
     except ValueError:
-        return f"it was ended by signal {-code}"
+        return Reason.of("signal", signal=f"signal {-code}")
+
+
+def end_with(parent: str) -> None:
+    """Have this process killed when its parent, with this number, ends in whatever way."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        sys.exit(0)
 
 
 def connect(
     number: str, parent: str, accepts: Schema = TO_CHILDREN
 ) -> tuple[Callable[[], Message], Callable[[Message], None]]:
-    """The child's side: receive and send over the socket whose number stands on the command line.
+    """Connect the child to the socket whose number is on the command line.
 
-    From here on the child dies with its parent, and only so: what a terminal or systemd sends to the whole
-    group is for the parent to decide on.
+    From here on the child dies with its parent, and only then: signals that a terminal or systemd sends to
+    the whole group are the parent's decision.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):
-        sys.exit(0)
+    end_with(parent)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=int(number)), accepts)

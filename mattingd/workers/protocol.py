@@ -1,10 +1,12 @@
-"""What crosses a process border: msgpack that is checked against a schema, and raw pixels beside it.
+"""Messages between processes: msgpack checked against a schema, with raw pixels beside it.
 
 A message is one of our frozen dataclasses. The receiver says which of them it accepts. What it gets has the
-declared types, and pixels of the size that the message states; else `MessageError` says what does not fit. No
-message can carry code. On the wire a message is a header, its text as msgpack `[name, fields, escaped]`, and
-its pixels. The header's mark follows from the schema itself: after an update of the program under a running
-daemon the two sides do not misunderstand each other.
+declared types, and pixels of the size that the message states; otherwise `MessageError` says what does not
+fit. No message can carry code.
+
+On the wire a message is a header, its text as msgpack `[name, fields, escaped]`, and its pixels. The header's
+mark is derived from the schema: after an update of the program under a running daemon the two sides do not
+misunderstand each other.
 """
 
 import hashlib
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from mattingd.domain import commands, events
+from mattingd.domain import commands, events, remote, shares
 
 Message = tuple[Any, bytes | None]
 """A fact or command, and pixels in transit beside it."""
@@ -34,17 +36,19 @@ class MessageError(Exception):
 
 
 def schema(*kinds: type) -> Schema:
-    """The schema that accepts these messages."""
+    """Return the schema that accepts these messages."""
     return {kind.__name__: kind for kind in kinds}
 
 
 FROM_WORKER = schema(
     events.WorkerUp,
     events.ReadOk,
+    events.SameContent,
     events.NeedsRoom,
     events.AnotherPass,
     events.Finished,
     events.SameResult,
+    events.EarlierGone,
     events.Published,
     events.NameOccupied,
     events.TempFileMissing,
@@ -62,6 +66,41 @@ TO_WORKER = schema(
     commands.TrimMemory,
 )
 TO_ENGINE = schema(commands.EngineConfig, commands.Infer)
+FROM_SHARE = schema(
+    events.FileObserved,
+    events.Scanned,
+    events.FolderTrouble,
+    events.Swept,
+    shares.ShareAlive,
+    shares.OutputSeen,
+    shares.ShareSwept,
+)
+TO_SHARE = schema(
+    shares.KnownFiles,
+    shares.ScanShare,
+    shares.RescanShare,
+    shares.WatchOutput,
+    shares.SweepShare,
+    commands.LookAt,
+    commands.ContinueRetention,
+)
+
+
+TO_REMOTE = schema(
+    commands.RemoteConfig, commands.Read, commands.Finish, commands.Discard, commands.WorkerConfig
+)
+FROM_REMOTE = schema(
+    events.WorkerUp,
+    events.WorkerLeft,
+    events.RemoteState,
+    events.ReadOk,
+    events.Finished,
+    events.SameResult,
+    events.Faulted,
+)
+TASK = schema(remote.RemotePicture)
+TASK_ANSWER = schema(remote.RemoteMade, remote.RemoteFault, remote.RemoteSick)
+TASK_FACTS = schema(remote.RemoteFacts)
 
 
 def _dataclasses(kind: Any, found: set[type]) -> None:
@@ -75,42 +114,71 @@ def _dataclasses(kind: Any, found: set[type]) -> None:
 
 
 def _mark() -> bytes:
-    """Four bytes that differ when any message, or anything in one, has other fields."""
+    """Return four bytes that differ when any message, or a dataclass in one, has other fields."""
     found: set[type] = set()
-    for kind in (FROM_WORKER | FROM_ENGINE | TO_WORKER | TO_ENGINE).values():
+    crosses = FROM_WORKER | FROM_ENGINE | TO_WORKER | TO_ENGINE | FROM_SHARE | TO_SHARE | TO_REMOTE
+    for kind in (crosses | FROM_REMOTE | TASK | TASK_ANSWER | TASK_FACTS).values():
         _dataclasses(kind, found)
     told = [f"{kind.__name__} {[(each.name, str(each.type)) for each in fields(kind)]}" for kind in found]
     return hashlib.sha256("\n".join(sorted(told)).encode()).digest()[:4]
 
 
 _MARK = _mark()
+SCHEMA = _MARK.hex()
+"""The mark in words: two programs that have the same understand each other."""
 _HEADER = struct.Struct("!4sIQ")
 HEADER_BYTES = _HEADER.size
 
 
 class Lengths(NamedTuple):
-    """How much follows a header, in bytes."""
+    """The number of bytes that follow a header."""
 
     text: int
     pixels: int
+
+
+# --- as one block of bytes, between machines ---
+
+
+def packed(message: Message) -> bytes:
+    """Return a message as bytes."""
+    return b"".join(encode(message))
+
+
+def unpacked(block: object, accepts: Schema) -> Message:
+    """Return the message in a block of bytes.
+
+    Raises:
+        MessageError: it is not one of the expected messages.
+    """
+    if not isinstance(block, bytes | bytearray | memoryview):
+        raise MessageError(f"a {type(block).__name__}, not the bytes of a message")
+    data = bytes(block)
+    if len(data) < HEADER_BYTES:
+        raise MessageError("less than a message")
+    follows = lengths(data[:HEADER_BYTES])
+    text, pixels = data[HEADER_BYTES:][: follows.text], data[HEADER_BYTES + follows.text :]
+    if len(text) != follows.text or len(pixels) != follows.pixels:
+        raise MessageError("not as many bytes as it announces")
+    return decode(text, pixels, accepts)
 
 
 # --- out ---
 
 
 def encode(message: Message) -> tuple[bytes, bytes]:
-    """A message for the wire: header and text, and the pixels that follow them."""
+    """Encode a message for the wire: header and text, and the pixels that follow them."""
     content, pixels = message
     try:
         text = msgspec.msgpack.encode((type(content).__name__, content, False))
-    except UnicodeEncodeError:  # a path that is no UTF-8
+    except UnicodeEncodeError:  # a path that is not UTF-8
         plain = _each_text(msgspec.to_builtins(content, builtin_types=(bytes,)), _escaped)
         text = msgspec.msgpack.encode((type(content).__name__, plain, True))
     return _HEADER.pack(_MARK, len(text), len(pixels or b"")) + text, pixels or b""
 
 
 def _escaped(text: str) -> str:
-    """Any text, lone surrogates included, as one that UTF-8 can hold."""
+    """Escape any text, including lone surrogates, so that UTF-8 can represent it."""
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
@@ -119,7 +187,7 @@ def _restored(text: str) -> str:
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """The same plain data with every text changed."""
+    """Apply a function to every text in plain data."""
     match value:
         case str():
             return change(value)
@@ -135,10 +203,10 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def lengths(header: bytes) -> Lengths:
-    """How much follows a header.
+    """Return the number of bytes that follow a header.
 
     Raises:
-        MessageError: it is none of ours, or more is announced than any message has.
+        MessageError: it is not our header, or announces more bytes than any message has.
     """
     mark, text, pixels = _HEADER.unpack(header)
     if mark != _MARK:
@@ -151,12 +219,12 @@ def lengths(header: bytes) -> Lengths:
 
 
 def decode(text: bytes, pixels: bytes, accepts: Schema) -> Message:
-    """The message that came in.
+    """Decode a message.
 
     Args:
-        text: what followed the header.
-        pixels: what followed the text.
-        accepts: the messages that may come in here.
+        text: the bytes after the header.
+        pixels: the bytes after the text.
+        accepts: the messages that are accepted here.
 
     Raises:
         MessageError: it is another one, or its fields or pixels are not as declared.
@@ -186,8 +254,13 @@ def _content(kind: type, raw: msgspec.Raw, *, escaped: bool) -> Any:
 
 
 def _check_pixels(content: Any, size: int) -> None:
-    """Raise ValueError unless so many bytes of pixels belong beside this message."""
+    """Raise ValueError unless this many bytes of pixels belong to this message."""
     match content:
+        case remote.RemotePicture():
+            right = size > 0
+        case remote.RemoteMade(files=files, matte=matte):
+            parts = [*(file.size for file in files), matte]
+            right = min(parts) >= 0 and size == sum(parts)
         case events.ReadOk(recalled=None):
             right = size == 3 * content.fit.net_height * content.fit.net_width
         case events.AnotherPass(shape=(height, width)):

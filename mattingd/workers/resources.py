@@ -1,9 +1,12 @@
-"""What `auto` means on this machine, or in this container: processes, memory, batches."""
+"""What `auto` means on this machine or in this container: processes, memory, batches."""
 
 import os
 
 from mattingd.config import Settings
-from mattingd.core.job_store import MEGAPIXEL, Policy
+from mattingd.core.fleet.devices import ModelLimits
+from mattingd.core.policy import MEGAPIXEL, Policy
+from mattingd.inference.model_store import Adopted, adopted, memory_of, net_of
+from mattingd.inference.registry import DEFAULT
 from mattingd.system import clock
 from mattingd.system.cgroup import Limits, limits
 from mattingd.workers.entrypoint import model_spec
@@ -14,6 +17,10 @@ kind, transparent PNG to AVIF, 61. To WebP it takes 45, JPEG to PNG 19. Measured
 `tests/bench/worker_memory.py`."""
 MEMORY_SHARE = 0.4
 """Of the machine's memory, for pictures in work."""
+MODELS_SHARE = 0.4
+"""Of the machine's memory, for models on the processor."""
+OWN_MODEL_BYTES = 500_000_000
+"""Memory of an engine with the model that the package carries, on the processor: until it is measured."""
 SPARE_BYTES = 1 << 30
 """Address space that a worker may take beyond its pictures: threads, what is kept, what lies unused."""
 KEPT_BYTES = 768 << 20
@@ -25,45 +32,73 @@ BACKGROUND_BYTES = 240_000_000
 
 
 def cores(allowed: Limits | None = None) -> int:
-    """Processor cores this process may use: those of the machine, or what its control groups allow."""
+    """Return the CPU cores that this process may use, by the machine and its control groups."""
     mine, share = len(os.sched_getaffinity(0)), (allowed or limits()).cores
     return mine if share is None else max(1, min(mine, int(share)))
 
 
 def memory(allowed: Limits | None = None) -> int:
-    """Bytes of memory this process may use: those of the machine, or what its control groups allow."""
+    """Return the memory in bytes that this process may use: the machine's, or its control groups' limit."""
     whole, share = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), (allowed or limits()).memory
     return whole if share is None else min(whole, share)
 
 
 def engine_threads(settings: Settings) -> int:
-    """Threads for the network where it runs on the processor: half of the cores, the rest is for pictures."""
-    return settings.engine.threads or max(1, cores() // 2)
+    """Return the engine's threads on the CPU: half of the cores, the rest is for pictures.
+
+    Several engines on the CPU share them.
+    """
+    engines = max(1, settings.engine.devices.count("cpu"))
+    return settings.engine.threads or max(1, cores() // 2 // engines)
+
+
+def devices(settings: Settings, visible: str | None) -> tuple[str, ...]:
+    """Return the devices for engines, by the configuration and `CUDA_VISIBLE_DEVICES`.
+
+    CUDA shows a process only one part of a divided GPU (MIG), the first that is visible. So where `auto`
+    meets several of them, each gets an engine that sees that part alone.
+
+    Args:
+        settings: the daemon's settings.
+        visible: the value of `CUDA_VISIBLE_DEVICES`; None if it is not set.
+    """
+    parts = [part.strip() for part in (visible or "").split(",")]
+    if settings.engine.device == "auto" and len(parts) > 1 and all(part.startswith("MIG") for part in parts):
+        return tuple(parts)
+    return settings.engine.devices
+
+
+def own_view(device: str) -> dict[str, str]:
+    """Return the environment for a device that is named by its UUID: it is the only one visible there."""
+    return {"CUDA_VISIBLE_DEVICES": device} if device.startswith(("GPU-", "MIG-")) else {}
 
 
 def workers(settings: Settings) -> int:
-    """Picture workers: one a core."""
+    """Return the number of picture workers: one per core."""
     return cores() if settings.limits.workers == "auto" else settings.limits.workers
 
 
 def kept_bytes(settings: Settings) -> int:
-    """Freed memory that each worker keeps: all of them together no more than pictures in work may take."""
+    """Return the freed memory that each worker keeps: together at most the budget of pictures in work."""
     return min(KEPT_BYTES, round(memory() * MEMORY_SHARE / workers(settings)))
 
 
 def worker_bytes(settings: Settings) -> int:
-    """Bytes that pictures may take in one worker: what the budget allows, or the largest single picture."""
+    """Return the bytes for pictures in one worker: the budget, or the largest single picture."""
     pixels = max(_budget(settings), round(settings.limits.max_megapixels * MEGAPIXEL))
     return pixels * BYTES_A_PIXEL + BACKGROUND_BYTES + SPARE_BYTES
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The scheduler's policy from the settings."""
-    limits, engine = settings.limits, settings.engine
+    """Return the scheduler's policy from the settings."""
+    limits, engine, spec = settings.limits, settings.engine, model_spec()
+    models = adopted(settings.state_dir)
+    hashes = [model.sha256 for model in models]
     return Policy(
         settle=settings.watch,
         retry=settings.retry,
         workers=workers(settings),
+        remote=0 if settings.workers.dask.scheduler is None else settings.workers.dask.pictures,
         batch_cap=None if engine.batch_size == "auto" else engine.batch_size,
         batch_wait_ns=round(engine.batch_wait_ms * clock.MILLISECOND),
         budget_pixels=_budget(settings),
@@ -71,13 +106,32 @@ def policy_of(settings: Settings) -> Policy:
         idle_ns=None
         if engine.idle_unload_seconds is None
         else round(engine.idle_unload_seconds * clock.SECOND),
-        shipped=model_spec(engine.model).sha256,
+        shipped=spec.sha256,
+        installed={DEFAULT: ""} | {model.name: model.sha256 for model in models},
+        nets={"": spec.net} | {each: net_of(settings.state_dir, each, spec.net) for each in hashes},
+        follow_moved=settings.watch.follow_moved,
+        reuse_same=settings.watch.reuse_same,
+        loaded=_limits_of_models(settings, models),
+        devices=devices(settings, os.environ.get("CUDA_VISIBLE_DEVICES")),
+        drop_ns=round(settings.watch.drop_seconds * clock.SECOND),
         stop_ns=round(settings.stop_seconds * clock.SECOND),
     )
 
 
+def _limits_of_models(settings: Settings, models: list[Adopted]) -> ModelLimits:
+    engine = settings.engine
+    stated = {model.sha256: memory_of(settings.state_dir, model) for model in models}
+    caps = (engine.memory_of(place) for place in range(len(engine.devices)))
+    return ModelLimits(
+        count=engine.resident_models,
+        stated={"": OWN_MODEL_BYTES} | stated,
+        cpu_bytes=round(memory() * MODELS_SHARE / max(1, engine.devices.count("cpu"))),
+        gpu_bytes=tuple(None if cap is None else round(cap * 1e9) for cap in caps),
+    )
+
+
 def _budget(settings: Settings) -> int:
-    """Pixels of pictures in work at once."""
+    """Return the maximum number of pixels in work at once."""
     wanted = settings.limits.memory_megapixels
     if wanted != "auto":
         return round(wanted * MEGAPIXEL)

@@ -1,55 +1,70 @@
-"""The children of a daemon: picture workers and the engine, started with what they need to know."""
+"""The children of a daemon: picture workers and the engine, started with their configuration."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mattingd.config import Settings
+from mattingd.config.permissions import permissions_of
 from mattingd.domain import events
 from mattingd.domain.commands import (
+    Action,
     EndEngine,
     EngineConfig,
     Infer,
     KillEngine,
-    RetentionAction,
     StartEngine,
     WorkerConfig,
 )
 from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.reasons import Reason
+from mattingd.inference import kept_choices
 from mattingd.inference.model_store import weights_file
+from mattingd.inference.registry import DEFAULT
 from mattingd.touchup import matte_cache
 from mattingd.workers.entrypoint import model_spec
 from mattingd.workers.process import KEPT_MEMORY, Child
 from mattingd.workers.protocol import FROM_ENGINE, FROM_WORKER, Message
-from mattingd.workers.resources import engine_threads, kept_bytes, worker_bytes
+from mattingd.workers.remote_process import RemoteProcess
+from mattingd.workers.resources import engine_threads, kept_bytes, own_view, worker_bytes, workers
+
+CACHE = "tensorrt"
+"""Name of the folder in the state directory for what TensorRT builds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The command lines of the children."""
+    """The command lines of the children, and where engines keep their measurements of the machine."""
 
     worker: tuple[str, ...] = (sys.executable, "-m", "mattingd.workers.entrypoint", "worker")
     engine: tuple[str, ...] = (sys.executable, "-m", "mattingd.workers.entrypoint", "engine")
+    kept: Path | None = None
+    """Path of a file; None: in the state directory."""
 
 
-def engine_order(settings: Settings, wanted: StartEngine) -> EngineConfig:
-    """What an engine child, or whoever else loads a model, needs to know."""
+def engine_order(settings: Settings, wanted: StartEngine, kept: Path | None = None) -> EngineConfig:
+    """Return the order for an engine process or other loader of a model; ``kept`` as in `Programs`."""
     engine = settings.engine
+    device = wanted.device or engine.devices[0]
     return EngineConfig(
         engine=wanted.engine,
-        model=engine.model,
-        device="cpu" if wanted.cpu else engine.device,
+        model=DEFAULT,
+        device="cpu" if wanted.cpu else "cuda" if own_view(device) else device,
         precision=engine.precision,
         threads=engine_threads(settings),
         require_gpu=engine.require_gpu,
-        memory_gb=engine.gpu_memory_gb,
+        memory_gb=engine.memory_of(wanted.place),
         weights=str(weights_file(settings.state_dir, wanted.model)) if wanted.model else None,
-        fall_back=not wanted.beside,
+        provider=engine.provider,
+        cache=str(settings.state_dir / CACHE),
+        fall_back=not (wanted.beside or wanted.others),
+        kept=str(kept or settings.state_dir / kept_choices.FILE),
     )
 
 
 class ProcessSupervisor:
-    """All children. Does what the daemon says; what they say, and that they ended, goes to `heard`."""
+    """All children. Carries out the daemon's commands; reports their messages and ends to `heard`."""
 
     def __init__(
         self,
@@ -62,14 +77,14 @@ class ProcessSupervisor:
         programs: Programs,
         heard: Callable[[Message], None],
     ) -> None:
-        """Nobody is started yet.
+        """Nothing is started yet.
 
         Args:
-            settings: of the daemon.
-            roots: where each hot folder lies.
-            instance: the journal's, for temp names.
-            marked: whether the output folder bears its mark.
-            keep: descriptors every child inherits.
+            settings: the daemon's settings.
+            roots: the path of each hot folder.
+            instance: the journal's instance name, for temp files.
+            marked: whether the output folder has its marker.
+            keep: descriptors that every child inherits.
             programs: command lines.
             heard: takes facts; called on the children's threads.
         """
@@ -85,13 +100,14 @@ class ProcessSupervisor:
         self._engines: dict[int, Child] = {}
         self._needed: set[int] = set()
         """Engines whose end has to be told."""
+        self._remote = RemoteProcess(workers(settings), keep, heard)
 
     # --- workers ---
 
     def start_worker(self, number: int) -> None:
-        """Start, or replace, a picture worker."""
+        """Start or replace a picture worker."""
 
-        def ended(how: str) -> None:
+        def ended(how: Reason) -> None:
             self._heard((events.WorkerDied(number, how), None))
 
         worker = Child(
@@ -105,17 +121,24 @@ class ProcessSupervisor:
         self._workers[number] = worker
         worker.tell((self._bench(number), None))
 
-    def tell_worker(self, number: int, deed: RetentionAction, payload: bytes | None = None) -> None:
-        """Send a command to a worker."""
-        self._workers[number].tell((deed, payload))
+    def tell_worker(self, number: int, action: Action, payload: bytes | None = None) -> None:
+        """Send a command to a worker, or to a slot at the workers of other machines."""
+        if number >= self._remote.first:
+            self._remote.tell(action, payload)
+        else:
+            self._workers[number].tell((action, payload))
+
+    def start_remote(self, sha256: str) -> None:
+        """Start the process that talks to workers of other machines, or send it the weights in use."""
+        self._remote.start(self._settings, sha256, self._bench(self._remote.first))
 
     def change(self, settings: Settings, roots: Mapping[int, bytes]) -> None:
-        """Other limits and folders, also for the workers there are; the engine stays as it is."""
+        """Use other limits and folders, also for running workers; the engine stays unchanged."""
         self._settings, self._roots = settings, dict(roots)
         self._set_benches()
 
     def look_for_mark(self) -> None:
-        """From now on the output folder bears its mark."""
+        """Expect the output folder to have its marker from now on."""
         if not self.marked:
             self.marked = True
             self._set_benches()
@@ -123,13 +146,17 @@ class ProcessSupervisor:
     def _set_benches(self) -> None:
         for number, worker in self._workers.items():
             worker.tell((self._bench(number), None))
+        self._remote.configure(self._settings, self._bench(self._remote.first))
 
-    def kill_worker(self, number: int, why: str) -> None:
-        """End a worker at once."""
-        self._workers[number].kill(why)
+    def kill_worker(self, number: int, why: Reason) -> None:
+        """Kill a worker; for a slot at other machines, the process that talks to all of them."""
+        if number >= self._remote.first:
+            self._remote.kill(why)
+        else:
+            self._workers[number].kill(why)
 
     def _bench(self, number: int) -> WorkerConfig:
-        spec = model_spec(self._settings.engine.model)
+        spec = model_spec()
         limits = self._settings.limits
         return WorkerConfig(
             worker=number,
@@ -140,10 +167,11 @@ class ProcessSupervisor:
             instance=self._instance,
             marked=self.marked,
             limits=PictureLimits(limits.max_megapixels, limits.max_megabytes),
-            side=spec.side,
-            multiple=spec.multiple,
+            net=spec.net,
             memory=worker_bytes(self._settings),
             state_dir=str(self._settings.state_dir),
+            language=self._settings.words,
+            permissions=permissions_of(self._settings.output_files),
         )
 
     def _mattes_root(self) -> str | None:
@@ -152,16 +180,17 @@ class ProcessSupervisor:
 
     # --- engine ---
 
-    def look_after_engine(self, deed: StartEngine | KillEngine | EndEngine) -> None:
-        """Start or end an engine child; of one that is not needed any more nobody hears the end."""
-        if isinstance(deed, StartEngine):
-            self._start_engine(deed)
+    def look_after_engine(self, action: StartEngine | KillEngine | EndEngine) -> None:
+        """Start or end an engine process. The end of one that is not needed any more is not reported."""
+        if isinstance(action, StartEngine):
+            self._start_engine(action)
             return
-        if isinstance(deed, EndEngine):
-            self._needed.discard(deed.engine)
-        engine = self._engines.get(deed.engine)
+        if isinstance(action, EndEngine):
+            self._needed.discard(action.engine)
+        engine = self._engines.get(action.engine)
         if engine is not None:
-            engine.kill(deed.why)
+            why = action.why if isinstance(action, KillEngine) else Reason.of("said_why", said=action.why)
+            engine.kill(why)
 
     def _start_engine(self, wanted: StartEngine) -> None:
         number = wanted.engine
@@ -173,35 +202,35 @@ class ProcessSupervisor:
             said_goodbye = isinstance(message[0], events.EngineDied)
             self._heard(message)
 
-        def ended(how: str) -> None:
+        def ended(how: Reason) -> None:
             self._engines.pop(number, None)
             if number in self._needed and not said_goodbye:
                 self._heard((events.EngineDied(number, how), None))
 
-        order = engine_order(self._settings, wanted)
+        order = engine_order(self._settings, wanted, self._programs.kept)
         engine = Child(
             self._programs.engine,
             heard=heard,
             ended=ended,
-            environment={"OMP_NUM_THREADS": str(order.threads)},
+            environment={"OMP_NUM_THREADS": str(order.threads), **own_view(wanted.device)},
             keep=self._keep,
             accepts=FROM_ENGINE,
         )
         self._engines[number] = engine
         engine.tell((order, None))
 
-    def tell_engine(self, deed: Infer, payload: bytes) -> None:
+    def tell_engine(self, action: Infer, payload: bytes) -> None:
         """Send a batch to its engine."""
-        engine = self._engines.get(deed.engine)
+        engine = self._engines.get(action.engine)
         if engine is not None:
-            engine.tell((deed, payload))
+            engine.tell((action, payload))
 
     # --- end ---
 
     def stop_all(self) -> None:
-        """End all children and wait until they are gone: with them goes the lock."""
-        children = [*self._workers.values(), *self._engines.values()]
+        """End all children and wait for them, except those that hang in a call to a share."""
+        children = [*self._workers.values(), *self._engines.values(), *self._remote.children]
         for child in children:
-            child.kill("the daemon ended")
+            child.kill(Reason.of("said_why", said="the daemon ended"))
         for child in children:
-            child.process.wait()
+            child.wait()

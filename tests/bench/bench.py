@@ -1,4 +1,4 @@
-"""`make bench`: pictures a second of the scheduler, of each stage and of everything together; codecs.
+"""`make bench`: pictures a second of the scheduler, each stage and everything together; the page; codecs.
 
     python -m tests.bench.bench [--quick] [--pictures N]
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from mattingd.config import Settings
 from mattingd.domain.presets import BUILT_IN
 from mattingd.workers import resources
-from tests.bench import codecs, end_to_end, journal_alone, photographs, stages_alone
+from tests.bench import codecs, end_to_end, journal_alone, page_alone, photographs, stages_alone
 from tests.bench.journal_alone import Journaled
 from tests.bench.timing import Cost
 
@@ -36,11 +36,12 @@ class Plan:
     journal: int = 5000
     stages: int = 12
     whole: int = 200
+    page: int = 200
     codecs: tuple[float, ...] = codecs.SIZES
     """Megapixels."""
 
 
-QUICK = Plan(journal=500, stages=4, whole=16, codecs=(0.3,))
+QUICK = Plan(journal=500, stages=4, whole=16, page=8, codecs=(0.3,))
 
 
 def main() -> None:
@@ -54,8 +55,10 @@ def main() -> None:
         journal = _journal(place, plan.journal)
         stages = _stages(place, plan.stages)
         whole = _whole(place, plan.whole)
+        page = page_alone.measure(place / "page", plan.page)
     console.print(table(journal, stages, whole))
     console.print(notes(journal, whole))
+    console.print("", page_alone.table(page), sep="\n")
     coded = codecs.measure(plan.codecs)
     console.print("", codecs.table(coded), codecs.ratios(coded), sep="\n", soft_wrap=True)
 

@@ -35,7 +35,7 @@ from mattingd.inference.registry import DEFAULT, entry
 from mattingd.system import clock
 from mattingd.workers.entrypoint import make_engine
 from tests.bench import photographs
-from tests.bench.hand import as_a_child
+from tests.bench.inline_worker import as_a_child
 
 SIZES = (12.0, 24.0)
 """Megapixels."""
@@ -83,7 +83,7 @@ def _measured(megapixels: float) -> Iterator[Measured]:
 def _cut_out(source: bytes) -> Composed:
     """By the shipped model and the default preset."""
     spec, picture = entry(DEFAULT).spec, decode.read(source, PictureLimits())
-    passes = all_passes(picture.srgb, _ENGINE[0].matte, side=spec.side, multiple=spec.multiple)
+    passes = all_passes(picture.srgb, _ENGINE[0].matte, spec.net)
     alpha = finish(passes.matte(), Preset())
     return compose.compose(picture, alpha, Preset())
 

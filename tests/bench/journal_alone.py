@@ -1,7 +1,7 @@
-"""The scheduler and its journal by themselves: everybody they give work to answers at once.
+"""Measures the scheduler with its journal alone: workers and engine answer at once.
 
-The same turn as `daemon.py` takes (at most `TURN` facts, one transaction, then the deeds), over a real SQLite
-file whose every commit reaches the disk. What is left out are pictures, children and pipes.
+The same turn as in `daemon.py` (at most `TURN` events, one transaction, then the actions), on a real SQLite
+file with every commit synced. Without pictures, child processes and pipes.
 """
 
 from collections import deque
@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 
 from mattingd.core import output_paths
-from mattingd.core.job_store import Policy
+from mattingd.core.policy import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SettlePolicy
 from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import commands, events
-from mattingd.domain.commands import RetentionAction, Write
+from mattingd.domain.commands import Action, Write
 from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.jobs import Fit, Folder, Output, Recipe, Stamp
 from mattingd.domain.presets import Preset
@@ -88,20 +88,20 @@ class Shell:
 
     def _obey(self, todo: Iterable[commands.Command]) -> None:
         writes: list[Write] = []
-        deeds: list[RetentionAction] = []
+        actions: list[Action] = []
         for command in todo:
             if isinstance(command, Write):
                 writes.append(command)
             elif not isinstance(command, commands.Announcement):
-                deeds.append(command)
+                actions.append(command)
         if writes:
             self._inbox.extend(self.journal.apply(writes))
             self._commits += 1
-        for deed in deeds:
-            self._perform(deed)
+        for action in actions:
+            self._perform(action)
 
-    def _perform(self, deed: RetentionAction) -> None:
-        match deed:
+    def _perform(self, action: Action) -> None:
+        match action:
             case commands.LookAt(folder, path):
                 self._hear(
                     events.FileObserved(folder, path, FileObservation(_stamp(int(path[:-4])), full=True))
@@ -118,7 +118,9 @@ class Shell:
                 self._hear(events.WorkerUp(worker, 0))
             case commands.StartEngine():
                 self._hear(
-                    events.EngineUp(deed.engine, "cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0)
+                    events.EngineUp(
+                        action.engine, "cpu", "", "fp32", "none", "", max_batch=32, batch_seconds=0
+                    )
                 )
             case commands.Stop():
                 self._ended = True

@@ -62,7 +62,7 @@ def mattes(shown: list[Scene]) -> Known:
     engine = registry.load()
     found = []
     for scene in shown:
-        seen = all_passes(scene.picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+        seen = all_passes(scene.picture, engine.matte, engine.spec.net)
         found.append((scene, seen.matte()))
     engine.close()
     return found

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mattingd.cli.contact_sheet import Pixels, over_checkerboard
 from mattingd.domain.presets import BUILT_IN, Preset
+from mattingd.imaging.checkerboard import Pixels, over_checkerboard
 from mattingd.imaging.finishing import compose
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.matting.alpha import finish
@@ -38,7 +38,7 @@ def main() -> None:
 
 def _matte(picture: Pixels) -> Pixels:
     engine = registry.load()
-    return all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple).matte()
+    return all_passes(picture, engine.matte, engine.spec.net).matte()
 
 
 def _made(picture: Pixels, alpha: Pixels, preset: Preset) -> Pixels:

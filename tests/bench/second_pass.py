@@ -168,7 +168,7 @@ def _placed(
 
 def measured(engine: Any, name: str, size: float, picture: UInt8, alpha: UInt8) -> Row:
     """One scene through the network, once and as often as it is thought to help."""
-    passes = Passes(picture, side=engine.spec.side, multiple=engine.spec.multiple)
+    passes = Passes(picture, engine.spec.net)
     first = engine.matte(passes.net()[None])[0]
     plain, once_ms = _timed(lambda: to_full_size(first, picture))
     again, decide_ms = _timed(lambda: passes.take(first))

@@ -17,7 +17,7 @@ from mattingd.inference import server
 from mattingd.inference.registry import DEFAULT
 from mattingd.system import clock
 from mattingd.workers.entrypoint import make_engine
-from tests.bench.hand import Hand, as_a_child
+from tests.bench.inline_worker import InlineWorker, as_a_child
 from tests.bench.timing import NOTHING, Cost
 
 STAGES = ("read", "infer", "finish + write")
@@ -44,7 +44,7 @@ class Stages:
     def __init__(self, pictures: Path, output: Path, threads: int) -> None:
         order = EngineConfig(1, DEFAULT, "cpu", "auto", threads)
         self._engine, _ = server.load(make_engine, order, clock.monotonic_ns())
-        self._hand = Hand(pictures, output)
+        self._hand = InlineWorker(pictures, output)
         self.costs = dict.fromkeys(STAGES, NOTHING)
 
     def cut_out(self, number: int, path: Path) -> None:

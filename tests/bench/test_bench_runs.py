@@ -16,6 +16,8 @@ def test_bench_prints_every_row() -> None:
     stages = ("scheduler + journal", "read alone", "infer alone", "finish + write alone", "end to end")
     for row in (
         *stages,
+        "first byte beside uploads",
+        "uploads of 8 clients",
         "PNG, as by default",
         "TIFF, zstd",
         "AVIF",

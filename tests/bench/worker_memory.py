@@ -22,7 +22,7 @@ from rich.console import Console
 from mattingd.domain.presets import OutputFormat
 from mattingd.workers import resources
 from tests.bench import photographs
-from tests.bench.hand import Hand, as_a_child
+from tests.bench.inline_worker import InlineWorker, as_a_child
 from tests.bench.photographs import UInt8
 from tests.imaging import documents
 from tests.imaging.pictures import heic
@@ -91,13 +91,13 @@ _KINDS: dict[str, Callable[[UInt8], bytes]] = {
 
 def _growth(path: Path, output: OutputFormat) -> float:
     """Bytes a pixel of the memory budget by which this process grew while it cut out a picture."""
-    hand = Hand(path.parent, path.parent)
+    worker = InlineWorker(path.parent, path.parent)
     before = _memory("VmRSS")
     room = 0
     for number in range(PASSES):
-        fact, _ = hand.read(number, path)
+        fact, _ = worker.read(number, path)
         room = fact.room
-        hand.finish(number, _oval(fact.fit.shape).tobytes(), output)
+        worker.finish(number, _oval(fact.fit.shape).tobytes(), output)
     return (_memory("VmHWM") - before) / room
 
 

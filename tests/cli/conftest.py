@@ -102,11 +102,11 @@ def on_terminal(*arguments: object, cwd: Path) -> tuple[int, str]:
 
 
 def pictures(folder: Path, count: int) -> list[Path]:
-    """So many good pictures."""
+    """So many good pictures, no two files of the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"p{number:02}.png" for number in range(count)]
     for path in paths:
-        path.write_bytes(hostile.encoded("PNG"))
+        path.write_bytes(hostile.named(path.name))
     return paths
 
 

@@ -142,8 +142,8 @@ def test_a_forgotten_picture_is_new_and_gets_its_plain_name_if_that_is_free(site
     first.rename(site.root / "mine.png")
     note = next(site.out.rglob("shoes/**/*.error.txt"))
     assert asked(site, "forget", red, blank).out.splitlines() == [
-        "shoes/blank.png: forgotten; as long as it lies there it counts as new",
-        "shoes/red/p00.png: forgotten; as long as it lies there it counts as new",
+        "shoes/blank.png: forgotten; while the file is still there it counts as new",
+        "shoes/red/p00.png: forgotten; while the file is still there it counts as new",
     ]
     wait_for_jobs(site, red, 2)
     wait_for_jobs(site, blank, 2)
@@ -171,7 +171,7 @@ def test_pause_holds_back_is_kept_over_a_restart_and_resume_lets_go(site: Site) 
     assert site.stop() == 0
     assert "paused" in asked(site, "status").out
     assert asked(site, "pause", "hats").out == "hats: paused from the next start on\n"
-    assert asked(site, "resume", "hats").out == "hats: goes on at the next start\n"
+    assert asked(site, "resume", "hats").out == "hats: continues at the next start\n"
     site.start()
     assert [folder["paused"] for folder in site.status()["folders"]] == [True, False]
     assert ends(site, shoe) == ["queued"]
@@ -209,7 +209,7 @@ def test_what_is_not_known_is_said_and_what_may_be_meant(lasting: Site, say: Say
             "the journal does not know it; did you mean red/p0",
         ),
         (("retry", "shoes/*.tif"), "nothing that the journal knows fits this pattern"),
-        (("forget", "/etc/hostname"), "lies in no hot folder of this configuration (shoes, hats)"),
+        (("forget", "/etc/hostname"), "is in no hot folder of this configuration (shoes, hats)"),
         (("pause", "shoe"), "there is no hot folder 'shoe'; did you mean shoes?"),
         (("rescan", "x"), "there is no hot folder 'x'; there is: shoes, hats"),
     ):
@@ -222,8 +222,7 @@ def test_what_is_not_known_is_said_and_what_may_be_meant(lasting: Site, say: Say
     asked(site, "rescan", "shoes")
     wait_until(lambda: asked(site, "retry", gone).code == 1, "it was noticed")
     assert asked(site, "retry", gone).out == (
-        "shoes/blank.png: it does not lie there any more:"
-        " `mattingd forget` it and put it back, and it is made anew\n"
+        "shoes/blank.png: the file is gone: `mattingd forget` it and put it back, and it is made again\n"
     )
 
 

@@ -58,7 +58,7 @@ def test_it_balances(site: Site) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
         "7 seen = 5 done + 1 failed + 0 waiting + 1 ignored + 0 superseded + 0 withdrawn",
-        "cut-outs: 5 lie where they were published, 0 taken away, 0 changed",
+        "cut-outs: 5 are where they were published, 0 taken away, 0 changed",
         "every file is accounted for",
     ]
     told = audit(site, "--json", "--deep").json
@@ -81,7 +81,7 @@ GAPS: list[tuple[Callable[[Site], object], str]] = [
     ),
     (
         lambda site: an_output(site).with_name(f".mattingd-{instance(site)}-3-0.tmp").touch(),
-        "-3-0.tmp is a temp file that nobody needs",
+        "-3-0.tmp is a temp file that no job uses",
     ),
 ]
 
@@ -144,9 +144,9 @@ def test_beside_a_running_daemon_a_new_file_is_no_gap_and_an_unknown_one_is(site
     cut.unlink()
     assert audit(site, "--json").json["gaps"] == []
     site.wait_ended([fresh])
-    tamper(site, "UPDATE jobs SET current = 0 WHERE CAST(path AS TEXT) LIKE '%p03.png'")
+    tamper(site, "UPDATE jobs SET current = 0 WHERE current AND CAST(path AS TEXT) LIKE '%p03.png'")
     answer = audit(site)
     assert answer.code == 3
     lost = site.hot[0] / "sub" / "p03.png"
-    assert answer.out.splitlines()[-1] == f"gap: {lost} lies in a hot folder and the daemon does not know it"
+    assert answer.out.splitlines()[-1] == f"gap: {lost} is in a hot folder and the daemon does not know it"
     assert site.stop() == 0

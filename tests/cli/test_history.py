@@ -80,7 +80,7 @@ def test_each_job_has_its_end_its_number_and_its_place(site: Site, tell: Callabl
     hat = next(number for number, line in enumerate(lines) if "hats/sub [1]/p00.png" in line)
     place, _, made = lines[hat + 1].strip().partition("  ")
     assert Path(place).is_file()
-    assert re.fullmatch("weights [0-9a-f]{12}", made)
+    assert re.fullmatch("weights [0-9a-f]{12}, cpu, fp32", made)
 
 
 def test_only_what_was_asked_for(site: Site, tell: Callable[..., Answer]) -> None:
@@ -123,10 +123,12 @@ def test_cut_outs_that_need_a_look_are_listed(site: Site, tell: Callable[..., An
         "needs a look: confidence 0.12"
         in here("status", site.hot[0] / "p00.png", "--config", site.config).out
     )
-    with closing(sqlite3.connect(site.state / "checkpoint.db")) as journal:  # as a later version of it does
+    with closing(
+        sqlite3.connect(site.state / "checkpoint.db")
+    ) as journal:  # as when its original is archived
         journal.execute("UPDATE jobs SET current = 0 WHERE CAST(path AS TEXT) = 'p00.png'")
         journal.commit()
-    assert tell("--needs-look").out == "nothing of the kind has ended\n"
+    assert [job["file"] for job in tell("--needs-look", "--json").json] == ["p00.png"], "it still stands"
 
 
 def test_what_became_of_a_cut_out_since(site: Site, tell: Callable[..., Answer]) -> None:

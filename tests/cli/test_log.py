@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from because import why
 
 from mattingd.domain import commands
 from mattingd.domain.events import (
@@ -34,6 +35,7 @@ from mattingd.observability import journald
 from mattingd.observability.job_log import LogReporter, Names, RunStats
 from mattingd.observability.log_setup import configure_log
 from mattingd.observability.log_writer import LINES_WAITING, Outlet, StreamWriter
+from mattingd.observability.recent_lines import KEPT, RecentLines, masked
 from mattingd.system import clock
 
 
@@ -52,7 +54,9 @@ def _as_before() -> Iterator[None]:
 
 def row(job: int, path: bytes = b"shoe.jpg", state: str = "queued", reason: str = "") -> JobRecord:
     recipe = Recipe("hash")
-    return JobRecord(job, 1, path, Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=reason)
+    return JobRecord(
+        job, 1, path, Stamp(1, 1), state, recipe, (), f"in/_failed/{job}.txt", reason=why(reason)
+    )
 
 
 Event = Fact | commands.Command
@@ -72,7 +76,7 @@ def told_while(events: Iterable[Event], style: str = "json", level: str = "info"
     log, outlet = configure_log(style, level, stream)
     reporter = LogReporter(names, log)
     for event in events:
-        tell = reporter.command if type(event).__module__ == commands.__name__ else reporter.fact
+        tell = reporter.command if type(event).__module__.startswith(commands.__name__) else reporter.fact
         tell(event)  # type: ignore[arg-type]
     outlet.close()
     file.seek(0)
@@ -85,7 +89,7 @@ def admitted(job: int, path: bytes = b"shoe.jpg") -> Admitted:
 
 
 def ended(job: int, state: str, reason: str = "", path: bytes = b"shoe.jpg") -> JobEnded:
-    return JobEnded(job, 1, path, state, reason)
+    return JobEnded(job, 1, path, state, (why(reason),) if reason else ())
 
 
 def test_a_picture_has_one_line_with_its_job_its_end_and_the_reason() -> None:
@@ -120,8 +124,12 @@ def test_what_many_pictures_wait_for_is_told_once() -> None:
     full = "the cut-out cannot be written: No space left on device"
     events: list[Event] = []
     for job in range(50):
-        events += [admitted(job), Faulted(0, job, Fault.OUTPUT, full), commands.Move(job, "held", full)]
-    lines = [json.loads(line) for line in told(*events, commands.Move(3, "held", "it may not be read"))]
+        events += [
+            admitted(job),
+            Faulted(0, job, Fault.OUTPUT, why(full)),
+            commands.Move(job, "held", why(full)),
+        ]
+    lines = [json.loads(line) for line in told(*events, commands.Move(3, "held", why("it may not be read")))]
     assert [(line["event"], line["job"], line["why"]) for line in lines] == [
         ("waiting", 0, full),
         ("waiting", 3, "it may not be read"),
@@ -167,8 +175,8 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
 
 def test_the_line_about_a_dead_worker_names_its_picture() -> None:
     read = commands.Read(1, 7, 1, b"shoe.jpg", Stamp(1, 1), 1)
-    died = WorkerDied(1, "it was ended by SIGSEGV")
-    idle = WorkerDied(0, "it was ended by SIGKILL")
+    died = WorkerDied(1, why("it was ended by SIGSEGV"))
+    idle = WorkerDied(0, why("it was ended by SIGKILL"))
     lines = [json.loads(line) for line in told(admitted(7), read, died, idle)]
     assert [(line["who"], line.get("job"), line.get("file")) for line in lines] == [
         ("picture worker 1", 7, "in/shoe.jpg"),
@@ -179,15 +187,15 @@ def test_the_line_about_a_dead_worker_names_its_picture() -> None:
 
 
 def test_the_end_of_an_output_fault_is_told() -> None:
-    faulted = Faulted(0, 1, Fault.OUTPUT, "full")
+    faulted = Faulted(0, 1, Fault.OUTPUT, why("full"))
     finished = Finished(0, 1, ())
     events = [json.loads(line)["event"] for line in told(finished, faulted, finished, finished)]
     assert events == ["writing"]
 
 
 def test_a_child_that_dies_again_and_again_is_told_once() -> None:
-    died = EngineDied(1, "it ended with code 66")
-    lines = [json.loads(line) for line in told(*[died] * 5, WorkerDied(1, "it was ended by SIGSEGV"))]
+    died = EngineDied(1, why("it ended with code 66"))
+    lines = [json.loads(line) for line in told(*[died] * 5, WorkerDied(1, why("it was ended by SIGSEGV")))]
     assert [(line["event"], line["who"], line["why"]) for line in lines] == [
         ("restart", "the engine", "it ended with code 66"),
         ("restart", "picture worker 1", "it was ended by SIGSEGV"),
@@ -383,12 +391,12 @@ def test_models_are_told_when_they_come_up_are_used_or_refused() -> None:
     model = "ab" * 32
     lines = told(
         commands.StartEngine(2, model, beside=True),
-        EngineDied(2, "the self-test failed"),
+        EngineDied(2, why("the self-test failed")),
         commands.RejectModel(model, "the self-test failed"),
         commands.StartEngine(3, "", beside=True),
         commands.UseModel(Models("", model)),
         commands.EndEngine(1, "another model took its place"),
-        EngineDied(3, "it was ended by SIGKILL"),
+        EngineDied(3, why("it was ended by SIGKILL")),
     )
     parsed = [json.loads(line) for line in lines]
     assert [(line["event"], line["why"]) for line in parsed] == [
@@ -408,3 +416,38 @@ def test_what_a_full_disk_loses_is_not_tried_again() -> None:
         with pytest.raises(OSError, match="No space left"):
             writer.write("a line")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("shop: https://hooks.slack.com/services/T0/B0/xyz", "shop: https://hooks.slack.com/***"),
+        ("slack://T0/B0/xyz: refused", "slack://***: refused"),
+        ("smtp://ann:hunter2@mail.example:25/x", "smtp://***"),
+        ("https://ann:hunter2@proxy.example:8443/", "https://proxy.example:8443/***"),
+        ("http://127.0.0.1:7860/?token=abc", "http://127.0.0.1:7860/***"),
+        ("page http://127.0.0.1:7860/", "page http://127.0.0.1:7860/"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("env MATTINGD_SMTP_PASSWORD=hunter2, next", "env MATTINGD_SMTP_PASSWORD=***, next"),
+        ("web.token_file: holds no token", "web.token_file: holds no token"),
+        ("in/token shoe.jpg: the file is empty", "in/token shoe.jpg: the file is empty"),
+    ],
+)
+def test_what_others_are_shown_of_the_log_holds_no_secret(line: str, kept: str) -> None:
+    assert masked(line) == kept
+
+
+def test_the_last_lines_are_kept_as_people_read_them_in_every_form() -> None:
+    for style in ("console", "json"):
+        recent = RecentLines()
+        with tempfile.TemporaryFile("w+") as stream:
+            log, outlet = configure_log(style, "info", stream, recent)
+            log.warning("failed", job=12, file="in/shoe.jpg", folder="in", why="it is empty")
+            log.debug("request")
+            outlet.close()
+        (line,) = recent.lines()
+        assert (line.number, line.level, line.event) == (1, "warning", "failed")
+        assert line.said == "in/shoe.jpg: it is empty #12"
+    for number in range(KEPT + 5):
+        recent.add({"level": "info", "event": "done"}, str(number))
+    assert len(recent.lines()) == KEPT

@@ -13,8 +13,8 @@ import pytest
 from mattingd.cli import app
 from mattingd.cli.commands.man import exit_codes, page
 from mattingd.domain.exit_codes import ExitCode
+from tests.cli.cli_reference import verbs
 from tests.cli.conftest import Say, on_terminal
-from tests.cli.test_help import VERBS
 
 
 def plain(text: str) -> str:
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 def test_the_page_holds_every_command_option_and_exit_code(say: Say) -> None:
     source = say("man").out
     told = source.replace("\\-", "-")
-    for verb in VERBS[1:]:
+    for verb in verbs()[1:]:
         assert f'.SS "mattingd {verb} ' in told
     for words in ("-o, --output FOLDER", "--since TIME", "--version", "MATTINGD_CONFIG", "checkpoint.db"):
         assert words in told
@@ -42,7 +42,7 @@ def test_roff_has_nothing_to_complain_of() -> None:
     shown = plain(done.stdout)
     assert "mattingd - drop pictures into a folder; their cut-outs appear in dated folders" in shown
     assert "78 The configuration is wrong." in shown
-    assert "Default: $MATTINGD_CONFIG, or the first there is of ./config.yaml" in shown
+    assert "Default: $MATTINGD_CONFIG, or the first that exists of ./config.yaml" in shown
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")

@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import mattingd
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats.errors import NO_END
 from tests.cli.conftest import Say, on_terminal, pictures, run, started
 from tests.daemon.harness.site import wait_until
 from tests.imaging import documents
 from tests.imaging.pictures import encode, heic, photo
+
+EMPTY = Reason.of("empty_file")
+DEMO = Path(mattingd.__file__).parent / "cli" / "demo_pictures"
 
 
 def outputs(folder: Path) -> dict[str, int]:
@@ -40,12 +45,13 @@ def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
     assert code == 1
     assert "loading the model" in screen
     assert "cutting out" in screen
-    *_, failed, ignored, summary, notes = screen.replace("\x1b[0m", "").rstrip().splitlines()
-    assert failed.endswith("empty.png: the file is empty; copy it again")
+    *_, failed, ignored, summary, notes, journal = screen.replace("\x1b[0m", "").rstrip().splitlines()
+    assert failed.endswith(f"empty.png: {EMPTY}")
     assert "notes.txt: this is not a picture" in ignored
     assert "7 done, 1 failed, 1 ignored in " in summary
     assert summary.endswith("pictures/s). Cut-outs: out")
     assert notes == "Why each one failed, and what to do: out/_failed"
+    assert journal.removeprefix("\x1b[2m") == JOURNAL
     first = outputs(tmp_path / "out")
     assert set(first) == {*(f"p{n:02}.png" for n in range(6)), "sub/p00.png", "_failed/empty.png.error.txt"}
 
@@ -55,7 +61,7 @@ def test_partial_then_mended_then_with_another_preset(tmp_path: Path) -> None:
     assert again.json["failed"] == [
         {
             "file": "empty.png",
-            "reason": "the file is empty; copy it again",
+            "reason": str(EMPTY),
             "note": "out/_failed/empty.png.error.txt",
         }
     ]
@@ -115,21 +121,27 @@ def test_all_failed_is_a_code_of_its_own(tmp_path: Path) -> None:
     answer = run("process", "empty.png", "-o", "out", cwd=tmp_path)
     assert answer.code == 3
     assert answer.out.splitlines() == [
-        "failed  empty.png: the file is empty; copy it again",
+        f"failed  empty.png: {EMPTY}",
         "1 failed. Cut-outs: out",
         "Why each one failed, and what to do: out/_failed",
+        JOURNAL,
     ]
     assert answer.err == ""
 
 
 PASSED_OVER = "1 passed over: hidden, or other programs' own\n"
+JOURNAL = "Journal and mattes: out/.mattingd, a hidden folder"
 
 
 def test_nothing_to_do_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / ".DS_Store").touch()
     answer = run("process", "in", "-o", "out", cwd=tmp_path)
-    assert (answer.code, answer.out, answer.err) == (0, f"{PASSED_OVER}There is no picture to process.\n", "")
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        f"{PASSED_OVER}There is no picture to process.\n{JOURNAL}\n",
+        "",
+    )
 
 
 def test_files_and_folders_of_the_same_names_are_kept_apart(tmp_path: Path) -> None:
@@ -147,8 +159,7 @@ def test_files_and_folders_of_the_same_names_are_kept_apart(tmp_path: Path) -> N
         "in-2/p00.png",
         "in-2-2/p00.png",
     }
-    (other,) = made - {"in/p00.png", "in-2/p00.png", "in-2-2/p00.png", "c/p00.png"}
-    assert other in {"c/p00.png.png", "c/p00.jpg.png"}, "whoever came second keeps its own ending"
+    assert made >= {"c/p00.png", "c/p00 (png).png"}, "the second in order also says its ending"
 
 
 def test_an_interrupted_run_goes_on_by_the_same_command(tmp_path: Path, plan: Callable[..., str]) -> None:
@@ -160,7 +171,7 @@ def test_an_interrupted_run_goes_on_by_the_same_command(tmp_path: Path, plan: Ca
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert out.splitlines()[-1] == "The same command again goes on from here."
+    assert out.splitlines()[-1] == "The same command continues from here."
     assert " left in " in out
     assert err == ""
     before = made(tmp_path / "out")
@@ -230,13 +241,13 @@ def test_an_output_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path:
             ["in/._shoe.png"],
             "in/._shoe.png: it is hidden: a program or the system keeps it for itself; rename it",
         ),
-        (["in", "-o", "in/out"], "the output in/out lies inside the input {0}/in: choose one outside of it"),
-        (["in", "-o", "in"], "the output in lies inside the input {0}/in: choose one outside of it"),
+        (["in", "-o", "in/out"], "the output in/out is inside the input {0}/in: choose one outside of it"),
+        (["in", "-o", "in"], "the output in is inside the input {0}/in: choose one outside of it"),
         (["in", "--preset", "prodct"], "--preset: no preset is called 'prodct'; known: "),
         (["in", "--quality", "101"], "--quality: must be a whole number from 1 to 100, not 101"),
         (["in", "--format", "jpeg"], "--format: jpeg needs a background, such as "),
         (["in", "--background", "redd"], "--background: must be a colour like "),
-        (["in", "-o", "/proc/nowhere"], "output_dir: '/proc/nowhere' cannot be made in '/proc': "),
+        (["in", "-o", "/proc/nowhere"], "output_dir: '/proc/nowhere' cannot be created in '/proc': "),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_line(
@@ -259,7 +270,7 @@ def test_names_that_are_no_text_are_printed_all_the_same(tmp_path: Path) -> None
         "process", name, "-o", os.fsdecode(b"out-\xff"), cwd=tmp_path, PYTHONIOENCODING="utf-8:strict"
     )
     assert answer.code == 3
-    assert "failed  bad-\\xff\\x1b[31m.png: the file is empty; copy it again" in answer.out
+    assert f"failed  bad-\\xff\\x1b[31m.png: {EMPTY}" in answer.out
     assert "Cut-outs: out-" in answer.out
     assert "Traceback" not in answer.err
 
@@ -279,7 +290,7 @@ def test_with_the_real_model(tmp_path: Path) -> None:
     Image.fromarray(data.rocket()).save(tmp_path / "rocket.jpg", quality=95)
     both = ("rocket.jpg", "astronaut.jpg", "-o", "out")
     unsure = run("process", *both, cwd=tmp_path, MATTINGD_TEST_ENGINE="0")
-    look, account = unsure.out.splitlines()
+    look, account, _ = unsure.out.splitlines()
     assert look.startswith("look    rocket.jpg: needs a look, confidence 0.")
     assert account.startswith("1 done, 1 done before in ")
 
@@ -349,15 +360,30 @@ def test_a_picture_that_is_cut_out_already_keeps_its_alpha(tmp_path: Path) -> No
     Image.fromarray(np.zeros((50, 60, 4), np.uint8)).save(tmp_path / "in" / "nothing.png")
     kept = run("process", "in", "-o", "kept", "--preset", "product", "--json", cwd=tmp_path).json
     assert (kept["done"], kept["needs_look"]) == (1, [])
-    assert [each["reason"] for each in kept["failed"]] == [
-        "all of it is transparent: show its layers, and export it anew"
-    ]
+    assert [each["reason"] for each in kept["failed"]] == [str(Reason.of("all_transparent"))]
     alpha = np.asarray(logo)[:, :, 3]
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "kept" / "logo.png"))[:, :, 3], alpha)
     run("process", "in", "-o", "cut", "--set", "own_alpha=cut", cwd=tmp_path)
     cut = np.asarray(Image.open(tmp_path / "cut" / "logo.png"))[:, :, 3]
     assert (cut <= alpha).all()
-    assert (cut < alpha).any()
+
+
+def test_the_model_may_take_away_from_what_somebody_cut_out_loosely(tmp_path: Path) -> None:
+    """A photograph that was cut out by hand with most of the background left."""
+    photograph = Image.open(DEMO / "astronaut.jpg").convert("RGBA")
+    loosely = Image.new("L", photograph.size, 255)
+    ImageDraw.Draw(loosely).rectangle((0, 0, photograph.width // 10, photograph.height), fill=0)
+    photograph.putalpha(loosely)
+    (tmp_path / "in").mkdir()
+    photograph.save(tmp_path / "in" / "her.png")
+    alpha = np.asarray(loosely)
+    run("process", "in", "-o", "kept", cwd=tmp_path)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "kept" / "her.png"))[:, :, 3], alpha)
+    run("process", "in", "-o", "cut", "--set", "own_alpha=cut", cwd=tmp_path, MATTINGD_TEST_ENGINE="")
+    cut = np.asarray(Image.open(tmp_path / "cut" / "her.png"))[:, :, 3]
+    assert (cut <= alpha).all()
+    assert (cut[alpha == 255] == 0).mean() > 0.2, "a good part of the background is gone"
+    assert (cut[alpha == 255] == 255).mean() > 0.3, "and the subject is not"
 
 
 def test_damage_may_be_a_failure(tmp_path: Path) -> None:

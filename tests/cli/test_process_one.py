@@ -79,7 +79,7 @@ def test_what_cannot_be_done_is_one_line_with_a_reason(tmp_path: Path) -> None:
     for data, why in (
         (blank, "no subject was found in the picture"),
         (b"no picture", "this is not a picture"),
-        (b"", "the file is empty; copy it again"),
+        (b"", "the file is empty: copy it again"),
     ):
         done = process("-", cwd=tmp_path, data=data)
         assert (done.returncode, done.stdout) == (3, b"")

@@ -118,12 +118,16 @@ def test_the_control_socket_survives_anything(make_site: MakeSite) -> None:
             answer = peer.makefile("rb").readline()
         return json.loads(answer) if answer else None
 
-    assert raw(b"[]\n") == {"error": "it does not know that question"}
-    assert raw(b'{"verb": {}}\n') == {"error": "it does not know that question"}
-    assert raw(b'{"verb": "where"}\n') == {"error": "it was not told which file"}
-    assert raw(b'{"verb": "where", "root": 1, "path": "zz"}\n') == {"error": "it was not told which file"}
-    assert raw(b"no json\n") is None
-    assert raw(b"[" * 100_000 + b"\n") is None
+    unknown = {"error": "it does not know that question", "code": "unknown"}
+    assert raw(b"[]\n") == raw(b'{"verb": {}}\n') == unknown
+    for wrong in (
+        b'{"verb": "where"}',
+        b'{"verb": "where", "root": 1, "path": "zz"}',
+        b"no json",
+        b"[" * 10**5,
+    ):
+        assert raw(wrong + b"\n")["code"] == "malformed"
+    assert raw(b'{"verb": "pause", "paused": true, "folders": ["00"]}\n')["code"] == "unknown folder"
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(site.state / SOCKET))
         assert site.status()["pid"] == process.pid, "somebody who says nothing holds up nobody for long"

@@ -27,7 +27,7 @@ def test_init_takes_names_and_folders(say: Say, tmp_path: Path) -> None:
     (tmp_path / "drop" / "a.png").write_bytes(hostile.encoded("PNG"))
     answer = say("init", "etc/here.yaml", "--hot-folder", tmp_path / "drop", "--output-dir", "../done")
     assert answer.code == 0
-    assert "1 files lie there already; they are done first." in answer.out
+    assert "1 files are there already; they are processed first." in answer.out
     assert say("check", "--config", "etc/here.yaml").code == 0
     assert (tmp_path / "done").is_dir()
     assert (tmp_path / "etc" / "state").is_dir()
@@ -45,7 +45,7 @@ def test_init_never_writes_over_a_file(say: Say, tmp_path: Path) -> None:
 def test_init_refuses_what_check_would_refuse_and_writes_nothing(say: Say, tmp_path: Path) -> None:
     answer = say("init", "--output-dir", "in/out")
     assert answer.code == 78
-    assert "output_dir: lies inside hot_folders[0].path" in answer.err
+    assert "output_dir: is inside hot_folders[0].path" in answer.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -97,7 +97,7 @@ def test_check_tries_the_folders_out(say: Say, tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     answer = say("check")
     assert answer.code == say("check", "--json").code == 66
-    assert "does not exist; make it, or mount the share it lies on" in answer.err
+    assert "does not exist; create it, or mount its share" in answer.err
     assert len(say("check", "--json").json["problems"]) == 1
 
 

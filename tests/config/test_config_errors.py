@@ -38,7 +38,7 @@ def test_a_mistake_is_told_in_one_line_with_its_place(case: str) -> None:
 NO_SETTINGS: list[tuple[str | bytes, str]] = [
     ("", "config.yaml: is empty; `mattingd init` writes a first file"),
     ("# only a comment\n", "config.yaml: is empty; `mattingd init` writes a first file"),
-    ("- a\n", "config.yaml:1: must hold settings; `mattingd init` writes a first file"),
+    ("- a\n", "config.yaml:1: contains no settings; `mattingd init` writes a first file"),
     ("watch:\n\tmode: poll\n", "config.yaml:2: has a tab here; indent with spaces"),
     (b"a: b\nc: \xff\n", "config.yaml:2: is not UTF-8 text; save it as UTF-8"),
     ("a: b\nc: \x07\n", "config.yaml:2: has a character that YAML does not allow (U+0007)"),

@@ -35,14 +35,14 @@ def complaint(text: str) -> str:
 @pytest.mark.parametrize(
     ("out", "state", "inputs", "where", "what"),
     [
-        ("in/out", "state", ["in"], "1: output_dir", "lies inside hot_folders[0].path"),
+        ("in/out", "state", ["in"], "1: output_dir", "is inside hot_folders[0].path"),
         ("in", "state", ["in"], "1: output_dir", "is the same folder as hot_folders[0].path"),
-        ("out", "state", ["out/in"], "4: hot_folders[0].path", "lies inside output_dir"),
-        ("out", "in/state", ["in"], "2: state_dir", "lies inside hot_folders[0].path"),
-        ("out", "out", ["in"], "2: state_dir", "is output_dir too"),
-        ("out", "state", ["in", "in/sub"], "5: hot_folders[1].path", "lies inside hot_folders[0].path"),
-        ("out", "state", ["in/sub", "in"], "4: hot_folders[0].path", "lies inside hot_folders[1].path"),
-        ("link/out", "state", ["in"], "1: output_dir", "lies inside hot_folders[0].path"),
+        ("out", "state", ["out/in"], "4: hot_folders[0].path", "is inside output_dir"),
+        ("out", "in/state", ["in"], "2: state_dir", "is inside hot_folders[0].path"),
+        ("out", "out", ["in"], "2: state_dir", "is the same folder as output_dir"),
+        ("out", "state", ["in", "in/sub"], "5: hot_folders[1].path", "is inside hot_folders[0].path"),
+        ("out", "state", ["in/sub", "in"], "4: hot_folders[0].path", "is inside hot_folders[1].path"),
+        ("link/out", "state", ["in"], "1: output_dir", "is inside hot_folders[0].path"),
         (
             "out",
             "state",
@@ -72,14 +72,14 @@ def test_hot_folders_need_names_that_differ_however_a_share_folds_them(tmp_path:
 
 def test_a_path_whose_last_part_is_no_name_needs_one(tmp_path: Path) -> None:
     line = complaint(written(tmp_path, "out", "state", ".in"))
-    assert "cannot lend its last part '.in' as a name, which must not begin or end with a dot" in line
+    assert "gives the name '.in', which must not begin or end with a dot" in line
     assert parsed(written(tmp_path, "out", "state", ".in") + "    name: in\n").hot_folders[0].name == "in"
 
 
 def test_the_journal_is_refused_on_a_network_share() -> None:
     table = LOCAL + "29 28 0:9 / /srv/state rw - nfs4 nas:/x rw\n"
     text = written(Path("/srv"), "out", "state", "in")
-    with pytest.raises(config.ConfigError, match=r":2: state_dir: lies on a network file system \(nfs4\)"):
+    with pytest.raises(config.ConfigError, match=r":2: state_dir: is on a network file system \(nfs4\)"):
         config.parse(text, "config.yaml", mountinfo=table)
 
 
@@ -120,10 +120,10 @@ def test_folders_that_are_missing_or_no_folders_are_named(tmp_path: Path) -> Non
         (tmp_path / name).write_text("x")
     settings = parsed(written(tmp_path, "file", "file/state", "none", "picture"))
     assert config.problems_on_disk(settings) == (
-        f"hot_folders[0].path: '{tmp_path}/none' does not exist; make it, or mount the share it lies on",
+        f"hot_folders[0].path: '{tmp_path}/none' does not exist; create it, or mount its share",
         f"hot_folders[1].path: '{tmp_path}/picture' is not a folder",
         f"output_dir: '{tmp_path}/file' is not a folder",
-        f"state_dir: '{tmp_path}/file/state' cannot be made: '{tmp_path}/file' is not a folder",
+        f"state_dir: '{tmp_path}/file/state' cannot be created: '{tmp_path}/file' is not a folder",
     )
 
 
@@ -138,7 +138,7 @@ def test_folders_without_the_rights_are_named(open_path: Path) -> None:
         (open_path / name).chmod(0o755)
     assert problems == (
         f"hot_folders[0].path: '{open_path}/hidden' cannot be listed: Permission denied",
-        f"hot_folders[1].path: '{open_path}/listed' does not let its files be opened: Permission denied",
+        f"hot_folders[1].path: '{open_path}/listed' does not allow its files to be opened: Permission denied",
         f"output_dir: '{open_path}/fixed' cannot be written to: Permission denied",
-        f"state_dir: '{open_path}/fixed/state' cannot be made in '{open_path}/fixed': Permission denied",
+        f"state_dir: '{open_path}/fixed/state' cannot be created in '{open_path}/fixed': Permission denied",
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from mattingd import config
 from mattingd.config.spelling import understood
@@ -34,6 +35,11 @@ from mattingd.config.spelling import understood
 )
 def test_a_value_is_stored_in_one_spelling(written: dict[str, Any], stored: dict[str, Any]) -> None:
     assert understood(written) == stored
+
+
+def test_a_colour_is_understood_after_a_picture_was_filled_with_it() -> None:
+    Image.new("RGB", (1, 1), "Orchid")
+    assert understood({"background": "orchid"}) == {"background": "#da70d6"}
 
 
 def test_a_preset_that_states_its_resolution_keeps_it() -> None:

@@ -3,16 +3,19 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from mattingd.core.job_store import SECOND, Policy
+from because import why
+
 from mattingd.core.lifecycle import State
 from mattingd.core.output_paths import place
+from mattingd.core.policy import SECOND, Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.stopping import Ending
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Announcement, Command, Move, RetentionAction, Write
+from mattingd.domain.commands import Action, Announcement, Command, Move, Write
 from mattingd.domain.events import Fact, FileObservation
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Fault, Fit, Folder, JobRecord, Output, Recipe, Stamp
+from mattingd.domain.reasons import Reason
 
 Kind = TypeVar("Kind")
 ONE = Policy(workers=1)
@@ -53,68 +56,68 @@ class Desk:
 
     def start(
         self, *rows: JobRecord, clean: bool = True, max_batch: int = 1, up: bool = True
-    ) -> list[RetentionAction]:
+    ) -> list[Action]:
         """Start, and let everybody come up."""
-        deeds = self._sort(self.scheduler.start(rows, clean=clean, now=self.now))
+        actions = self._sort(self.scheduler.start(rows, clean=clean, now=self.now))
         self.say(events.Today("2026-11-20"))
         if up:
             for number in range(self.policy.workers):
-                deeds += self.say(events.WorkerUp(number, 100 + number))
-            deeds += self.engine_up(max_batch)
-        return deeds
+                actions += self.say(events.WorkerUp(number, 100 + number))
+            actions += self.engine_up(max_batch)
+        return actions
 
-    def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[RetentionAction]:
+    def engine_up(self, max_batch: int = 1, device: str = "cuda") -> list[Action]:
         """The engine is ready."""
         return self.say(events.EngineUp(self.engine, device, "", "fp32", "cv-unet", "", max_batch, 0.1))
 
-    def engine_dies(self, how: str, fatal: ExitCode | None = None, **more: bool) -> list[RetentionAction]:
+    def engine_dies(self, how: str | Reason, fatal: ExitCode | None = None, **more: bool) -> list[Action]:
         """The engine that was started last ends."""
-        return self.say(events.EngineDied(self.engine, how, fatal, **more))
+        return self.say(
+            events.EngineDied(self.engine, why(how) if isinstance(how, str) else how, fatal, **more)
+        )
 
-    def say(self, fact: Fact) -> list[RetentionAction]:
-        """Tell a fact; returns the deeds that follow."""
+    def say(self, fact: Fact) -> list[Action]:
+        """Tell a fact; returns the actions that follow."""
         return self._sort(self.scheduler.handle(fact, self.now))
 
-    def later(self, seconds: float) -> list[RetentionAction]:
+    def later(self, seconds: float) -> list[Action]:
         """Let time pass, waking the scheduler when it wants to be woken."""
-        until, deeds = self.now + round(seconds * SECOND), list[RetentionAction]()
+        until, actions = self.now + round(seconds * SECOND), list[Action]()
         while (wake := self.scheduler.next_wakeup()) is not None and wake <= until:
             assert wake >= self.now
             self.now = wake
-            deeds += self.say(events.Tick())
+            actions += self.say(events.Tick())
         self.now = until
-        return deeds
+        return actions
 
     def until(self, kind: type[Kind], seconds: float = 1_000) -> Kind:
-        """Let time pass until a deed of this kind follows; returns that deed."""
+        """Let time pass until an action of this kind follows; returns that action."""
         end = self.now + round(seconds * SECOND)
         while (wake := self.scheduler.next_wakeup()) is not None and wake <= end:
             self.now = wake
-            for deed in self.say(events.Tick()):
-                if isinstance(deed, kind):
-                    return deed
+            for action in self.say(events.Tick()):
+                if isinstance(action, kind):
+                    return action
         raise AssertionError(f"no {kind.__name__} for {seconds} seconds; {self.states}")
 
-    def admit(self, *numbers: int, folder: int = 1, **more: Any) -> list[RetentionAction]:
+    def admit(self, *numbers: int, folder: int = 1, **more: Any) -> list[Action]:
         """Let the journal have new jobs."""
-        deeds: list[RetentionAction] = []
+        actions: list[Action] = []
         for number in numbers:
             self.states[number] = "queued"
-            deeds += self.say(events.Admitted(row(number, folder=folder, **more)))
-        return deeds
+            actions += self.say(events.Admitted(row(number, folder=folder, **more)))
+        return actions
 
-    def look(
-        self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False
-    ) -> list[RetentionAction]:
+    def look(self, number: int, stamp: Stamp | None, *, folder: int = 1, full: bool = False) -> list[Action]:
         """Somebody sees the file of a job, with this stamp, or sees that it is gone."""
         look = None if stamp is None else FileObservation(stamp, full=full)
         return self.say(events.FileObserved(folder, f"{number}.jpg".encode(), look))
 
-    # --- answers to deeds ---
+    # --- answers to actions ---
 
-    def answer(self, deed: RetentionAction) -> list[RetentionAction]:
+    def answer(self, action: Action) -> list[Action]:
         """Let an operation succeed."""
-        match deed:
+        match action:
             case commands.Read(worker, job):
                 return self.say(events.ReadOk(worker, job, b"content %d" % job, FIT, 0.25))
             case commands.Infer(batch, jobs):
@@ -128,23 +131,23 @@ class Desk:
                 return self.say(events.ChoreDone(worker, job, chore))
         return []
 
-    def work_off(self, deeds: list[RetentionAction]) -> list[RetentionAction]:
+    def work_off(self, actions: list[Action]) -> list[Action]:
         """Let everything succeed until nothing follows; returns all that was done."""
-        done = list(deeds)
-        queue = list(deeds)
+        done = list(actions)
+        queue = list(actions)
         while queue:
             following = self.answer(queue.pop(0))
             done += following
             queue += following
         return done
 
-    def fault(self, deed: RetentionAction, fault: Fault, reason: str = "so it is") -> list[RetentionAction]:
+    def fault(self, action: Action, fault: Fault, reason: str = "so it is") -> list[Action]:
         """Let an operation of a worker fail."""
-        assert isinstance(deed, commands.Read | commands.Finish | commands.Publish)
-        return self.say(events.Faulted(deed.worker, deed.job, fault, reason))
+        assert isinstance(action, commands.Read | commands.Finish | commands.Publish)
+        return self.say(events.Faulted(action.worker, action.job, fault, why(reason)))
 
-    def _sort(self, todo: list[Command]) -> list[RetentionAction]:
-        deeds: list[RetentionAction] = []
+    def _sort(self, todo: list[Command]) -> list[Action]:
+        actions: list[Action] = []
         for command in todo:
             if isinstance(command, Announcement):
                 self.announced.append(command)
@@ -153,21 +156,21 @@ class Desk:
                 if isinstance(command, Move):
                     self.states[command.job] = State(command.state).value
             else:
-                deeds.append(command)
+                actions.append(command)
             if isinstance(command, commands.StartEngine):
                 self.engine = command.engine
-        return deeds
+        return actions
 
 
-def only(deeds: list[RetentionAction], kind: type[Kind]) -> Kind:
-    """The one deed of this kind."""
-    (found,) = (deed for deed in deeds if isinstance(deed, kind))
+def only(actions: list[Action], kind: type[Kind]) -> Kind:
+    """The one action of this kind."""
+    (found,) = (action for action in actions if isinstance(action, kind))
     return found
 
 
-def all_of(deeds: list[RetentionAction], kind: type[Kind]) -> list[Kind]:
-    """All deeds of this kind, in order."""
-    return [deed for deed in deeds if isinstance(deed, kind)]
+def all_of(actions: list[Action], kind: type[Kind]) -> list[Kind]:
+    """All actions of this kind, in order."""
+    return [action for action in actions if isinstance(action, kind)]
 
 
 def prepared(desk: Desk, number: int) -> commands.Publish:

@@ -1,6 +1,6 @@
-"""Draws docs/LIFECYCLE.md from the table in `mattingd/core/lifecycle.py`.
+"""Writes docs/LIFECYCLE.md from the table in `mattingd/core/lifecycle.py`.
 
-python tests/core/lifecycle_drawing.py > docs/LIFECYCLE.md
+python -m tests.core.lifecycle_drawing > docs/LIFECYCLE.md
 """
 
 import ast
@@ -12,15 +12,15 @@ from mattingd.core import lifecycle
 from mattingd.core.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, Event, State
 
 HEAD = """\
-# The life of a picture
+# The states of a job
 
-Drawn from the table in `mattingd/core/lifecycle.py` (`python tests/core/lifecycle_drawing.py`); a test
-compares the two. An event that the table does not foresee in a state raises and changes nothing.
+Generated from the table in `mattingd/core/lifecycle.py` (`make example`); a test checks that it is current.
+An event that the table does not list for a state raises an error and changes nothing.
 """
 
 IN_FLIGHT = """\
-A job found *in flight* after an unclean stop is a suspect: it runs again alone, and is set aside only after
-two crashes while it was alone.
+A job that is *in flight* when the daemon or a worker crashes is run again in isolation, with nothing beside
+it. It is quarantined (fails with a note) only after two crashes in isolation.
 """
 
 
@@ -65,7 +65,7 @@ def states() -> str:
 
 def events() -> str:
     """Every event, and from where to where it leads."""
-    rows = ["| event | meaning | leads |", "|---|---|---|"]
+    rows = ["| event | meaning | from and to |", "|---|---|---|"]
     for event, meaning in meanings(Event).items():
         ways = [f"{before} → {after}" for (before, each), after in TABLE.items() if each == event]
         rows.append(f"| {event} | {meaning} | {', '.join(ways)} |")

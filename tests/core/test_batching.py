@@ -18,7 +18,7 @@ from mattingd.core.batching import (
     choose,
     in_turn,
 )
-from mattingd.core.fair_queue import FairQueue
+from mattingd.core.queue.fair_queue import FairQueue
 from mattingd.domain.commands import Sent
 
 WAIT = 50
@@ -198,6 +198,16 @@ def test_a_folder_that_has_none_in_work_is_favoured() -> None:
     assert [lanes.pop() for _ in range(5)] == [0, 2, 1, 4, None]
 
 
+def test_a_lane_that_comes_first_is_served_before_all_but_a_favoured_one() -> None:
+    lanes = FairQueue()
+    lanes.first = frozenset({7})
+    for number, folder in enumerate((1, 7, 2, 7, 7)):
+        lanes.push(folder, number)
+    assert [lanes.pop(), lanes.pop()] == [1, 3]
+    assert lanes.favour({7, 1})
+    assert [lanes.pop() for _ in range(4)] == [2, 4, 0, None]
+
+
 def test_an_unknown_job_has_no_place() -> None:
     lanes = FairQueue()
     lanes.push(1, 5)
@@ -297,7 +307,7 @@ def sent(queue: EngineQueue) -> list[tuple[int, tuple[int, ...]]]:
 
 def test_batches_go_to_the_least_busy_engine_and_each_has_its_credits() -> None:
     queue = several(EngineKey("a"), EngineKey("a"))
-    queue.ready.update({job: Ready(job, 1, SMALL, job) for job in range(20)})
+    queue.ready.update({job: Ready(job, 1, SMALL, job, model="a") for job in range(20)})
     assert sent(queue) == [(1, (0, 1)), (2, (2, 3)), (1, (4, 5)), (2, (6, 7))]
     assert [len(slot.batches) for slot in queue.serving] == [CREDITS, CREDITS]
     slot, batch = queue.end(2)
@@ -308,15 +318,15 @@ def test_batches_go_to_the_least_busy_engine_and_each_has_its_credits() -> None:
 
 def test_an_engine_for_one_shape_gets_no_other() -> None:
     queue = several(EngineKey("a", SMALL), EngineKey("a", LARGE))
-    queue.ready.update({job: Ready(job, 1, LARGE if job % 2 else SMALL, job) for job in range(4)})
+    queue.ready.update({job: Ready(job, 1, LARGE if job % 2 else SMALL, job, model="a") for job in range(4)})
     assert sent(queue) == [(1, (0, 2)), (2, (1, 3))]
-    queue.ready[9] = Ready(9, 1, (64, 64), 9)
+    queue.ready[9] = Ready(9, 1, (64, 64), 9, model="a")
     assert queue.choose(0, 0) == Idle(), "nobody is there for it"
 
 
 def test_the_death_of_one_engine_costs_the_others_nothing() -> None:
     queue = several(EngineKey("a"), EngineKey("a"))
-    queue.ready.update({job: Ready(job, 1, SMALL, job) for job in range(8)})
+    queue.ready.update({job: Ready(job, 1, SMALL, job, model="a") for job in range(8)})
     sent(queue)
     assert [batch.id for batch in queue.died(1)] == [1, 3]
     assert (queue.up, [batch.id for batch in queue.running]) == (True, [2, 4])
@@ -327,3 +337,25 @@ def test_no_memory_at_one_engine_is_a_limit_for_all() -> None:
     queue = several(EngineKey("a"), EngineKey("a"), max_batch=8)
     queue.halve(8)
     assert [slot.max_pictures for slot in queue.serving] == [4, 4]
+
+
+@given(st.lists(st.integers(1, 3), min_size=3, max_size=3), st.integers(1, 20))
+def test_folders_that_all_wait_get_shares_by_their_weights(weights: list[int], rounds: int) -> None:
+    lanes = FairQueue()
+    lanes.weights = dict(enumerate(weights))
+    for job in range(3 * 60):
+        lanes.push(job % 3, job)
+    given = [job % 3 for job in (lanes.pop() for _ in range(rounds * sum(weights))) if job is not None]
+    assert [given.count(folder) for folder in range(3)][: len(given)] == [
+        min(60, rounds * weight) for weight in weights
+    ]
+
+
+def test_a_light_folder_waits_for_one_turn_of_a_heavy_one_at_most() -> None:
+    lanes = FairQueue()
+    lanes.weights = {1: 5}
+    for job in range(100):
+        lanes.push(1, job)
+    assert [lanes.pop() for _ in range(7)] == list(range(7))
+    lanes.push(2, 1000)
+    assert 1000 in [lanes.pop() for _ in range(4)]

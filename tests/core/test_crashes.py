@@ -1,5 +1,7 @@
 """Crashes of the daemon, of workers and of the engine: who is blamed, and what goes on."""
 
+from because import why
+
 from mattingd.core.worker_pool import DEATHS
 from mattingd.domain import commands, events
 from mattingd.domain.commands import (
@@ -15,6 +17,7 @@ from mattingd.domain.commands import (
 )
 from mattingd.domain.events import InferFault
 from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.reasons import Reason
 from tests.core.desk import FIT, ONE, TWO, Desk, all_of, only, row
 
 # --- crashes ---
@@ -23,10 +26,10 @@ from tests.core.desk import FIT, ONE, TWO, Desk, all_of, only, row
 def test_after_an_unclean_stop_everything_in_flight_runs_alone() -> None:
     desk = Desk(TWO)
     rows = [row(number, state) for number, state in enumerate(("reading", "inferring", "queued"), 1)]
-    deeds = desk.start(*rows, clean=False)
-    alone = only(deeds, Read)
+    actions = desk.start(*rows, clean=False)
+    alone = only(actions, Read)
     assert desk.scheduler.work.jobs[alone.job].isolated
-    second = [read.job for read in all_of(desk.work_off(deeds), Read)]
+    second = [read.job for read in all_of(desk.work_off(actions), Read)]
     assert sorted(second) == [1, 2, 3]
     assert second[2] == 3, "suspects first, one after the other"
 
@@ -35,21 +38,21 @@ def test_what_is_to_be_known_of_a_prepared_cut_out_outlives_the_daemon() -> None
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    told = ("first of 12 frames",)
+    told = (Reason.of("first_of", frames=12),)
     infer = only(desk.say(events.ReadOk(read.worker, 1, b"x", FIT, notes=told)), Infer)
     desk.answer(only(desk.answer(infer), Finish))
     (kept,) = (write.remarks for write in desk.writes if isinstance(write, commands.Prepare))
     assert kept == told
     later = Desk(ONE)
     later.work_off(later.start(row(1, "prepared", remarks=kept), clean=False))
-    moves = [write for write in later.writes if isinstance(write, commands.Move)]
-    assert (moves[-1].state, moves[-1].reason) == ("done", "first of 12 frames")
+    (end,) = (said for said in later.announced if isinstance(said, events.JobEnded))
+    assert (end.state, end.reasons) == ("done", told)
 
 
 def test_after_a_clean_stop_nobody_is_suspect() -> None:
     desk = Desk(TWO)
-    deeds = desk.start(row(1, "reading"), row(2, "finishing"), clean=True)
-    assert len(all_of(deeds, Read)) == 2
+    actions = desk.start(row(1, "reading"), row(2, "finishing"), clean=True)
+    assert len(all_of(actions, Read)) == 2
     assert not any(job.quarantine_candidate for job in desk.scheduler.work.jobs.values())
 
 
@@ -57,15 +60,15 @@ def test_two_crashes_while_alone_set_a_picture_aside_and_others_come_first() -> 
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
+    desk.say(events.WorkerDied(read.worker, why("SIGSEGV")))
     assert only(desk.say(events.WorkerUp(0, 1)), Read).job == 1, "alone, at once"
-    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
+    desk.say(events.WorkerDied(read.worker, why("SIGSEGV")))
     desk.admit(2)
     desk.work_off(desk.say(events.WorkerUp(0, 1)))
     assert desk.states == {1: "queued", 2: "done"}, "a strike costs a pause"
     assert not all_of(desk.later(9.9), Read)
     assert only(desk.later(0.1), Read).job == 1
-    desk.say(events.WorkerDied(read.worker, "SIGSEGV"))
+    desk.say(events.WorkerDied(read.worker, why("SIGSEGV")))
     assert desk.states == {1: "failed", 2: "done"}
 
 
@@ -81,11 +84,11 @@ def test_a_crash_of_the_daemon_strikes_only_who_was_alone() -> None:
 def test_an_interrupted_picture_takes_no_blame() -> None:
     desk = Desk(ONE)
     desk.start(row(1, "queued", quarantine_candidate=True, isolated_crashes=1), up=True)
-    deeds = desk.later(11)
-    assert only(deeds, Read)
+    actions = desk.later(11)
+    assert only(actions, Read)
     desk.say(events.StopAsked("first"))
     desk.say(events.StopAsked("second"))
-    (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.reason == "interrupted"]
+    (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.reason.code == "interrupted"]
     assert (move.state, move.isolated, move.isolated_crashes) == ("queued", False, 1)
 
 
@@ -95,7 +98,7 @@ def test_pictures_that_were_held_by_a_dead_worker_are_read_again_without_blame()
     ready = desk.answer(only(desk.admit(1, 2), Read))
     second = only(ready, Read)
     assert second.job == 2
-    desk.say(events.WorkerDied(0, "SIGSEGV"))
+    desk.say(events.WorkerDied(0, why("SIGSEGV")))
     assert desk.states == {1: "queued", 2: "queued"}
     suspects = {job.id: job.quarantine_candidate for job in desk.scheduler.work.jobs.values()}
     assert suspects == {1: False, 2: True}
@@ -107,11 +110,11 @@ def test_the_answer_of_a_batch_that_was_lost_meanwhile_is_dropped() -> None:
     desk.start()
     read = only(desk.admit(1), Read)
     old = only(desk.answer(read), Infer)
-    again = only(desk.say(events.WorkerDied(read.worker, "SIGKILL")), Read)
+    again = only(desk.say(events.WorkerDied(read.worker, why("SIGKILL"))), Read)
     new = only(desk.answer(again), Infer)
-    deeds = desk.answer(old)
-    assert only(deeds, DropMatte) == DropMatte(1, old.batch)
-    assert not all_of(deeds, Finish)
+    actions = desk.answer(old)
+    assert only(actions, DropMatte) == DropMatte(1, old.batch)
+    assert not all_of(actions, Finish)
     assert only(desk.answer(new), Finish).worker == again.worker
 
 
@@ -119,15 +122,17 @@ def test_poison_pictures_do_not_end_the_daemon() -> None:
     desk = Desk(ONE)
     desk.start()
     poison = set(range(1, 8))
-    deeds, deaths = desk.admit(*poison), 0
-    while deeds or {desk.states[number] for number in poison} != {"failed"}:
-        deed = deeds.pop(0) if deeds else desk.until(Read)
-        if isinstance(deed, Read):
+    actions, deaths = desk.admit(*poison), 0
+    while actions or {desk.states[number] for number in poison} != {"failed"}:
+        action = actions.pop(0) if actions else desk.until(Read)
+        if isinstance(action, Read):
             deaths += 1
-            deeds += desk.say(events.WorkerDied(deed.worker, "SIGSEGV")) + desk.say(events.WorkerUp(0, 1))
+            actions += desk.say(events.WorkerDied(action.worker, why("SIGSEGV"))) + desk.say(
+                events.WorkerUp(0, 1)
+            )
         else:
-            assert not isinstance(deed, Stop)
-            deeds += desk.answer(deed)
+            assert not isinstance(action, Stop)
+            actions += desk.answer(action)
     assert deaths == 3 * len(poison), "once in company, twice alone"
 
 
@@ -135,10 +140,10 @@ def test_workers_that_die_of_themselves_do() -> None:
     desk = Desk(ONE)
     desk.start()
     for death in range(1, DEATHS + 1):
-        deeds = desk.say(events.WorkerDied(0, "no module named cv2"))
-        assert bool(all_of(deeds, Stop)) == (death == DEATHS)
+        actions = desk.say(events.WorkerDied(0, why("no module named cv2")))
+        assert bool(all_of(actions, Stop)) == (death == DEATHS)
         desk.later(60)
-    assert only(deeds, Stop).code is ExitCode.CHILD
+    assert only(actions, Stop).code is ExitCode.CHILD
 
 
 def test_a_worker_that_hangs_is_killed_and_given_nothing_more() -> None:
@@ -147,16 +152,16 @@ def test_a_worker_that_hangs_is_killed_and_given_nothing_more() -> None:
     read = only(desk.admit(1, 2), Read)
     assert only(desk.later(120), KillWorker).worker == 0
     assert not all_of(desk.answer(read), Read), "its last answer is too late to be trusted with more"
-    desk.say(events.WorkerDied(0, "killed"))
+    desk.say(events.WorkerDied(0, why("killed")))
     assert not desk.scheduler.work.jobs[2].quarantine_candidate
 
 
 def test_whoever_does_not_come_up_is_killed_and_started_again() -> None:
     desk = Desk(ONE)
     desk.start(up=False)
-    deeds = desk.later(900)
-    assert len(all_of(deeds, KillWorker)) == len(all_of(deeds, KillEngine)) == 1
-    assert all_of(desk.say(events.WorkerDied(0, "killed")) + desk.later(60), StartWorker)
+    actions = desk.later(900)
+    assert len(all_of(actions, KillWorker)) == len(all_of(actions, KillEngine)) == 1
+    assert all_of(desk.say(events.WorkerDied(0, why("killed"))) + desk.later(60), StartWorker)
     assert all_of(desk.engine_dies("killed") + desk.later(60), StartEngine)
 
 
@@ -167,12 +172,12 @@ def test_nothing_is_given_to_a_child_that_is_known_to_have_died() -> None:
     turn: list[events.Fact] = [
         events.WorkerUp(0, 1),
         events.Admitted(row(1)),
-        events.WorkerDied(0, "SIGKILL"),
+        events.WorkerDied(0, why("SIGKILL")),
     ]
     desk.scheduler.foresee(turn)
-    deeds = [deed for fact in turn for deed in desk.say(fact)]
-    assert not all_of(deeds, Read)
-    assert only(deeds, StartWorker)
+    actions = [action for fact in turn for action in desk.say(fact)]
+    assert not all_of(actions, Read)
+    assert only(actions, StartWorker)
     assert not desk.scheduler.work.jobs[1].quarantine_candidate
     desk.scheduler.foresee([])
     assert only(desk.say(events.WorkerUp(0, 1)), Read)
@@ -182,11 +187,14 @@ def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
     desk = Desk(ONE)
     desk.start()
     read = only(desk.admit(1), Read)
-    turn: list[events.Fact] = [events.ReadOk(0, 1, b"content", FIT), events.EngineDied(1, "SIGKILL")]
+    turn: list[events.Fact] = [
+        events.ReadOk(0, 1, b"content", FIT),
+        events.EngineDied(1, why("SIGKILL")),
+    ]
     desk.scheduler.foresee(turn)
-    deeds = [deed for fact in turn for deed in desk.say(fact)]
+    actions = [action for fact in turn for action in desk.say(fact)]
     assert read.job == 1
-    assert not all_of(deeds, Infer)
+    assert not all_of(actions, Infer)
     assert desk.states == {1: "ready"}
     desk.scheduler.foresee([])
     assert only(desk.engine_up(), Infer).jobs == (1,)
@@ -198,8 +206,8 @@ def test_no_batch_is_given_to_an_engine_that_is_known_to_have_died() -> None:
 def at_the_engine(desk: Desk, *numbers: int) -> Infer:
     """Bring pictures into one batch."""
     reads = desk.admit(*numbers)
-    deeds = [following for read in all_of(reads, Read) for following in desk.answer(read)]
-    return only([*deeds, *desk.later(0.1)], Infer)
+    actions = [following for read in all_of(reads, Read) for following in desk.answer(read)]
+    return only([*actions, *desk.later(0.1)], Infer)
 
 
 def test_a_failing_batch_is_split_and_only_the_culprit_fails() -> None:
@@ -262,10 +270,10 @@ def test_an_engine_that_keeps_dying_ends_the_daemon() -> None:
     desk = Desk(ONE)
     desk.start(up=False)
     for death in range(1, DEATHS + 1):
-        deeds = desk.engine_dies("SIGSEGV")
-        assert bool(all_of(deeds, Stop)) == (death == DEATHS)
+        actions = desk.engine_dies("SIGSEGV")
+        assert bool(all_of(actions, Stop)) == (death == DEATHS)
         desk.later(60)
-    assert only(deeds, Stop).code is ExitCode.CHILD
+    assert only(actions, Stop).code is ExitCode.CHILD
 
 
 def test_only_the_oldest_batch_can_be_late() -> None:

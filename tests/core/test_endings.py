@@ -1,6 +1,6 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
-from mattingd.core.job_store import SECOND
+from mattingd.core.policy import SECOND
 from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import events
 from mattingd.domain.commands import (
@@ -51,11 +51,11 @@ def test_publishing_waits_as_long_as_it_takes() -> None:
 def test_a_place_that_cannot_be_written_holds_up_nobody_else() -> None:
     desk = Desk(TWO)
     desk.start(max_batch=2)
-    deeds = desk.admit(1, 2, 3)
-    while deeds:
-        deed = deeds.pop(0)
-        blocked = isinstance(deed, Finish) and deed.job == 1
-        deeds += desk.fault(deed, Fault.PLACE, "a file is in its way") if blocked else desk.answer(deed)
+    actions = desk.admit(1, 2, 3)
+    while actions:
+        action = actions.pop(0)
+        blocked = isinstance(action, Finish) and action.job == 1
+        actions += desk.fault(action, Fault.PLACE, "a file is in its way") if blocked else desk.answer(action)
     assert desk.states == {1: "held", 2: "done", 3: "done"}
     assert not desk.scheduler.dispatcher.output_failures
     desk.work_off(desk.admit(4))
@@ -93,19 +93,19 @@ def test_a_prepared_picture_whose_place_is_blocked_waits_alone() -> None:
 def test_a_prepared_picture_is_published_after_any_stop() -> None:
     for clean in (True, False):
         desk = Desk(ONE)
-        deeds = desk.start(row(1, "prepared", attempts=1), clean=clean)
-        assert only(deeds, Publish).job == 1
-        assert not all_of(deeds, Read)
+        actions = desk.start(row(1, "prepared", attempts=1), clean=clean)
+        assert only(actions, Publish).job == 1
+        assert not all_of(actions, Read)
 
 
 def test_a_single_run_publishes_nothing_that_was_prepared_with_other_settings() -> None:
     desk = Desk(ONE, ending=ExitWhenIdle())
-    deeds = desk.start(row(1, "prepared", attempts=1, recipe=Recipe("another preset")))
-    assert not all_of(deeds, Publish)
+    actions = desk.start(row(1, "prepared", attempts=1, recipe=Recipe("another preset")))
+    assert not all_of(actions, Publish)
     assert desk.states == {1: "superseded"}
-    assert only(deeds, DoChore).chore is Chore.SWEEP
-    deeds = Desk(ONE, ending=ExitWhenIdle()).start(row(1, "prepared", attempts=1))
-    assert only(deeds, Publish).job == 1
+    assert only(actions, DoChore).chore is Chore.SWEEP
+    actions = Desk(ONE, ending=ExitWhenIdle()).start(row(1, "prepared", attempts=1))
+    assert only(actions, Publish).job == 1
 
 
 # --- chores ---
@@ -113,17 +113,17 @@ def test_a_single_run_publishes_nothing_that_was_prepared_with_other_settings() 
 
 def test_all_chores_of_a_failed_picture_are_done() -> None:
     desk = Desk(ONE)
-    deeds = desk.start(row(1, "queued", attempts=1))
-    deeds = desk.work_off(desk.fault(only(deeds, Read), Fault.BAD, "it is damaged"))
-    assert {chore.chore for chore in all_of(deeds, DoChore)} == {Chore.NOTE, Chore.SWEEP}
+    actions = desk.start(row(1, "queued", attempts=1))
+    actions = desk.work_off(desk.fault(only(actions, Read), Fault.BAD, "it is damaged"))
+    assert {chore.chore for chore in all_of(actions, DoChore)} == {Chore.NOTE, Chore.SWEEP}
     assert not desk.scheduler.work.jobs
 
 
 def test_chores_survive_a_restart() -> None:
     desk = Desk(ONE)
     chores = frozenset({Chore.NOTE, Chore.SWEEP})
-    deeds = desk.work_off(desk.start(row(1, "failed", chores=chores)))
-    assert [chore.chore for chore in all_of(deeds, DoChore)] == [Chore.NOTE, Chore.SWEEP]
+    actions = desk.work_off(desk.start(row(1, "failed", chores=chores)))
+    assert [chore.chore for chore in all_of(actions, DoChore)] == [Chore.NOTE, Chore.SWEEP]
     assert not desk.scheduler.work.jobs
 
 
@@ -243,13 +243,13 @@ def test_a_single_run_leaves_a_place_that_cannot_be_written_to_the_next_run() ->
     desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     desk.say(events.Scanned(1, 2, 0.1))
-    deeds, stops = desk.admit(1) + desk.admit(2) + desk.say(events.Scanned(2, 0, 0.1)), list[Stop]()
+    actions, stops = desk.admit(1) + desk.admit(2) + desk.say(events.Scanned(2, 0, 0.1)), list[Stop]()
     while not stops:
-        deed = deeds.pop(0) if deeds else desk.until(Read)
-        tries = isinstance(deed, Finish) or (isinstance(deed, Read) and bool(deed.try_first))
-        blocked = tries and getattr(deed, "job", 0) == 1
-        deeds += desk.fault(deed, Fault.PLACE, "a file is in its way") if blocked else desk.answer(deed)
-        stops += all_of(deeds, Stop)
+        action = actions.pop(0) if actions else desk.until(Read)
+        tries = isinstance(action, Finish) or (isinstance(action, Read) and bool(action.try_first))
+        blocked = tries and getattr(action, "job", 0) == 1
+        actions += desk.fault(action, Fault.PLACE, "a file is in its way") if blocked else desk.answer(action)
+        stops += all_of(actions, Stop)
     assert (stops[0].code, stops[0].reason) == (ExitCode.PARTIAL, "a file is in its way")
     assert desk.states == {1: "held", 2: "done"}
 

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from because import why
+
 from mattingd.core.engine_supervisor import START_NS, Outcome
-from mattingd.core.job_store import SECOND, Policy
+from mattingd.core.policy import SECOND, Policy
 from mattingd.domain import commands, events
 from mattingd.domain.commands import (
     EndEngine,
@@ -21,6 +23,7 @@ from mattingd.domain.commands import (
 from mattingd.domain.events import InferFault, ModelAsked
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Models, PreviousResult
+from mattingd.domain.reasons import Reason
 from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only
 
 SLEEPY = Policy(workers=1, idle_ns=60 * SECOND)
@@ -42,8 +45,8 @@ def ask(desk: Desk, model: str = NEW) -> StartEngine:
 
 def at_the_engine(desk: Desk, *numbers: int) -> Infer:
     """Bring pictures into one batch."""
-    deeds = [d for read in all_of(desk.admit(*numbers), Read) for d in desk.answer(read)]
-    return only([*deeds, *desk.later(0.1)], Infer)
+    actions = [d for read in all_of(desk.admit(*numbers), Read) for d in desk.answer(read)]
+    return only([*actions, *desk.later(0.1)], Infer)
 
 
 # --- sleep ---
@@ -54,9 +57,9 @@ def test_an_idle_engine_is_ended_and_comes_back_for_the_next_picture() -> None:
     desk.start()
     desk.work_off(desk.admit(1))
     assert not all_of(desk.later(59), EndEngine)
-    deeds = desk.later(1)
-    assert only(deeds, EndEngine).engine == 1
-    assert only(deeds, TrimMemory).worker == 0
+    actions = desk.later(1)
+    assert only(actions, EndEngine).engine == 1
+    assert only(actions, TrimMemory).worker == 0
     assert desk.scheduler.engines.asleep
     assert not desk.later(10_000), "nothing is done in its sleep"
     read = only(desk.admit(2), Read)
@@ -80,7 +83,7 @@ def test_late_words_of_an_engine_that_was_ended_mean_nothing() -> None:
     desk = Desk(SLEEPY)
     desk.start()
     desk.later(60)
-    assert not desk.say(events.EngineDied(1, "killed"))
+    assert not desk.say(events.EngineDied(1, why("killed")))
     assert not desk.say(up(1))
     assert desk.scheduler.engines.asleep
     assert not desk.later(1_000)
@@ -114,10 +117,10 @@ def test_new_batches_go_to_the_new_model_and_the_old_one_finishes_its_own() -> N
     start = ask(desk)
     ready = desk.answer(only(desk.admit(2), Read))
     assert only(ready, Infer).engine == old.engine, "until it is up, nothing changes"
-    deeds = desk.say(up(start.engine, NEW))
+    actions = desk.say(up(start.engine, NEW))
     assert UseModel(Models(NEW, "")) in desk.writes
-    assert not all_of(deeds, EndEngine), "the old one has batches"
-    third = only(desk.admit(3), Read) if not all_of(deeds, Read) else all_of(deeds, Read)[0]
+    assert not all_of(actions, EndEngine), "the old one has batches"
+    third = only(desk.admit(3), Read) if not all_of(actions, Read) else all_of(actions, Read)[0]
     new = only(desk.answer(third), Infer)
     assert new.engine == start.engine
     done = desk.answer(old)
@@ -149,8 +152,8 @@ def test_a_model_that_does_not_come_up_is_refused_and_nothing_changes() -> None:
     desk.start()
     for how in ("the self-test: the matte is off by 0.5", "it was ended by SIGSEGV"):
         start = ask(desk)
-        deeds = desk.say(events.EngineDied(start.engine, how, ExitCode.DEVICE, wrong=True))
-        assert only(deeds, RejectModel) == RejectModel(NEW, how)
+        actions = desk.say(events.EngineDied(start.engine, why(how), ExitCode.DEVICE, wrong=True))
+        assert only(actions, RejectModel) == RejectModel(NEW, how)
         assert desk.scheduler.engines.outcome == Outcome(ModelAsked(NEW, 7), refused=how)
     assert not [write for write in desk.writes if isinstance(write, UseModel)]
     assert not desk.later(1_000), "it is not tried again"
@@ -162,8 +165,10 @@ def test_a_model_that_hangs_while_it_is_loaded_is_given_up() -> None:
     desk = Desk(ONE)
     desk.start()
     start = ask(desk)
-    assert only(desk.later(START_NS / SECOND), KillEngine) == KillEngine(start.engine, "it did not come up")
-    assert only(desk.say(events.EngineDied(start.engine, "it did not come up")), RejectModel)
+    assert only(desk.later(START_NS / SECOND), KillEngine) == KillEngine(
+        start.engine, Reason.of("did_not_come_up")
+    )
+    assert only(desk.say(events.EngineDied(start.engine, why("it did not come up"))), RejectModel)
 
 
 def test_one_at_a_time_and_none_while_stopping() -> None:
@@ -190,9 +195,9 @@ def test_a_model_may_not_slip_from_the_gpu_to_the_processor() -> None:
     desk = Desk(ONE)
     desk.start()
     start = ask(desk)
-    deeds = desk.say(up(start.engine, NEW, device="cpu"))
-    assert only(deeds, EndEngine).engine == start.engine
-    assert "processor" in only(deeds, RejectModel).why
+    actions = desk.say(up(start.engine, NEW, device="cpu"))
+    assert only(actions, EndEngine).engine == start.engine
+    assert "processor" in only(actions, RejectModel).why
 
 
 def test_no_memory_beside_a_candidate_is_the_candidates_fault() -> None:
@@ -200,10 +205,10 @@ def test_no_memory_beside_a_candidate_is_the_candidates_fault() -> None:
     desk.start(max_batch=4)
     infer = at_the_engine(desk, 1, 2)
     start = ask(desk)
-    deeds = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
-    assert only(deeds, EndEngine).engine == start.engine
-    assert only(deeds, RejectModel).why == "there is no memory for it beside the model in use"
-    assert only(deeds + desk.later(0.1), Infer).jobs == infer.jobs, "not halved"
+    actions = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "oom"))
+    assert only(actions, EndEngine).engine == start.engine
+    assert only(actions, RejectModel).why == "there is no memory for it beside the model in use"
+    assert only(actions + desk.later(0.1), Infer).jobs == infer.jobs, "not halved"
 
 
 def test_an_old_engine_that_dies_over_its_last_batch_is_not_replaced() -> None:
@@ -212,11 +217,11 @@ def test_an_old_engine_that_dies_over_its_last_batch_is_not_replaced() -> None:
     old = at_the_engine(desk, 1, 2)
     start = ask(desk)
     desk.say(up(start.engine, NEW, max_batch=4))
-    deeds = desk.say(events.EngineDied(old.engine, "it was ended by SIGSEGV"))
-    again = all_of(deeds, Infer)
+    actions = desk.say(events.EngineDied(old.engine, why("it was ended by SIGSEGV")))
+    again = all_of(actions, Infer)
     assert {infer.engine for infer in again} == {start.engine}
     assert len(again) == 2, "one picture each, to find the culprit"
-    desk.work_off(deeds)
+    desk.work_off(actions)
     assert desk.states == {1: "done", 2: "done"}
     assert not all_of(desk.later(1_000), StartEngine)
 
@@ -237,7 +242,7 @@ def test_a_model_takes_over_from_an_engine_that_is_dead_or_asleep() -> None:
     start = ask(desk)
     desk.say(up(start.engine, NEW))
     assert not desk.scheduler.engines.asleep
-    desk.say(events.EngineDied(start.engine, "it was ended by SIGKILL"))
+    desk.say(events.EngineDied(start.engine, why("it was ended by SIGKILL")))
     again = ask(desk, "")
     desk.say(up(again.engine))
     assert not all_of(desk.later(59), StartEngine), "nobody is started in place of one that was replaced"
@@ -249,10 +254,13 @@ def test_a_candidate_that_is_known_to_have_died_does_not_take_over() -> None:
     desk = Desk(ONE)
     desk.start()
     start = ask(desk)
-    turn: list[events.Fact] = [up(start.engine, NEW), events.EngineDied(start.engine, "SIGKILL")]
+    turn: list[events.Fact] = [
+        up(start.engine, NEW),
+        events.EngineDied(start.engine, why("SIGKILL")),
+    ]
     desk.scheduler.foresee(turn)
-    deeds = [deed for fact in turn for deed in desk.say(fact)]
-    assert only(deeds, RejectModel)
+    actions = [action for fact in turn for action in desk.say(fact)]
+    assert only(actions, RejectModel)
     assert desk.scheduler.engines.models == Models()
 
 

@@ -19,7 +19,7 @@ from mattingd.core.lifecycle import (
     advance,
     backoff_seconds,
 )
-from mattingd.domain.jobs import JobRecord, Recipe, Stamp
+from mattingd.domain.jobs import JobRecord, Patience, Recipe, Stamp
 from mattingd.journal.schema import ENDED, KEEPS_PLACE, NOT_CURRENT
 from tests.core import lifecycle_drawing
 
@@ -28,7 +28,9 @@ RECIPE = Recipe("made so")
 
 
 def job_in(state: State) -> Job:
-    return Job.from_row(JobRecord(1, 1, b"a.jpg", Stamp(1, 1), state, RECIPE, (), "a.error.txt", attempts=2))
+    return Job.from_row(
+        JobRecord(1, 1, b"a.jpg", Stamp(1, 1), state, RECIPE, (), "a.error.txt", attempts=2), 0
+    )
 
 
 @pytest.mark.parametrize("state", State)
@@ -109,14 +111,14 @@ def test_a_row_and_its_live_job_say_the_same() -> None:
         attempts=1,
         isolated_crashes=1,
         quarantine_candidate=True,
+        patience=Patience(2, 1, 5.0, 60.0, 90.0),
     )
-    job = Job.from_row(row)
-    names = [name for name in JobRecord.__slots__ if name != "job"]
+    job = Job.from_row(row, 0)
+    names = [name for name in JobRecord.__slots__ if name not in {"job", "patience"}]
     assert [getattr(job, name) for name in names] == [getattr(row, name) for name in names]
     assert job.id == row.job
+    assert job.patience_to_keep(0) == row.patience
 
 
 def test_the_page_is_drawn_from_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == lifecycle_drawing.document(), (
-        "draw it again: python tests/core/lifecycle_drawing.py > docs/LIFECYCLE.md"
-    )
+    assert PAGE.read_text(encoding="utf-8") == lifecycle_drawing.document(), "write it again: make example"

@@ -4,7 +4,7 @@ import pytest
 
 from mattingd.core.engine_supervisor import START_NS
 from mattingd.core.heartbeats import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
-from mattingd.core.job_store import SECOND
+from mattingd.core.policy import SECOND
 from mattingd.domain import commands, events
 from tests.core.desk import TWO, Desk, all_of, only
 
@@ -14,7 +14,7 @@ GRACE = GRACE_NS / SECOND
 
 def stuck(desk: Desk, *remote: int) -> list[str]:
     scheduler = desk.scheduler
-    pulses = pulses_of_children(scheduler.crew, scheduler.inference, scheduler.work.jobs, remote)
+    pulses = pulses_of_children(scheduler.pool, scheduler.inference, scheduler.work.jobs, remote)
     return [pulse.who for pulse in late(pulses, desk.now)]
 
 

@@ -17,13 +17,13 @@ DEEDS: tuple[Originals, ...] = get_args(Originals)
 MOVING = ("archive", "delete")
 
 
-def with_originals(deed: Originals) -> dict[int, Folder]:
-    return {number: replace(folder, originals=deed) for number, folder in FOLDERS.items()}
+def with_originals(action: Originals) -> dict[int, Folder]:
+    return {number: replace(folder, originals=action) for number, folder in FOLDERS.items()}
 
 
-def desk_with(deed: Originals) -> Desk:
+def desk_with(action: Originals) -> Desk:
     desk = Desk(policy=ONE)
-    desk.scheduler = Scheduler(ONE, with_originals(deed))
+    desk.scheduler = Scheduler(ONE, with_originals(action))
     desk.start()
     return desk
 
@@ -32,40 +32,40 @@ def reconfigure(desk: Desk, folders: Mapping[int, Folder]) -> None:
     desk.scheduler.reconfigure(ONE, folders, (), desk.now)
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_it_goes_when_everything_is_published_and_not_before(deed: Originals) -> None:
-    desk = desk_with(deed)
+@pytest.mark.parametrize("action", DEEDS)
+def test_it_goes_when_everything_is_published_and_not_before(action: Originals) -> None:
+    desk = desk_with(action)
     publish = prepared(desk, 1)
     assert not any(isinstance(write, RecordArchived) for write in desk.writes)
-    deeds = desk.answer(publish)
+    actions = desk.answer(publish)
     assert desk.states == {1: "done"}
-    if deed == "keep":
-        assert not all_of(deeds, DoChore)
+    if action == "keep":
+        assert not all_of(actions, DoChore)
         return
-    chore = only(deeds, DoChore)
+    chore = only(actions, DoChore)
     place = "/in1/1.jpg"
     assert (chore.chore, chore.source, chore.outputs) == (Chore.ORIGINAL, b"1.jpg", publish.outputs)
-    assert chore.original == Original(deed, place, stamp_of(1), b"content 1")
+    assert chore.original == Original(action, place, stamp_of(1), b"content 1")
     desk.say(events.ChoreDone(chore.worker, 1, chore.chore, where="there"))
     assert RecordArchived(1, "there", "2026-11-20") in desk.writes
     assert not desk.scheduler.work.jobs
 
 
-@pytest.mark.parametrize("deed", MOVING)
-def test_what_failed_stays(deed: Originals) -> None:
-    desk = desk_with(deed)
-    deeds = desk.work_off(desk.fault(only(desk.admit(1), Read), Fault.BAD))
-    assert [chore.chore for chore in all_of(deeds, DoChore)] == [Chore.NOTE]
+@pytest.mark.parametrize("action", MOVING)
+def test_what_failed_stays(action: Originals) -> None:
+    desk = desk_with(action)
+    actions = desk.work_off(desk.fault(only(desk.admit(1), Read), Fault.BAD))
+    assert [chore.chore for chore in all_of(actions, DoChore)] == [Chore.NOTE]
 
 
-@pytest.mark.parametrize(("deed", "goes"), [("archive", True), ("delete", False)])
+@pytest.mark.parametrize(("action", "goes"), [("archive", True), ("delete", False)])
 def test_the_same_picture_again_is_archived_and_never_deleted_for_that(
-    deed: Originals, *, goes: bool
+    action: Originals, *, goes: bool
 ) -> None:
-    desk = desk_with(deed)
-    deeds = desk.answer(only(desk.admit(1, last=PreviousResult(b"content 1", "as ever")), Read))
+    desk = desk_with(action)
+    actions = desk.answer(only(desk.admit(1, last=PreviousResult(b"content 1", "as ever")), Read))
     assert desk.states == {1: "unchanged"}
-    chores = all_of(deeds, DoChore)
+    chores = all_of(actions, DoChore)
     assert [(chore.chore, chore.outputs) for chore in chores] == ([(Chore.ORIGINAL, ())] if goes else [])
 
 
@@ -83,11 +83,11 @@ def test_what_cannot_be_moved_is_tried_again_ever_more_rarely() -> None:
     assert desk.states == {1: "done"}
 
 
-@pytest.mark.parametrize("deed", MOVING)
-def test_a_chore_of_an_earlier_run_goes_by_the_settings_of_now(deed: Originals) -> None:
+@pytest.mark.parametrize("action", MOVING)
+def test_a_chore_of_an_earlier_run_goes_by_the_settings_of_now(action: Originals) -> None:
     left = row(1, "done", chores=frozenset({Chore.ORIGINAL}), sha256=b"content 1", drop="2026-11-19-1")
     for now, expected in (
-        (deed, Original(deed, "2026-11-19/in1/1.jpg", stamp_of(1), b"content 1")),
+        (action, Original(action, "2026-11-19/in1/1.jpg", stamp_of(1), b"content 1")),
         ("keep", None),
     ):
         desk = Desk(policy=ONE)

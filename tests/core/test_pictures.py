@@ -1,12 +1,13 @@
 """The way of a picture through the scheduler, and what happens to its file meanwhile."""
 
 import pytest
+from because import why
 
-from mattingd.core.job_store import MEGAPIXEL, SECOND, Policy
 from mattingd.core.lifecycle import RetryPolicy
+from mattingd.core.policy import MEGAPIXEL, SECOND, Policy
 from mattingd.core.settling import SettlePolicy
 from mattingd.domain import commands, events
-from mattingd.domain.commands import Finish, Infer, LookAt, Publish, Read, RetentionAction
+from mattingd.domain.commands import Action, Finish, Infer, LookAt, Publish, Read
 from mattingd.domain.events import FileObservation
 from mattingd.domain.jobs import NO_STAGE_TIMES, Fault, PreviousResult, StageTimes, Stamp
 from tests.core.desk import FIT, ONE, TWO, Desk, all_of, only, stamp_of
@@ -18,7 +19,7 @@ def test_a_picture_goes_its_way() -> None:
     desk = Desk(ONE)
     desk.start()
     done = desk.work_off(desk.admit(1))
-    kinds = [type(deed).__name__ for deed in done]
+    kinds = [type(action).__name__ for action in done]
     assert kinds == ["Read", "Infer", "Finish", "Discard", "Publish"]
     assert desk.states == {1: "done"}
     assert not desk.scheduler.work.jobs
@@ -50,9 +51,9 @@ def test_the_confidence_of_each_matte_goes_to_its_own_picture() -> None:
 def test_prepared_is_written_before_anything_is_published() -> None:
     desk = Desk(ONE)
     desk.start()
-    deeds = desk.answer(only(desk.answer(only(desk.admit(1), Read)), Infer))
+    actions = desk.answer(only(desk.answer(only(desk.admit(1), Read)), Infer))
     before = len(desk.writes)
-    assert all_of(desk.answer(only(deeds, Finish)), Publish)
+    assert all_of(desk.answer(only(actions, Finish)), Publish)
     prepare, move = desk.writes[before:]
     assert isinstance(prepare, commands.Prepare)
     assert isinstance(move, commands.Move)
@@ -64,13 +65,13 @@ def test_unchanged_content_and_settings_make_nothing_new() -> None:
     desk.start()
     last = PreviousResult(b"content 1", "as ever")
     done = desk.work_off(desk.admit(1, last=last))
-    assert [type(deed).__name__ for deed in done] == ["Read", "Discard"]
+    assert [type(action).__name__ for action in done] == ["Read", "Discard"]
     assert desk.states == {1: "unchanged"}
     (move,) = [w for w in desk.writes if isinstance(w, commands.Move) and w.state == "unchanged"]
     assert move.sha256 == b"content 1", "the next touch is compared with it"
 
 
-def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[RetentionAction]:
+def read_with(desk: Desk, read: Read, painted: bytes, recalled: str | None) -> list[Action]:
     """A worker read a picture with strokes."""
     content = b"content %d" % read.job
     return desk.say(events.ReadOk(read.worker, read.job, content, FIT, painted=painted, recalled=recalled))
@@ -157,7 +158,7 @@ def test_an_urgent_picture_starts_within_two_batches_of_a_crowd(
     while not all_of(following, Read):
         following = desk.answer(queue.pop(0)) if queue else desk.later(0.05)
         queue += following
-    read = next(deed for deed in following if isinstance(deed, Read))
+    read = next(action for action in following if isinstance(action, Read))
     assert read.job == 1
     queue.remove(read)
     sent = desk.scheduler.engine.sent
@@ -212,12 +213,15 @@ def test_taken_away_while_in_work_is_finished_and_noted() -> None:
 
 
 def test_who_was_missed_by_a_worker_is_looked_for_again() -> None:
-    for fault, state in ((Fault.GONE, "withdrawn"), (Fault.CHANGED, "superseded")):
+    """A file that is missed is only withdrawn when a look finds it gone: its folder may be offline."""
+    for fault, state in ((Fault.GONE, "held"), (Fault.CHANGED, "superseded")):
         desk = Desk(ONE)
         desk.start()
-        deeds = desk.fault(only(desk.admit(1), Read), fault)
-        assert only(deeds, LookAt) == LookAt(1, b"1.jpg")
+        actions = desk.fault(only(desk.admit(1), Read), fault)
+        assert only(actions, LookAt) == LookAt(1, b"1.jpg")
         assert desk.states == {1: state}
+        desk.look(1, None, full=True)
+        assert desk.states == {1: "withdrawn" if state == "held" else state}
 
 
 def test_the_inode_is_no_part_of_a_jobs_identity() -> None:
@@ -248,7 +252,9 @@ def test_a_cut_off_picture_that_rested_its_time_fails_at_the_first_reading() -> 
         desk.until(LookAt)
         desk.say(
             events.FileObserved(
-                1, b"1.jpg", FileObservation(stamp_of(1), full=True, unfinished="its end is missing")
+                1,
+                b"1.jpg",
+                FileObservation(stamp_of(1), full=True, unfinished=why("its end is missing")),
             )
         )
     assert looks > 2
@@ -297,15 +303,15 @@ def test_a_locked_file_fails_in_the_end() -> None:
 def test_a_failing_output_is_tried_by_one_picture_at_a_time() -> None:
     desk = Desk(TWO)
     desk.start()
-    deeds = desk.admit(*range(1, 20))
+    actions = desk.admit(*range(1, 20))
     failed = 0
-    while deeds:
-        deed = deeds.pop(0)
-        if isinstance(deed, Finish):
+    while actions:
+        action = actions.pop(0)
+        if isinstance(action, Finish):
             failed += 1
-            deeds += desk.fault(deed, Fault.OUTPUT, "the disk is full")
+            actions += desk.fault(action, Fault.OUTPUT, "the disk is full")
         else:
-            deeds += desk.answer(deed)
+            actions += desk.answer(action)
     assert failed > 3
     assert desk.scheduler.dispatcher.output_failures == 1, "together they are one try"
     probe = desk.until(Read)
@@ -347,3 +353,12 @@ def test_a_picture_larger_than_the_budget_runs_by_itself() -> None:
     again = only(desk.say(events.NeedsRoom(read.worker, 1, 50 * MEGAPIXEL)), Read)
     assert again.grant == 50 * MEGAPIXEL
     assert not all_of(desk.admit(2), Read)
+
+
+def test_the_only_picture_uses_all_workers_and_two_share_them() -> None:
+    desk = Desk(TWO)
+    desk.start()
+    alone = [action for action in desk.work_off(desk.admit(1)) if isinstance(action, Finish)]
+    both = [action for action in desk.work_off(desk.admit(2, 3)) if isinstance(action, Finish)]
+    assert [action.threads for action in alone] == [2]
+    assert both[0].threads == 1

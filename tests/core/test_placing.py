@@ -1,5 +1,6 @@
 """Where outputs lie: every name people can give, distinct, safe and inside the output root."""
 
+import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from mattingd.core.output_paths import (
     LONGEST_NS,
     NAME_BYTES,
+    NAMED,
     QUIET_NS,
+    UNNAMED,
     Drops,
     folded,
     naming,
@@ -131,7 +134,7 @@ def test_a_folder_that_is_named_like_a_cut_out_gets_another_name_and_the_other_w
     assert given_places == ["shoe.png", "shoe.png_folder/a.png", "shoe.png_folder/b.png"]
     places = Places()
     given_places = [places.give(folder, path)[0].path for path in (b"shoe.png/a.jpg", b"shoe.jpg")]
-    assert given_places == ["shoe.png/a.png", "shoe.jpg.png"]
+    assert given_places == ["shoe.png/a.png", "shoe (jpg).png"]
 
 
 @given(folders, paths)
@@ -189,21 +192,50 @@ def given_in_turn(*sources: bytes) -> list[str]:
     ("sources", "outputs"),
     [
         ([b"shoe.jpg"], ["shoe.png"]),
-        ([b"shoe.jpg", b"shoe.png"], ["shoe.png", "shoe.png.png"]),
-        ([b"shoe.jpg", b"SHOE.png"], ["shoe.png", "SHOE.png.png"]),
+        ([b"shoe.jpg", b"shoe.png"], ["shoe.png", "shoe (png).png"]),
+        ([b"shoe.jpg", b"SHOE.png"], ["shoe.png", "SHOE (png).png"]),
         ([b"shoe.jpg", b"shoe.jpg", b"shoe.jpg"], ["shoe.png", "shoe_v2.png", "shoe_v3.png"]),
         ([b"shoe_v2.jpg", b"shoe.jpg", b"shoe.jpg"], ["shoe_v2.png", "shoe.png", "shoe_v3.png"]),
-        ([b"shoe.jpg", b"shoe.png", b"shoe.png"], ["shoe.png", "shoe.png.png", "shoe.png_v2.png"]),
-        ([b"shoe.jpg", b"shoe.png", b"shoe.png.jpg"], ["shoe.png", "shoe.png.png", "shoe.png.jpg.png"]),
+        ([b"shoe.jpg", b"shoe.png", b"shoe.png"], ["shoe.png", "shoe (png).png", "shoe (png)_v2.png"]),
+        (
+            [b"shoe.jpg", b"shoe.png", b"shoe (png).jpg"],
+            ["shoe.png", "shoe (png).png", "shoe (png) (jpg).png"],
+        ),
         ([b"x/hat.jpg", b"y/hat.jpg"], ["x/hat.png", "y/hat.png"]),
-        (["caf\u00e9.jpg".encode(), "cafe\u0301.jpg".encode()], ["caf\u00e9.png", "cafe\u0301.jpg.png"]),
-        (["straße.jpg".encode(), b"STRASSE.jpg"], ["straße.png", "STRASSE.jpg.png"]),
+        (["caf\u00e9.jpg".encode(), "cafe\u0301.jpg".encode()], ["caf\u00e9.png", "cafe\u0301 (jpg).png"]),
+        (["straße.jpg".encode(), b"STRASSE.jpg"], ["straße.png", "STRASSE (jpg).png"]),
         ([b"-rf.jpg", b".jpg", b"noext"], ["-rf.png", ".jpg.png", "noext.png"]),
-        ([b"a.jpg", b"A.JPG", b"a.JPG"], ["a.png", "A.JPG.png", "a.JPG_v2.png"]),
+        ([b"a.jpg", b"a"], ["a.png", "a_v2.png"]),
+        ([b"a.jpg", b"a."], ["a.png", "a_v2.png"]),
+        ([b"a.jpg", b"A.JPG", b"a.JPG"], ["a.png", "A (JPG).png", "a (JPG)_v2.png"]),
     ],
 )
 def test_names_as_people_meet_them(sources: list[bytes], outputs: list[str]) -> None:
     assert given_in_turn(*sources) == outputs
+
+
+def test_a_source_goes_on_with_its_name_where_the_plain_one_became_free() -> None:
+    places = Places()
+    taken = [places.give(FOLDER, source)[0] for source in (b"shoe.jpg", b"shoe.tif")]
+    del places.held[folded(taken[0].path)]
+    assert places.give(FOLDER, b"shoe.tif")[0].path.endswith("/shoe (tif)_v2.png")
+    assert places.give(FOLDER, b"shoe.jpg")[0].path.endswith("/shoe.png")
+
+
+@pytest.mark.parametrize(
+    ("layout", "shares", "note"),
+    [
+        (UNNAMED, False, "2026-11-20/_failed/shoe.jpg.error.txt"),
+        (UNNAMED, True, "2026-11-20/_failed/in/shoe.jpg.error.txt"),
+        (NAMED, True, "2026-11-20/in/_failed/shoe.jpg.error.txt"),
+    ],
+)
+def test_notes_name_their_hot_folder_where_several_share_a_place(
+    layout: str,
+    shares: bool,  # noqa: FBT001 - a case
+    note: str,
+) -> None:
+    assert naming(replace(FOLDER, layout=layout, shares=shares), b"shoe.jpg", DATE, DROP).note == note
 
 
 def test_what_belongs_together_has_one_name() -> None:
@@ -216,8 +248,8 @@ def test_what_belongs_together_has_one_name() -> None:
         ["shoe.png", "shoe_matte.png"],
         ["shoe_v2.png", "shoe_v2_matte.png"],
         ["hat_matte.png", "hat_matte_matte.png"],
-        ["hat.jpg.png", "hat.jpg_matte.png"],
-        ["shoe.tif.png", "shoe.tif_matte.png"],
+        ["hat (jpg).png", "hat (jpg)_matte.png"],
+        ["shoe (tif).png", "shoe (tif)_matte.png"],
     ]
 
 
@@ -277,3 +309,35 @@ def test_the_count_goes_on_after_a_restart() -> None:
     drops.seed(1, "2026-11-20", 4)
     assert drops.join(1, "2026-11-20", 0).name == "2026-11-20-5"
     assert drops.join(2, "2026-11-20", 0).name == "2026-11-20-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("shoe.jpg", "shoe"),
+        ("a: b?.jpg", "a_ b_~"),
+        ("CON.jpg", "_CON~"),
+        ("com1.tar.jpg", "_com1.tar~"),
+        ("CONIN$.jpg", "_CONIN$~"),
+        ("console.jpg", "console"),
+        ("trailing./shoe.jpg", "trailing_~"),
+        ("space /shoe.jpg", "space_~"),
+        ("back\\slash.jpg", "back_slash~"),
+    ],
+)
+def test_names_that_windows_accepts(name: str, safe: str) -> None:
+    """On request; what is changed ends in a hash, so that distinct names stay distinct."""
+    plain = Folder(1, "in", Recipe("{}"), layout="{path}", windows_names=True)
+    path = naming(plain, name.encode(), "2026-11-20", "2026-11-20-1").plain
+    assert path.startswith(safe), path
+    assert not re.search(r'[<>:"|?*\\]|[. ](/|$)', path)
+    untouched = naming(replace(plain, windows_names=False), name.encode(), "2026-11-20", "d").plain
+    assert untouched == name.removesuffix(".jpg")
+
+
+@given(st.binary(min_size=1, max_size=60).filter(lambda name: b"/" not in name and b"\0" not in name))
+def test_any_name_becomes_one_that_windows_accepts_and_stays_so(name: bytes) -> None:
+    safe = safe_component(name.decode("utf-8", "surrogateescape"), windows=True)
+    assert not re.search(r'[<>:"|?*\\\x00-\x1f]|[. ]$', safe)
+    assert not re.match(r"(con|conin\$|conout\$|prn|aux|nul|com\d|lpt\d)(\.|$)", safe, re.IGNORECASE)
+    assert safe_component(safe, windows=True) == safe

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from because import why
 
 from mattingd.core.lifecycle import State
 from mattingd.core.settling import SettlePolicy, SourceId
 from mattingd.core.user_requests import reply_to_forget, reply_to_retry
+from mattingd.domain import commands, events
 from mattingd.domain.commands import (
     Admit,
     AskAgain,
@@ -31,7 +33,8 @@ from mattingd.domain.events import (
     RetryAsked,
     WorkerUp,
 )
-from mattingd.domain.jobs import Fault, Folder, PreviousResult, Recipe, Stamp
+from mattingd.domain.jobs import NO_SUBJECT, Fault, Folder, PreviousResult, Recipe, Stamp
+from mattingd.domain.reasons import Reason
 from mattingd.journal import reading
 from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only, prepared, row, stamp_of
 from tests.journal.journals import admit_of, admitted, opened, places, publish
@@ -159,7 +162,7 @@ def test_what_was_set_aside_runs_alone_at_once_and_without_a_strike(tmp_path: Pa
                 Move(
                     poison.job,
                     "failed",
-                    "it crashed",
+                    why("it crashed"),
                     quarantine_candidate=True,
                     isolated_crashes=2,
                     chores=frozenset(),
@@ -194,7 +197,7 @@ def test_a_forgotten_file_is_new_and_its_cut_outs_are_not_ours(tmp_path: Path) -
         journal.folder_id(b"/in")
         publish(journal, admitted(journal, b"shoe.jpg"))
         failed = admitted(journal, b"shoe.jpg", 2)
-        journal.apply([Move(failed.job, "failed", "it is damaged", chores=frozenset())])
+        journal.apply([Move(failed.job, "failed", why("it is damaged"), chores=frozenset())])
         journal.apply([Forget(1, b"shoe.jpg")])
         assert (list(journal.known(1)), journal.state_of(1, b"shoe.jpg")) == ([], None)
         with reading(journal.path) as ledger:
@@ -230,6 +233,14 @@ def test_every_state_has_its_answer(state: State | None) -> None:
     assert {reply.granted for reply in told} == {True, False}
 
 
+def test_what_holds_a_queued_picture_up_is_in_the_answer() -> None:
+    hours = Reason.of("outside_hours", opens="20:00")
+    assert "whatever the hours" in reply_to_retry(State.QUEUED, running=True, halted=hours).words
+    paused = Reason.of("folder_paused")
+    assert str(paused) in reply_to_retry(State.QUEUED, running=True, halted=paused).words
+    assert ":" not in reply_to_retry(State.QUEUED, running=True).words
+
+
 # --- pause ---
 
 
@@ -244,7 +255,7 @@ def test_a_folder_that_is_held_back_takes_files_and_begins_none() -> None:
     assert desk.writes == [SetPaused(1, paused=True)]
     assert desk.admit(1, 2) == []
     assert [read.job for read in all_of(desk.admit(3, folder=2), Read)] == [3]
-    assert desk.scheduler.work.counts["waiting"] == 3
+    assert desk.scheduler.snapshot().waiting == 3
     assert [read.job for read in pause(desk, 1, paused=False)] == [1]
 
 
@@ -334,3 +345,31 @@ def test_a_folder_that_comes_back_is_held_back_as_before() -> None:
     reconfigured(desk, *FOLDERS.values(), paused=(1,))
     assert desk.scheduler.intake.unscanned == {1, 2}
     assert desk.admit(1) == []
+
+
+def test_what_a_person_wants_published_anyway_is_published_without_a_subject(tmp_path: Path) -> None:
+    with opened(tmp_path / "j.db") as journal:
+        journal.folder_id(b"/in")
+        failed = admitted(journal, b"shoe.jpg")
+        journal.apply([Move(failed.job, "failed", NO_SUBJECT, chores=frozenset())])
+        journal.apply([AskAgain(1, b"shoe.jpg", anyway=True)])
+        assert admitted(journal, b"shoe.jpg").anyway
+        (wanted,) = journal.live()
+    desk = Desk(ONE)
+    desk.start()
+    (read,) = desk.say(events.Admitted(wanted))
+    (infer,) = desk.answer(read)
+    assert isinstance(infer, commands.Infer)
+    (finish,) = desk.say(events.Inferred(infer.batch, (True,), 0.5))
+    assert isinstance(finish, commands.Finish), "without a subject it goes on to the worker"
+    assert [(each.on_empty, each.on_damage) for each in finish.presets] == [("publish", "publish")]
+
+
+def test_a_further_retry_takes_that_back(tmp_path: Path) -> None:
+    with opened(tmp_path / "j.db") as journal:
+        journal.folder_id(b"/in")
+        failed = admitted(journal, b"shoe.jpg")
+        journal.apply([Move(failed.job, "failed", NO_SUBJECT, chores=frozenset())])
+        for anyway in (True, False):
+            journal.apply([AskAgain(1, b"shoe.jpg", anyway)])
+        assert not admitted(journal, b"shoe.jpg").anyway

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from because import why
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def verdict(
     policy: RetentionPolicy = WEEK, seen: ArtifactInspection = SAME, **changed: object
 ) -> tuple[str, str]:
     judged = retention.judge(replace(MADE, **changed), seen, policy, TODAY)  # type: ignore[arg-type]
-    return judged.deed.value, judged.reason
+    return judged.action.value, judged.reason
 
 
 def test_a_week_is_seven_whole_days_after_its_own() -> None:
@@ -57,11 +58,11 @@ def test_without_days_nothing_ever_goes() -> None:
 
 
 def test_what_is_not_as_it_was_made_is_left_alone() -> None:
-    assert verdict(seen=ArtifactInspection(ArtifactFinding.OTHER, "somebody changed it")) == (
+    assert verdict(seen=ArtifactInspection(ArtifactFinding.OTHER, "it was changed")) == (
         "keep",
-        "somebody changed it",
+        "it was changed",
     )
-    assert verdict(seen=ArtifactInspection(ArtifactFinding.GONE)) == ("gone", "somebody took it away")
+    assert verdict(seen=ArtifactInspection(ArtifactFinding.GONE)) == ("gone", "someone else removed it")
 
 
 def test_the_trash_has_its_own_days() -> None:
@@ -104,7 +105,7 @@ def test_only_what_is_over_and_as_it_was_made_is_removed(
     kept = replace(MADE, day=day.isoformat(), remains=remains, thing=thing)
     judged = retention.judge(kept, seen, policy, today.isoformat())
     assert judged.reason
-    if judged.deed in {RetentionAction.REMOVE, RetentionAction.TRASH}:
+    if judged.action in {RetentionAction.REMOVE, RetentionAction.TRASH}:
         assert seen.sight is ArtifactFinding.SAME
         assert day < today, "never today's, never tomorrow's"
         days = retention.days_of(thing, policy)
@@ -112,7 +113,7 @@ def test_only_what_is_over_and_as_it_was_made_is_removed(
             days = policy.trash_days or 0
         assert days is not None
         assert today - day > timedelta(days=days)
-    if judged.deed is RetentionAction.KEEP:
+    if judged.action is RetentionAction.KEEP:
         assert judged.then in {None, ArtifactState.TRASHED}
 
 
@@ -120,7 +121,7 @@ def test_only_what_is_over_and_as_it_was_made_is_removed(
 def test_the_journal_is_told_before_and_after(
     policy: RetentionPolicy, day: date, remains: ArtifactState | None, seen: ArtifactInspection, *, done: bool
 ) -> None:
-    """What the journal says at the end is true, whether the deed could be done or not."""
+    """What the journal says at the end is true, whether the action could be done or not."""
     kept = replace(MADE, day=day.isoformat(), remains=remains)
     judged = retention.judge(kept, seen, policy, TODAY)
     before = retention.before(kept, judged, TODAY)
@@ -132,13 +133,13 @@ def test_the_journal_is_told_before_and_after(
         assert says == judged.then
     else:
         assert says == (None if remains in {None, ArtifactState.GOING} else remains)
-    if judged.deed in {RetentionAction.REMOVE, RetentionAction.TRASH} and remains is None:
+    if judged.action in {RetentionAction.REMOVE, RetentionAction.TRASH} and remains is None:
         assert before == ArtifactUpdate(ArtifactKind.CUT_OUT, 1, 0, ArtifactState.GOING, TODAY)
 
 
 @pytest.mark.parametrize("today", ["", "soon", "0001-01-01"])
 def test_a_date_that_makes_no_sense_removes_nothing(today: str) -> None:
-    assert retention.judge(MADE, SAME, WEEK, today).deed is RetentionAction.KEEP
+    assert retention.judge(MADE, SAME, WEEK, today).action is RetentionAction.KEEP
     assert retention.last_due(today, 7) == ""
 
 
@@ -167,7 +168,9 @@ def test_free_space_has_a_floor_and_some_way_back() -> None:
     policy = RetentionPolicy(min_free_gb=5)
     said = retention.low_space(4_999_999_999, policy, low=False)
     assert said is not None
-    assert said.startswith("the output disk has 5.0 GB left, and `retention.min_free_gb` keeps 5 GB free")
+    assert str(said).startswith(
+        "the output disk has 5.0 GB left, and `retention.min_free_gb` keeps 5 GB free"
+    )
     assert retention.low_space(5_000_000_000, policy, low=False) is None
     assert retention.low_space(5_200_000_000, policy, low=True) is not None
     assert retention.low_space(5_250_000_000, policy, low=True) is None
@@ -177,8 +180,8 @@ def test_free_space_has_a_floor_and_some_way_back() -> None:
 def test_while_space_is_low_pictures_wait_and_none_fails() -> None:
     desk = Desk(policy=ONE)
     inferring = only(desk.answer(only(desk.start() + desk.admit(1), Read)), Infer)
-    desk.say(events.SpaceLow("too little"))
-    assert not any(isinstance(deed, Finish | Read) for deed in desk.answer(inferring) + desk.admit(2))
+    desk.say(events.SpaceLow(why("too little")))
+    assert not any(isinstance(action, Finish | Read) for action in desk.answer(inferring) + desk.admit(2))
     assert desk.later(3600) == []
     assert desk.states == {1: "matted", 2: "queued"}
     desk.work_off(desk.say(events.SpaceLow(None)))
@@ -189,7 +192,7 @@ def test_what_is_prepared_is_still_published() -> None:
     desk = Desk(policy=ONE)
     desk.start()
     finish = only(desk.answer(only(desk.answer(only(desk.admit(1), Read)), Infer)), Finish)
-    desk.say(events.SpaceLow("too little"))
+    desk.say(events.SpaceLow(why("too little")))
     desk.work_off(desk.answer(finish))
     assert desk.states == {1: "done"}, "to rename takes no space"
 
@@ -197,7 +200,7 @@ def test_what_is_prepared_is_still_published() -> None:
 def test_a_stop_does_not_wait_for_space() -> None:
     desk = Desk(policy=ONE)
     inferring = only(desk.answer(only(desk.start() + desk.admit(1), Read)), Infer)
-    desk.say(events.SpaceLow("too little"))
+    desk.say(events.SpaceLow(why("too little")))
     desk.answer(inferring)
     stop = only(desk.say(events.StopAsked("asked")), Stop)
     assert (stop.code, desk.states) == (ExitCode.OK, {1: "queued"})
@@ -206,6 +209,6 @@ def test_a_stop_does_not_wait_for_space() -> None:
 def test_the_journal_is_written_before_a_sweep_goes_on() -> None:
     desk = Desk()
     mark = ArtifactUpdate(ArtifactKind.CUT_OUT, 1, 0, ArtifactState.GOING, TODAY)
-    deeds = desk.start() and desk.say(events.Swept((mark,)))
+    actions = desk.start() and desk.say(events.Swept((mark,)))
     assert desk.writes[-1] == RecordArtifacts((mark,))
-    assert deeds == [ContinueRetention()]
+    assert actions == [ContinueRetention()]

@@ -1,6 +1,8 @@
 """A second pass at a picture's subject: one more way through the engine, with all that can happen there."""
 
-from mattingd.core.job_store import Policy
+from because import why
+
+from mattingd.core.policy import Policy
 from mattingd.domain import commands, events
 from mattingd.domain.commands import Discard, Finish, Infer, KillEngine, Publish, Read
 from mattingd.domain.events import InferFault
@@ -15,7 +17,7 @@ def matted(desk: Desk, number: int) -> Finish:
     return only(desk.answer(only(desk.answer(only(desk.admit(number), Read)), Infer)), Finish)
 
 
-def again(desk: Desk, finish: Finish) -> list[commands.RetentionAction]:
+def again(desk: Desk, finish: Finish) -> list[commands.Action]:
     """The worker wants to see more of it."""
     return desk.say(events.AnotherPass(finish.worker, finish.job, SHAPE))
 
@@ -61,12 +63,12 @@ def test_pictures_at_their_first_and_second_pass_share_a_batch() -> None:
     finish = matted(desk, 1)
     desk.admit(2, 3)
     reads = [
-        commands.Read(hand.id, hand.job or 0, 1, b"", row(1).stamp, 0) for hand in desk.scheduler.crew.hands
+        commands.Read(slot.id, slot.job or 0, 1, b"", row(1).stamp, 0) for slot in desk.scheduler.pool.slots
     ]
     desk.say(events.AnotherPass(finish.worker, 1, (448, 448)))
-    deeds = [deed for read in reads if read.job in {2, 3} for deed in desk.answer(read)]
-    deeds += desk.later(1)
-    assert any(set(infer.jobs) >= {1, 2} for infer in all_of(deeds, Infer))
+    actions = [action for read in reads if read.job in {2, 3} for action in desk.answer(read)]
+    actions += desk.later(1)
+    assert any(set(infer.jobs) >= {1, 2} for infer in all_of(actions, Infer))
 
 
 def test_no_subject_at_the_second_pass_is_no_failure() -> None:
@@ -82,7 +84,7 @@ def test_a_worker_lost_between_the_passes_costs_a_new_start_of_its_picture() -> 
     desk.start()
     finish = matted(desk, 1)
     infer = only(again(desk, finish), Infer)
-    read = only(desk.say(events.WorkerDied(finish.worker, "it was ended by SIGKILL")), Read)
+    read = only(desk.say(events.WorkerDied(finish.worker, why("it was ended by SIGKILL"))), Read)
     assert read.worker != finish.worker
     assert only(desk.answer(infer), commands.DropMatte).job == 1, "nobody needs that matte any more"
     first = only(desk.answer(read), Infer)
@@ -94,22 +96,22 @@ def test_a_worker_lost_between_the_passes_costs_a_new_start_of_its_picture() -> 
 def test_an_engine_that_dies_over_the_second_pass_makes_a_suspect_and_twice_alone_fails_it() -> None:
     desk = Desk(ONE)
     desk.start()
-    deeds = desk.admit(1)
+    actions = desk.admit(1)
     for _ in range(3):
-        read = next(iter(all_of(deeds, Read)), None) or desk.until(Read)
+        read = next(iter(all_of(actions, Read)), None) or desk.until(Read)
         again(desk, only(desk.answer(only(desk.answer(read), Infer)), Finish))
-        deeds = desk.engine_dies("it was ended by SIGSEGV") + desk.engine_up()
+        actions = desk.engine_dies("it was ended by SIGSEGV") + desk.engine_up()
     assert desk.states == {1: "failed"}
     reasons = [write.reason for write in desk.writes if isinstance(write, commands.Move)]
-    assert "crashed 2 times while it ran alone" in reasons[-1]
+    assert "crashed 2 times while it ran alone" in str(reasons[-1])
 
 
 def test_without_memory_for_the_second_pass_the_batch_is_halved_and_it_goes_again() -> None:
     desk = Desk(ONE)
     desk.start()
     infer = only(again(desk, matted(desk, 1)), Infer)
-    deeds = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "out of memory"))
-    assert only(deeds, KillEngine).why == "the GPU has no memory for even one picture"
+    actions = desk.say(events.InferFailed(infer.batch, InferFault.MEMORY, "out of memory"))
+    assert only(actions, KillEngine).why.code == "no_gpu_memory"
     desk.engine_dies("no memory")
     desk.later(5)
     retried = only(desk.engine_up(device="cpu"), Infer)
@@ -124,10 +126,10 @@ def test_both_passes_are_by_the_same_weights_or_the_picture_starts_anew() -> Non
     finish = matted(desk, 1)
     desk.say(events.ModelAsked("other"))
     desk.say(events.EngineUp(desk.engine, "cuda", "", "fp32", "cv-unet", "other", 1, 0.1))
-    deeds = desk.answer(only(again(desk, finish), Infer))
-    assert only(deeds, Discard).job == 1
-    assert only(deeds, Read).job == 1
-    done = desk.work_off(deeds)
+    actions = desk.answer(only(again(desk, finish), Infer))
+    assert only(actions, Discard).job == 1
+    assert only(actions, Read).job == 1
+    done = desk.work_off(actions)
     assert len(all_of(done, Publish)) == 1
     (prepare,) = [write for write in desk.writes if isinstance(write, commands.Prepare)]
     assert prepare.model == "other"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from because import why as because
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,16 @@ class Watched:
     def look(self, key: SourceId, look: FileObservation, now: int) -> int | None:
         self.seen.append((now, look))
         return self.settler.looked(key, look, now)
+
+
+def test_what_was_delivered_whole_is_looked_at_at_once_and_taken_as_it_is() -> None:
+    settler, stamp = SettlingTracker(POLICY), Stamp(5, 5)
+    assert settler.looked(A, FileObservation(stamp, delivered=True), 7) is None
+    assert settler.deadline(A) == 7
+    settler.confirm(A)
+    cut_off = FileObservation(stamp, full=True, delivered=True, unfinished=because("its end is missing"))
+    assert settler.looked(A, cut_off, 8) == 8 - POLICY.patience_ns
+    assert A not in settler
 
 
 @given(st.lists(st.tuples(pauses, stamps, st.booleans(), st.booleans()), max_size=30))
@@ -125,7 +136,10 @@ def test_held_back_until_the_patience_ends_with_ever_rarer_looks(why: str, start
     """Never taken before the patience is over, taken at the first look after it, and no spin on the way."""
     watched, now, looks = Watched(SettlingTracker(POLICY)), start, 0
     look = FileObservation(
-        Stamp(5, 5), full=True, writer=why == "writer", unfinished="no end" if why == "unfinished" else None
+        Stamp(5, 5),
+        full=True,
+        writer=why == "writer",
+        unfinished=because("no end") if why == "unfinished" else None,
     )
     watched.look(A, look, now)
     while True:
@@ -145,7 +159,9 @@ def test_held_back_until_the_patience_ends_with_ever_rarer_looks(why: str, start
 def test_what_decoding_tells_is_not_waited_for() -> None:
     """A missing end marker may be all that is missing for ever: the file rests a moment, not half an hour."""
     watched, now = Watched(SettlingTracker(POLICY)), 0
-    look = FileObservation(Stamp(5, 5), full=True, unfinished="the end marker is missing", decoder_knows=True)
+    look = FileObservation(
+        Stamp(5, 5), full=True, unfinished=because("the end marker is missing"), decoder_knows=True
+    )
     watched.look(A, look, now)
     while watched.settler.deadline(A) is not None:
         now = watched.settler.deadline(A) or 0
@@ -157,11 +173,11 @@ def test_what_decoding_tells_is_not_waited_for() -> None:
 def test_who_holds_back_says_why() -> None:
     watched = Watched(SettlingTracker(POLICY))
     watched.look(A, FileObservation(Stamp(1, 1)), 0)
-    assert [resting.why for _, resting in watched.settler.waiting()] == ["still settling"]
+    assert [str(resting.why) for _, resting in watched.settler.waiting()] == ["still settling"]
     watched.tick(A, POLICY.quiet_ns)
     watched.look(A, FileObservation(Stamp(1, 1), full=True, writer=True), POLICY.quiet_ns)
     ((_, resting),) = watched.settler.waiting()
-    assert resting.why == "another program still has it open for writing"
+    assert str(resting.why) == "another program still has it open for writing"
 
 
 def test_once_the_writer_is_gone_the_next_look_settles_it() -> None:
@@ -180,7 +196,7 @@ def test_postponing_asks_again_later_and_never_at_once(now: int, seconds: float)
     settler = SettlingTracker(SettlePolicy(settle_seconds=seconds))
     settler.looked(A, FileObservation(Stamp(1, 1)), now)
     settler.confirm(A)
-    later = settler.postpone(A, now, "the version before it is still being worked on")
+    later = settler.postpone(A, now, because("the version before it is still being worked on"))
     assert later == settler.deadline(A)
     assert later > now
     assert settler.looked(A, FileObservation(Stamp(1, 1), full=True), later) is None, (
@@ -196,3 +212,22 @@ def test_forgotten_is_forgotten() -> None:
     settler.forget(A)
     assert (A in settler, B in settler, len(settler)) == (False, True, 1)
     assert settler.deadline(A) is None
+
+
+def test_on_a_share_a_file_rests_longer_than_attributes_are_cached() -> None:
+    settler = SettlingTracker(SettlePolicy(settle_seconds=0.1))
+    settler.on_shares = frozenset({B.folder})
+    for key, seconds in ((A, 0.1), (B, 3.0)):
+        settler.looked(key, FileObservation(Stamp(5, 5)), 0)
+        assert settler.deadline(key) == round(seconds * SECOND)
+
+
+def test_a_companion_that_changes_holds_its_file_back() -> None:
+    """The Finder writes `._shoe.jpg` while it copies `shoe.jpg`, whose own stamp may rest meanwhile."""
+    settler, now = SettlingTracker(SettlePolicy(settle_seconds=1)), 0
+    settler.looked(A, FileObservation(Stamp(5, 5)), now)
+    for companion, taken in ((7, False), (8, False), (8, True)):
+        now += 2 * SECOND
+        settler.confirm(A)
+        look = FileObservation(Stamp(5, 5), full=True, companion=companion)
+        assert (settler.looked(A, look, now) is not None) is taken

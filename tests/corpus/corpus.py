@@ -5,8 +5,7 @@ take part where they are installed.
 """
 
 import io
-import shutil
-import subprocess
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,8 @@ import pillow_heif
 import tifffile
 from PIL import Image
 
-from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.colour import icc
+from tests.corpus import programs
 from tests.imaging import documents, faithful
 from tests.imaging.pictures import encode, heic, photo, tailed
 
@@ -38,6 +38,7 @@ LISTED = {
     "lossy": "decoders round differently: one level",
     "float": "floating point is rounded to 16 bits",
     "tone": "a grey picture's profile converts it to sRGB, by one level",
+    **programs.LISTED,
 }
 """Why pixels may differ, and by how much they may."""
 
@@ -199,6 +200,20 @@ def tiffs() -> Iterator[Case]:
     yield Case("tiff L 12 in 16", data, *split(bits12))
 
 
+def packed_tiffs() -> Iterator[Case]:
+    """TIFFs compressed in ways that Pillow does not unpack."""
+    for packing in ("webp", "jpegxl", "jpeg2000", "lerc", "png", "jpegxr"):
+        for mode in ("RGB",) if packing == "webp" else ("L", "RGB"):
+            options: Any = {"compressionargs": {"lossless": True}} if packing == "webp" else {}
+            data = tiff(
+                source(mode, 8),
+                photometric="minisblack" if mode == "L" else "rgb",
+                compression=packing,
+                **options,
+            )
+            yield Case(f"tiff {mode} 8 {packing}", data, *split(source(mode, 8)))
+
+
 def others() -> Iterator[Case]:
     for mode in ("RGB", "RGBA"):
         pixels = source(mode, 8)
@@ -271,55 +286,24 @@ def plain() -> Iterator[Case]:
     text = b"P3\n# written by hand\n%d %d\n255\n" % (WIDTH, HEIGHT) + b" ".join(
         b"%d" % level for level in RGB.ravel()
     )
+    text += b"\n"
     yield Case("pnm RGB text", text, RGB)
+    yield Case("pnm RGB text + a word that is no number", text + b"x" * 40_000, RGB)
     light = (source("RGB", 16) / 65535).astype(np.float32)
     yield Case("pnm float", by_opencv(".pfm", light), source("RGB", 16), None, "float")
 
 
 def by_programs() -> Iterator[Case]:
-    """ImageMagick, libvips and the encoders of JPEG XL, HEIC and AVIF, where they are installed."""
-    convert = shutil.which("convert")
-    if convert is None:
-        return
-    for mode in ("RGB", "RGBA", "L"):
-        for bits in (8, 16):
-            pixels = source(mode, bits)
-            given = bytes(imagecodecs.png_encode(pixels))
-            for ending in ("png", "tif", "bmp", "tga", "ppm", "webp", "psd", "jp2"):
-                if (bits == 16 and ending in ("bmp", "tga", "webp")) or (mode == "RGBA" and ending == "ppm"):
-                    continue
-                command = [
-                    convert,
-                    "png:-",
-                    *(
-                        ["-define", "webp:lossless=true", "-define", "webp:exact=true"]
-                        if ending == "webp"
-                        else []
-                    ),
-                    f"{ending}:-",
-                ]
-                made = subprocess.run(command, input=given, capture_output=True, check=False)
-                back = subprocess.run(
-                    [convert, f"{ending}:-", "-depth", str(bits), "png:-"],
-                    input=made.stdout,
-                    capture_output=True,
-                    check=False,
-                )
-                if made.returncode or back.returncode or not back.stdout:
-                    continue  # not built with it
-                read = imagecodecs.png_decode(back.stdout)
-                yield Case(
-                    f"{ending} {mode} {bits} ImageMagick",
-                    made.stdout,
-                    *split(read),
-                    "lossy" if ending == "jp2" else "",
-                )
+    """What programs that are installed write, in `make corpus`: they take their time."""
+    if os.environ.get("MATTINGD_CORPUS"):
+        for name, data, pixels, reason in programs.files(source):
+            yield Case(name, data, *split(pixels), reason)
 
 
 def cases() -> Iterator[Case]:
     """All of them, each of them also with something behind its end."""
     for number, case in enumerate(
-        [*pngs(), *jpegs(), *tiffs(), *others(), *newer(), *plain(), *by_programs()]
+        [*pngs(), *jpegs(), *tiffs(), *packed_tiffs(), *others(), *newer(), *plain(), *by_programs()]
     ):
         yield case
         tail = TAILS[number % len(TAILS)]

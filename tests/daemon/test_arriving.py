@@ -92,11 +92,14 @@ def test_trees_are_taken_whole_and_keep_their_shape(site: Site, tmp_path: Path) 
     again = sorted(renamed.rglob("*.png"))
     last = people.save(renamed / "0" / "last.png", pictures.picture(25))
     site.wait_ended([*again, last])
-    for path in [*again, last]:
-        relative = path.relative_to(site.hot[0])
-        assert site.result_of(path).is_relative_to(site.out)
-        assert site.result_of(path).as_posix().endswith(f"/in/{relative.as_posix()}")
-    assert label_of(site, renamed / "1" / "deep" / "later.png") == Label(24)
+    assert site.result_of(last).as_posix().endswith("/renamed drop/0/last.png")
+    for path in set(again) - {last}:
+        newest, made = site.records(path)
+        assert (newest.state, made.state) == ("unchanged", "done"), "what is only moved keeps its cut-out"
+        (place,) = made.outputs
+        assert place.endswith(f"/drop/{path.relative_to(renamed).as_posix()}")
+    (later_one,) = [path for path in site.results() if path.name == "later.png"]
+    assert pictures.read(later_one.read_bytes()) == Label(24)
     assert not list(site.out.rglob("empty")), "no folder is made for nothing"
 
 

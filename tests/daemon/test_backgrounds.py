@@ -100,7 +100,7 @@ def test_a_copy_that_was_taken_away_is_waited_for(make_site: MakeSite, tmp_path:
         copy.unlink()
     file = drop(site.hot[0], "shoe.png", 1)
     wait_until(
-        lambda: "`mattingd reload` copies it there anew" in str(site.command("status", str(file)).stdout),
+        lambda: "`mattingd reload` copies it there again" in str(site.command("status", str(file)).stdout),
         "it says so",
     )
     site.ask("reload")

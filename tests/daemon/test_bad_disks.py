@@ -226,9 +226,9 @@ def test_a_missing_hot_folder_is_a_line_and_no_start(make_site: MakeSite) -> Non
     site.hot[0].rmdir()
     with listening(site.root / "notify") as manager:
         answer = site.command("run", NOTIFY_SOCKET=str(site.root / "notify"))
-        assert manager.until("STATUS=").endswith("does not exist; make it, or mount the share it lies on")
+        assert manager.until("STATUS=").endswith("does not exist; create it, or mount its share")
     assert answer.returncode == 66
-    said = f"hot_folders[0].path: '{site.hot[0]}' does not exist; make it, or mount the share it lies on"
+    said = f"hot_folders[0].path: '{site.hot[0]}' does not exist; create it, or mount its share"
     assert answer.stderr == f"mattingd: {said}\n"
 
 
@@ -239,8 +239,8 @@ def test_an_output_inside_an_input_is_a_line_and_no_start(make_site: MakeSite) -
     answer = site.command("run")
     assert answer.returncode == 78
     assert re.fullmatch(
-        r"mattingd: .+: output_dir: lies inside hot_folders\[0\]\.path \('.+'\);"
-        r" cut-outs would be taken for new pictures\n",
+        r"mattingd: .+: output_dir: is inside hot_folders\[0\]\.path \('.+'\);"
+        r" cut-outs would be processed as new pictures\n",
         answer.stderr,
     )
 

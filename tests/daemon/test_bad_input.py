@@ -14,27 +14,30 @@ import psutil
 import pytest
 from PIL import Image
 
+from mattingd.domain.reasons import NO_REASON, Reason
 from mattingd.imaging.formats.errors import NO_END
 from mattingd.journal import Record
+from mattingd.outputs.error_notes import note_text
 from mattingd.system import clock
 from tests.daemon.harness.site import MATTINGD, Site, wait_until
 
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
 """Root without its capabilities is like anybody else: file rights count for it."""
 
-CUT_OFF = r"the picture is cut off \(.+\): copy it again"
-LINK = "it is a symbolic link, and links are not followed"
-NO_PICTURE = "this is not a picture: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC"
+CUT_OFF = Reason.of("truncated")
+LINK = Reason.of("link")
+NO_PICTURE = Reason.of("not_read", detail="no_picture")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A dropped file, what becomes of it, and the one line that says why."""
+    """A dropped file, what becomes of it, and the code that says why."""
 
     name: str
     drop: Callable[[Path], Any]
     state: str
-    why: str = ""
+    why: Reason = NO_REASON
+    """Its code, and those of its parameters that are certain."""
     output: str = ""
     """The name of its cut-out."""
 
@@ -58,13 +61,13 @@ def unreadable(path: Path) -> None:
 
 
 CASES = (
-    Case("empty.jpg", content(b""), "failed", "the file is empty; copy it again"),
+    Case("empty.jpg", content(b""), "failed", Reason.of("empty_file")),
     Case("text.jpg", content(b"Dear printer,\n" * 40), "failed", NO_PICTURE),
     Case(
         "404.jpg",
         content(b"\n<!DOCTYPE html><title>Not found</title>"),
         "failed",
-        "this is a web page: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC",
+        Reason.of("not_read", detail="is_html"),
     ),
     Case("letter.txt", content(b"Dear printer,\n" * 40), "ignored", NO_PICTURE),
     Case("motion.jpg", content(hostile.encoded() + bytes(100_000)), "done", output=r"motion\.png"),
@@ -78,16 +81,14 @@ CASES = (
         "bomb.png",
         content(hostile.bomb()),
         "failed",
-        "30000 x 30000 px are 900 megapixels, the limit is 120: make it smaller or raise max_megapixels",
+        Reason.of("too_many_pixels", width=30_000, height=30_000, megapixels=900, limit=120),
     ),
-    Case("pipe.jpg", os.mkfifo, "ignored", "it is a named pipe, not a file"),
-    Case("socket.jpg", bind, "ignored", "it is a socket, not a file"),
+    Case("pipe.jpg", os.mkfifo, "ignored", Reason.of("pipe")),
+    Case("socket.jpg", bind, "ignored", Reason.of("socket")),
     Case("out-of-here.jpg", link("/etc/hostname"), "ignored", LINK),
     Case("nowhere.jpg", link("gone.jpg"), "ignored", LINK),
     Case("sub/loop", link(".."), "ignored", LINK),
-    Case(
-        "locked.jpg", unreadable, "failed", "it may not be read: give the daemon's user the right to read it"
-    ),
+    Case("locked.jpg", unreadable, "failed", Reason.of("no_right")),
     Case("two\nlines.jpg", content(hostile.encoded()), "done", output=r"two_lines~[0-9a-f]{8}\.png"),
     Case(
         os.fsdecode(b"bytes-\xff\xfe.jpg"),
@@ -97,25 +98,24 @@ CASES = (
     ),
     Case("n" * 251 + ".jpg", content(hostile.encoded()), "done", output=r"n{199,210}~[0-9a-f]{8}\.png"),
     Case("--help.jpg", content(hostile.encoded()), "done", output=r"--help\.png"),
-    Case("blank.png", content(hostile.blank()), "failed", "no subject was found in the picture"),
+    Case("blank.png", content(hostile.blank()), "failed", Reason.of("no_subject")),
     Case(
         "poison.png",
         content(hostile.encoded("PNG", marker=(255, 0, 255))),
         "failed",
-        "its process crashed 2 times while it ran alone: it ended with code 66",
+        Reason.of("crashed_alone", times=2, detail="exit_code", exit_code=66),
     ),
     Case(
         "bad.png",
         content(hostile.encoded("PNG", marker=(255, 255, 0))),
         "failed",
-        "the model failed on it: a picture marked as bad",
+        Reason.of("model_failed", error="a picture marked as bad"),
     ),
     Case(
         "endless.jpg",
         content(hostile.endless()),
         "failed",
-        "its process crashed 2 times while it ran alone: it took longer than the 4 s that"
-        " `limits.picture_seconds` allows",
+        Reason.of("crashed_alone", times=2, detail="took_too_long", seconds=4),
     ),
     *(
         Case(f"sub/good{n}.png", content(hostile.encoded("PNG")), "done", output=f"good{n}.png")
@@ -123,7 +123,12 @@ CASES = (
     ),
 )
 SECONDS: dict[str, Any] = {
-    "watch": {"settle_seconds": 0.2, "truncated_minutes": 0.03, "rescan_seconds": 2},
+    "watch": {
+        "settle_seconds": 0.2,
+        "truncated_minutes": 0.03,
+        "rescan_seconds": 2,
+        "reuse_same": False,
+    },
     "retry": {"first_seconds": 0.2, "cap_seconds": 0.5, "give_up_minutes": 0.03},
     "limits": {"workers": 2, "picture_seconds": 4},
 }
@@ -156,7 +161,9 @@ def record(site: Site, case: Case) -> Record:
 def test_each_has_its_end_and_one_clear_line(site: Site, case: Case) -> None:
     found = record(site, case)
     assert found.state == case.state
-    assert re.fullmatch(case.why, found.reason) or case.why == found.reason
+    reason = found.reasons[0] if found.reasons else NO_REASON
+    assert reason.code == case.why.code
+    assert set(case.why.params) <= set(reason.params)
     lines = [line for line in site.events(case.state) if line["job"] == found.job]
     assert [line.get("why", "") for line in lines] == [found.reason]
     assert lines[0]["file"].isprintable()
@@ -170,9 +177,8 @@ def test_each_has_its_end_and_one_clear_line(site: Site, case: Case) -> None:
         assert found.outputs == ()
     assert (site.out / found.note).exists() == (case.state == "failed")
     if case.state == "failed":
-        note = (site.out / found.note).read_text(encoding="utf-8")
-        assert f"Why:        {found.reason}." in note
-        assert "What to do: " in note
+        source = os.fsencode(site.hot[0] / case.name)
+        assert (site.out / found.note).read_bytes() == note_text(source, reason)
 
 
 def test_the_log_holds_no_traceback_and_nothing_that_is_no_line(site: Site) -> None:

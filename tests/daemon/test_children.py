@@ -4,6 +4,7 @@ import queue
 import sys
 
 import pytest
+from because import why
 
 from mattingd.domain.commands import Infer
 from mattingd.domain.events import WorkerUp
@@ -21,7 +22,7 @@ def start(program: str) -> tuple[Child, queue.SimpleQueue[Message | str]]:
     """A child that runs this program, and what is heard of it."""
     heard: queue.SimpleQueue[Message | str] = queue.SimpleQueue()
     command = (sys.executable, "-c", f"import os, sys; {program}")
-    return Child(command, heard=heard.put, ended=heard.put), heard
+    return Child(command, heard=heard.put, ended=lambda how: heard.put(str(how))), heard
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,9 @@ def start(program: str) -> tuple[Child, queue.SimpleQueue[Message | str]]:
         ("os.kill(os.getpid(), 11)", "it was ended by SIGSEGV"),
         (
             f"os.write(int(sys.argv[1]), b'\\0\\0\\0\\5hello, hello, hello'); {FOREVER}",
-            "it said what nobody understands",
+            "it said what could not be understood",
         ),
-        (f"os.write(int(sys.argv[1]), b'\\xff' * 17); {FOREVER}", "it said what nobody understands"),
+        (f"os.write(int(sys.argv[1]), b'\\xff' * 17); {FOREVER}", "it said what could not be understood"),
         (
             f"os.write(int(sys.argv[1]), b'\\0\\0'); os.close(int(sys.argv[1])); {FOREVER}",
             "it was ended by SIGKILL",
@@ -54,8 +55,8 @@ def test_its_end_is_told_once(program: str, end: str) -> None:
 def test_what_does_not_fit_ends_it_and_is_told() -> None:
     child, heard = start(f"{CONNECT}; say((WorkerUp('one', 2), None)); {FOREVER}")
     assert heard.get(timeout=60) == (
-        "it said what nobody understands: a message 'WorkerUp' that does not fit: Expected `int`, got `str`"
-        " - at `$.worker`"
+        "it said what could not be understood: a message 'WorkerUp' that does not fit:"
+        " Expected `int`, got `str` - at `$.worker`"
     )
     assert child.process.poll() is not None
 
@@ -64,7 +65,7 @@ def test_who_ends_it_says_why() -> None:
     child, heard = start(f"{CONNECT}; say((WorkerUp(1, 2), None)); {FOREVER}")
     assert heard.get(timeout=60) == (WorkerUp(1, 2), None)
     child.tell((Infer(1, tuple(range(64)), (256, 256), 1), bytes(64 * 3 * 256 * 256)))
-    child.kill("it took too long")
+    child.kill(why("it took too long"))
     assert heard.get(timeout=30) == "it took too long"
     assert heard.empty()
 
@@ -81,4 +82,4 @@ def test_large_messages_arrive_whole_in_both_directions() -> None:
     content, back = told
     assert content.batch == 7
     assert back == pixels
-    child.kill("enough")
+    child.kill(why("enough"))

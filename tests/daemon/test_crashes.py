@@ -1,6 +1,7 @@
 """Pictures that take down whoever touches them are set aside with a note; all others are cut out."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import mattingd_test_engine
 import psutil
 import pytest
 
+from mattingd.domain.reasons import Reason
+from mattingd.outputs.error_notes import note_text
+from mattingd.words import Param
 from tests.daemon.conftest import MakeSite, Tell
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label
@@ -16,7 +20,6 @@ from tests.daemon.harness.site import KILLING, Site, wait_until
 
 INNOCENTS = 24
 CULPRIT = 7777
-CRASHED = "its process crashed 2 times while it ran alone"
 KILLS = 10
 
 
@@ -47,13 +50,19 @@ def check_innocents(site: Site, innocents: list[Path]) -> None:
     assert site.temps() == []
 
 
-def check_set_aside(site: Site, culprit: Path, why: str) -> None:
+def crashed(detail: str, **params: Param) -> Reason:
+    """It was tried alone twice, and this happened."""
+    return Reason.of(detail, **params).within("crashed_alone", times=2)
+
+
+def check_set_aside(site: Site, culprit: Path, why: Reason) -> None:
     """It failed for this reason, its note says so, and it lies where it was."""
     (record,) = site.records(culprit)
     assert record.state == "failed"
-    assert why in record.reason
+    (reason,) = record.reasons
+    assert (reason.code, dict(reason.params)) == (why.code, dict(why.params))
     (note,) = site.out.rglob(f"{culprit.name}.error.txt")
-    assert record.reason in note.read_text(encoding="utf-8")
+    assert note.read_bytes() == note_text(os.fsencode(culprit), reason)
     assert culprit.exists()
 
 
@@ -79,7 +88,7 @@ def test_a_picture_that_takes_down_the_daemon_is_set_aside_after_three_restarts(
         site.start(KILLING, ready=False)
     site.wait_ended([*innocents, culprit])
     tell(f"a picture that takes down the daemon was set aside after {restarts} restarts")
-    check_set_aside(site, culprit, CRASHED)
+    check_set_aside(site, culprit, crashed("daemon_ended"))
     check_innocents(site, innocents)
     assert site.stop() == 0
     assert site.audit()["counts"]["failed"] == 1
@@ -139,10 +148,12 @@ def test_pictures_that_kill_a_child_are_set_aside(site: Site) -> None:
     """All at once, in the midst of others, over one and the same daemon."""
     innocents = drop_innocents(site)
     culprits = {
-        drop_with_order(site, "KILL-WORKER", "003b.png"): f"{CRASHED}: it was ended by SIGKILL",
-        drop_marked(site, "poison", "007b.png"): f"{CRASHED}: it ended with code 66",
-        drop_marked(site, "fault", "011b.png"): f"{CRASHED}: a picture marked as fault broke the engine",
-        drop_marked(site, "bad", "015b.png"): "the model failed on it: a picture marked as bad",
+        drop_with_order(site, "KILL-WORKER", "003b.png"): crashed("signal", signal="SIGKILL"),
+        drop_marked(site, "poison", "007b.png"): crashed("exit_code", exit_code=66),
+        drop_marked(site, "fault", "011b.png"): crashed(
+            "said_why", said="a picture marked as fault broke the engine"
+        ),
+        drop_marked(site, "bad", "015b.png"): Reason.of("model_failed", error="a picture marked as bad"),
     }
     process = site.start(KILLING)
     site.wait_ended([*innocents, *culprits], seconds=120)
@@ -161,10 +172,8 @@ def test_pictures_over_which_a_child_hangs_are_set_aside(make_site: MakeSite) ->
     engine = drop_marked(site, "hang", "007b.png")
     process = site.start(KILLING, environment={"MATTINGD_TEST_BATCH_SECONDS": "2"})
     site.wait_ended([*innocents, reader, engine], seconds=120)
-    check_set_aside(
-        site, reader, f"{CRASHED}: it took longer than the 3 s that `limits.picture_seconds` allows"
-    )
-    check_set_aside(site, engine, f"{CRASHED}: the model gave no answer within 2 s")
+    check_set_aside(site, reader, crashed("took_too_long", seconds=3.0))
+    check_set_aside(site, engine, crashed("no_answer", seconds=2))
     check_innocents(site, innocents)
     assert process.poll() is None
     assert site.stop() == 0

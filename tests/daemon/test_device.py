@@ -46,7 +46,7 @@ def gpu(tmp_path: Path) -> Gpu:
 def drop(site: Site, count: int, name: str = "p", **marker: Any) -> list[Path]:
     paths = [site.hot[0] / f"{name}{number}.png" for number in range(count)]
     for path in paths:
-        path.write_bytes(hostile.encoded("PNG", **marker))
+        path.write_bytes(hostile.named(path.name, **marker))
     return paths
 
 

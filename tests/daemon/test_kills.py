@@ -185,7 +185,7 @@ def check_notes(site: Site, crowd: Crowd) -> None:
     """A note for each picture that cannot be cut out, and for no other."""
     notes = {note.name.removesuffix(".error.txt") for note in site.out.rglob("*.error.txt")}
     assert notes == {path.name for path, label in crowd.lying.items() if label is None}
-    assert all("no subject" in note.read_text(encoding="utf-8") for note in site.out.rglob("*.error.txt"))
+    assert all("No subject" in note.read_text(encoding="utf-8") for note in site.out.rglob("*.error.txt"))
 
 
 def check_originals(site: Site, crowd: Crowd) -> None:

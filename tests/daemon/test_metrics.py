@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hostile
 import pytest
+from because import why
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
@@ -159,7 +160,7 @@ def test_engine_up_speaks_of_the_engine_that_gets_the_pictures(tmp_path: Path) -
         metrics.command(command)
         assert shown() == (1, "old")
         if command.model == "bad":
-            metrics.fact(events.EngineDied(2, "the self-test failed"))
+            metrics.fact(events.EngineDied(2, why("the self-test failed")))
             assert shown() == (1, "old")
     metrics.fact(up(3, "new"))
     assert shown() == (1, "old")

@@ -16,7 +16,7 @@ from tifffile import imread
 from mattingd.core.output_paths import place
 from mattingd.domain.commands import Publish, WorkerConfig
 from mattingd.domain.events import NameOccupied, Published, TempFileMissing
-from mattingd.domain.jobs import Output, PictureLimits
+from mattingd.domain.jobs import Geometry, Output, PictureLimits
 from mattingd.domain.presets import MATTE_ENDING
 from mattingd.imaging.formats import png
 from mattingd.system.filesystem import Disk
@@ -47,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def dropped(site: Site, folder: str, name: str, picture: bytes | None = None) -> list[Path]:
     """The outputs of a new picture in a hot folder."""
     path = site.root / folder / name
-    path.write_bytes(hostile.encoded("PNG") if picture is None else picture)
+    path.write_bytes(hostile.named(name) if picture is None else picture)
     site.wait_ended([path])
     newest = site.records(path)[0]
     assert (newest.state, newest.reason) == ("done", "")
@@ -95,7 +95,7 @@ def test_cut_out_and_matte_go_through_versions_together(site: Site) -> None:
     again = dropped(site, "webp", "hat.png", hostile.encoded("JPEG"))
     assert [path.name for path in again] == ["hat_v2.webp", "hat_v2_matte.png"]
     others = dropped(site, "webp", "hat.jpg")
-    assert [path.name for path in others] == ["hat.jpg.webp", "hat.jpg_matte.png"]
+    assert [path.name for path in others] == ["hat (jpg).webp", "hat (jpg)_matte.png"]
 
 
 def test_a_foreign_file_in_the_way_of_the_matte_stays_and_both_come_out(site: Site) -> None:
@@ -116,12 +116,14 @@ def test_nothing_is_left_over_and_every_output_is_accounted_for(site: Site) -> N
 def prepared(folder: Path, there_already: tuple[int, ...]) -> tuple[Worker, Publish]:
     """A worker, and its order to publish two outputs; some have their final names already."""
     root = str(folder)
-    worker = Worker(WorkerConfig(0, {1: os.fsencode(root)}, root, "x", PictureLimits(), 416, 32), Disk())
+    worker = Worker(
+        WorkerConfig(0, {1: os.fsencode(root)}, root, "x", PictureLimits(), Geometry(416, 32)), Disk()
+    )
     outputs = []
     for ordinal, ending in enumerate((".png", MATTE_ENDING)):
         wanted = Output(ordinal, place("shoe", 1, ending))
         content = f"content {ordinal}".encode()
-        temp = Path(worker._temp(7, wanted))
+        temp = Path(worker._files.temp(7, wanted))
         (folder / wanted.place.path if ordinal in there_already else temp).write_bytes(content)
         digest = hashlib.sha256(content).digest()
         outputs.append(Output(ordinal, wanted.place, temp.name, digest, len(content)))

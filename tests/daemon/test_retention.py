@@ -77,14 +77,14 @@ def test_cut_outs_go_when_their_time_is_over_and_are_not_made_again(make_site: M
     age(site, files[1].name, files[2].name)
     outputs[2].write_bytes(b"retouched")
     wanted = [f"remove  {below[1]} (N kB): of 2020-01-01, kept for 7 days"]
-    wanted += [f"keep    {below[2]} (N kB): somebody changed it"]
+    wanted += [f"keep    {below[2]} (N kB): it was changed"]
     planned = said(site, "--dry-run").splitlines()
     assert sorted(planned[:-1]) == sorted(wanted)
     assert planned[-1] == "would remove 1 file (N kB), leave 1 file alone; nothing was touched"
     assert outputs[1].exists()
     assert said(site).splitlines() == [
         "1 file removed (N kB), 1 file left alone",
-        f"  left alone: {below[2]}: somebody changed it",
+        f"  left alone: {below[2]}: it was changed",
     ]
     assert not outputs[1].exists()
 

@@ -21,6 +21,8 @@ ALSO: list[dict[str, Any]] = [
     {"preset": "avatar", "settings": {"format": "webp", "matte_file": True}},
     {"preset": "mask-only"},
 ]
+OWN: dict[str, Any] = {"settle_seconds": 0.1, "rescan_seconds": 2, "reuse_same": False}
+"""All of these pictures have the same bytes, and each is made anew."""
 ENDINGS = [".png", "_shop.jpg", "_avatar.webp", "_avatar_matte.png", "_mask-only.png"]
 
 
@@ -34,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     root = tmp_path_factory.mktemp("several") / "site"
     tiny = {"preset": "marketplace", "settings": {"max_kb": 5}}
     more = {"path": str(root / "more"), "also": [{"preset": "mask-only"}, tiny]}
-    site = Site(root, ("in", "more"), hot_folders=[entry(root / "in"), more])
+    site = Site(root, ("in", "more"), hot_folders=[entry(root / "in"), more], watch=OWN)
     site.start()
     yield site
     site.close()
@@ -85,7 +87,7 @@ def test_they_go_through_versions_together_and_leave_foreign_files_alone(site: S
     again = dropped(site, "hat.png", two_discs())
     assert [path.name for path in again] == [f"hat_v2{ending}" for ending in ENDINGS]
     other = dropped(site, "hat.jpg", hostile.encoded("JPEG"))
-    assert [path.name for path in other] == [f"hat.jpg{ending}" for ending in ENDINGS]
+    assert [path.name for path in other] == [f"hat (jpg){ending}" for ending in ENDINGS]
     taken = dropped(site, "cap.png", hostile.encoded("PNG"))
     assert [path.name for path in taken] == ["cap.png", "cap_v2_shop.jpg", *(f"cap{e}" for e in ENDINGS[2:])]
     assert foreign.read_bytes() == b"somebody's own"
@@ -95,7 +97,7 @@ def test_they_go_through_versions_together_and_leave_foreign_files_alone(site: S
 def test_a_picture_that_is_called_like_another_ones_output_gives_way(site: Site) -> None:
     made = dropped(site, "bag.png", hostile.encoded("PNG"))
     like = dropped(site, "bag_mask-only.png", two_discs())
-    assert [path.name for path in like] == [f"bag_mask-only.png{ending}" for ending in ENDINGS]
+    assert [path.name for path in like] == [f"bag_mask-only (png){ending}" for ending in ENDINGS]
     assert all(path.exists() for path in made)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mattingd.core.heartbeats import Pulse
-from mattingd.core.job_store import SECOND
+from mattingd.core.policy import SECOND
 from mattingd.domain import commands, events
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.runtime.health import BEAT_NS, HealthStatus

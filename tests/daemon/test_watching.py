@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mattingd.ingest.event_check import LATE_SECONDS
 from mattingd.system import clock
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
@@ -210,9 +211,42 @@ def test_beyond_the_limit_of_notifications_scans_find_everything(make_site: Make
     file = people.save(site.hot[0] / "sub" / "deep" / "a.png", pictures.picture(1))
     site.wait_ended([file], seconds=30)
     check_read_once(site, file, Label(1))
-    watched = site.status()["folders"][0]["watched"]
-    assert watched == "events" if watches else "fs.inotify.max_user_watches" in watched
+    for number in (2, 3):
+        later = people.save(file.with_name(f"{number}.png"), pictures.picture(number))
+        site.wait_ended([later], seconds=30)
+        clock.sleep(LATE_SECONDS + 1 if watches else 0)
+    told = "it is told that the kernel's limit is reached"
+    wait_until(lambda: "fs.inotify.max_user_watches" in site.status()["folders"][0]["watched"], told)
     assert site.stop() == 0
+
+
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+
+
+@needs_mounts
+def test_a_folder_of_which_notifications_do_not_tell_is_polled_and_that_is_said(make_site: MakeSite) -> None:
+    """As where another machine, or another mount, writes: here it is the layer below an overlay."""
+    site = make_site(watch={"mode": "events", "rescan_seconds": 1, "poll_seconds": 1})
+    layers = {name: site.root / name for name in ("lowerdir", "upperdir", "workdir")}
+    for layer in layers.values():
+        layer.mkdir()
+    options = ",".join(f"{name}={layer}" for name, layer in layers.items())
+    mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, site.hot[0]], check=False)
+    if mounted.returncode:
+        pytest.skip("no overlay can be mounted on this file system")
+    try:
+        site.start()
+        assert site.status()["folders"][0]["watched"] == "events"
+        for number in (1, 2, 3):
+            people.save(layers["upperdir"] / f"{number}.png", pictures.picture(number))
+            file = site.hot[0] / f"{number}.png"
+            site.wait_ended([file], seconds=30)
+            clock.sleep(LATE_SECONDS + 1)
+        watched = site.status()["folders"][0]["watched"]
+        assert watched.startswith("scans only: the kernel's notifications miss files here")
+        assert site.stop() == 0
+    finally:
+        subprocess.run(["umount", "--lazy", site.hot[0]], check=True)
 
 
 @needs_namespaces

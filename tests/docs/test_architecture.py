@@ -1,12 +1,14 @@
-"""ARCHITECTURE names what is there, both READMEs have the same commands, ENGINE shows the shipped weights."""
+"""ARCHITECTURE's drawing and names match the code; both READMEs agree; ENGINE shows the shipped weights."""
 
 import ast
 import hashlib
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from mattingd.core.lifecycle import LIVE, TABLE, State
 from tests.test_imports import LAYERS
 
 ROOT = Path(__file__).parents[2]
@@ -18,11 +20,35 @@ def section(title: str) -> str:
     return PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
+STAGES = re.findall(
+    r"^\| (\w+) \| ([\w, -]+) \| ([\w ]+) \| (`.+`) \|$", section("The way of a picture"), re.MULTILINE
+)
+DRAWINGS = re.findall(r"```text\n(.+?)```", section("The way of a picture"), re.DOTALL)
+
+
+def test_the_drawing_has_the_stages_of_the_table_in_order() -> None:
+    first_line = DRAWINGS[0].splitlines()[0]
+    assert first_line.split(" -> ")[1:] == [stage for stage, *_ in STAGES]
+
+
+def test_the_stages_are_the_way_through_the_lifecycle() -> None:
+    way = [State(word) for _, states, *_ in STAGES for word in states.split(", ") if word != "-"]
+    edges = {(before, after) for (before, _), after in TABLE.items()}
+    assert all(pair in edges for pair in pairwise(way)), "each state leads to the next one"
+    assert set(way) == (LIVE - {State.HELD}) | {State.DONE}
+
+
+def test_the_second_drawing_shows_every_process() -> None:
+    assert {process for _, _, process, _ in STAGES} == {"main", "picture workers", "engine"}
+    for _, _, process, _ in STAGES:
+        assert process in DRAWINGS[1]
+
+
 def test_every_package_has_its_line_from_the_ground_up() -> None:
     told = re.findall(r"^\| `(\w+)` \|", section("Packages"), re.MULTILINE)
     there = {path.parent.name for path in (ROOT / "mattingd").glob("*/__init__.py")}
-    assert set(told) == there
-    assert set(told) | {"audit"} == set(LAYERS)
+    assert sorted(told) == sorted(there)
+    assert told == [layer for layer in LAYERS if layer != "audit"]
 
 
 @pytest.mark.parametrize("named", re.findall(r"`(tests/\S+\.py)::(\w+)`", section("Invariants")))
@@ -37,9 +63,14 @@ def test_what_is_named_is_there(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize("word", ["hot folder", "settling", "drop", "job", "alpha matte", "trimap", "lane"])
+GLOSSARY = (
+    "hot folder, settling, drop, job, alpha matte, trimap, lane, event, command, turn, isolated, quarantined"
+)
+
+
+@pytest.mark.parametrize("word", GLOSSARY.split(", "))
 def test_the_glossary_explains(word: str) -> None:
-    assert f"| {word} |" in section("Glossary")
+    assert re.search(rf"^\| (\w+, )?{word}(, \w+)? \|", section("Glossary"), re.MULTILINE)
 
 
 def commands(readme: str) -> list[str]:
@@ -50,6 +81,20 @@ def commands(readme: str) -> list[str]:
 
 def test_both_readmes_have_the_same_commands() -> None:
     assert commands("README.zh.md") == commands("README.md")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^\| (\d+) \|", r"\]\((docs/[A-Z]\w+\.md|[\w.]+\.yaml)\)", r"^(?:import|from) .*$", r"^(#+) "],
+    ids=["exit codes", "links", "Python", "sections"],
+)
+def test_both_readmes_have_the_same(pattern: str) -> None:
+    english, chinese = (
+        re.findall(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        for name in ("README.md", "README.zh.md")
+    )
+    assert english
+    assert sorted(chinese) == sorted(english)
 
 
 def test_the_engine_s_page_shows_the_shipped_weights() -> None:

@@ -146,11 +146,13 @@ def test_every_dependency_is_explained_and_pinned() -> None:
     wanted = {
         plain(line) for line in [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     }
+    wanted.discard("mattingd")  # `all` names the other extras
     explained = (ROOT / "docs" / "DEPENDENCIES.md").read_text(encoding="utf-8").lower()
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert len(wanted) > 15
     assert {name for name in wanted if not re.search(rf"\b{name}\b.* \|", explained)} == set()
-    assert wanted - {plain(line) for line in pins if "==" in line} == set()
+    beside_another = {"onnxruntime-gpu"}  # it takes the place of the one that is pinned
+    assert wanted - {plain(line) for line in pins if "==" in line} == beside_another
 
 
 def plain(requirement: str) -> str:

@@ -82,7 +82,7 @@ def test_a_sound_set_up_is_said_to_be_sound_and_nothing_is_left_behind(site: Sit
     (model, *_) = found["model"]
     assert model[1].startswith("counting runs on cpu (numpy, fp32): loaded, warm and tested in")
     lying = found["hot folder in"][-1]
-    assert lying[1].startswith("3 files lie here, 3 to be done in about 2 s, 1 more passed over: hidden, or")
+    assert lying[1].startswith("3 files are here, 3 to be done in about 2 s, 1 more passed over: hidden, or")
     assert found["notifications"] == [("ok", "every folder can be watched (2)", "")]
     assert tree(site.root) == before
     told = here("doctor", "--quick", "--config", site.config)
@@ -100,7 +100,7 @@ def test_beside_a_running_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert "the test engine" in what
     assert found["model"] == [("ok", "counting runs on cpu (numpy, fp32)", "")]
     assert found["journal"][0][1].endswith("can be read: 2 jobs")
-    assert found["hot folder in"][-1][1] == "2 files lie here"
+    assert found["hot folder in"][-1][1] == "2 files are here"
     monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.3)
     os.kill(process.pid, signal.SIGSTOP)
     try:
@@ -222,7 +222,7 @@ def test_what_is_missing_or_damaged(site: Site) -> None:
     wrong = bad(found)
     assert wrong["hot folder in"] == (
         "problem",
-        f"{site.hot[0]} does not exist; make it, or mount the share it lies on",
+        f"{site.hot[0]} does not exist; create it, or mount its share",
         f"mkdir -p {site.hot[0]}",
     )
     assert "is damaged; nothing was changed" in wrong["journal"][1]
@@ -337,7 +337,7 @@ def test_a_background_is_looked_at_and_what_is_wrong_has_a_remedy(site: Site) ->
     studio.write_bytes(encode(photo(300, 300), "PNG"))
     sound = examined(site, code=0)
     assert bad(sound) == {}
-    assert sound[about] == [("ok", f"{studio} can stand behind pictures", "")]
+    assert sound[about] == [("ok", f"{studio} can be a background", "")]
     studio.write_bytes(encode(photo(30, 300), "PNG"))
     level, what, remedy = bad(examined(site, code=3))[about]
     assert (level, remedy) == ("problem", "choose another `background`, or put a sound picture there")

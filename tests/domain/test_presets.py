@@ -51,6 +51,7 @@ def test_presets_that_write_jpeg_have_a_ground() -> None:
 
 
 OTHER_VALUES: dict[str, Any] = {
+    "model": "u2netp",
     "threshold": 7,
     "threshold_mode": "hard",
     "erode": 1.5,

@@ -18,6 +18,8 @@ from tests.fuzz.victim import MEMORY_BYTES, Victim, clear
 
 FILES = int(os.environ.get("MATTINGD_FUZZ", "1000"))
 DROPPED = max(60, FILES // 50)
+PATIENCE = max(3600, FILES)
+"""Seconds for each test: a busy machine reads one file a second."""
 
 changes = st.lists(
     st.builds(Change, st.sampled_from(sorted(KINDS)), st.floats(0, 1), st.integers(0, 2**32 - 1)),
@@ -41,7 +43,7 @@ def test_sound_files_are_done(victim: Victim) -> None:
     assert {name for name, end in ends.items() if end != "done"} <= {"dng"}  # an extra
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(PATIENCE)
 @settings(
     max_examples=FILES,
     deadline=None,
@@ -54,14 +56,14 @@ def test_a_spoilt_file_gets_its_answer(victim: Victim, kind: str, damage: list[C
     assert victim.unclear == []
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(PATIENCE)
 def test_after_all_that_the_worker_is_no_larger_than_it_may_be(victim: Victim) -> None:
     victim._look_at_memory()
     assert 0 < victim.peak < MEMORY_BYTES
     assert victim.died == []
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(PATIENCE)
 def test_the_daemon_brings_each_to_an_end_with_one_clear_line(tmp_path: Path) -> None:
     rng = random.Random(5)
     site = Site(

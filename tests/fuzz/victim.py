@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import psutil
+from because import why
 
 from mattingd.domain.commands import Discard, Finish, Publish, Read, WorkerConfig
 from mattingd.domain.events import Faulted, Finished, NeedsRoom, Published, ReadOk, WorkerDied, WorkerUp
-from mattingd.domain.jobs import Fault, Output, PictureLimits, Place
+from mattingd.domain.jobs import Fault, Geometry, Output, PictureLimits, Place
 from mattingd.domain.presets import Preset, endings_of
 from mattingd.system.filesystem import stamp_of
 from mattingd.workers.process import Child
@@ -21,6 +22,7 @@ from mattingd.workers.resources import BYTES_A_PIXEL, SPARE_BYTES
 from mattingd.workers.supervisor import Programs
 
 HAND, FOLDER = 0, 1
+NET = Geometry(416, 32)
 GRANT = 4_000_000
 """Pixels a picture may have: more is answered with `NeedsRoom`, as in a daemon that is short of memory."""
 DEADLINE_S = 20
@@ -70,14 +72,19 @@ class Victim:
         )
         roots, limits = {FOLDER: os.fsencode(self.home / "in")}, PictureLimits()
         self._child.tell(
-            (WorkerConfig(HAND, roots, str(self.home / "out"), "fuzz", limits, 416, 32, MEMORY_BYTES), None)
+            (
+                WorkerConfig(
+                    HAND, roots, str(self.home / "out"), "fuzz", limits, Geometry(416, 32), MEMORY_BYTES
+                ),
+                None,
+            )
         )
         assert isinstance(self._said.get(timeout=60), WorkerUp)
 
     def close(self) -> None:
         """End the worker."""
         self._look_at_memory()
-        self._child.kill("enough")
+        self._child.kill(why("enough"))
         self._child.process.wait()
 
     def offer(self, data: bytes) -> str:
@@ -126,19 +133,19 @@ class Victim:
     def _told(self, fact: Any) -> str:
         match fact:
             case None:
-                self._child.kill("it hangs")
+                self._child.kill(why("it hangs"))
                 self._child.process.wait()
                 self._start()
                 return "hung"
             case WorkerDied(how=how):
-                self.died.append(how)
+                self.died.append(str(how))
                 self._start()
                 return "died"
             case NeedsRoom():
                 return "crowded"
             case Faulted(fault=fault, reason=reason):
-                if not clear(reason):
-                    self.unclear.append(reason)
+                if not clear(str(reason)):
+                    self.unclear.append(str(reason))
                 return "ignored" if fault is Fault.UNSUPPORTED else "failed"
         raise AssertionError(fact)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.colour import icc
 
 Pixels = npt.NDArray[Any]
 

@@ -16,7 +16,7 @@ from mattingd.domain.jobs import PictureLimits
 from mattingd.domain.presets import Preset
 from mattingd.imaging.finishing.compose import Composed, compose
 from mattingd.imaging.formats import encode as encode_module
-from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.colour import icc
 from mattingd.imaging.formats.decode import Picture, read
 from tests.imaging import documents
 from tests.imaging.pictures import encode, heic, photo

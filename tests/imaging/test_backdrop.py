@@ -11,12 +11,13 @@ import pytest
 from PIL import Image, ImageCms
 
 from mattingd.domain.presets import Preset
+from mattingd.domain.reasons import told
 from mattingd.imaging.finishing.background import Backdrop, Backdrops, covering, opened, remarks
 from mattingd.imaging.finishing.compose import compose
-from mattingd.imaging.formats import colour
+from mattingd.imaging.formats.colour import profiles
+from mattingd.imaging.formats.colour.icc import DISPLAY_P3
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.formats.errors import PictureError
-from mattingd.imaging.formats.icc import DISPLAY_P3
 from tests.imaging.pictures import encode, photo
 
 Anchor = Literal["centre", "top", "bottom", "left", "right"]
@@ -32,7 +33,7 @@ def canvas(height: int, width: int, dtype: Any = np.uint8) -> Any:
 
 def picture(width: int = 120, height: int = 90, icc: bytes | None = None) -> Picture:
     rgb = photo(width, height, seed=5)
-    return Picture(rgb, None, rgb if icc is None else colour.to_srgb(rgb, icc, "RGB"), icc)
+    return Picture(rgb, None, rgb if icc is None else profiles.to_srgb(rgb, icc, "RGB"), icc)
 
 
 def deep_png(pixels: npt.NDArray[np.uint16]) -> bytes:
@@ -83,7 +84,7 @@ def test_its_colours_become_those_of_the_output() -> None:
     ground = Backdrop(photo(300, 300, seed=3), DISPLAY_P3)
     plain = covering(ground, canvas(300, 300), None, "centre")
     np.testing.assert_allclose(
-        plain, colour.to_srgb(ground.pixels.astype(np.uint8), DISPLAY_P3, "RGB"), atol=1
+        plain, profiles.to_srgb(ground.pixels.astype(np.uint8), DISPLAY_P3, "RGB"), atol=1
     )
     kept = compose(picture(icc=DISPLAY_P3), NOTHING, BEHIND, ground)
     assert kept.icc == DISPLAY_P3
@@ -150,7 +151,7 @@ def test_soft_edges_mix_with_what_stands_there() -> None:
 def test_a_person_is_told_when_it_is_enlarged_so_far_that_it_shows() -> None:
     ground = Backdrop(photo(400, 300))
     assert remarks(ground, 800, 100) == ()
-    assert remarks(ground, 801, 1200) == ("the background of 400 x 300 px was enlarged 4.0 times",)
+    assert told(remarks(ground, 801, 1200)) == ("the background of 400 x 300 px was enlarged 4.0 times")
 
 
 def transparent() -> bytes:

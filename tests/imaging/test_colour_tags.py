@@ -4,12 +4,13 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from mattingd.domain.jobs import PictureLimits
-from mattingd.imaging.formats import icc
+from mattingd.imaging.formats.colour import icc
 from mattingd.imaging.formats.decode import Picture, read
 from tests.imaging import documents
 from tests.imaging.pictures import encode, photo
@@ -28,7 +29,8 @@ MARKS = {
 
 
 def png(array: Any, **marks: bytes) -> bytes:
-    data = encode(Image.fromarray(array), "PNG")
+    deep = array.dtype == np.uint16  # which Pillow does not write; its channels are the same here
+    data = cv2.imencode(".png", array)[1].tobytes() if deep else encode(Image.fromarray(array), "PNG")
     chunks = b"".join(
         struct.pack(">I", len(body))
         + kind.encode()
@@ -121,6 +123,21 @@ def test_marks_of_srgb_and_nonsense_change_nothing(marks: dict[str, bytes]) -> N
     assert picture.srgb is picture.rgb
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_levels_of_a_narrow_range_are_stretched(bits: int) -> None:
+    """cICP's last byte: black is 16 and white 235, times 256 in a picture of 16 bits."""
+    told = np.repeat(np.array([16, 235, 0, 255, 126], np.uint16), 8)
+    array = np.dstack([np.tile(told, (20, 1))] * 3)
+    array = array.astype(np.uint8) if bits == 8 else array * np.uint16(256)
+    picture = read(png(array, cICP=bytes((1, 13, 0, 0))), LIMITS)
+    top = 2**bits - 1
+    assert picture.rgb.dtype == array.dtype
+    black, white, below, above, middle = picture.rgb[10, ::8, 1].astype(int)
+    assert (black, white, below, above) == (0, top, 0, top)
+    assert abs(middle / top - 110 / 219) < 0.003
+    assert "narrow range" in str(picture.notes[0])
+
+
 @pytest.mark.parametrize(("transfer", "kind", "paper", "half"), [(16, "PQ", 148, 130), (18, "HLG", 191, 160)])
 def test_hdr_is_shown_as_bright_as_paper(transfer: int, kind: str, paper: int, half: int) -> None:
     """203 nits are paper's white by BT.2408: as good as white; half the light stays half of it."""
@@ -134,7 +151,7 @@ def test_hdr_is_shown_as_bright_as_paper(transfer: int, kind: str, paper: int, h
     assert 183 <= grey <= 196
     assert picture.icc is not None
     assert bytes((9, transfer, 0, 1)) in picture.icc
-    assert picture.notes == (
+    assert tuple(map(str, picture.notes)) == (
         f"its brightness is coded for HDR ({kind}): on other screens its highlights are compressed",
     )
 

@@ -231,7 +231,7 @@ def test_where_less_quality_is_not_enough_there_are_fewer_pixels(preset: Preset)
         assert image.size == (file.width, file.height)
         assert 200 < image.width < 2000
         assert abs(image.width / image.height - 1.25) < 0.01
-    assert file.remark == f"it has {file.width} x {file.height} px to stay within 5 kB"
+    assert str(file.remark) == f"it has {file.width} x {file.height} px to stay within 5 kB"
 
 
 @pytest.mark.parametrize("canvas", ["1:1", "3:1", "1000x1000", "500x100"])
@@ -247,6 +247,41 @@ def test_soft_parts_stay_inside_the_frame(canvas: str, anchor: Any) -> None:
     assert seen is not None
     assert whole is not None
     assert abs(seen.width / seen.height - whole.width / whole.height) < 0.06
+
+
+def hairy(width: int, height: int, radius: int) -> Any:
+    """A head with strands that grow faint, with a gap here and there, to 2.3 times its radius."""
+    hair = np.zeros((height, width), np.uint8)
+    centre = np.array([width / 2, height / 2])
+    for strand in range(40):
+        turn = strand * 0.7
+        way = np.array([np.cos(turn), np.sin(turn)])
+        for step in range(12):
+            if (step + strand) % 5 == 4:
+                continue
+            begin, end = (centre + radius * (0.95 + 0.11 * each) * way for each in (step, step + 1))
+            cv2.line(
+                hair, begin.astype(int).tolist(), end.astype(int).tolist(), 130 - 10 * step, 2, cv2.LINE_AA
+            )
+    return np.maximum(hair, disk(width, height, radius))
+
+
+@pytest.mark.parametrize("settings", [named("marketplace"), Preset(canvas="3:1", anchor="bottom"),
+                                      Preset(canvas="400x1000", fill=0.95), Preset(trim=True)])  # fmt: skip
+@pytest.mark.parametrize("size", [(900, 700), (2600, 2000)])
+def test_drawn_hair_is_inside_the_frame_and_haze_elsewhere_moves_nothing(
+    settings: Preset, size: tuple[int, int]
+) -> None:
+    alpha = hairy(*size, radius=size[1] // 8)
+    frame_ = frame.frame_of(alpha, settings)
+    assert frame_ is not None
+    colours = photo(*size)
+    _, inside = frame.framed(colours, alpha, frame_)
+    assert float(inside.sum()) >= 0.995 * frame_.scale**2 * float(alpha.sum())
+    hazy = alpha.copy()
+    for corner in ((20, 20), (size[0] - 30, 40), (40, size[1] - 30)):
+        cv2.circle(hazy, corner, 9, 60 if settings.canvas else 20, -1)
+    assert frame.frame_of(hazy, settings) == frame_
 
 
 @pytest.mark.parametrize(

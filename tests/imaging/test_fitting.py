@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mattingd.domain.jobs import Geometry
 from mattingd.imaging.matting.preprocess import buckets, fit, to_net
 from tests.imaging.pictures import photo
 
@@ -22,7 +23,7 @@ def test_every_picture_gets_a_shape_of_about_the_same_area(
     width: int, height: int, size: tuple[int, int]
 ) -> None:
     side, multiple = size
-    found = fit(width, height, side=side, multiple=multiple)
+    found = fit(width, height, Geometry(side, multiple))
     assert (found.net_width, found.net_height) in buckets(side, multiple)
     assert found.net_width % multiple == found.net_height % multiple == 0
     assert 0.84 < found.net_width * found.net_height / side**2 < 1.19

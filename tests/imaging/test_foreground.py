@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mattingd.imaging.matting import foreground
 from mattingd.imaging.matting.foreground import estimate
 from tests.bench import soft_scenes
 from tests.imaging.pictures import photo
@@ -98,3 +99,18 @@ def test_the_input_is_left_alone() -> None:
     before = picture.copy()
     estimate(picture, np.full((100, 100), 100, np.uint8))
     np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((3024, 4032), (2016, 1512)),
+        ((6048, 8064), (2016, 1512)),
+        ((1500, 2000), (1155, 866)),
+        ((80, 90), (90, 80)),
+    ],
+)
+def test_the_pass_in_the_band_works_at_a_halved_size_where_that_is_near(
+    shape: tuple[int, int], size: tuple[int, int]
+) -> None:
+    assert foreground._fine_size(shape) == size

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.reasons import told
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.matting import stroke_masks, touchup_solver
 from mattingd.touchup import load
@@ -88,7 +89,7 @@ def test_a_thin_stroke_survives_on_a_smaller_picture() -> None:
 def test_nothing_painted_is_nothing(file: bytes) -> None:
     assert stroke_masks.painted(file, LIMITS, SHAPE) is None
     found = load.marks([Stroke(touchup_solver.KEEP, b"in/a.keep.png", file)], LIMITS, SHAPE)
-    assert (found.plane, found.digest, found.notes) == (None, b"", ("nothing is painted in a.keep.png",))
+    assert (found.plane, found.digest, told(found.notes)) == (None, b"", "nothing is painted in a.keep.png")
 
 
 def test_what_is_painted_in_both_is_kept() -> None:
@@ -101,7 +102,7 @@ def test_what_is_painted_in_both_is_kept() -> None:
     found = load.marks(strokes, LIMITS, SHAPE)
     assert found.plane is not None
     assert set(np.unique(found.plane)) == {0, touchup_solver.KEEP}
-    assert found.notes == ("touched up by a.keep.png and a.drop.png",)
+    assert told(found.notes) == "touched up by a.keep.png and a.drop.png"
     other = load.marks([strokes[0], Stroke(touchup_solver.DROP, b"a.drop.png", elsewhere)], LIMITS, SHAPE)
     assert other.plane is not None
     assert set(np.unique(other.plane)) == {0, touchup_solver.DROP, touchup_solver.KEEP}

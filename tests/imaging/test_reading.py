@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.reasons import Reason, told
 from mattingd.imaging.formats.decode import PictureError, probe, read
 from mattingd.imaging.matting.tiles import Levels, eight_bits
 from tests.fuzz.mutations import Change, seeds, spoilt
@@ -130,7 +131,14 @@ def test_pictures_of_32_bits_are_reduced_to_16_and_it_is_said(mode: str) -> None
     grey = Image.fromarray(SMALL).convert("L")
     picture = read(encode(grey.convert(mode), "TIFF"), LIMITS)
     np.testing.assert_array_equal(picture.rgb[:, :, 0], np.asarray(grey).astype(np.uint16) * 257)
-    assert picture.notes == ("32 bits a channel were reduced to 16",)
+    assert told(picture.notes) == "32 bits a channel were reduced to 16"
+
+
+def test_floating_point_of_16_bits_is_not_said_to_be_reduced() -> None:
+    light = (SMALL / 255).astype(np.float16)
+    picture = read(documents.tiff(light, "rgb", []), LIMITS)
+    assert np.abs(picture.rgb / 257 - SMALL).max() < 0.2
+    assert picture.notes == ()
 
 
 def test_a_jpeg_of_12_bits_is_refused_by_name() -> None:
@@ -146,7 +154,7 @@ def test_adobe_cmyk_is_not_inverted() -> None:
     for kind in ("JPEG", "TIFF"):
         picture = read(encode(Image.fromarray(white_and_red).convert("CMYK"), kind), LIMITS)
         assert apart(picture.rgb, white_and_red) < 3
-        assert "CMYK" in picture.notes[0]
+        assert "CMYK" in str(picture.notes[0])
 
 
 def turned(array: UInt8, orientation: int) -> bytes:
@@ -198,7 +206,7 @@ def test_profiles_that_do_not_fit_are_ignored_and_said_so(profile: bytes) -> Non
     image = Image.fromarray(SMALL).convert("CMYK" if profile == SRGB else "RGB")
     picture = read(encode(image, "TIFF", icc_profile=profile), LIMITS)
     assert picture.icc is None
-    assert "profile" in picture.notes[0]
+    assert "profile" in str(picture.notes[0])
 
 
 def test_resolution_and_exif_go_along_without_turn() -> None:
@@ -227,7 +235,7 @@ def test_the_first_of_several_frames_is_taken_and_said_so() -> None:
     for kind in ("GIF", "WEBP", "TIFF", "PNG"):
         options = {"lossless": True} if kind == "WEBP" else {}
         data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
-        assert read(data, LIMITS).notes[0] == "first of 3 frames", kind
+        assert str(read(data, LIMITS).notes[0]) == "first of 3 frames", kind
         assert probe(data, LIMITS).frames == 3
 
 
@@ -268,8 +276,8 @@ def test_of_a_tiffs_pages_the_largest_that_is_no_small_copy_is_taken(deep: bool)
     for pages, kinds, note in (
         ((small, page), (1, 0), ()),
         ((page, small), (0, 1), ()),
-        ((small, page, small), (0, 0, 0), ("the largest, number 2, of 3 frames",)),
-        ((page, page), (0, 0), ("first of 2 frames",)),
+        ((small, page, small), (0, 0, 0), (Reason.of("largest_of", number=2, frames=3),)),
+        ((page, page), (0, 0), (Reason.of("first_of", frames=2),)),
         ((small,), (1,), ()),
     ):
         sink = io.BytesIO()

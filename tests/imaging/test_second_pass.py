@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mattingd.domain.jobs import Geometry
 from mattingd.domain.presets import SecondPass
 from mattingd.imaging.matting import matte_file, second_pass
 from mattingd.imaging.matting.confidence import confidence, of_two_passes
 from mattingd.imaging.matting.second_pass import Passes, all_passes, compared
 from tests.bench.soft_scenes import KINDS
 
-NET = {"side": 416, "multiple": 32}
+NET = Geometry(416, 32)
 WIDTH, HEIGHT = 2400, 1800
 
 
@@ -30,9 +31,11 @@ def network(batch: Any) -> Any:
 
 
 def painted(alpha: Any) -> Any:
-    """A red subject on green ground: uint8[H,W,3]."""
+    """A red subject on green ground that is darker on its left border, and so not flat: uint8[H,W,3]."""
     share = alpha[..., None].astype(np.float32) / 255
-    return np.rint((230, 30, 40) * share + (30, 120, 60) * (1 - share)).astype(np.uint8)
+    ground = np.full((*alpha.shape, 3), (30, 120, 60), np.float32)
+    ground[:, : alpha.shape[1] // 30] *= 0.5
+    return np.rint((230, 30, 40) * share + ground * (1 - share)).astype(np.uint8)
 
 
 def small(kind: str = "spokes", side: int = 500, at: tuple[int, int] = (700, 900)) -> Any:
@@ -43,7 +46,7 @@ def small(kind: str = "spokes", side: int = 500, at: tuple[int, int] = (700, 900
 
 
 def said(alpha: Any, wish: SecondPass = "auto") -> Passes:
-    return all_passes(painted(alpha), network, **NET, wish=wish)
+    return all_passes(painted(alpha), network, NET, wish)
 
 
 def error(matte: Any, alpha: Any) -> float:
@@ -84,8 +87,8 @@ def test_where_much_is_undecided_a_little_more_to_see_is_enough() -> None:
     passes = said(small("fur", side=1600, at=(100, 300)), "never")
     assert passes.first is not None
     unsure = np.where(passes.first > 0.5, 0.8 * passes.first, passes.first)
-    assert second_pass.worthwhile(passes.first, passes.fit, "auto", **NET) is None
-    assert second_pass.worthwhile(unsure, passes.fit, "auto", **NET) is not None
+    assert second_pass.worthwhile(passes.first, passes.fit, "auto", NET) is None
+    assert second_pass.worthwhile(unsure, passes.fit, "auto", NET) is not None
 
 
 def test_crumbs_far_away_do_not_widen_the_crop() -> None:
@@ -107,7 +110,7 @@ def test_crumbs_far_away_do_not_widen_the_crop() -> None:
 )
 def test_a_second_pass_at_something_else_is_not_used(second: Any) -> None:
     alpha = small("fur")
-    passes = Passes(painted(alpha), **NET)
+    passes = Passes(painted(alpha), NET)
     assert passes.take(network(passes.net()[None])[0])
     wrong = second(network(passes.net()[None])[0]).astype(np.float32)
     assert not passes.take(wrong)
@@ -152,7 +155,7 @@ UNSURE[50:250, 100:200], UNSURE[50:250, 200:300] = 255, 150
 
 
 def test_an_unsure_picture_with_no_more_to_see_is_asked_as_its_mirror_image() -> None:
-    passes = Passes(painted(UNSURE), **NET)
+    passes = Passes(painted(UNSURE), NET)
     plain = passes.net()
     first = network(plain[None])[0]
     assert passes.take(first)
@@ -182,7 +185,7 @@ def test_no_mirror_where_it_promises_nothing(alpha: Any, wish: SecondPass, due: 
 
 
 def test_who_is_sure_counts_for_more() -> None:
-    passes = Passes(painted(UNSURE), **NET)
+    passes = Passes(painted(UNSURE), NET)
     first = np.full(passes.shape, 0.5, np.float32)
     first[:, :100] = 0.999
     assert passes.take(first)
@@ -200,7 +203,7 @@ def test_who_is_sure_counts_for_more() -> None:
 
 
 def test_what_was_sure_and_its_contrary_are_no_division_by_nothing() -> None:
-    passes = Passes(painted(UNSURE), **NET)
+    passes = Passes(painted(UNSURE), NET)
     one = np.full(passes.shape, 0.6, np.float32)
     one[:40], one[40:80] = 1, 0
     passes.take(one)
@@ -219,10 +222,10 @@ def test_where_nothing_is_sure_to_both_there_is_no_subject() -> None:
 
 def test_a_touch_up_starts_from_what_both_said() -> None:
     rng = np.random.default_rng(1)
-    passes = Passes(painted(UNSURE), **NET)
+    passes = Passes(painted(UNSURE), NET)
     for _ in range(2):
         passes.take(np.clip(network(passes.net()[None])[0] + rng.normal(0, 0.1), 0, 1).astype(np.float32))
-    again = Passes(painted(UNSURE), **NET)
+    again = Passes(painted(UNSURE), NET)
     (kept,) = passes.taken
     assert np.array_equal(kept, matte_file.rounded(kept))
     assert again.replay(passes.taken)
@@ -291,6 +294,6 @@ def test_any_picture_gets_a_matte_of_its_size(
     alpha = np.zeros((height, width), np.uint8)
     x, y = int(left * width), int(top * height)
     alpha[y : y + max(2, int(size * height)), x : x + max(2, int(size * width))] = 255
-    matte = all_passes(painted(alpha), network, side=96, multiple=32, wish="always").matte()
+    matte = all_passes(painted(alpha), network, Geometry(96, 32), "always").matte()
     assert matte.shape == alpha.shape
     assert matte.dtype == np.uint8

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats.sniff import HEAD, READABLE, sniff
 from mattingd.imaging.formats.structure.arrival import TAIL, Unfinished, unfinished
 from mattingd.imaging.formats.structure.tiff_tags import part_of
@@ -81,7 +82,7 @@ def test_what_follows_a_jpegs_end_is_normal() -> None:
 
 
 def test_an_empty_file_is_unfinished() -> None:
-    assert hint(b"") == Unfinished("the file is empty")
+    assert hint(b"") == Unfinished(Reason.of("empty_file"))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -111,7 +112,7 @@ def test_a_raw_picture_that_ends_in_black_waits_a_moment_at_most(kind: str, widt
 def test_where_only_the_end_marker_may_be_missing_decoding_tells(name: str) -> None:
     for cut in (1, 2, 9, 2000):
         found = hint(FILES[name][:-cut])
-        assert found == Unfinished("the end marker is missing", decoder_knows=True)
+        assert found == Unfinished(Reason.of("no_end"), decoder_knows=True)
 
 
 @given(st.binary(max_size=200))

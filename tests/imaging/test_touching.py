@@ -1,6 +1,7 @@
 """Strokes worked into mattes: what is wrong goes, what is far stays, what is soft stays soft."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -112,7 +113,7 @@ def test_without_strokes_nothing_changes() -> None:
 
 
 def test_the_reach_is_that_of_the_page() -> None:
-    """Three quarters of a stroke's extent, and at least 8 % of the picture's long side."""
+    """Three quarters of a stroke's extent, at least 8 % of the picture's long side, at most 20 %."""
     marks = np.zeros((300, 500), np.uint8)
     marks[150, 200:300] = touchup_solver.KEEP
     near = touchup_solver.nearness(marks)
@@ -120,6 +121,27 @@ def test_the_reach_is_that_of_the_page() -> None:
     marks[150, 210:300] = 0
     near = touchup_solver.nearness(marks)
     assert near[150, 210 + 38] < 1 < near[150, 210 + 42]
+    marks[150, 20:300] = touchup_solver.KEEP
+    near = touchup_solver.nearness(marks)
+    assert near[150, 300 + 98] < 1 < near[150, 300 + 102]
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_thin_stroke_however_long_changes_nothing_beyond_the_limit(scale: int) -> None:
+    """On an even ground, where no edge stops it: 20 % of the long side, in the picture's own pixels."""
+    side, end = 600 * scale, 590 * scale
+    matte, marks = np.full((side, side), 255, np.uint8), np.zeros((side, side), np.uint8)
+    cv2.line(marks, (10 * scale, 10 * scale), (end, end), touchup_solver.DROP, 3)
+    away = cv2.distanceTransform((marks == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    changed = touchup_solver.touch_up(matte, np.full((side, side, 3), 120, np.uint8), marks) != matte
+    assert 0.18 * side < away[changed].max() <= 0.2 * side
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", "docs/TOUCHUP.md"])
+def test_every_page_states_the_same_limit(page: str) -> None:
+    text = " ".join((Path(__file__).parents[2] / page).read_text(encoding="utf-8").split())
+    share = f"{touchup_solver.REACH_AT_MOST:.0%}".replace("%", " %")
+    assert f"{share} of the picture's long side" in text or f"图片长边的 {share}" in text
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 2), (40, 40)])

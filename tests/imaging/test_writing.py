@@ -23,7 +23,7 @@ from mattingd.domain.presets import Preset
 from mattingd.imaging.finishing.compose import Composed, compose, over
 from mattingd.imaging.formats import encode as encode_module
 from mattingd.imaging.formats import png, tiff
-from mattingd.imaging.formats.colour import is_srgb
+from mattingd.imaging.formats.colour.profiles import is_srgb
 from mattingd.imaging.formats.decode import Picture, PictureError, read
 from mattingd.imaging.formats.encode import File
 from tests.imaging.pictures import UInt8, encode, photo

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
     Factory = Callable[[], Engine]
 
 
+def shapes(spec: ModelSpec) -> list[tuple[int, int]]:
+    """Three (height, width) that the model takes; a model of one square shape has that only."""
+    m = spec.multiple
+    return [(spec.side, spec.side)] * 3 if spec.net.fixed else [(m, m), (2 * m, 3 * m), (3 * m, m)]
+
+
 def scene(spec: ModelSpec, seed: int, shape: tuple[int, int] | None = None) -> Pictures:
     """A rendered disc on a soft ground, uint8 [1,H,W,3], different for every seed."""
     rng = np.random.default_rng(seed)
-    height, width = shape or (2 * spec.multiple, 2 * spec.multiple)
+    m = spec.multiple
+    height, width = shape or ((spec.side, spec.side) if spec.net.fixed else (2 * m, 2 * m))
     y, x = np.mgrid[0:height, 0:width]
     ground = rng.integers(150, 230, 3) - y[..., None] // 8
     radius = min(height, width) * rng.uniform(0.2, 0.35)
@@ -32,8 +39,7 @@ def scene(spec: ModelSpec, seed: int, shape: tuple[int, int] | None = None) -> P
 
 def gives_a_matte_per_picture(make: Factory) -> None:
     engine = make()
-    m = engine.spec.multiple
-    for count, shape in ((1, (m, m)), (1, (2 * m, 3 * m)), (3, (3 * m, m))):
+    for count, shape in zip((1, 1, 3), shapes(engine.spec), strict=True):
         batch = np.concatenate([scene(engine.spec, seed, shape) for seed in range(count)])
         mattes = engine.matte(batch)
         assert mattes.shape == (count, *shape)
@@ -68,7 +74,7 @@ def takes_read_only_and_strided_arrays(make: Factory) -> None:
 
 def keeps_pictures_of_a_batch_apart(make: Factory) -> None:
     engine = make()
-    shape = (3 * engine.spec.multiple, 2 * engine.spec.multiple)
+    shape = shapes(engine.spec)[1]
     pictures = [scene(engine.spec, seed, shape) for seed in range(4)]
     together = engine.matte(np.concatenate(pictures))
     for alone, among in zip(pictures, together, strict=True):
@@ -101,8 +107,9 @@ def refuses_other_shapes(make: Factory) -> None:
 def refuses_sides_that_are_no_multiples(make: Factory) -> None:
     engine = make()
     m = engine.spec.multiple
+    what = f"{m} x {m}, not" if engine.spec.net.fixed else f"multiples of {m}"
     for height, width in ((m + 1, m), (m, m - 1), (m // 2, m), (0, m)):
-        with pytest.raises(BadBatch, match=f"multiples of {m}"):
+        with pytest.raises(BadBatch, match=what):
             engine.matte(np.zeros((1, height, width, 3), np.uint8))
 
 
@@ -128,11 +135,11 @@ def states_its_contract(make: Factory) -> None:
 
 def warms_up_and_measures(make: Factory) -> None:
     engine = make()
-    m = engine.spec.multiple
-    found = engine.warm_up([(m, m), (2 * m, m)], batch_sizes=(1, 2))
+    first, second, _ = shapes(engine.spec)
+    found = engine.warm_up([first, second], batch_sizes=(1, 2))
     assert found.batch_size in {1, 2}
-    assert {timing.shape for timing in found.timings} == {(m, m), (2 * m, m)}
-    assert {timing.batch for timing in found.timings if timing.shape == (m, m)} == {1, 2}
+    assert {timing.shape for timing in found.timings} == {first, second}
+    assert {timing.batch for timing in found.timings if timing.shape == first} == {1, 2}
     assert all(timing.seconds > 0 for timing in found.timings)
     with pytest.raises(ValueError, match="at least one shape"):
         engine.warm_up([])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import networks
 import pytest
 from contract_suite import CHECKS
 from hypothesis import given
@@ -15,6 +19,7 @@ from mattingd_test_engine import CountingEngine
 from mattingd.inference import registry
 from mattingd.inference.backend import Timing
 from mattingd.inference.tuning import smallest_good_batch
+from mattingd.zoo import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +33,37 @@ def shipped(device: registry.Device, precision: Precision) -> Factory:
     return lambda: registry.load("cv-unet", device, precision, threads=1)
 
 
+@cache
+def onnx_file(side: int | None, *, batch: bool) -> Path:
+    """A small network, installed."""
+    file = Path(tempfile.mkdtemp()) / "dark.onnx"
+    fixed: dict[str, Any] = {"side": side, "multiple": side, "geometry": "stretch"}
+    networks.described(file, networks.dark_is_subject(side, batch=batch), **(fixed if side else {}))
+    return file
+
+
+def onnx(side: int | None = None, *, batch: bool = True) -> Factory:
+    return lambda: registry.load(device="cpu", threads=1, file=str(onnx_file(side, batch=batch)))
+
+
+@cache
+def real_file() -> Path:
+    file = Path(tempfile.mkdtemp()) / "u2netp.onnx"
+    contract = catalogue.published()["u2netp"].contract
+    networks.described(file, networks.u2netp().read_bytes(), **contract)
+    return file
+
+
+def u2netp() -> Engine:
+    return registry.load(device="cpu", threads=1, file=str(real_file()))
+
+
 ENGINES = [
     pytest.param(CountingEngine, id="counting"),
+    pytest.param(onnx(), id="onnx-any-shape", marks=pytest.mark.model),
+    pytest.param(onnx(batch=False), id="onnx-one-by-one", marks=pytest.mark.model),
+    pytest.param(onnx(64), id="onnx-one-shape", marks=pytest.mark.model),
+    pytest.param(u2netp, id="onnx-u2netp", marks=pytest.mark.model),
     pytest.param(shipped("cpu", "fp32"), id="cv-unet-cpu", marks=pytest.mark.model),
     pytest.param(shipped("cuda", "fp32"), id="cv-unet-cuda", marks=[pytest.mark.model, pytest.mark.gpu]),
 ]

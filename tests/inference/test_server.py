@@ -14,6 +14,7 @@ from mattingd_test_engine import MARKERS, CountingEngine, load
 from mattingd.domain import events
 from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import InferFault
+from mattingd.domain.reasons import Reason
 from mattingd.inference import server
 from mattingd.inference.backend import Engine, OutOfMemory
 
@@ -75,6 +76,7 @@ def test_mattes_before_a_failed_self_test_are_not_given_away(
     up, died = Child(None, None).live(lambda _: Souring())
     assert isinstance(up, events.EngineUp)
     assert up.engine == 5
+    assert 10_000_000 < up.memory < server.own_bytes() * 2, "what this process takes"
     assert isinstance(died, events.EngineDied)
     assert (died.engine, died.wrong, died.fatal) == (5, True, None)
 
@@ -101,7 +103,7 @@ def test_a_candidate_without_memory_does_not_fall_back_to_the_processor(plan: Ca
     assert isinstance(up, events.EngineUp)
     assert up.device == "cpu"
     (died,) = Child(fall_back=False).live(make)
-    assert died == events.EngineDied(5, "the GPU is full")
+    assert died == events.EngineDied(5, Reason.of("said_why", said="the GPU is full"))
 
 
 def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Callable[..., None]) -> None:
@@ -114,7 +116,7 @@ def test_without_memory_for_the_model_itself_the_processor_is_used_too(plan: Cal
     assert isinstance(up, events.EngineUp)
     assert up.device == "cpu"
     (died,) = Child(require_gpu=True).live(make)
-    assert died == events.EngineDied(5, "the model does not fit on the GPU")
+    assert died == events.EngineDied(5, Reason.of("said_why", said="the model does not fit on the GPU"))
 
 
 def load_any(order: EngineConfig) -> Engine:

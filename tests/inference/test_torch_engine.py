@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,13 @@ from contract_suite import scene
 
 from mattingd.inference import registry, self_test
 from mattingd.inference.backend import BadBatch, EngineFault, OutOfMemory
-from mattingd.inference.backends.torch_backend import TorchEngine, build, choose_device, nvidia_driver
+from mattingd.inference.backends.torch_backend import (
+    TorchEngine,
+    build,
+    choose_device,
+    nvidia_driver,
+    processor_name,
+)
 from mattingd.inference.networks.cv_unet import CvUnet, fuse, slow_depthwise_avoided
 
 if TYPE_CHECKING:
@@ -108,6 +115,27 @@ def test_precision_is_settled_by_warming_up() -> None:
     assert engine.device.precision in {"fp32", "bf16"}
     assert found.batch_size in {1, 2}
     engine.self_test()
+
+
+def test_what_was_settled_is_kept_for_these_weights_on_this_processor(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "state" / "precision.json"
+    registry.load(device="cpu", threads=1, kept=str(file)).warm_up([(128, 128)])
+    ((measured_for, chosen),) = json.loads(file.read_bytes()).items()
+    assert registry.entry().spec.sha256 in measured_for
+    assert processor_name() in measured_for
+    assert torch.__version__ in measured_for
+    other = {"fp32": "bf16", "bf16": "fp32"}[chosen]
+    file.write_text(json.dumps({measured_for: other}))
+    engine = registry.load(device="cpu", threads=1, kept=str(file))
+    engine.warm_up([(128, 128)])
+    assert engine.device.precision == other, "it is not measured again"
+
+
+def test_a_processor_without_a_name_is_unknown(tmp_path: Path) -> None:
+    assert processor_name(tmp_path / "none") == "unknown processor"
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel\t\t: 85\nmodel name\t: Some CPU @ 2 GHz\n")
+    assert processor_name(tmp_path / "cpuinfo") == "Some CPU @ 2 GHz"
 
 
 def test_a_failing_allocation_is_out_of_memory(engine: TorchEngine) -> None:

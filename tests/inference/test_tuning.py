@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mattingd.inference import tuning
+from mattingd.inference import kept_choices, tuning
 from mattingd.inference.backend import BadBatch, OutOfMemory
+from mattingd.inference.kept_choices import MOST, KeptChoices
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mattingd.inference.backend import Mattes, Pictures, Precision
 
 SECOND = 1_000_000_000
@@ -52,6 +55,45 @@ def test_a_lower_precision_must_be_faster_and_the_same(
     device = Device(monkeypatch, seconds)
     device.off = off
     assert tuning.fastest_precision(device.matte_in, ("fp16", "bf16")) == chosen
+
+
+def test_a_precision_is_measured_once_and_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another start, and another measurement, change nothing; other weights or another device are new."""
+    device = Device(monkeypatch, {})
+    quick, slow = {"fp32": 1.0, "bf16": 0.2}, {"fp32": 1.0, "bf16": 2.0}
+    file = tmp_path / "state" / "precision.json"
+    (tmp_path / "state").mkdir()
+
+    def settled(seconds: dict[str, float], measured_for: str, kept: Path | None = file) -> str:
+        device.seconds = seconds
+        return tuning.settled_precision(device.matte_in, ("bf16",), measured_for, KeptChoices(kept))
+
+    assert settled(quick, "one processor") == "bf16"
+    assert settled(slow, "one processor") == "bf16", "as it was kept"
+    assert settled(slow, "another processor") == "fp32"
+    assert settled(quick, "another processor") == "fp32"
+    assert [settled(each, "one processor", None) for each in (quick, slow)] == ["bf16", "fp32"]
+    for damage in (b"no json", b"[]", b'{"one processor": "fp8"}'):
+        file.write_bytes(damage)
+        assert settled(slow, "one processor") == "fp32", "measured again"
+        assert settled(quick, "one processor") == "fp32"
+    for number in range(MOST + 5):
+        KeptChoices(file).keep(f"weights {number}", "fp32")
+    assert KeptChoices(file).of("weights 4") is None
+    assert KeptChoices(file).of(f"weights {MOST + 4}") == "fp32"
+
+
+def test_a_user_keeps_it_in_the_cache_and_nowhere_without_a_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    file = kept_choices.of_user()
+    assert file == tmp_path / ".cache" / "mattingd" / "precision.json"
+    KeptChoices(file).keep("weights", "bf16")
+    assert KeptChoices(kept_choices.of_user()).of("weights") == "bf16"
+    monkeypatch.setenv("XDG_CACHE_HOME", "no/absolute/path")
+    assert kept_choices.of_user() is None
 
 
 def test_sizes_are_compared_until_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:

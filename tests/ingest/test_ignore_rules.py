@@ -33,7 +33,7 @@ def test_files_that_no_person_dropped(name: str) -> None:
         ".AppleDouble", ".~tmp~", ".snapshots", ".dtrash", ".@__thumb", ".thumbnails", ".anything at all",
         "#snapshot", "(A Document Being Saved By Photoshop)", "(A Document Being Saved By Preview 2)",
         "shoe.jpg.sb-1a2b-Xy", "shoe.jpg.download", "Team.photoslibrary", "Catalog Previews.lrdata",
-        "lost+found",
+        "lost+found", "Network Trash Folder", "Temporary Items", "@Recycle", ".trash-1000", ".sync",
     ],
 )  # fmt: skip
 def test_folders_that_no_person_made(name: str) -> None:

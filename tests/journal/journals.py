@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from because import why
+
 from mattingd.core import output_paths
 from mattingd.domain.commands import Admit, Move, Prepare
 from mattingd.domain.events import Admitted
-from mattingd.domain.jobs import Folder, JobRecord, Recipe, Stamp
+from mattingd.domain.jobs import Folder, JobRecord, PreviousResult, Recipe, Stamp
 from mattingd.domain.presets import Preset
 from mattingd.journal import JournalWriter, PlacingRules
 
@@ -21,7 +23,9 @@ def opened(path: Path) -> JournalWriter:
 def admit_of(name: bytes, stamp: int = 1, *, ignored: str | None = None, recipe: Recipe = RECIPE) -> Admit:
     folder = Folder(1, "in", recipe)
     wish = output_paths.naming(folder, name, "2026-11-20", "2026-11-20-1")
-    return Admit(1, name, Stamp(stamp, stamp), recipe, wish, "2026-11-20-1", 0, ignored)
+    return Admit(
+        1, name, Stamp(stamp, stamp), recipe, wish, "2026-11-20-1", 0, why(ignored) if ignored else None
+    )
 
 
 def admitted(journal: JournalWriter, name: bytes, stamp: int = 1) -> JobRecord:
@@ -39,3 +43,9 @@ def publish(journal: JournalWriter, row: JobRecord, content: bytes = b"content")
 
 def places(row: JobRecord) -> list[str]:
     return [output.place.path.removeprefix("2026-11-20/in/") for output in row.outputs]
+
+
+def made_of(last: PreviousResult | None) -> PreviousResult:
+    """Without its outputs."""
+    assert last is not None
+    return replace(last, outputs=())

@@ -17,13 +17,15 @@ EARLIER = range(1, VERSION)
 
 def of_version(version: int, path: Path) -> None:
     """A journal as that version left it, with a published, a failed and a waiting picture."""
+    presets = '[{"despill": "green"}]' if version > 2 else '{"despill": "green"}'
     schema = (Path(__file__).parent / f"journal_version_{version}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as db:
         db.executescript(f"{schema}PRAGMA user_version={version};")
+        db.execute("INSERT INTO recipes VALUES ('as ever', ?)", (presets,))
+        db.commit()
         db.executescript(
             "INSERT INTO meta VALUES ('instance', '0badcafe'), ('clean', '1');"
             "INSERT INTO folders (root) VALUES ('/in');"
-            "INSERT INTO recipes VALUES ('as ever', '{\"despill\": \"green\"}');"
             "INSERT INTO jobs (folder, path, size, mtime_ns, current, live, state, recipe, drop_name, note,"
             " admitted_batches, admitted_at, ended_at) VALUES"
             " (1, x'61', 1, 1, 1, 0, 'done', 'as ever', '2026-11-20-1', 'n', 0, 'then', 'then'),"
@@ -54,6 +56,8 @@ def test_an_earlier_version_becomes_the_present_one(tmp_path: Path, version: int
         assert journal.instance == "0badcafe"
         (waiting,) = journal.live()
         assert waiting.recipe.presets == (Preset(despill="green"),)
+        assert version > 4 or journal.is_named(1, alone=True), "cut-outs go on where earlier ones lie"
+        assert not journal.is_named(journal.folder_id(b"/new"), alone=True)
         publish(journal, admitted(journal, b"d.jpg"))
     now, wanted = shape(path), shape(fresh)
     assert {name: sorted(found, key=str) for name, found in now.items()} == {
@@ -63,6 +67,16 @@ def test_an_earlier_version_becomes_the_present_one(tmp_path: Path, version: int
     with reading(path) as ledger:
         assert ledger.states() == {"done": 2, "failed": 1, "queued": 1}
         assert [made.path for made in ledger.made()] == ["a.png", "2026-11-20/in/d.png"]
+
+
+@pytest.mark.parametrize("version", range(1, 7))
+def test_of_drops_that_had_ended_before_nothing_is_reported(tmp_path: Path, version: int) -> None:
+    of_version(version, path := tmp_path / "checkpoint.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE jobs SET drop_name = '2026-11-20-2' WHERE state = 'queued'")
+    opened(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name, reported FROM drops").fetchall() == [("2026-11-20-1", 1)]
 
 
 def test_who_went_back_to_an_earlier_version_is_told_of_its_copy(tmp_path: Path) -> None:

@@ -10,13 +10,26 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from because import why
+
+from mattingd.audit import Audit, audit
 from mattingd.config import Settings
 from mattingd.core import output_paths
 from mattingd.core.retention import RetentionPolicy
-from mattingd.domain.commands import Admit, Move, Prepare, RecordArchived, RecordArtifacts, Write
+from mattingd.domain.commands import (
+    Admit,
+    Move,
+    Prepare,
+    RecordArchived,
+    RecordArtifacts,
+    RecordReportFiles,
+    Write,
+)
+from mattingd.domain.drops import ReportFile
 from mattingd.domain.events import Admitted, Swept
 from mattingd.domain.jobs import Folder, JobRecord, Recipe, Stamp
-from mattingd.journal import JournalReader, JournalWriter, PlacingRules, reading
+from mattingd.journal import JournalWriter, PlacingRules
+from mattingd.journal.drops import DropReader, reading_drops
 from mattingd.outputs.error_notes import note_text
 from mattingd.outputs.retention import Line, Sweep
 from mattingd.system.filesystem import Disk
@@ -134,13 +147,26 @@ class Shelf:
         self.journal.apply([Move(row.job, "done", sha256=digest), RecordArchived(row.job, where, self.today)])
         return path
 
+    def report(self, drop: str) -> list[Path]:
+        """The files of a drop's report, written today."""
+        files = []
+        for ending in (".csv", ".json"):
+            path = self.out / drop[:10] / "in" / "_reports" / f"{drop}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"report of {drop}")
+            digest = hashlib.sha256(path.read_bytes()).digest()
+            name = str(path.relative_to(self.out))
+            files.append((path, ReportFile(name, path.stat().st_size, digest)))
+        self.journal.apply([RecordReportFiles(1, drop, tuple(file for _, file in files))])
+        return [path for path, _ in files]
+
     def fail(self, name: str, reason: str = "so it is") -> Path:
         """A picture that failed, with its note."""
         (row,) = self.admit([name])
-        self.journal.apply([Move(row.job, "failed", reason)])
+        self.journal.apply([Move(row.job, "failed", why(reason))])
         path = self.out / row.note
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(note_text(b"/in/" + row.path, reason))
+        path.write_bytes(note_text(b"/in/" + row.path, why(reason)))
         return path
 
     def admit(self, names: Any) -> list[JobRecord]:
@@ -188,9 +214,9 @@ class Shelf:
         return self.sweep(today, **options).lines(commit)
 
     @contextmanager
-    def ledger(self) -> Iterator[JournalReader]:
+    def ledger(self) -> Iterator[DropReader]:
         """The journal, read-only."""
-        with reading(self.journal.path) as ledger:
+        with reading_drops(self.journal.path) as ledger:
             yield ledger
 
     @property
@@ -231,3 +257,8 @@ def shelf(policy: RetentionPolicy, layout: str = "{date}/{folder}/{path}") -> It
             yield made
         finally:
             made.journal.close()
+
+
+def audited(world: Shelf) -> Audit:
+    with world.ledger() as ledger:
+        return audit(ledger, world.settings, None, deep=True)

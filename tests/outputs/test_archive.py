@@ -4,14 +4,16 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from mattingd.domain.jobs import Original, Originals, Stamp
 from mattingd.outputs.archive import OriginalsStore, Source
-from mattingd.system.filesystem import Disk
+from mattingd.system.filesystem import Disk, stamp_of
+from mattingd.touchup.files import identity, names_beside
 from tests.outputs.shelf import DoomedDisk, KilledError
 
 CONTENT = b"the original " * 1000
@@ -45,13 +47,28 @@ class Place:
         os.utime(self.file, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
         status = self.file.stat()
         self.stamp = Stamp(status.st_size, status.st_mtime_ns)
+        self.strokes = 0
 
-    def original(self, deed: Originals) -> Original:
-        return Original(deed, PLACE, self.stamp, hashlib.sha256(CONTENT).digest())
+    def original(self, action: Originals) -> Original:
+        return Original(
+            action, PLACE, replace(self.stamp, strokes=self.strokes), hashlib.sha256(CONTENT).digest()
+        )
 
-    def put_away(self, deed: Originals = "archive", disk: Disk | None = None) -> str:
+    def paint(self, *names: str) -> None:
+        """Strokes beside it, with which its cut-outs are made."""
+        for name in names:
+            (self.file.parent / name).write_bytes(name.encode())
+        best = [
+            next((each for each in kind if each.decode() in names), None)
+            for kind in names_beside(b"shoe.jpg")
+        ]
+        self.strokes = identity(
+            (each, stamp_of((self.file.parent / each.decode()).stat())) for each in best if each
+        )
+
+    def put_away(self, action: Originals = "archive", disk: Disk | None = None) -> str:
         store = OriginalsStore(disk or Disk(), str(self.archive), "0badcafe")
-        return store.put_away(Source(os.fsencode(self.hot), b"a/shoe.jpg", 7), self.original(deed))
+        return store.put_away(Source(os.fsencode(self.hot), b"a/shoe.jpg", 7), self.original(action))
 
     def holders(self) -> list[str]:
         """Whoever holds the whole content."""
@@ -87,33 +104,85 @@ def test_it_is_put_away_as_it_is(place: Place) -> None:
     assert place.files() == [f"archive/{PLACE}"]
 
 
+def test_strokes_go_along_under_the_name_that_the_original_gets(place: Place) -> None:
+    taken = place.archive / PLACE
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"another shoe")
+    place.paint("shoe.keep.png", "shoe.jpg.drop.PNG", "boot.keep.png")
+    where = "2026-11-20/in/a/shoe_v2"
+    assert place.put_away() == f"{where}.jpg"
+    assert place.put_away() == f"{where}.jpg"
+    assert place.files() == [
+        f"archive/{PLACE}",
+        f"archive/{where}.jpg",
+        f"archive/{where}.jpg.drop.PNG",
+        f"archive/{where}.keep.png",
+        "in/a/boot.keep.png",
+    ]
+    assert (place.archive / f"{where}.keep.png").read_bytes() == b"shoe.keep.png"
+
+
+def test_strokes_that_came_later_keep_the_original_for_the_next_version(place: Place) -> None:
+    (place.file.parent / "shoe.keep.png").write_bytes(b"saved while it was cut out")
+    assert place.put_away() == ""
+    assert place.files() == ["in/a/shoe.jpg", "in/a/shoe.keep.png"]
+    place.paint("shoe.keep.png")
+    assert place.put_away() == PLACE
+    assert place.files() == [f"archive/{PLACE}", f"archive/{PLACE.replace('.jpg', '.keep.png')}"]
+
+
+def test_strokes_that_another_picture_needs_stay_with_it(place: Place) -> None:
+    place.paint("shoe.tif", "shoe.keep.png", "shoe.jpg.keep.png")
+    assert place.put_away() == PLACE
+    assert place.files() == [
+        "archive/2026-11-20/in/a/shoe.jpg",
+        "archive/2026-11-20/in/a/shoe.jpg.keep.png",
+        "in/a/shoe.keep.png",
+        "in/a/shoe.tif",
+    ]
+
+
+def test_killed_while_strokes_go_along_no_stroke_is_lost_or_doubled(place: Place) -> None:
+    for operation in range(1, 20):
+        place.paint("shoe.drop.png")
+        with suppress(KilledError):
+            place.put_away("archive", Doomed(operation, after=False))
+        assert b"shoe.drop.png" in {path.read_bytes() for path in place.root.rglob("*") if path.is_file()}
+        place.put_away()
+        assert place.files() == [f"archive/{PLACE.replace('.jpg', '.drop.png')}", f"archive/{PLACE}"]
+        for left in place.archive.rglob("*.*"):
+            left.unlink()
+        place.file.write_bytes(CONTENT)
+        os.utime(place.file, ns=(place.stamp.mtime_ns, place.stamp.mtime_ns))
+
+
 def test_it_is_deleted(place: Place) -> None:
     assert place.put_away("delete") == ""
     assert place.files() == []
     assert place.put_away("delete") == ""
 
 
-@pytest.mark.parametrize("deed", ["archive", "delete"])
-def test_killed_at_every_step_nothing_is_lost_or_doubled(place: Place, deed: Originals) -> None:
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_killed_at_every_step_nothing_is_lost_or_doubled(place: Place, action: Originals) -> None:
     """And the next attempt brings it to its end."""
     deaths = 0
     for operation in range(1, 12):
         for after in (False, True):
             where = ""
             try:
-                where = place.put_away(deed, Doomed(operation, after=after))
+                where = place.put_away(action, Doomed(operation, after=after))
             except KilledError:
                 deaths += 1
                 holders = place.holders()
-                assert holders or deed == "delete"
-                where = place.put_away(deed)
-            assert where == (PLACE if deed == "archive" else "")
-            assert place.files() == ([f"archive/{PLACE}"] if deed == "archive" else [])
+                assert holders or action == "delete"
+                where = place.put_away(action)
+            assert where == (PLACE if action == "archive" else "")
+            assert place.files() == ([f"archive/{PLACE}"] if action == "archive" else [])
             for left in place.archive.rglob("*.jpg"):
                 left.unlink()
             place.file.write_bytes(CONTENT)
             os.utime(place.file, ns=(place.stamp.mtime_ns, place.stamp.mtime_ns))
-    assert deaths >= (2 if deed == "archive" else 4), "it died on the way"
+    assert deaths >= (2 if action == "archive" else 4), "it died on the way"
 
 
 def other_content(place: Place) -> None:
@@ -160,12 +229,12 @@ MEDDLING: dict[str, Callable[[Place], object]] = {
 
 
 @pytest.mark.parametrize("meddling", MEDDLING)
-@pytest.mark.parametrize("deed", ["archive", "delete"])
-def test_another_file_in_its_place_is_never_touched(tmp_path: Path, deed: Originals, meddling: str) -> None:
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_another_file_in_its_place_is_never_touched(tmp_path: Path, action: Originals, meddling: str) -> None:
     place = Place(tmp_path)
     MEDDLING[meddling](place)
     before = {path: path.lstat() for path in tmp_path.rglob("*") if not path.is_dir()}
-    assert place.put_away(deed) == ""
+    assert place.put_away(action) == ""
     after = {path: path.lstat() for path in tmp_path.rglob("*") if not path.is_dir()}
     assert before.keys() == after.keys()
     assert [(s.st_ino, s.st_mtime_ns) for s in before.values()] == [
@@ -173,8 +242,8 @@ def test_another_file_in_its_place_is_never_touched(tmp_path: Path, deed: Origin
     ]
 
 
-@pytest.mark.parametrize("deed", ["archive", "delete"])
-def test_what_is_saved_in_the_last_moment_goes_back(place: Place, deed: Originals) -> None:
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_what_is_saved_in_the_last_moment_goes_back(place: Place, action: Originals) -> None:
     class Saving(Disk):
         """Somebody saves the file anew just before it is renamed."""
 
@@ -190,9 +259,9 @@ def test_what_is_saved_in_the_last_moment_goes_back(place: Place, deed: Original
             return super().move(old, new, old_folder=old_folder, new_folder=new_folder)
 
     with pytest.raises(OSError, match=r"saved again just now|not what was written"):
-        place.put_away(deed, Saving())
+        place.put_away(action, Saving())
     assert place.file.read_bytes() == b"new content"
-    assert place.put_away(deed) == "", "it is not the original any more"
+    assert place.put_away(action) == "", "it is not the original any more"
     assert place.file.read_bytes() == b"new content"
     assert not list(place.archive.rglob(".mattingd*"))
 

@@ -97,7 +97,9 @@ def test_a_picture_whose_finisher_fails_is_a_failed_one_and_the_run_goes_on(
     done = process(tmp_path, "--set", "finisher=fails", path=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
     note = tmp_path / "out" / "_failed" / "shoe.png.error.txt"
-    assert "the finisher 'fails' failed (ValueError: no ink)" in note.read_text(encoding="utf-8")
+    said = note.read_text(encoding="utf-8")
+    assert "Your team's own last step fails failed" in said
+    assert "ValueError: no ink" in said
 
 
 def test_a_finisher_may_change_the_size(broken: None) -> None:

@@ -3,7 +3,9 @@
 Nothing is borrowed from the environment that the tests run in, and no source of ours is on the path there.
 """
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -92,6 +94,23 @@ def test_the_wheel_holds_the_package_with_its_weights_and_no_more(wheel: Path) -
     assert "mattingd/cli/demo_pictures/README.md" in sizes, "it names sources and licences"
     assert "mattingd/imaging/finishing/face_weights/face_detection_full_range.tflite" in sizes
     assert "mattingd/imaging/finishing/face_weights/README.md" in sizes, "source, licence, SHA-256"
+
+
+def test_the_same_sources_give_the_same_bytes_elsewhere_and_later(wheel: Path, tmp_path: Path) -> None:
+    """In another folder, with other times and rights of the files, and caches among them."""
+    place = tmp_path / "elsewhere"
+    for name in ("mattingd", "systemd"):
+        shutil.copytree(ROOT / name, place / name, copy_function=shutil.copyfile)
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copyfile(ROOT / name, place / name)
+    for file in place.rglob("*.py"):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        file.chmod(0o600)
+    (place / "mattingd" / "__pycache__").mkdir(exist_ok=True)
+    (place / "mattingd" / "__pycache__" / "left.cpython-311.pyc").write_bytes(b"left over")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path / "dist", cwd=place)
+    (again,) = (tmp_path / "dist").iterdir()
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
 
 
 def test_the_installed_demo_runs_without_anything_else(programs: Path, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class Machine:
 
 
 @contextmanager
-def booted(log: Path) -> Iterator[Machine]:
-    """A machine that is up; powered off in the end."""
+def booted(log: Path, more: Mapping[Path, Path] = MappingProxyType({})) -> Iterator[Machine]:
+    """A machine that is up, with `more` folders of this side to read in there; powered off in the end."""
     place = Path(tempfile.mkdtemp(prefix="mattingd-machine-", dir="/var/tmp"))
     run("mount", "-t", "tmpfs", "-o", "mode=755", "mattingd-machine", place)
     root, upper, work = (place / name for name in ("root", "upper", "work"))
@@ -89,6 +89,7 @@ def booted(log: Path) -> Iterator[Machine]:
                         f"--machine=mattingd-{os.getpid()}",
                         f"--directory={root}",
                     ),
+                    *(f"--bind-ro={here}:{there}" for here, there in more.items()),
                     *(f"--bind-ro={REPOSITORY}:{SOURCE}", f"--bind-ro={sys.prefix}:{ENVIRONMENT}"),
                     *("--boot", "systemd.unit=basic.target"),
                 ],

@@ -107,6 +107,21 @@ def test_there_is_no_network_unless_figures_are_offered() -> None:
     assert (open_port["IPAddressDeny"], open_port["IPAddressAllow"]) == (["any"], ["localhost"])
 
 
+@pytest.mark.parametrize(
+    ("web", "reached"),
+    [
+        ({"listen": "127.0.0.1:7860"}, "localhost"),
+        ({"listen": "[::1]:7860"}, "localhost"),
+        ({"listen": "0.0.0.0:7860", "token_file": "/etc/mattingd/tokens"}, "any"),
+        ({"listen": "127.0.0.1:7860", "callback_hosts": ["shop.example"]}, "any"),
+    ],
+)
+def test_the_page_reaches_as_far_as_it_is_offered(web: dict[str, object], reached: str) -> None:
+    with_page = unit(settings(web=web))
+    assert with_page["PrivateNetwork"] == ["no"]
+    assert with_page["IPAddressAllow"] == [reached]
+
+
 def test_only_groups_that_exist_are_joined() -> None:
     """One that does not would keep the service from starting."""
     assert "SupplementaryGroups" not in unit(settings())

@@ -9,7 +9,7 @@ from tests.simulation.simulator.suite import run_seeds
 from tests.simulation.simulator.world import SimulationError
 
 SOON = 250
-"""Seeds within which a mutant must be caught; the whole run has eight times as many."""
+"""Seeds within which a mutant must be caught; the whole run has four times as many."""
 CLASSIC = (
     "second look dropped",
     "prepared skipped",

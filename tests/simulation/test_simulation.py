@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.core.lifecycle import TABLE
+from mattingd.core.lifecycle import TABLE, Event, State
 from tests.simulation.simulator.suite import run_seeds
 from tests.simulation.simulator.weather import FAULTS, Tables
 from tests.simulation.simulator.world import Bench, World
 
-SEEDS = int(os.environ.get("MATTINGD_SIM_SEEDS", "2000"))
+SEEDS = int(os.environ.get("MATTINGD_SIM_SEEDS", "1000"))
 CHUNK = 100
-OFTEN = 100
+OFTEN = SEEDS // 20
 """So often each fault must happen, and each edge of the life be walked, in a whole run."""
+RARE = {(State.READY, Event.RECALLED): 1}
+"""Edges that few days walk: nobody here copies pictures; `tests/core/test_same_picture.py` does."""
 ONE = os.environ.get("MATTINGD_SIM_SEED")
 STARTS = range(int(ONE), int(ONE) + 1) if ONE else range(0, SEEDS, CHUNK)
 
@@ -38,7 +40,7 @@ def test_every_promise_is_kept(start: int) -> None:
     assert tables.totals["innocents set aside"] == 0
 
 
-@pytest.mark.skipif(ONE is not None or SEEDS < 2_000, reason="only a whole run meets everything often enough")
+@pytest.mark.skipif(ONE is not None or SEEDS < 1_000, reason="only a whole run meets everything often enough")
 def test_every_fault_happened_and_every_edge_was_walked(capsys: pytest.CaptureFixture[str]) -> None:
     tables = Tables()
     for start in STARTS:
@@ -46,7 +48,7 @@ def test_every_fault_happened_and_every_edge_was_walked(capsys: pytest.CaptureFi
     with capsys.disabled():
         sys.stderr.write(report(tables))  # a child of pytest-xdist has no other way to the terminal
     assert {fault: n for fault in FAULTS if (n := tables.faults[fault]) < OFTEN} == {}
-    assert {edge: n for edge in TABLE if (n := tables.edges[edge]) < OFTEN} == {}
+    assert {edge: n for edge in TABLE if (n := tables.edges[edge]) < RARE.get(edge, OFTEN)} == {}
     assert set(tables.faults) == set(FAULTS)
     assert set(tables.edges) == set(TABLE)
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 GROUND, SUBJECT = (200, 210, 220), (30, 60, 90)
 
@@ -23,6 +24,14 @@ def encoded(kind: str = "JPEG", marker: tuple[int, int, int] | None = None) -> b
     """That picture as a file of this kind."""
     sink = io.BytesIO()
     picture(marker=marker).save(sink, kind)
+    return sink.getvalue()
+
+
+def named(name: str, marker: tuple[int, int, int] | None = None) -> bytes:
+    """That picture as a PNG; of another name other bytes, as two photographs never have the same."""
+    sink, text = io.BytesIO(), PngInfo()
+    text.add_text("Title", name)
+    picture(marker=marker).save(sink, "PNG", pnginfo=text)
     return sink.getvalue()
 
 

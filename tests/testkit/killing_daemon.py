@@ -14,37 +14,46 @@ import mattingd_killing
 
 from mattingd.cli.commands import run
 from mattingd.core import inference
-from mattingd.runtime.daemon import Daemon, Mode
+from mattingd.journal import JournalWriter
+from mattingd.runtime import composition
 from mattingd.system import clock
 from mattingd.workers.supervisor import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mattingd.config import Settings
     from mattingd.domain import commands
-    from mattingd.journal import JournalWriter
+    from mattingd.runtime.daemon import Daemon
 
 BATCH_SECONDS = "MATTINGD_TEST_BATCH_SECONDS"
 CHILD = (sys.executable, mattingd_killing.__file__)
 
 
-class KillingDaemon(Daemon):
+def killing_journal(*arguments: Any) -> JournalWriter:
+    return cast("JournalWriter", mattingd_killing.KillingJournal(JournalWriter(*arguments)))
+
+
+def compose(settings: Settings, **more: Any) -> Daemon:
     """The daemon with its killing family, and a point after the deeds of a turn that had any."""
+    programs = Programs(worker=(*CHILD, "worker"), engine=(*CHILD, "engine"))
+    mode = composition.Mode(programs=programs, open_journal=killing_journal)
+    daemon = composition.compose(settings, mode=mode, **more)
+    turns = daemon.parts.turns
+    obey = turns.obey
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        programs = Programs(worker=(*CHILD, "worker"), engine=(*CHILD, "engine"))
-        super().__init__(*arguments, mode=Mode(programs=programs), **more)
-        self.journal = cast("JournalWriter", mattingd_killing.KillingJournal(self.journal))
-
-    def _obey(self, todo: Iterable[commands.Command]) -> None:
-        asked = list(todo)
-        super()._obey(asked)
+    def obey_and_pass(wanted: Iterable[commands.Command]) -> None:
+        asked = list(wanted)
+        obey(asked)
         if asked:
             mattingd_killing.passing("deeds done", os.getpid())
+
+    vars(turns)["obey"] = obey_and_pass
+    return daemon
 
 
 if __name__ == "__main__":
     if BATCH_SECONDS in os.environ:
         inference.BATCH_DEADLINE_NS = round(float(os.environ[BATCH_SECONDS]) * clock.SECOND)
-    vars(run)["Daemon"] = KillingDaemon
+    vars(run)["compose"] = compose
     sys.exit(run.run(Path(sys.argv[1])))

@@ -218,6 +218,7 @@ def load(
     threads: int | None = None,
     memory_gb: float | None = None,
     file: str | None = None,
+    **_more: object,
 ) -> Engine:
     """The same door as `mattingd.inference.registry.load`; only the device and the weights count."""
     time.sleep(plan().get("load_ms", 0) / 1000)  # noqa: TID251  (slow on purpose)

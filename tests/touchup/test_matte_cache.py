@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mattingd.domain.jobs import Geometry
 from mattingd.domain.presets import SecondPass
 from mattingd.imaging.matting import matte_file
+from mattingd.imaging.matting.matte_file import fingerprint
 from mattingd.imaging.matting.second_pass import Passes
 from mattingd.imaging.matting.tiles import Float32
 from mattingd.system.filesystem import Disk
@@ -21,7 +23,7 @@ DAY = 86_400
 
 def passes() -> Passes:
     """Nothing was said of the picture yet."""
-    return Passes(PICTURE, side=96, multiple=32)
+    return Passes(PICTURE, Geometry(96, 32))
 
 
 def blob(shape: tuple[int, int], reach: float) -> Float32:
@@ -84,7 +86,7 @@ def test_a_damaged_matte_is_none(tmp_path: Path, damage: str) -> None:
 def test_a_store_that_cannot_be_written_spoils_nothing_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     (said,) = Mattes(Disk(), str(tmp_path / "file" / "mattes"), "0").store("a.matte", [MATTE], "")
-    assert said.startswith("its matte could not be stored for touch-ups: ")
+    assert str(said).startswith("its matte could not be stored for touch-ups: ")
 
 
 def test_the_longest_unused_go_first() -> None:
@@ -114,3 +116,12 @@ def test_what_is_worked_with_is_kept_for_longer(tmp_path: Path) -> None:
 def test_names_tell_folder_path_and_content_apart() -> None:
     sources = {(b"/a", b"b", b"1"), (b"/a", b"c", b"1"), (b"/a", b"b", b"2"), (b"/b", b"b", b"1")}
     assert len({matte_cache.name_of(*source) for source in sources}) == len(sources)
+
+
+def test_a_fingerprint_tells_every_change_of_a_picture() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
+    changed = picture.copy()
+    changed[49, 39, 2] ^= 1
+    others = (changed, picture[::-1], picture[:, ::-1], picture.reshape(40, 50, 3), picture[:48])
+    assert len({fingerprint(each) for each in (picture, *others)}) == 1 + len(others)
+    assert fingerprint(picture[:, :20]) == fingerprint(picture[:, :20].copy())

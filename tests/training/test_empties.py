@@ -27,7 +27,7 @@ def test_they_are_the_same_at_every_call(pack: Path) -> None:
 
 def test_what_is_found_in_them_is_counted(pack: Path) -> None:
     class FindsSomethingInTallOnes:
-        spec = model_spec("cv-unet")
+        spec = model_spec()
 
         def matte(self, batch: Array) -> Plane:
             _, height, width, _ = batch.shape

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattingd.training.data import synthetic
+from mattingd.training.data import drawing, synthetic
 from mattingd.training.data.closed_form import solve_all
 from mattingd.training.data.compose import Layer, over, shadow
 from mattingd.training.data.datasets import held_out, open_library, with_world
@@ -173,7 +173,7 @@ def test_some_pictures_have_no_subject(pack: Path) -> None:
 def test_what_is_drawn_has_colours_and_a_subject(kind: Any) -> None:
     for seed in range(3):
         made = kind(np.random.default_rng(seed))
-        assert made.colour.shape == (synthetic.SIDE, synthetic.SIDE, 3)
+        assert made.colour.shape == (drawing.SIDE, drawing.SIDE, 3)
         assert made.colour.dtype == made.alpha.dtype == np.uint8
         assert 0.005 < (made.alpha > 25).mean() < 0.9
         again = kind(np.random.default_rng(seed))
@@ -187,11 +187,11 @@ def test_glass_lets_light_through_and_a_box_does_not() -> None:
 
 
 def test_coverage_is_the_area_that_a_pixel_shares_with_the_drawing() -> None:
-    grid = synthetic.blank()
-    grid[: 10 * synthetic.FINE + 1, : 20 * synthetic.FINE] = 255
-    alpha = synthetic.coverage(grid)
+    grid = drawing.blank()
+    grid[: 10 * drawing.FINE + 1, : 20 * drawing.FINE] = 255
+    alpha = drawing.coverage(grid)
     assert alpha[:10, :20].min() == 1
-    assert alpha[10, 5] == pytest.approx(1 / synthetic.FINE, abs=0.01)
+    assert alpha[10, 5] == pytest.approx(1 / drawing.FINE, abs=0.01)
     assert alpha[11:].max() == alpha[:, 20:].max() == 0
 
 

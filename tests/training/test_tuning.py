@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mattingd.cli import app
 from mattingd.inference import registry
-from mattingd.training.data import synthetic
+from mattingd.training.data import drawing, synthetic
 from mattingd.training.metrics import Measures
 from mattingd.training.tuning import Comparison, composed, divided, fixed_set, own_in, refusal
 
@@ -31,7 +31,7 @@ BRIEF = ("--steps", 48, "--side", 352, "--pixels", 5 * 224 * 224)
 def perforated(rng: np.random.Generator) -> Cutout:
     """A cloth of rows of holes: one odd kind of product."""
     alpha = synthetic.perforated(rng)
-    return synthetic.subject(synthetic.material(rng), np.pad(alpha[30:-30, 30:-30], 30))
+    return drawing.subject(drawing.material(rng), np.pad(alpha[30:-30, 30:-30], 30))
 
 
 def write_lace(folder: Path, count: int, *, wrong: bool = False) -> None:

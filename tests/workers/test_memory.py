@@ -19,12 +19,13 @@ import os, sys
 from dataclasses import replace
 from pathlib import Path
 from mattingd.domain.commands import Read, WorkerConfig
-from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.jobs import Geometry, PictureLimits
 from mattingd.system.filesystem import Disk, stamp_of
 from mattingd.workers import picture_worker
 
 folder = Path(sys.argv[1])
-bench = WorkerConfig(0, {1: os.fsencode(folder)}, sys.argv[1], "x", PictureLimits(), 416, 32, 60_000_000)
+limits, net = PictureLimits(), Geometry(416, 32)
+bench = WorkerConfig(0, {1: os.fsencode(folder)}, sys.argv[1], "x", limits, net, 60_000_000)
 orders = [(bench, None)]
 for job, name in enumerate(("large.png", "small.png")):
     path = folder / name
@@ -50,7 +51,7 @@ def test_a_picture_that_wants_too_much_fails_and_the_next_one_is_read(tmp_path: 
     up, failed, read = done.stdout.splitlines()
     assert up.startswith("WorkerUp")
     assert failed.startswith("Faulted(worker=0, job=0, fault=<Fault.BAD: 'bad'>")
-    assert "it needs more memory than pictures may have here: make it smaller" in failed
+    assert "code='out_of_memory'" in failed
     assert read.startswith("ReadOk(worker=0, job=1")
 
 

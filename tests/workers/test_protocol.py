@@ -7,13 +7,16 @@ from dataclasses import fields, is_dataclass
 
 import msgspec
 import pytest
+from because import why
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.domain import commands, events
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Chore, Fault, Fit, Original, Output, PictureLimits, Place, Stamp
+from mattingd.domain.jobs import Chore, Fault, Fit, Geometry, Original, Output, PictureLimits, Place, Stamp
 from mattingd.domain.presets import BUILT_IN
+from mattingd.domain.reasons import Reason
+from mattingd.imaging.formats.decode import PictureError, read
 from mattingd.workers.protocol import (
     FROM_ENGINE,
     FROM_WORKER,
@@ -32,28 +35,31 @@ from mattingd.workers.protocol import (
 EVERYTHING = FROM_WORKER | FROM_ENGINE | TO_WORKER | TO_ENGINE
 STAMP = Stamp(2**40, -1, 2**64 - 1, 2**64 - 1, 2**63 - 1)
 OUTPUTS = (Output(0, Place("out/a.png", "out/a", 1, ".png"), ".t1", b"hash", 4),)
+FITTED = Geometry(416, 32)
 FIT = Fit(1000, 500, 8, 4)
 NET = bytes(3 * 8 * 4)
 MATTES = bytes(4 * 8 * 4)
 EACH: list[Message] = [
     (events.WorkerUp(1, 2), None),
-    (events.ReadOk(1, 2, b"\0\xff", FIT, 0.5, ("first of 12 frames",), 7, b"p"), NET),
+    (events.ReadOk(1, 2, b"\0\xff", FIT, 0.5, (Reason.of("first_of", frames=12),), 7, b"p"), NET),
     (events.ReadOk(1, 2, b"\0\xff", FIT, recalled="ab"), None),
     (events.NeedsRoom(1, 2, 10**9), None),
     (events.AnotherPass(1, 2, (4, 8)), NET),
-    (events.Finished(1, 2, OUTPUTS, 1, 0.25, ("note",), 0.75), None),
+    (events.Finished(1, 2, OUTPUTS, 1, 0.25, (why("note"),), 0.75), None),
+    (events.SameContent(1, 2, b"hash"), None),
     (events.SameResult(1, 2, 0.5, 0.75), None),
+    (events.EarlierGone(1, 2), None),
     (events.Published(1, 2, 0.5), None),
     (events.NameOccupied(1, 2, 0), None),
     (events.TempFileMissing(1, 2), None),
-    (events.Faulted(1, 2, Fault.BAD, "Größe: 0 \u202f px"), None),
+    (events.Faulted(1, 2, Fault.BAD, why("Größe: 0 \u202f px")), None),
     (events.ChoreDone(1, 2, Chore.ORIGINAL, None, "there"), None),
     (events.EngineUp(1, "cpu", "torch", "fp32", "cv-unet", "ab", 2, 0.1, 3), None),
-    (events.EngineDied(1, "it ended", ExitCode.DEVICE, wrong=True), None),
+    (events.EngineDied(1, why("it ended"), ExitCode.DEVICE, wrong=True), None),
     (events.Inferred(1, (True, False), 0.5, (0.25, math.inf)), MATTES * 2),
     (events.InferFailed(1, events.InferFault.MEMORY, "too large"), None),
     (
-        commands.WorkerConfig(1, {1: b"/in/\xff", 70_000: b"/b"}, "/out", "i", PictureLimits(), 416, 32),
+        commands.WorkerConfig(1, {1: b"/in/\xff", 70_000: b"/b"}, "/out", "i", PictureLimits(), FITTED),
         None,
     ),
     (commands.Read(1, 2, 3, b"\xff/a.jpg", STAMP, 5, recall=False), None),
@@ -62,7 +68,7 @@ EACH: list[Message] = [
     (commands.Publish(1, 2, OUTPUTS), None),
     (
         commands.DoChore(
-            1, 2, Chore.NOTE, OUTPUTS, ("n",), 3, b"a", "why", Original("archive", "p", STAMP, b"s")
+            1, 2, Chore.NOTE, OUTPUTS, ("n",), 3, b"a", why("so"), Original("archive", "p", STAMP, b"s")
         ),
         None,
     ),
@@ -102,20 +108,30 @@ def test_every_message_is_tried() -> None:
 
 
 def test_whatever_a_worker_may_say_is_expected() -> None:
-    """Only `WorkerDied` names a worker and is said of it, not by it."""
+    """Only `WorkerDied` and `WorkerLeft` name a worker and are said of it, not by it."""
     told = {
         kind
         for kind in vars(events).values()
         if is_dataclass(kind) and "worker" in {each.name for each in fields(kind)}
     }
-    assert told - {events.WorkerDied} == set(FROM_WORKER.values())
+    assert told - {events.WorkerDied, events.WorkerLeft} == set(FROM_WORKER.values())
+
+
+@pytest.mark.parametrize("length", [2**64 - 1, 2**63])
+def test_a_file_may_announce_more_bytes_than_messages_have_numbers_for(length: int) -> None:
+    start = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
+    with pytest.raises(PictureError) as caught:
+        read(start + struct.pack(">I4sQ", 1, b"mdat", length) + bytes(100), PictureLimits())
+    assert str(length + len(start)) in str(caught.value)
+    fault = events.Faulted(1, 2, Fault.BAD, caught.value.reason)
+    assert received((fault, None)) == (fault, None)
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30), st.binary(max_size=30))
 def test_any_path_arrives_whether_it_is_text_or_not(text: str, path: bytes) -> None:
-    bench = commands.WorkerConfig(1, {2: path}, text, "i", PictureLimits(), 416, 32, state_dir=text)
+    bench = commands.WorkerConfig(1, {2: path}, text, "i", PictureLimits(), FITTED, state_dir=text)
     assert received((bench, None)) == (bench, None)
-    chore = commands.DoChore(1, 2, Chore.NOTE, (), (text, "plain"), 3, path, text)
+    chore = commands.DoChore(1, 2, Chore.NOTE, (), (text, "plain"), 3, path, why(text))
     assert received((chore, None)) == (chore, None)
 
 

@@ -1,13 +1,15 @@
 """What `auto` means: memory is bounded by what was measured."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mattingd.config import HotFolder, Limits, Settings
+from mattingd.config import Engine, HotFolder, Limits, Settings
 from mattingd.domain.presets import BUILT_IN, Preset
 from mattingd.imaging.finishing import background
+from mattingd.inference.model_store import EMPTY_ENGINE_BYTES
 from mattingd.workers import resources
 from tests.bench import worker_memory
 
@@ -38,6 +40,31 @@ def test_backgrounds_that_workers_keep_are_taken_off_that_share() -> None:
     assert less * resources.BYTES_A_PIXEL == pytest.approx(background.KEPT_BYTES, rel=1e-3)
     many = replace(wanted, limits=Limits(workers=1000))
     assert resources.policy_of(many).budget_pixels > 0
+
+
+def test_models_get_a_share_of_the_memory_too_and_say_what_they_need(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for number, more in (("ab", {"memory_mb": 1500}), ("cd", {})):
+        told = {
+            "name": number,
+            "origin": "a test",
+            "adopted_at": "2026-11-20T12:00:00+00:00",
+            "spec": {},
+            **more,
+        }
+        (models / f"{number}.onnx").write_bytes(bytes(1000))
+        (models / f"{number}.json").write_text(json.dumps(told))
+    engine = Engine(device=("cpu", "cpu", "cuda:0"), gpu_memory_gb=6, resident_models=3)
+    limits = resources.policy_of(replace(SETTINGS, state_dir=tmp_path, engine=engine)).loaded
+    assert limits.count == 3
+    assert limits.cpu_bytes == pytest.approx(resources.memory() * resources.MODELS_SHARE / 2, rel=1e-6)
+    assert limits.gpu_bytes == (6_000_000_000,) * 3
+    assert limits.stated == {
+        "": resources.OWN_MODEL_BYTES,
+        "ab": 1_500_000_000,
+        "cd": EMPTY_ENGINE_BYTES + 6000,
+    }
 
 
 def test_a_budget_that_was_asked_for_is_taken() -> None:

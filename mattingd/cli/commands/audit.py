@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from mattingd.api.client import NoDaemonError, ask
+from mattingd.api.schemas import requests
 from mattingd.audit import Audit
 from mattingd.audit import audit as compare
 from mattingd.cli.commands.status import ALWAYS
@@ -12,7 +13,7 @@ from mattingd.cli.errors import find_config
 from mattingd.cli.format import console_for
 from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.journal import reading
+from mattingd.journal.drops import reading_drops
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
 
@@ -42,6 +43,8 @@ def audit(config: Path | None, *, deep: bool, as_json: bool) -> ExitCode:
             "taken_away",
             "changed",
             "expired",
+            "reports",
+            "reports_gone",
             "gaps",
         )
         report = {name: getattr(result, name) for name in names} | {"counts": result.counts}
@@ -53,28 +56,33 @@ def audit(config: Path | None, *, deep: bool, as_json: bool) -> ExitCode:
 
 def _compare(settings: Settings, *, deep: bool) -> Audit:
     settling = _settling(settings)
-    with reading(settings.state_dir / JOURNAL) as ledger:
+    with reading_drops(settings.state_dir / JOURNAL) as ledger:
         return compare(ledger, settings, settling, deep=deep)
 
 
 def _asked_to_look(settings: Settings, *, first: bool) -> bool:
-    """Whether a daemon runs that may still notice what has just arrived: a gap is what stays one."""
+    """Whether a daemon runs that may still notice new files: only a lasting gap counts."""
     try:
         if first:
-            ask(settings.state_dir, {"verb": "rescan"})
+            ask(settings.state_dir, requests.Rescan())
     except NoDaemonError:
         return False
     return True
 
 
 def _settling(settings: Settings) -> set[tuple[bytes, bytes]] | None:
-    """(hot folder, path) of files a running daemon has seen and not admitted yet; None when none runs."""
+    """Return (hot folder, path) of files that a running daemon has not admitted; None without one."""
+    found: set[tuple[bytes, bytes]] = set()
+    cursor: str | None = ""
     try:
-        answer = ask(settings.state_dir, {"verb": "settling"})
+        while cursor is not None:
+            page = ask(settings.state_dir, requests.Settling(after=cursor))
+            roots = {int(number): os.fsencode(path) for number, path in page.folders.items()}
+            found |= {(roots[folder], bytes.fromhex(path)) for folder, path, _ in page.files}
+            cursor = page.next
     except NoDaemonError:
         return None
-    roots = {int(number): os.fsencode(path) for number, path in answer["folders"].items()}
-    return {(roots[folder], bytes.fromhex(path)) for folder, path, _ in answer["files"]}
+    return found
 
 
 def _show(result: Audit) -> None:
@@ -83,10 +91,13 @@ def _show(result: Audit) -> None:
     total = " + ".join(f"{result.counts.get(word, 0)} {word}" for word in words)
     console.print(f"{result.seen} seen = {total}", soft_wrap=True)
     console.print(
-        f"cut-outs: {result.present} lie where they were published, {result.taken_away} taken away,"
+        f"cut-outs: {result.present} are where they were published, {result.taken_away} taken away,"
         f" {result.changed} changed" + (f", {result.expired} expired" if result.expired else ""),
         soft_wrap=True,
     )
+    if result.reports or result.reports_gone:
+        gone = f", {result.reports_gone} taken away or changed" if result.reports_gone else ""
+        console.print(f"files of reports: {result.reports} are where they were written{gone}", soft_wrap=True)
     if result.unseen:
         console.print(
             f"{result.unseen} files are not seen yet: the daemon is not running",

@@ -1,11 +1,14 @@
-"""`mattingd clean`: the plan of retention, or its deed; by the running daemon or without one."""
+"""`mattingd clean`: prints or carries out the retention plan, with or without a daemon."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mattingd.api.client import NoDaemonError, ask
+from mattingd.api.schemas import requests
 from mattingd.cli.errors import find_config
 from mattingd.cli.format import files, weight
 from mattingd.cli.offline_journal import journal_of
@@ -28,7 +31,7 @@ BEAT_SECONDS = 0.2
 
 
 def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -> ExitCode:
-    """Remove what is due, or only say what would be; `PARTIAL` when cut-outs may not be removed."""
+    """Remove what is due, or only print it; returns `PARTIAL` when cut-outs may not be removed."""
     settings = load(find_config(config))
     if not retention.removes(settings.retention):
         return _nothing_to_do(OFF, as_json=as_json)
@@ -39,12 +42,12 @@ def clean(config: Path | None, *, dry_run: bool, yes_all: bool, as_json: bool) -
     try:
         report = _by_the_daemon(settings, confirmed=yes_all)
     except NoDaemonError:
-        report = asdict(_without_daemon(settings, confirmed=yes_all))
+        report = _without_daemon(settings, confirmed=yes_all)
     if as_json:
-        print(json.dumps(report))  # noqa: T201
+        print(json.dumps(asdict(report)))  # noqa: T201
     else:
         _tell(report)
-    return ExitCode.PARTIAL if report["refused"] else ExitCode.OK
+    return ExitCode.PARTIAL if report.refused else ExitCode.OK
 
 
 def _nothing_to_do(why: str, *, as_json: bool) -> ExitCode:
@@ -52,19 +55,17 @@ def _nothing_to_do(why: str, *, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-# --- the deed ---
+# --- carrying it out ---
 
 
-def _by_the_daemon(settings: Settings, *, confirmed: bool) -> dict[str, Any]:
-    request = ask(settings.state_dir, {"verb": "clean", "confirmed": confirmed})
-    if not request["removes"]:
-        return asdict(Report(refused=NOT_READ))
-    number = request["number"]
+def _by_the_daemon(settings: Settings, *, confirmed: bool) -> Report:
+    begun = ask(settings.state_dir, requests.Clean(confirmed))
+    if not begun.removes:
+        return Report(refused=NOT_READ)
     while True:
-        answer = ask(settings.state_dir, {"verb": "cleaned"})
-        if answer["number"] >= number:
-            report: dict[str, Any] = answer["report"]
-            return report
+        cleaned = ask(settings.state_dir, requests.Cleaned())
+        if cleaned.number >= begun.number:
+            return Report(**msgspec.structs.asdict(cleaned.report))
         clock.sleep(BEAT_SECONDS)
 
 
@@ -82,18 +83,18 @@ def _sweep(settings: Settings, *, confirmed: bool) -> Sweep:
     return Sweep(settings, settings.state_dir / JOURNAL, today, confirmed=confirmed)
 
 
-def _tell(report: dict[str, Any]) -> None:
-    done = [f"{files(report['removed'])} removed ({weight(report['freed'])})"] if report["removed"] else []
-    done += [f"{files(report['trashed'])} put into the trash"] if report["trashed"] else []
-    done += [f"{files(report['left'])} left alone"] if report["left"] else []
-    if done or not report["refused"]:
+def _tell(report: Report) -> None:
+    done = [f"{files(report.removed)} removed ({weight(report.freed)})"] if report.removed else []
+    done += [f"{files(report.trashed)} put into the trash"] if report.trashed else []
+    done += [f"{files(report.left)} left alone"] if report.left else []
+    if done or not report.refused:
         print(", ".join(done) or "nothing was due")  # noqa: T201
-    for place, why in report["shown"]:
+    for place, why in report.shown:
         print(f"  left alone: {place}: {why}")  # noqa: T201
-    if report["left"] > len(report["shown"]):
-        print(f"  ... and {report['left'] - len(report['shown'])} more")  # noqa: T201
-    if report["refused"]:
-        print(f"held back: {report['refused']}")  # noqa: T201
+    if report.left > len(report.shown):
+        print(f"  ... and {report.left - len(report.shown)} more")  # noqa: T201
+    if report.refused:
+        print(f"held back: {report.refused}")  # noqa: T201
 
 
 # --- the plan ---
@@ -111,7 +112,7 @@ def _plan(settings: Settings, *, confirmed: bool, as_json: bool) -> ExitCode:
 
 
 def _mattes(settings: Settings) -> list[Stored]:
-    """The stored mattes that go: they are in no journal, and the model makes them again when needed."""
+    """Return the stored mattes to remove: no journal has them, and the model can make them again."""
     policy, now = settings.retention, clock.wall(clock.zone(settings.timezone)).timestamp()
     return too_many(stored(settings.state_dir), now, policy.matte_days, policy.matte_gb)
 
@@ -127,10 +128,10 @@ def _print_mattes(settings: Settings, mattes: list[Stored]) -> None:
 
 
 def _print_lines(sweep: Sweep) -> None:
-    """Line by line as they come: of 100,000 none is kept."""
+    """Print lines as they come: of 100,000, none is kept."""
     for line in sweep.lines():
         place = readable(line.shown.encode("utf-8", "surrogateescape"))
-        print(f"{line.verdict.deed:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
+        print(f"{line.verdict.action:<7} {place} ({weight(line.kept.size)}): {line.verdict.reason}")  # noqa: T201
     report = sweep.report
     sums = [f"remove {files(report.removed)} ({weight(report.freed)})"]
     sums = sums if report.removed or not report.trashed else []
@@ -142,7 +143,7 @@ def _print_lines(sweep: Sweep) -> None:
 
 
 def _print_json(sweep: Sweep, mattes: list[Stored]) -> None:
-    """One document, although its lines are written as they come; none of it if they cannot come."""
+    """Print one document, although its lines are written as they come; nothing if they fail."""
     lines = sweep.lines()
     first = next(lines, None)
     print('{"lines": [', "" if first is None else json.dumps(_as_json(first)), sep="", end="")  # noqa: T201
@@ -154,7 +155,7 @@ def _print_json(sweep: Sweep, mattes: list[Stored]) -> None:
 
 def _as_json(line: Line) -> dict[str, Any]:
     return {
-        "deed": line.verdict.deed,
+        "action": line.verdict.action,
         "path": line.shown,
         "thing": line.kept.thing,
         "day": line.kept.day,

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -17,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mattingd.api.client import NoDaemonError, ask
+from mattingd.api.schemas import answers, requests
 from mattingd.cli.commands.history import doubtful
 from mattingd.cli.commands.status_of_file import WORDS
 from mattingd.cli.errors import CommandError
@@ -37,7 +37,7 @@ BEAT_SECONDS = 0.2
 
 
 def demo(folder: Path) -> ExitCode:
-    """Do the main job once, visibly; success only if every cut-out is there."""
+    """Run the main task once, visibly; success only if every cut-out exists."""
     try:
         hot_folder, config = lay_out(folder)
     except OSError as error:
@@ -70,7 +70,7 @@ def drop_photographs(hot_folder: Path) -> None:
 
 
 def lay_out(folder: Path) -> tuple[Path, Path]:
-    """A fresh playground: hot folder and configuration. Only an earlier demo's folder is cleared.
+    """Create an empty hot folder and a configuration. Only an earlier demo's folder is cleared.
 
     Raises:
         CommandError: the folder holds something else.
@@ -90,7 +90,7 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def daemon(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon in a process of its own, as anybody would start it; stopped cleanly afterwards."""
+    """Start a daemon in a separate process, as a user would, and stop it cleanly afterwards."""
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "mattingd", "run", "--config", str(config)],
@@ -106,7 +106,7 @@ def daemon(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait(console: Console, process: "subprocess.Popen[bytes]", folder: Path, expected: int) -> list[Record]:
-    """Show how far the daemon is until every photograph came to an end, or patience does.
+    """Show the daemon's progress until every photograph has ended, or the time limit is reached.
 
     Raises:
         CommandError: the daemon ended by itself.
@@ -118,7 +118,7 @@ def wait(console: Console, process: "subprocess.Popen[bytes]", folder: Path, exp
             if process.poll() is not None:
                 raise CommandError(f"the daemon ended by itself: see {folder / 'daemon.log'}")
             with contextlib.suppress(NoDaemonError):
-                live.update(_progress(ask(folder / "state", {"verb": "status"}), expected))
+                live.update(_progress(ask(folder / "state", requests.Status()), expected))
             records = _ended(folder)
             if len(records) == expected:
                 break
@@ -129,17 +129,17 @@ def wait(console: Console, process: "subprocess.Popen[bytes]", folder: Path, exp
 def _ended(folder: Path) -> list[Record]:
     with contextlib.suppress(JournalError), reading(folder / "state" / JOURNAL) as ledger:
         return [record for state in ("done", "failed") for record in ledger.newest(state, len(PHOTOGRAPHS))]
-    return []  # there is no journal at first
+    return []  # the journal does not exist at first
 
 
-def _progress(status: dict[str, Any], expected: int) -> Table:
+def _progress(status: answers.Status, expected: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(min_width=14, style="dim")
     table.add_column()
-    engine, ended = status["engine"], status["counts"]["done"] + status["counts"]["failed"]
-    running = engine["state"] == "ready"
-    table.add_row("engine", f"{engine['model']} on {engine['device']}" if running else engine["state"])
+    engine, ended = status.engine, status.counts["done"] + status.counts["failed"]
+    running = engine.state == "ready"
+    table.add_row("engine", f"{engine.model} on {engine.device}" if running else engine.state)
     table.add_row("done", f"{ended} of {expected}")
-    for picture in status["in_work"]:
-        table.add_row("", f"{picture['file']}: {WORDS[picture['state']]}")
+    for picture in status.in_work:
+        table.add_row("", f"{picture.file}: {WORDS[picture.state]}")
     return table

@@ -28,7 +28,7 @@ CODES = {
 
 
 def doctor(config: Path | None, *, quick: bool, as_json: bool) -> ExitCode:
-    """Examine the set-up and tell what is found."""
+    """Examine the set-up and print the findings."""
     path = find_config(config)
     if as_json:
         return _as_json(path, quick=quick)
@@ -36,7 +36,7 @@ def doctor(config: Path | None, *, quick: bool, as_json: bool) -> ExitCode:
     console = console_for()
     console.print(f"[dim]examining {escape(str(path))}[/]", soft_wrap=True)
     findings: list[Finding] = []
-    # No spinner: its thread could hold a lock when an examination goes into a process of its own.
+    # No spinner: its thread could hold a lock when an examination forks a separate process.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for finding in examine(settings, quick=quick, busy=partial(_tell_busy, live)):
             findings.append(finding)

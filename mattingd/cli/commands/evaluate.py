@@ -1,4 +1,4 @@
-"""`mattingd evaluate`: how good the model is on pictures whose mattes are known."""
+"""`mattingd evaluate`: measure the model on pictures with known mattes."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from rich.progress import track
 from rich.table import Table
 
-from mattingd.cli.errors import CommandError
+from mattingd.cli.errors import CommandError, find_config
 from mattingd.cli.format import console_for
+from mattingd.config import ConfigError, load
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.inference import registry
+from mattingd.inference import model_store, registry
 from mattingd.inference.backend import EngineError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the command line asks."""
+    """The options of the command line."""
 
     folder: Path
     model: str
@@ -43,7 +44,7 @@ class Question:
 
 
 def evaluate(question: Question) -> ExitCode:
-    """Judge one model, print its table, and show where it is worst."""
+    """Evaluate one model, print its table, and show its worst results."""
     pairs = _pairs(question.folder)
     engine = engine_of(question.model)
     verdicts = _verdicts(engine, pairs, question.trimaps, question.model, quiet=question.json)
@@ -74,7 +75,7 @@ def evaluate(question: Question) -> ExitCode:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Two models, and the pictures that decide between them."""
+    """Two models, and the pictures to compare them on."""
 
     first: str
     second: str
@@ -84,7 +85,7 @@ class Contest:
 
 
 def compare(contest: Contest) -> ExitCode:
-    """Judge two models on the same pictures, and print them side by side."""
+    """Evaluate two models on the same pictures, and print them side by side."""
     from mattingd.training import scoring  # noqa: PLC0415
 
     pairs = _pairs(contest.folder)
@@ -117,10 +118,10 @@ def compare(contest: Contest) -> ExitCode:
 
 
 def engine_of(model: str) -> "Engine":
-    """A model by its id, or by a file of weights of the same network.
+    """Load a model by its id, or by a file of weights of the same network.
 
     Raises:
-        CommandError: there is none, or it cannot be used.
+        CommandError: there is none, or it is unusable.
     """
     path = Path(model)
     try:
@@ -130,11 +131,22 @@ def engine_of(model: str) -> "Engine":
             from mattingd.inference.backends.torch_backend import TorchEngine  # noqa: PLC0415 - torch is heavy
 
             return TorchEngine(registry.entry(), path.read_bytes())
+        installed = {each.name: each for each in model_store.adopted(_state_dir())}
+        if model in installed:
+            file = model_store.weights_file(_state_dir(), installed[model].sha256)
+            return registry.load(file=str(file))
     except EngineError as error:
         raise CommandError(f"{model}: {error}") from error
-    raise CommandError(
-        f"{model}: neither a model ({', '.join(registry.models())}) nor a file of weights (.safetensors)"
-    )
+    names = ", ".join([*registry.models(), *installed])
+    raise CommandError(f"{model}: neither a model ({names}) nor a file of weights (.safetensors)")
+
+
+def _state_dir() -> Path | None:
+    """Return the state directory of the configuration in use, if there is one."""
+    try:
+        return load(find_config(None)).state_dir
+    except (CommandError, ConfigError):
+        return None
 
 
 def _pairs(folder: Path) -> "tuple[Pair, ...]":

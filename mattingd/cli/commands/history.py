@@ -1,11 +1,11 @@
-"""`mattingd history`: what was done when, and where it lies; from the journal, with a daemon or without."""
+"""`mattingd history`: list what was done when, and where it is, from the journal."""
 
 import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import NEEDS_A_LOOK, model_name
 from mattingd.domain.text import readable
-from mattingd.journal import Ending, NoJournalError, PublishedOutput, reading
+from mattingd.journal import Ending, NoJournalError, PublishedOutput, reading, reading_jobs
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
 
@@ -46,7 +46,7 @@ def history(
     """Print the jobs that ended last, the newest last.
 
     Raises:
-        CommandError: several ends are asked for at once, or the time is none.
+        CommandError: several ends are requested at once, or the time is invalid.
     """
     if len(only) > 1:
         raise CommandError("--failed, --ignored and --needs-look exclude one another: ask for one of them")
@@ -70,11 +70,34 @@ def history(
     return ExitCode.OK
 
 
+def weeks(config: Path | None, *, folder: str | None, limit: int, as_json: bool) -> ExitCode:
+    """Print what users did with cut-outs, by week, the newest week last."""
+    settings = load(find_config(config))
+    root = None if folder is None else bytes(folders_named(settings, [folder])[0].path)
+    found = []
+    with suppress(NoJournalError), reading_jobs(settings.state_dir / JOURNAL) as ledger:
+        found = ledger.weeks(limit, root)[::-1]
+    if as_json:
+        print(json.dumps([asdict(week) for week in found]))  # noqa: T201
+        return ExitCode.OK
+    console = console_for()
+    for week in found:
+        console.print(
+            f"week of {week.monday}: {week.done} cut-outs, of them {week.kept} kept,"
+            f" {week.touched_up} touched up, {week.redone} redone; {week.failed} pictures failed",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if not found:
+        console.print("nothing was done yet")
+    return ExitCode.OK
+
+
 def moment(text: str, now: datetime) -> datetime:
-    """The time that a person means: a while ago, a day, or a date.
+    """Parse a time: a duration ago, a day, or a date.
 
     Raises:
-        CommandError: nobody can know what is meant.
+        CommandError: the text cannot be understood.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     word = text.strip().lower()
@@ -94,7 +117,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Something in a hot folder that no person dropped."""
+    """An entry of a hot folder that no user dropped."""
 
     root: bytes
     path: bytes
@@ -102,7 +125,7 @@ class PassedOver:
 
 
 def passed_over(settings: Settings, root: bytes | None) -> Iterator[PassedOver]:
-    """What lies in the hot folders (or in one of them) now, and is passed over by its name."""
+    """Return what is in the hot folders (or in one of them) now and is skipped by its name."""
     for folder in settings.hot_folders:
         top = bytes(folder.path)
         if root in {None, top}:
@@ -116,7 +139,7 @@ def _ignored_below(root: bytes) -> list[tuple[bytes, str]]:
 
 
 def whereabouts(output: PublishedOutput, settings: Settings) -> str:
-    """What became of a published cut-out; empty while it lies where it was published."""
+    """Return what happened to a published cut-out; empty while it is where it was published."""
     if output.remains in REMAINS:
         return f"{REMAINS[output.remains]} since {output.remains_on}"
     try:
@@ -128,30 +151,39 @@ def whereabouts(output: PublishedOutput, settings: Settings) -> str:
     return "" if size == output.size else "changed since"
 
 
-def doubtful(state: str, confidence: float | None) -> str:
+def doubtful(state: str, confidence: float | None, approved_at: str | None = None) -> str:
     """What to say of a cut-out that should be looked at; empty for others.
 
     A confidence of 0 is none of the model's: the frame needs checking, and the reason says why.
     """
     if state != "done" or confidence is None or confidence >= NEEDS_A_LOOK:
         return ""
+    if approved_at is not None:
+        return f"approved on {approved_at[:10]}"
     return f"needs a look: confidence {confidence:.2f}" if confidence > 0 else "needs a look"
 
 
 def places(outputs: Iterable[PublishedOutput], settings: Settings) -> Iterable[str]:
-    """Where cut-outs lie, or what became of them; a line for each."""
+    """Return where cut-outs are, or what happened to them; a line for each."""
     for output in outputs:
         gone = whereabouts(output, settings)
         yield f"{settings.output_dir / output.path}" + (f" ({gone})" if gone else "")
 
 
+def made_by(output: PublishedOutput) -> str:
+    """Return weights, device and number format that made a cut-out, as far as the journal knows."""
+    return ", ".join(filter(None, (model_name(output.model or ""), output.device, output.precision)))
+
+
 def place_as_json(output: PublishedOutput, settings: Settings) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the same for programs."""
     return {
         "path": str(settings.output_dir / output.path),
         "size": output.size,
         "sha256": output.sha256.hex(),
         "model": output.model,
+        "device": output.device,
+        "precision": output.precision,
         "whereabouts": whereabouts(output, settings) or "there",
     }
 
@@ -169,12 +201,16 @@ def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo |
             time = datetime.fromisoformat(ending.ended_at).astimezone(zone).strftime("%H:%M:%S")
             name = f"{names.get(ending.root, readable(ending.root))}/{readable(ending.path)}"
             why = f": {ending.reason}" if ending.reason else ""
-            why += f" ({doubt})" if (doubt := doubtful(ending.state, ending.confidence)) else ""
+            why += (
+                f" ({doubt})"
+                if (doubt := doubtful(ending.state, ending.confidence, ending.approved_at))
+                else ""
+            )
             style = STYLES.get(ending.state, "dim")
             head = f"[dim]{time}[/]  [{style}]{ending.state:<11}[/]"
             console.print(f"{head}{escape(name + why)}  [dim]#{ending.job}[/]", soft_wrap=True)
             for line, output in zip(places(ending.outputs, settings), ending.outputs, strict=True):
-                made = f"  [dim]{model_name(output.model)}[/]" if output.model else ""
+                made = f"  [dim]{escape(made_by(output))}[/]" if output.model else ""
                 console.print(f"{'':21}{escape(line)}{made}", soft_wrap=True)
             if ending.state == "failed":
                 console.print(
@@ -189,7 +225,7 @@ def _show(endings: list[Ending], number: int, settings: Settings, zone: tzinfo |
 
 
 def _show_passed_over(ignored: list[PassedOver], number: int, settings: Settings) -> None:
-    """What is in no journal, since nobody dropped it."""
+    """Show files that are in no journal, because no user dropped them."""
     console = console_for()
     names = {bytes(hot.path): hot.name for hot in settings.hot_folders}
     for each in ignored:
@@ -216,6 +252,7 @@ def _as_json(ending: Ending, settings: Settings) -> dict[str, Any]:
         "state": ending.state,
         "reason": ending.reason,
         "confidence": ending.confidence,
+        "approved_at": ending.approved_at,
         "admitted_at": ending.admitted_at,
         "ended_at": ending.ended_at,
         "attempts": ending.attempts,

@@ -1,4 +1,4 @@
-"""`mattingd man`: the manual page, made of the same declarations as the help texts, in roff (man(7))."""
+"""`mattingd man`: the manual page in roff (man(7)), made from the declarations of the help texts."""
 
 import ast
 import inspect
@@ -21,9 +21,9 @@ FILES = {
         " `mattingd init` writes one; every setting is explained in config.example.yaml."
     ),
     "state_dir/checkpoint.db": (
-        "The journal: what became of every picture. Copies of the last three days it ran lie beside it."
+        "The journal: the state of every picture. Copies of the last three days it ran are beside it."
     ),
-    "state_dir/control.sock": "Where a running daemon answers; whoever may write to it may ask.",
+    "state_dir/control.sock": "Where a running daemon answers every user who may write to it.",
     "output_dir/DATE/FOLDER/_failed/NAME.error.txt": "Why a picture failed, and what to do about it.",
 }
 ENVIRONMENT = {
@@ -33,7 +33,7 @@ ENVIRONMENT = {
 
 
 def show() -> ExitCode:
-    """On a terminal, the page as man(1) shows it; elsewhere its source."""
+    """Show the page like man(1) on a terminal; elsewhere print its source."""
     from mattingd.cli.app import app  # noqa: PLC0415 - it knows us, too
 
     text, man = page(app), shutil.which("man")
@@ -45,7 +45,7 @@ def show() -> ExitCode:
 
 
 def page(app: typer.Typer) -> str:
-    """The manual page of a whole program."""
+    """Return the manual page of the whole program."""
     program = typer.main.get_command(app)
     with program.make_context("mattingd", [], resilient_parsing=True) as context:
         return "\n".join([*_page(program, context)]) + "\n"
@@ -73,7 +73,7 @@ def _page(program: Any, context: Any) -> Iterator[str]:
 
 
 def _commands(group: Any, context: Any) -> Iterator[str]:
-    """Every command, those of groups in groups below theirs."""
+    """Yield every command, those of groups in groups below theirs."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
@@ -88,7 +88,7 @@ def _commands(group: Any, context: Any) -> Iterator[str]:
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:
-    """Its options; --help is told once, for the whole program."""
+    """Yield a command's options; --help is described once, for the whole program."""
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and not (context.parent and "--help" in parameter.opts):
@@ -103,13 +103,13 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Words on one line, with nothing in them that roff would obey."""
+    """Put words on one line, escaped for roff."""
     line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
     return f"\\&{line}" if line.startswith((".", "'")) else line
 
 
 def exit_codes() -> dict[int, str]:
-    """What each exit code means, as it is declared."""
+    """Return the meaning of each exit code, as declared."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(ExitCode))).body[0]
     meanings = {ExitCode.OK.value: "All done."}
     for above, below in pairwise(getattr(tree, "body", [])):

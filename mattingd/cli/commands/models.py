@@ -1,6 +1,8 @@
-"""`mattingd models`: which weights make the mattes, whether they are sound, and how they are exchanged."""
+"""`mattingd models`: which weights make the mattes, whether they are intact, and how to exchange them."""
 
 import json
+import os
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from mattingd.api.client import NoDaemonError, ask
+from mattingd.api.schemas import requests
 from mattingd.cli.errors import CommandError, find_config
 from mattingd.cli.format import console_for, weight
 from mattingd.config import Settings, load
+from mattingd.config.model_setting import with_model
 from mattingd.core import output_paths
 from mattingd.domain.commands import StartEngine, UseModel
 from mattingd.domain.exit_codes import ExitCode
@@ -34,19 +38,19 @@ PACKAGE = "the package"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that can be used, for people."""
+    """A usable model, as users see it."""
 
     ref: str
-    """As in `values.Models`."""
+    """As in `domain.jobs.Models`."""
     name: str
     sha256: str
     size: int | None
-    """Bytes; None when it is not there any more."""
+    """Size in bytes; None when the file is missing."""
     origin: str
     adopted_at: str = ""
 
     def told(self) -> str:
-        """Its name and the beginning of its hash."""
+        """Its name and the start of its hash."""
         return f"{self.name} ({self.sha256[:12]})"
 
 
@@ -54,9 +58,10 @@ class Shelf:
     """All models that a configuration can use."""
 
     def __init__(self, config: Path | None) -> None:
-        self.settings = load(find_config(config))
-        self.spec = model_spec(self.settings.engine.model)
-        self.used = _models_of(self.settings)
+        self.config = find_config(config)
+        self.settings = load(self.config)
+        self.spec = model_spec()
+        self.used = models_of(self.settings)
         self.models = {model.ref: model for model in self._all()}
 
     def _all(self) -> list[Model]:
@@ -68,10 +73,10 @@ class Shelf:
         return [shipped, *kept, *gone]
 
     def find(self, asked: str) -> Model:
-        """A model by its name or the beginning of its hash.
+        """Find a model by its name or the start of its hash.
 
         Raises:
-            CommandError: there is none, or there are several.
+            CommandError: none or several match.
         """
         try:
             ref = find(asked, self.settings.state_dir, self.spec.id, self.spec.sha256)
@@ -80,10 +85,10 @@ class Shelf:
         return self.models[ref]
 
     def take_in(self, file: Path) -> Model:
-        """A file of weights as a model that can be used.
+        """Install a file of weights as a model.
 
         Raises:
-            CommandError: it cannot be taken.
+            CommandError: it cannot be installed.
         """
         state_dir = self.settings.state_dir
         now = clock.wall(clock.zone(self.settings.timezone)).isoformat(timespec="seconds")
@@ -93,7 +98,7 @@ class Shelf:
             raise CommandError(str(error)) from error
 
     def fault(self, model: Model) -> str | None:
-        """Why a model cannot be used; None when its file and its self-test are sound. Loads it here."""
+        """Return why a model is unusable; None when its file and its self-test are fine. Loads it here."""
         try:
             with closing(make_engine(engine_order(self.settings, StartEngine(0, model.ref)))) as engine:
                 engine.self_test()
@@ -106,7 +111,8 @@ def _model(kept: Adopted) -> Model:
     return Model(kept.sha256, kept.name, kept.sha256, kept.size, kept.origin, kept.adopted_at)
 
 
-def _models_of(settings: Settings) -> Models:
+def models_of(settings: Settings) -> Models:
+    """Return the models in use, by the journal."""
     path = settings.state_dir / JOURNAL
     if not path.exists():
         return Models()
@@ -118,7 +124,7 @@ def _models_of(settings: Settings) -> Models:
 
 
 def show(config: Path | None, *, as_json: bool) -> ExitCode:
-    """All models, and which one is in use."""
+    """List all models, and which one is in use."""
     shelf = Shelf(config)
     if as_json:
         print(json.dumps([_as_json(model, shelf.used) for model in shelf.models.values()]))  # noqa: T201
@@ -162,7 +168,7 @@ def _as_json(model: Model, used: Models) -> dict[str, Any]:
 
 
 def verify(config: Path | None, wanted: list[str], *, as_json: bool) -> ExitCode:
-    """Compare every file with its hash, and every matte of the test picture with the one on record."""
+    """Compare every file with its hash, and every matte of the self-test's picture with the recorded one."""
     shelf = Shelf(config)
     models = [shelf.find(name) for name in wanted] or list(shelf.models.values())
     faults = {model.ref: shelf.fault(model) for model in models}
@@ -185,8 +191,14 @@ def verify(config: Path | None, wanted: list[str], *, as_json: bool) -> ExitCode
 # --- exchange ---
 
 
+def use(config: Path | None, asked: str, *, as_json: bool) -> ExitCode:
+    """Use an installed model from now on, and write that into the configuration."""
+    shelf = Shelf(config)
+    return _use_model(shelf, shelf.find(asked), as_json=as_json, write=True)
+
+
 def reload(config: Path | None, asked: str | None, *, as_json: bool) -> ExitCode:
-    """Use another model, or the one in use anew, from now on."""
+    """Use another model, or restart the one in use."""
     shelf = Shelf(config)
     if asked is None:
         return _use_model(shelf, shelf.models[shelf.used.current], as_json=as_json, anew=True)
@@ -206,9 +218,15 @@ def rollback(config: Path | None, *, as_json: bool) -> ExitCode:
 
 
 def _use_model(
-    shelf: Shelf, model: Model, *, as_json: bool, anew: bool = False, is_new: bool = False
+    shelf: Shelf,
+    model: Model,
+    *,
+    as_json: bool,
+    anew: bool = False,
+    is_new: bool = False,
+    write: bool = False,
 ) -> ExitCode:
-    """Have a model used; one that cannot be is refused, and not kept if it was taken in for this."""
+    """Have a model used; an unusable one is refused, and removed if it was installed for this."""
     try:
         ticket = _ask_for(shelf, model, anew=anew)
     except NoDaemonError:
@@ -217,6 +235,8 @@ def _use_model(
         running, why = True, _outcome(shelf, model, ticket, quiet=as_json)
     if why is not None and is_new:
         discard(shelf.settings.state_dir, model.ref)
+    if why is None and (write or shelf.settings.engine.model not in {shelf.spec.id, model.name}):
+        _write_down(shelf, model)
     told = {"model": model.name, "sha256": model.sha256, "used": why is None, "why": why, "running": running}
     if as_json:
         print(json.dumps(told))  # noqa: T201
@@ -231,18 +251,37 @@ def _use_model(
     return ExitCode.OK if why is None else ExitCode.FAILED
 
 
+def _write_down(shelf: Shelf, model: Model) -> None:
+    """Name the model in the configuration, so that it stays in use at the next start.
+
+    Raises:
+        CommandError: the file cannot be written.
+    """
+    path = Path(os.path.realpath(shelf.config))
+    by_hand = f"{model.told()} is in use until the next start; write `model: {model.name}` under `engine:`"
+    text = with_model(path.read_text(encoding="utf-8"), model.name)
+    if text is None:
+        raise CommandError(f"{path} is written in an unusual way; {by_hand}", code=ExitCode.FAILED)
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        shutil.copystat(path, new)
+        new.replace(path)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}; {by_hand}", code=ExitCode.FAILED) from error
+
+
 def _ask_for(shelf: Shelf, model: Model, *, anew: bool) -> int:
-    """Ask the running daemon for a model; returns the ticket by which the outcome is known.
+    """Request a model from the running daemon; returns the ticket that identifies the outcome.
 
     Raises:
         NoDaemonError: none runs.
     """
-    answer = ask(shelf.settings.state_dir, {"verb": "use model", "model": model.ref, "anew": anew})
-    return int(answer["ticket"])
+    return ask(shelf.settings.state_dir, requests.UseModel(model.ref, anew)).ticket
 
 
 def _outcome(shelf: Shelf, model: Model, ticket: int, *, quiet: bool) -> str | None:
-    """Wait until the daemon has decided; why it refuses the model, if it does.
+    """Wait for the daemon's decision; returns why it refuses the model, if it does.
 
     Raises:
         CommandError: it ended meanwhile.
@@ -251,20 +290,19 @@ def _outcome(shelf: Shelf, model: Model, ticket: int, *, quiet: bool) -> str | N
         print(f"{model.told()} comes up beside the model in use ...", flush=True)  # noqa: T201
     while True:
         try:
-            answer = ask(shelf.settings.state_dir, {"verb": "model outcome", "ticket": ticket})
+            answer = ask(shelf.settings.state_dir, requests.ModelOutcome(ticket))
         except NoDaemonError:
             raise CommandError(
                 f"the daemon ended meanwhile; `mattingd models list` says whether {model.name} is in use",
                 code=ExitCode.PARTIAL,
             ) from None
-        if answer["settled"]:
-            refused: str | None = answer["refused"]
-            return refused
+        if answer.settled:
+            return answer.refused
         clock.sleep(BEAT_SECONDS)
 
 
 def _without_daemon(shelf: Shelf, model: Model) -> str | None:
-    """Test a model here, and write it down for the next start; why it cannot be used, if it cannot."""
+    """Test a model here, and record it for the next start; returns why it is unusable, if it is."""
     settings = shelf.settings
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     lock = Lock(settings.state_dir)

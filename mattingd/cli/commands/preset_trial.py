@@ -1,4 +1,4 @@
-"""A sheet on which a team picks by looking: a preset on a picture, and its settings a little changed."""
+"""A sheet for choosing by eye: a preset on a picture, and its settings slightly changed."""
 
 import io
 from collections.abc import Callable
@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mattingd.cli.contact_sheet import WHITE, Pixels, over_checkerboard
+from mattingd.cli.contact_sheet import WHITE
 from mattingd.domain.jobs import PictureLimits
 from mattingd.domain.presets import Pin, Preset
+from mattingd.domain.reasons import Reason
+from mattingd.imaging.checkerboard import Pixels, over_checkerboard
 from mattingd.imaging.finishing import compose
 from mattingd.imaging.finishing.background import Backdrop, opened
 from mattingd.imaging.formats import decode
@@ -38,7 +40,7 @@ OPAQUE = 255
 
 
 def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> bytes:
-    """The sheet as a PNG.
+    """Return the sheet as a PNG.
 
     Raises:
         PictureError: the picture cannot be read, or shows no subject.
@@ -74,28 +76,27 @@ def sheet(data: bytes, name: str, preset: Preset, limits: PictureLimits) -> byte
 
 
 def full_matte(picture: Picture, preset: Preset) -> UInt8:
-    """The matte of a picture at its size, before anything else that the preset does: uint8[H,W].
+    """Return the full-size matte of a picture, before the preset is applied: uint8[H,W].
 
     Raises:
         PictureError: no subject was found.
     """
     engine = registry.load()
-    side, multiple, wish = engine.spec.side, engine.spec.multiple, preset.second_pass
-    passes = all_passes(picture.srgb, engine.matte, side=side, multiple=multiple, wish=wish)
+    passes = all_passes(picture.srgb, engine.matte, engine.spec.net, preset.second_pass)
     engine.close()
     if passes.is_empty:
-        raise PictureError("empty", "no subject was found in it; try a picture with one")
+        raise PictureError("empty", Reason.of("try_another"))
     return passes.matte()
 
 
 def variants(value: float, step: float, count: int = 4) -> list[float]:
-    """``count`` values, ascending by ``step``, the own one first or second."""
+    """Return ``count`` values, ascending by ``step``, with the present one first or second."""
     first = value - step if value >= step else value
     return [first + step * number for number in range(count)]
 
 
 def busiest(alpha: UInt8) -> tuple[slice, slice]:
-    """The square that holds most of the soft edge and, magnified, fills a tile."""
+    """Return the square with most of the soft edge that, magnified, fills a tile."""
     soft = cv2.inRange(alpha, np.array([1]), np.array([OPAQUE - 1]))
     height, width = alpha.shape
     side = min(TILE // MAGNIFIED, height, width)
@@ -107,23 +108,24 @@ def busiest(alpha: UInt8) -> tuple[slice, slice]:
 
 
 def _backdrop(path: Path) -> Backdrop:
-    """The background in a file.
+    """Read the background in a file.
 
     Raises:
-        PictureError: it cannot be read, or stand behind pictures.
+        PictureError: it cannot be read, or cannot be a background.
     """
     try:
         return opened(path.read_bytes())
     except OSError as error:
         raise PictureError(
-            "unsupported", f"its background {path} cannot be read: {error.strerror}"
+            "unsupported",
+            Reason.of("cannot_read", error=error.strerror or "").about(f"its background {path}"),
         ) from error
     except PictureError as error:
-        raise PictureError(error.kind, f"its background {path}: {error}") from error
+        raise PictureError(error.kind, error.reason.about(f"its background {path}")) from error
 
 
 def _shown(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Pixels:
-    """What the preset makes of it, as an editor shows it."""
+    """Return the preset's result as an editor shows it."""
     pixels = eight_bits(compose.compose(picture, finish(alpha, preset), preset, backdrop).pixels)
     return over_checkerboard(np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels)  # noqa: PLR2004 - grey
 
@@ -133,7 +135,7 @@ def _magnified(pixels: Pixels) -> Pixels:
 
 
 def _fitted(pixels: Pixels) -> Pixels:
-    """The whole of it within a tile."""
+    """Fit the whole of it into a tile."""
     scale = TILE / max(pixels.shape[:2])
     by = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
@@ -141,7 +143,7 @@ def _fitted(pixels: Pixels) -> Pixels:
 
 
 def _drawn(rows: list[list[tuple[str, Pixels]]], title: str) -> bytes:
-    """Tiles with their captions, as a PNG."""
+    """Draw tiles with their captions, as a PNG."""
     across, down = TILE + GAP, TILE + CAPTION + GAP
     image = Image.new(
         "RGB", (across * max(map(len, rows)) + GAP, down * len(rows) + CAPTION + 2 * GAP), WHITE

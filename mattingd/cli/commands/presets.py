@@ -1,4 +1,4 @@
-"""`mattingd presets`: what there is, what is in one, and how its settings look on a picture of one's own."""
+"""`mattingd presets`: list presets, show one, and try its settings on a picture."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ OWN = "of this team"
 
 
 def list_presets(config: Path | None, *, as_json: bool) -> ExitCode:
-    """Every preset with its purpose: those of the package, and the team's own of the configuration."""
+    """List every preset with its purpose: those of the package, and the team's own of the configuration."""
     presets = known(config)
     if as_json:
         print(json.dumps({name: asdict(preset) for name, preset in presets.items()}))  # noqa: T201
@@ -33,7 +33,7 @@ def list_presets(config: Path | None, *, as_json: bool) -> ExitCode:
 
 
 def show(name: str, config: Path | None, *, as_json: bool) -> ExitCode:
-    """The settings of one preset, as a configuration file would have them."""
+    """Show the settings of one preset in the form of a configuration file."""
     preset = find(name, known(config))
     if as_json:
         print(json.dumps(asdict(preset)))  # noqa: T201
@@ -47,7 +47,7 @@ def show(name: str, config: Path | None, *, as_json: bool) -> ExitCode:
 
 
 def try_out(name: str, picture: Path, target: Path, config: Path | None) -> ExitCode:
-    """Cut one picture out and write a sheet: the preset, and its settings a little changed, side by side."""
+    """Cut out one picture and write a sheet: the preset, and its settings slightly changed, side by side."""
     preset = find(name, known(config))
     if target.exists():
         raise CommandError(f"{target} is there already; it was not changed. Name another one with --output")
@@ -68,7 +68,7 @@ def try_out(name: str, picture: Path, target: Path, config: Path | None) -> Exit
 
 
 def known(config: Path | None) -> Mapping[str, Preset]:
-    """All presets by name. Without a configuration in the usual places: those of the package."""
+    """Return all presets by name. Without a configuration in the usual places: those of the package."""
     if config is None:
         with suppress(CommandError):
             config = find_config(None)
@@ -76,7 +76,7 @@ def known(config: Path | None) -> Mapping[str, Preset]:
 
 
 def find(name: str, presets: Mapping[str, Preset]) -> Preset:
-    """The preset of this name.
+    """Return the preset of this name.
 
     Raises:
         CommandError: there is none.

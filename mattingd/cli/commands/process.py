@@ -1,14 +1,15 @@
-"""`mattingd process`: the daemon's own pipeline, once over given pictures, its journal beside the output."""
+"""`mattingd process`: run the daemon's pipeline once over given pictures, journal beside the output."""
 
 import json
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from mattingd.cli.commands.process_sources import Sources, names_of, sources
+from mattingd.cli.commands.processing.sources import Sources, names_of, sources
 from mattingd.cli.errors import CommandError
 from mattingd.cli.format import console_for
 from mattingd.cli.progress import Progress
@@ -20,12 +21,14 @@ from mattingd.core.lifecycle import RetryPolicy
 from mattingd.domain.commands import Stop
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import NEEDS_A_LOOK
-from mattingd.domain.presets import BUILT_IN
+from mattingd.domain.presets import BUILT_IN, DEFAULT, HASHED_MODEL, Preset
+from mattingd.inference import kept_choices
 from mattingd.journal import reading
 from mattingd.observability.job_log import Names
-from mattingd.runtime.daemon import Daemon, Mode
+from mattingd.runtime.composition import Mode, compose
+from mattingd.runtime.daemon import Daemon
 from mattingd.runtime.signals import on_signals
-from mattingd.system import clock
+from mattingd.workers.supervisor import Programs
 
 STATE = ".mattingd"
 """Where, in the output folder, a run keeps its journal: the same command again goes on with it."""
@@ -35,39 +38,41 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     paths: tuple[Path, ...]
     output: Path
-    preset: str
-    background: str | None
-    format: str | None
-    quality: int | None
-    settings: tuple[str, ...]
-    also: tuple[str, ...]
-    device: str
-    workers: int | None
-    quiet: bool
-    json: bool
+    preset: str = DEFAULT
+    background: str | None = None
+    format: str | None = None
+    quality: int | None = None
+    settings: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    device: str = "auto"
+    workers: int | None = None
+    quiet: bool = False
+    json: bool = False
+    presets: Mapping[str, Preset] = field(default_factory=lambda: BUILT_IN)
+    """Changed settings by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """A cut-out that needs checking: its picture's name, the confidence in it (0 to 1), and what is known."""
+    """A cut-out that needs checking: its picture's name, the confidence in it (0 to 1), and its remarks."""
 
     name: str
     confidence: float
     reason: str
 
     def line(self) -> str:
-        """Return the line for the summary; a confidence of 0 is none of the model's and is left out."""
+        """Return the line for the summary; a confidence of 0 does not come from the model and is left out."""
         sure = f", confidence {self.confidence:.2f}" if self.confidence > 0 else ""
         return f"{self.name}: needs a look{sure}" + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     progress: Progress
     stop: Stop
@@ -77,17 +82,17 @@ class Outcome:
 
 
 def process(order: Order) -> ExitCode:
-    """Cut out what is asked for; the exit code says whether all, some or no pictures could be done."""
+    """Cut out the pictures; the exit code says whether all, some or none could be processed."""
     outcome = run(order)
     report(order, outcome.progress, outcome.stop, outcome.unsure, interrupted=outcome.interrupted)
     return exit_code(outcome.progress, outcome.stop, interrupted=outcome.interrupted)
 
 
 def run(order: Order) -> Outcome:
-    """Cut out what is asked for, and say nothing but the progress.
+    """Cut out the pictures, printing only the progress.
 
     Raises:
-        CommandError: it cannot be begun.
+        CommandError: it cannot be started.
     """
     wanted = sources(order.paths, order.output)
     settings = settings_for(order, wanted.roots)
@@ -95,23 +100,24 @@ def run(order: Order) -> Outcome:
         raise CommandError(problems[0])
     names = Names()
     progress = Progress(names, console_for(error=True), shown=not (order.quiet or order.json))
-    daemon = Daemon(settings, [progress], mode=Mode(once=True, only=wanted.only))
-    names.folders = {number: folder.name for number, folder in daemon.folders.items()}
-    for number, folder in daemon.folders.items():
+    programs = Programs(kept=kept_choices.of_user())
+    daemon = compose(settings, mode=Mode(once=True, only=wanted.only, programs=programs))
+    daemon.report_to(progress)
+    names.folders = {number: folder.name for number, folder in daemon.in_use.folders.items()}
+    for number, folder in daemon.in_use.folders.items():
         daemon.journal.ask_again(number, folder.recipe_hash)
     progress.watch(daemon, before=_done_before(daemon, wanted))
     on_signals(daemon.stop)
-    started = clock.wall().timestamp()
     with progress:
         stop = daemon.run()
-    return Outcome(progress, stop, _doubtful(daemon, names, int(started)), daemon.scheduler.stopping)
+    return Outcome(progress, stop, _doubtful(daemon, names, wanted), daemon.scheduler.snapshot().stopping)
 
 
 def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
-    """Settings of a run that looks once, waits for nobody, and mirrors the input.
+    """Return the settings of a run that scans once, does not wait, and mirrors the input's folders.
 
     Raises:
-        CommandError: an option makes no sense.
+        CommandError: an option is invalid.
     """
     recipes = _recipes(order)
     output = Path(os.path.realpath(order.output))
@@ -124,13 +130,13 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
                 name=name,
                 preset=order.preset,
                 recipe=recipes.first,
-                recipe_hash=recipes.hash(Engine().model),
+                recipe_hash=recipes.hash(HASHED_MODEL),
                 also=recipes.also,
                 existing="process",
             )
             for root, name in names_of(roots)
         ),
-        presets=BUILT_IN,
+        presets=order.presets,
         layout="{path}" if len(roots) == 1 else "{folder}/{path}",
         watch=Watch(settle_seconds=0, truncated_minutes=0, rescan_seconds=3600),
         engine=Engine(device=order.device),
@@ -140,17 +146,17 @@ def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:
 
 
 def _recipes(order: Order) -> Recipes:
-    """The preset with everything that the command line changes in it, and what is made besides.
+    """Return the preset with the changes of the command line, and the presets of further outputs.
 
     Raises:
-        CommandError: a change makes no sense.
+        CommandError: a change is invalid.
     """
     wishes = {"background": order.background, "format": order.format, "quality": order.quality}
     changes: dict[str, object] = dict(map(_setting, order.settings))
     changes |= {name: value for name, value in wishes.items() if value is not None}
     also = tuple(map(AlsoEntry, dict.fromkeys(order.also)))
     entry = FolderEntry(".", preset=order.preset, settings=changes, also=also)
-    recipes, problems = recipes_of(entry, BUILT_IN, (), Path())
+    recipes, problems = recipes_of(entry, order.presets, (), Path())
     if problems:
         options = {name: f"--{name}" for name in (*wishes, "preset", "also")}
         told = ((problem, "also" if "also" in problem.loc else str(problem.loc[-1])) for problem in problems)
@@ -159,7 +165,7 @@ def _recipes(order: Order) -> Recipes:
 
 
 def _setting(text: str) -> tuple[str, object]:
-    """A setting as `NAME=VALUE`, the value written as in a configuration file."""
+    """Parse a setting as `NAME=VALUE`, with the value written as in a configuration file."""
     name, equals, value = text.partition("=")
     source = read(f"value: {value}" if not value.startswith("#") else f"value: '{value}'")
     if not equals or source.problems or not isinstance(source.value, dict):
@@ -168,7 +174,7 @@ def _setting(text: str) -> tuple[str, object]:
 
 
 def _done_before(daemon: Daemon, wanted: Sources) -> int:
-    """How many of the wanted files an earlier run of the same command has done."""
+    """Return how many of the wanted files an earlier run of the same command has done."""
     with reading(daemon.journal.path) as ledger:
         return sum(
             state in {"done", "unchanged"} and wanted.include(root, path)
@@ -177,20 +183,20 @@ def _done_before(daemon: Daemon, wanted: Sources) -> int:
         )
 
 
-def _doubtful(daemon: Daemon, names: Names, since: float) -> list[Unsure]:
-    """Return the cut-outs of this run that need checking."""
+def _doubtful(daemon: Daemon, names: Names, wanted: Sources) -> list[Unsure]:
+    """Return the cut-outs that need checking, of this run and of earlier ones of the same pictures."""
     with reading(daemon.journal.path) as ledger:
-        unsure, _ = ledger.endings(sys.maxsize, since=since, state="done", below=NEEDS_A_LOOK)
-    numbers = {bytes(folder.path): number for number, folder in daemon.folders.items()}
+        unsure, _ = ledger.endings(sys.maxsize, state="done", below=NEEDS_A_LOOK)
+    numbers = {bytes(folder.path): number for number, folder in daemon.in_use.folders.items()}
     return [
         Unsure(names.at(numbers[each.root], each.path), each.confidence or 0.0, each.reason)
         for each in unsure
-        if each.root in numbers  # a run over other folders may have ended in the very second this one began
+        if each.root in numbers and wanted.include(Path(os.fsdecode(each.root)), each.path)
     ]
 
 
 def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
-    """All well, some failed or left, or none done."""
+    """Return whether all is well, some failed or were left, or none was done."""
     done = progress.done + progress.before
     if stop.code is not ExitCode.OK:
         return ExitCode.PARTIAL if done else stop.code
@@ -205,7 +211,7 @@ def exit_code(progress: Progress, stop: Stop, *, interrupted: bool) -> ExitCode:
 
 
 def report(order: Order, progress: Progress, stop: Stop, unsure: list[Unsure], *, interrupted: bool) -> None:
-    """Say what became of everything."""
+    """Print the results."""
     trouble = stop.reason if stop.code is not ExitCode.OK else ""
     if order.json:
         _print_json(order, progress, unsure, trouble)
@@ -226,8 +232,10 @@ def report(order: Order, progress: Progress, stop: Stop, unsure: list[Unsure], *
         console.print("[red]stopped [/]", end="")
         console.print(trouble, markup=False, soft_wrap=True)
     _summarize(console, order, progress)
+    journal = f"Journal and mattes: {order.output / STATE}, a hidden folder"
+    console.print(journal, style="dim", markup=False, soft_wrap=True)
     if interrupted or progress.left():
-        console.print("The same command again goes on from here.")
+        console.print("The same command continues from here.")
 
 
 def _summarize(console: Console, order: Order, progress: Progress) -> None:
@@ -268,6 +276,7 @@ def _print_json(order: Order, progress: Progress, unsure: list[Unsure], trouble:
         "left": progress.left(),
         "passed_over": progress.passed_over,
         "output": str(order.output),
+        "state": str(order.output / STATE),
         "trouble": trouble,
     }
     print(json.dumps(told))  # noqa: T201

@@ -3,31 +3,44 @@
 import faulthandler
 import os
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from mattingd import __version__
-from mattingd.api.queries import Answers
+from mattingd.api.desk import Desk
+from mattingd.api.feed import Feed
+from mattingd.api.feed_events import Places
+from mattingd.api.socket_server import ControlServer
 from mattingd.cli.errors import CommandError, find_config
-from mattingd.config import Log, kept_backgrounds, load, problems_on_disk
+from mattingd.cli.people import for_people
+from mattingd.config import Log, Settings, kept_backgrounds, load, problems_on_disk
 from mattingd.domain.commands import Command
 from mattingd.domain.events import Fact, Reloaded
 from mattingd.domain.exit_codes import ExitCode
+from mattingd.journal import JournalError, reading
+from mattingd.notices.secrets import Secrets, secrets_of_process
 from mattingd.observability.job_log import LogReporter, Names, RunStats
 from mattingd.observability.log_setup import configure_log
-from mattingd.observability.metrics import LOOPBACK, Metrics, MetricsError
-from mattingd.runtime.daemon import JOURNAL, Daemon
+from mattingd.observability.recent_lines import RecentLines
+from mattingd.runtime.composition import compose
+from mattingd.runtime.daemon import JOURNAL, Daemon, Service
+from mattingd.runtime.in_use import InUse
 from mattingd.runtime.reload import Source
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.runtime.signals import on_signals
+from mattingd.runtime.web_child import WebChild
 from mattingd.workers.entrypoint import TEST_ENGINE
+
+if TYPE_CHECKING:
+    from mattingd.observability.metrics import Metrics
 
 
 def run(config: Path | None) -> ExitCode:
-    """Work until stopped; why it cannot go on is told to the service manager as well."""
-    faulthandler.enable(2)  # SIGABRT is how systemd ends what hangs: where it hung goes to the journal
+    """Work until stopped; the reason of a failure goes to the service manager as well."""
+    faulthandler.enable(2)  # systemd sends SIGABRT to a hung process: the stack goes to the journal
     try:
         return _run(config)
     except Exception as error:
@@ -36,25 +49,31 @@ def run(config: Path | None) -> ExitCode:
 
 
 def _run(config: Path | None) -> ExitCode:
-    path = find_config(config).absolute()
+    path, secrets = find_config(config).absolute(), secrets_of_process()
     settings = load(path)
-    problems = problems_on_disk(settings) or kept_backgrounds(settings)
+    problems = problems_on_disk(
+        settings, known=worked_with(settings.state_dir / JOURNAL)
+    ) or kept_backgrounds(settings)
     if problems:
         raise CommandError(*problems, code=ExitCode.FOLDER)
-    writing = Writing(settings.log, lambda: daemon.settings.log)
-    log = structlog.get_logger()
+    writing = Writing(settings.log)
+    try:
+        daemon = compose(settings, source=Source(path))
+        services = [*_listen(daemon, writing, secrets), page_of(settings, path)]
+        on_signals(daemon.stop, daemon.reload)
+        return daemon.run(*(service for service in services if service is not None)).code
+    finally:
+        writing.close()
+
+
+def _listen(daemon: Daemon, writing: "Writing", secrets: Secrets) -> list[Service]:
+    """Connect log, metrics, feed and notifications to the daemon, and open the control socket."""
+    settings, log = daemon.in_use.settings, structlog.get_logger()
     tally, names = RunStats(), Names()
-    metrics = Metrics(
-        __version__,
-        settings.state_dir / JOURNAL,
-        folders=lambda: names.folders,
-        settling=lambda: daemon.scheduler.settling(),  # noqa: PLW0108 - the daemon is made below
-    )
-    port = settings.metrics.port
-    reporters = (writing, LogReporter(names, log), tally, *((metrics,) if port else ()))
-    daemon = Daemon(settings, reporters, answer=Answers(tally), source=Source(path))
-    names.folders = daemon.names
-    on_signals(daemon.stop, daemon.reload)
+    names.folders = daemon.in_use.names
+    feed = Feed(Places(names, daemon.in_use), daemon.journal.path, writing.recent)
+    daemon.report_to(LogChanges(writing, daemon.in_use), LogReporter(names, log), tally, feed)
+    control = ControlServer(settings.state_dir, Desk(daemon, tally, feed).serve, feed.close)
     log.info(
         "starting",
         version=__version__,
@@ -63,39 +82,75 @@ def _run(config: Path | None) -> ExitCode:
     )
     if os.environ.get(TEST_ENGINE) == "1":
         log.warning("test engine", why="mattes are no real mattes")
-    if port:
-        offer(metrics, port)
-    try:
-        return daemon.run().code
-    finally:
-        writing.close()
+    if settings.metrics.port:
+        offer_metrics(daemon, names, settings.metrics.port)
+    return [control, *for_people(daemon, secrets)]
+
+
+def worked_with(journal: Path) -> frozenset[Path]:
+    """Return the hot folders that the journal knows: the daemon waits for one of them that is missing."""
+    with suppress(JournalError), reading(journal) as ledger:
+        return frozenset(Path(os.fsdecode(root)) for root in ledger.roots().values())
+    return frozenset()
 
 
 class Writing:
-    """Has the log written as the settings want it; a reporter, so that it hears of other settings."""
+    """The log, written by the settings."""
 
-    def __init__(self, wanted: Log, in_use: Callable[[], Log]) -> None:
+    def __init__(self, wanted: Log) -> None:
+        self.recent = RecentLines()
         self._wanted = wanted
-        self._in_use = in_use
-        _, self._outlet = configure_log(wanted.format, wanted.level)
+        _, self._outlet = configure_log(wanted.format, wanted.level, recent=self.recent)
 
-    def fact(self, fact: Fact) -> None:
-        """Something happened."""
-        if isinstance(fact, Reloaded) and self._in_use() != self._wanted:
-            old, self._wanted = self._outlet, self._in_use()
-            _, self._outlet = configure_log(self._wanted.format, self._wanted.level)
+    def change(self, wanted: Log) -> None:
+        """Use the log settings of another configuration."""
+        if wanted != self._wanted:
+            old, self._wanted = self._outlet, wanted
+            _, self._outlet = configure_log(wanted.format, wanted.level, recent=self.recent)
             threading.Thread(target=old.close, name="log", daemon=True).start()  # it may wait for a stream
 
-    def command(self, command: Command) -> None:
-        """Something is going to be done."""
-
     def close(self) -> None:
-        """Write what waits, as far as that is possible soon."""
+        """Write the waiting lines, as far as that is possible soon."""
         self._outlet.close()
 
 
-def offer(metrics: Metrics, port: int) -> None:
-    """Cut-outs are what the daemon is for: it does without figures rather than without them."""
+def page_of(settings: Settings, config: Path) -> WebChild | None:
+    """Return the page; None when it is not configured."""
+    if settings.web.listen is None:
+        return None
+    log = structlog.get_logger()
+    return WebChild(config, lambda how: log.warning("page ended", why=how))
+
+
+class LogChanges:
+    """A reporter that applies changed settings to the log."""
+
+    def __init__(self, writing: Writing, in_use: InUse) -> None:
+        self._writing = writing
+        self._in_use = in_use
+
+    def fact(self, fact: Fact) -> None:
+        """Handle a fact."""
+        if isinstance(fact, Reloaded):
+            self._writing.change(self._in_use.settings.log)
+
+    def command(self, command: Command) -> None:
+        """Handle a command."""
+
+
+def offer_metrics(daemon: Daemon, names: Names, port: int) -> None:
+    """Count what happens, and serve the metrics."""
+    from mattingd.observability.metrics import Metrics  # noqa: PLC0415 - few use them
+
+    metrics = Metrics(__version__, daemon.journal.path, lambda: names.folders, daemon.settling)
+    daemon.report_to(metrics)
+    offer(metrics, port)
+
+
+def offer(metrics: "Metrics", port: int) -> None:
+    """Serve the metrics; without them the daemon still makes cut-outs."""
+    from mattingd.observability.metrics import LOOPBACK, MetricsError  # noqa: PLC0415 - as above
+
     log = structlog.get_logger()
     try:
         metrics.serve(port)

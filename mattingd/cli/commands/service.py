@@ -1,4 +1,4 @@
-"""`mattingd service`: print, install and remove what makes a service of the program."""
+"""`mattingd service`: print, install and remove the files of the service."""
 
 import contextlib
 import functools
@@ -28,15 +28,15 @@ LINGERING = Path("/var/lib/systemd/linger")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for, as the options say it."""
+    """The options of the command line."""
 
     config: Path | None
     user: bool
-    """A service of whoever asks, instead of one of the machine."""
+    """A service of the calling user, instead of one of the machine."""
     run_as: str
     group: str | None
     root: Path | None
-    """Put the files below this folder, and touch nothing else."""
+    """Put the files below this folder, and change nothing else."""
 
 
 def show(order: Order, *, every: bool, as_json: bool) -> ExitCode:
@@ -54,7 +54,7 @@ def show(order: Order, *, every: bool, as_json: bool) -> ExitCode:
 
 
 def install(order: Order, *, start: bool) -> ExitCode:
-    """Put the files in their place; unless it is the place of somebody else, have the service started."""
+    """Install the files; unless they are for another system, have the service started."""
     texts, config, settings = _rendered(order)
     if order.root is None and not order.user and os.geteuid() != 0:
         raise CommandError(
@@ -115,7 +115,7 @@ def uninstall(order: Order) -> ExitCode:
 
 
 def _rendered(order: Order) -> tuple[dict[Path, str], Path, Settings]:
-    """Text by path, and the configuration it was rendered for."""
+    """Return texts by path, and the configuration that they were rendered for."""
     config = Path(os.path.abspath(find_config(order.config)))  # noqa: PTH100 - links stay as people made them
     settings = load(config)
     texts = units.rendered(settings, config, _machine(order))
@@ -131,7 +131,7 @@ def _root(order: Order) -> Path:
 
 
 def _machine(order: Order) -> units.Machine:
-    """This machine, as far as the files depend on it."""
+    """Return this machine, as far as the files depend on it."""
     package = Path(units.__file__).parent
     return units.Machine(
         user=None if order.user else order.run_as,
@@ -147,7 +147,7 @@ def _machine(order: Order) -> units.Machine:
 
 
 def _group_of(user: str) -> str:
-    """The first group of a user; of one who is still to be made it will have his name."""
+    """Return the first group of a user; one that is still to be created will have the user's name."""
     try:
         return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
     except KeyError:
@@ -156,7 +156,7 @@ def _group_of(user: str) -> str:
 
 @functools.cache
 def _version() -> int:
-    """Of systemd here."""
+    """Return the version of systemd."""
     try:
         told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:
@@ -208,7 +208,7 @@ def _remove(path: Path) -> None:
 
 
 def _prepare(texts: Mapping[Path, str]) -> None:
-    """Make the user and the folders now, as every start of the machine would."""
+    """Create the user and the folders now, as every start of the machine would."""
     for path in texts:
         if path.parent.name == "sysusers.d":
             _run(["systemd-sysusers", str(path)])
@@ -217,9 +217,9 @@ def _prepare(texts: Mapping[Path, str]) -> None:
 
 
 def _hand_over(order: Order, settings: Settings) -> None:
-    """Make the service's folders, or give it what `mattingd init` made as root: what is empty and root's.
+    """Create the service's folders, or give it empty ones of root, as `mattingd init` made them.
 
-    Nothing is made where a disk or a share is not mounted at this moment.
+    Nothing is created where a disk or a share is not mounted at present.
     """
     group = order.group or _group_of(order.run_as)
     modes = {settings.output_dir: 0o2775, settings.archive_dir: 0o2775, settings.state_dir: 0o750}
@@ -230,21 +230,21 @@ def _hand_over(order: Order, settings: Settings) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir() or folder.stat().st_uid != 0 or any(folder.iterdir()):
             continue
-        with contextlib.suppress(OSError):  # a share may refuse; the next step tells what that means
+        with contextlib.suppress(OSError):  # a share may refuse; the next step explains what that means
             shutil.chown(folder, order.run_as, group)
             folder.chmod(mode)
             _say(f"gave     {folder} to user {order.run_as}")
 
 
 def _try_out(order: Order, config: Path) -> None:
-    """Can the service's user read the configuration and use the folders? Asked as that user."""
+    """Check, as the service's user, that it can read the configuration and use the folders."""
     command = [sys.executable, "-P", "-m", "mattingd", "check", "--config", str(config)]
     who: dict[str, object] = {}
     if not order.user:
         who = {"user": order.run_as, "group": order.group or _group_of(order.run_as), "extra_groups": []}
     whose = "you" if order.user else f"user {order.run_as}"
     runs = subprocess.run(_with_scope(order, "is-active", "--quiet", UNIT), check=False).returncode == 0
-    so, then = ("goes on with its old settings", "restart") if runs else ("was not started", "start")
+    so, then = ("continues with its old settings", "restart") if runs else ("was not started", "start")
     later = f"The service is installed and {so}; mend that, then {_shell(order, then, UNIT)}"
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **who)  # type: ignore[call-overload]
@@ -262,7 +262,7 @@ def _try_out(order: Order, config: Path) -> None:
 
 
 def _start(order: Order) -> ExitCode:
-    """Start it, or start it anew with the new files; systemd answers when it is ready or has given up."""
+    """Start or restart it with the new files; systemd answers when it is ready or has given up."""
     _say(f"starting {UNIT}: the model is loaded and tested ...")
     done = subprocess.run(_with_scope(order, "restart", UNIT), capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -281,7 +281,7 @@ def _start(order: Order) -> ExitCode:
 
 
 def _systemd_runs() -> bool:
-    """Whether systemd is what this machine was booted with: sd_booted(3)."""
+    """Whether this machine was booted with systemd: sd_booted(3)."""
     return Path("/run/systemd/system").is_dir()
 
 
@@ -298,7 +298,7 @@ def _shell(order: Order, *words: str) -> str:
 
 
 def _run(command: Sequence[str]) -> None:
-    """A program of systemd's that must succeed."""
+    """Run a program of systemd that must succeed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

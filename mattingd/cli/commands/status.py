@@ -1,18 +1,24 @@
-"""`mattingd status`: what the daemon is doing, or where one picture is; without a daemon, by its journal."""
+"""`mattingd status`: show what the daemon is doing, or where one picture is.
+
+Without a daemon, by its journal.
+"""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mattingd.api.client import NoDaemonError, ask
-from mattingd.api.queries import count
+from mattingd.api.queries import count, picture_counts
+from mattingd.api.schemas import requests
 from mattingd.cli.commands.status_of_file import WORDS, story
 from mattingd.cli.errors import find_config
+from mattingd.cli.fleet import show as fleet
 from mattingd.cli.format import console_for, duration
 from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
@@ -21,17 +27,27 @@ from mattingd.journal import NoJournalError, reading
 from mattingd.runtime.daemon import JOURNAL
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
+WAITS = {
+    "settling": "still being copied",
+    "queued": "queued",
+    "in_work": "in work",
+    "held": "held back and tried again",
+    "paused": "in paused folders",
+    "share": "for a folder that does not answer",
+    "hours": "for the hours of their folder",
+}
+"""What pictures wait for, as `status --json` names it and as people read it."""
 ALWAYS = ("done", "failed", "waiting")
 """Counts that are told even when they are zero."""
 
 
 def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode:
-    """What the daemon is doing, or where one file is."""
+    """Show what the daemon is doing, or where one file is."""
     settings = load(find_config(config))
     if file is not None:
         return story(settings, file, as_json=as_json)
     try:
-        answer = ask(settings.state_dir, {"verb": "status"})
+        answer = msgspec.to_builtins(ask(settings.state_dir, requests.Status()))
     except NoDaemonError:
         answer = _from_journal(settings)
     if as_json:
@@ -42,12 +58,12 @@ def status(config: Path | None, file: Path | None, *, as_json: bool) -> ExitCode
 
 
 def _from_journal(settings: Settings) -> dict[str, Any]:
-    """What can be told without a daemon, and even before its first start."""
+    """Show what is known without a daemon, even before its first start."""
     held: set[bytes] = set()
     told: dict[str, Any] = {"counts": count({}), "clean": True, "last_end": None, "never": True}
     with suppress(NoJournalError), reading(settings.state_dir / JOURNAL) as ledger:
         told = {
-            "counts": count(ledger.states()),
+            "counts": picture_counts(ledger),
             "clean": ledger.clean(),
             "last_end": ledger.last_end(),
             "never": False,
@@ -79,7 +95,10 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         ("config", _config(answer)),
         ("last end", _last_end(answer)),
         ("engine", _engine(answer["engine"])),
+        *(("", line) for line in _devices(answer["engine"])),
+        ("remote", fleet.line(answer.get("remote"))),
         ("pictures", _counts(answer["counts"])),
+        ("waiting", _waiting(answer.get("waiting", {}))),
         ("rate", _rate(answer)),
         ("output", escape(answer["output_dir"])),
         ("paused", f"[yellow]{escape(answer.get('space') or '')}[/]" if answer.get("space") else ""),
@@ -87,6 +106,9 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
     ):
         if text:
             console.print(f"[dim]{label:<10}[/]{text}", soft_wrap=True)
+    if (answer.get("remote") or {}).get("workers"):
+        console.print()
+        console.print(fleet.table(answer["remote"]))
     _show_folders(console, answer["folders"])
     for name in ("in_work", "held"):
         _show_pictures(console, answer.get(name, []))
@@ -112,7 +134,7 @@ def _state(answer: dict[str, Any]) -> str:
 
 
 def _config(answer: dict[str, Any]) -> str:
-    """What is to be said of the configuration that was read last."""
+    """Show the result of the last reading of the configuration."""
     config = answer.get("config", {})
     if config.get("mistakes"):
         first, *more = config["mistakes"]
@@ -124,7 +146,7 @@ def _config(answer: dict[str, Any]) -> str:
 
 
 def _last_end(answer: dict[str, Any]) -> str:
-    """How the run before ended, if that is worth a word and `state` does not say it."""
+    """Return how the previous run ended, if that matters and `state` does not say it."""
     end = answer.get("last_end")
     if not end or end["code"] == 0 or not answer.get("clean", True):
         return ""
@@ -145,6 +167,21 @@ def _engine(engine: dict[str, Any]) -> str:
             return f"[yellow]{state}[/] {escape(engine.get('why', ''))}"
 
 
+def _devices(engine: dict[str, Any]) -> list[str]:
+    """Show a line for each device, if there are several."""
+    devices = engine.get("devices", ())
+    return [_one_device(device) for device in devices] if len(devices) > 1 else []
+
+
+def _one_device(device: dict[str, Any]) -> str:
+    name, why = escape(device["name"]), f": {escape(device['why'])}" if device["why"] else ""
+    if device["state"] != "ready":
+        style = "red" if device["state"] == "taken out" else "yellow"
+        return f"{name} [{style}]{device['state']}[/]{why}"
+    told = ", ".join(map(str, (device["device"], device["precision"], f"batches of {device['batch']}")))
+    return f"{name} {escape(told)}, {device['pictures']} mattes made, {device['in_work']} in work"
+
+
 def _device(engine: dict[str, Any]) -> str:
     device = ", ".join((engine["device"], engine["driver"], engine["precision"]))
     weights = f" with {model_name(engine['weights'])}" if engine["weights"] else ""
@@ -152,7 +189,8 @@ def _device(engine: dict[str, Any]) -> str:
 
 
 def _coming(engine: dict[str, Any]) -> str:
-    return f"; [yellow]{model_name(engine['coming'])} come up beside it[/]" if "coming" in engine else ""
+    coming = engine["coming"]
+    return "" if coming is None else f"; [yellow]{model_name(coming)} come up beside it[/]"
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -166,15 +204,23 @@ def _counted(word: str, number: int) -> str:
     return f"[{style}]{number} {word}[/]" if style else f"{number} {word}"
 
 
+def _waiting(waiting: dict[str, int]) -> str:
+    """Show what the pictures wait for, if that is not only their turn."""
+    told = [f"{number} {WAITS[name]}" for name, number in waiting.items() if number]
+    return ", ".join(told) if sum(waiting.values()) > waiting.get("in_work", 0) else ""
+
+
 def _rate(answer: dict[str, Any]) -> str:
-    if not answer.get("rate") or not answer["counts"]["waiting"]:
+    """How fast it goes at present, and how long what can run takes, which earlier runs tell, too."""
+    if not answer["counts"]["waiting"]:
         return ""
-    left = f", {duration(answer['eta_seconds'])} left" if answer.get("eta_seconds") else ""
-    return f"{answer['rate']:.2f} pictures/s{left}"
+    rate = f"{answer['rate']:.2f} pictures/s" if answer.get("rate") else ""
+    left = f"{duration(answer['eta_seconds'])} left" if answer.get("eta_seconds") else ""
+    return ", ".join(part for part in (rate, left) if part)
 
 
 def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
-    """A table, without the columns that have nothing to say."""
+    """Show a table without its empty columns."""
     console.print()
     columns = {
         "hot folder": [folder["path"] for folder in folders],
@@ -194,9 +240,8 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
 
 
 def _paused(folder: dict[str, Any]) -> str:
-    if not folder.get("paused"):
-        return ""
-    return f"paused, {folder['queued']} waiting" if folder.get("queued") else "paused"
+    state = "paused" if folder.get("paused") else f"from {folder['opens']}" if folder.get("opens") else ""
+    return f"{state}, {folder['queued']} waiting" if state and folder.get("queued") else state
 
 
 def _show_pictures(console: Console, pictures: list[dict[str, Any]]) -> None:

@@ -1,4 +1,7 @@
-"""`mattingd train`: the model goes on learning from a team's own pictures; offered only if that helped."""
+"""`mattingd train`: train the model further on a team's own pictures.
+
+The result is offered only if it is better.
+"""
 
 import json
 import sys
@@ -25,7 +28,7 @@ NAME = "own"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     data: Path
     start: str
@@ -53,7 +56,7 @@ def train(order: Order) -> ExitCode:
     try:
         own = tuning.own_in(order.data)
         asked = tuning.Tuning(own, order.out, weights, order.steps, order.minutes, **wishes)  # type: ignore[arg-type]
-        with redirect_stdout(sys.stderr):  # the training's own lines; what counts comes at the end
+        with redirect_stdout(sys.stderr):  # the training's own lines; the result comes at the end
             content, seen = tuning.tune(asked)
         reason = tuning.refusal(seen)
         if reason is None:

@@ -1,4 +1,4 @@
-"""A picture that stands behind subjects: decoded once, then scaled to cover each canvas.
+"""Background pictures: decoded once, then scaled to cover each canvas.
 
 Knows pixels and their profiles. Must not know files or presets.
 """
@@ -13,7 +13,9 @@ import numpy as np
 from PIL import ImageCms
 
 from mattingd.domain.jobs import PictureLimits
-from mattingd.imaging.formats import colour, decode
+from mattingd.domain.reasons import Reason, Reasons
+from mattingd.imaging.formats import decode
+from mattingd.imaging.formats.colour import profiles
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.matting.tiles import Levels, Tile, as_levels, deepened, eight_bits
 
@@ -46,9 +48,8 @@ _BESIDE: dict[Anchor, tuple[float, float]] = {
 class Backdrop:
     """A background, upright and opaque.
 
-    Attributes:
-        pixels: [H,W,3]; uint8, or uint16 with more than 8 bits a channel.
-        icc: the profile they are in, None for sRGB.
+    Attributes: pixels: [H,W,3]; uint8, or uint16 with more than 8 bits a channel. icc: the pixels' profile,
+    None for sRGB.
     """
 
     pixels: Levels
@@ -56,35 +57,35 @@ class Backdrop:
 
 
 def opened(data: bytes) -> Backdrop:
-    """The background in the bytes of a picture file.
+    """Decode a background from the bytes of a picture file.
 
     Raises:
-        PictureError: no picture, not whole, transparent in places, or of a size that makes no background.
+        PictureError: no picture, incomplete, partly transparent, or of an unsuitable size.
     """
     header = decode.probe(data, _EVERYTHING)
     width, height = header.upright_width, header.upright_height
     if min(width, height) < SMALLEST:
         raise PictureError(
-            "unsupported", f"its {width} x {height} px are too few: {SMALLEST} a side at least"
+            "unsupported", Reason.of("background_small", width=width, height=height, least=SMALLEST)
         )
     if width * height > MEGAPIXELS * 1e6:
         raise PictureError(
-            "too_large", f"its {width} x {height} px are too many: make it {MEGAPIXELS} megapixels at most"
+            "too_large", Reason.of("background_large", width=width, height=height, most=MEGAPIXELS)
         )
     picture = decode.read(data, _EVERYTHING)
     if picture.alpha is not None:
-        raise PictureError("unsupported", "it is transparent in places: save it flattened, without alpha")
+        raise PictureError("unsupported", Reason.of("background_transparent"))
     return Backdrop(picture.rgb, picture.icc)
 
 
 def covering(backdrop: Backdrop, canvas: Levels, icc: bytes | None, anchor: Anchor) -> Levels:
-    """A new [H,W,3] of the background: scaled until it covers, the rest cut off on the sides off the anchor.
+    """Return [H,W,3]: the background scaled to cover the canvas and cropped opposite the anchor.
 
     Args:
         backdrop: any size and shape.
-        canvas: [H,W], whose size and depth are wanted.
-        icc: the profile that is wanted, None for sRGB. One that can only be read from is taken for sRGB.
-        anchor: the side that stays whole.
+        canvas: [H,W] with the required size and depth.
+        icc: the required profile, None for sRGB. A profile that supports no output counts as sRGB.
+        anchor: the side that is not cropped.
     """
     height, width = canvas.shape
     shown = backdrop.pixels[_window(backdrop.pixels.shape, (height, width), anchor)]
@@ -94,23 +95,23 @@ def covering(backdrop: Backdrop, canvas: Levels, icc: bytes | None, anchor: Anch
         by = cv2.INTER_AREA if shown.shape[0] > height else cv2.INTER_CUBIC
         scaled = as_levels(cv2.resize(shown, (width, height), interpolation=by))
     try:
-        scaled = colour.between(scaled, backdrop.icc, icc)
+        scaled = profiles.between(scaled, backdrop.icc, icc)
     except ImageCms.PyCMSError:
-        scaled = colour.between(scaled, backdrop.icc, None)
+        scaled = profiles.between(scaled, backdrop.icc, None)
     return eight_bits(scaled) if canvas.dtype == np.uint8 else deepened(scaled)
 
 
-def remarks(backdrop: Backdrop, width: int, height: int) -> tuple[str, ...]:
-    """What a person should know of it on a canvas of so many pixels."""
+def remarks(backdrop: Backdrop, width: int, height: int) -> Reasons:
+    """Return remarks for the user on the background with a canvas of this many pixels."""
     rows, columns = backdrop.pixels.shape[:2]
     scale = max(width / columns, height / rows)
     if scale <= COARSE:
         return ()
-    return (f"the background of {columns} x {rows} px was enlarged {scale:.1f} times",)
+    return (Reason.of("background_enlarged", width=columns, height=rows, times=round(scale, 1)),)
 
 
 def _window(shape: tuple[int, ...], canvas: tuple[int, int], anchor: Anchor) -> Tile:
-    """The largest part of a picture that has the canvas's shape, to the pixel."""
+    """Return the largest part of a picture with exactly the canvas's aspect ratio."""
     scale = max(canvas[0] / shape[0], canvas[1] / shape[1])
     rows, columns = (
         max(1, min(side, round(wanted / scale))) for side, wanted in zip(shape, canvas, strict=False)
@@ -121,15 +122,15 @@ def _window(shape: tuple[int, ...], canvas: tuple[int, int], anchor: Anchor) -> 
 
 
 class Backdrops:
-    """The backgrounds that were used last, decoded; by their SHA-256."""
+    """The most recently used backgrounds, decoded, by their SHA-256."""
 
     def __init__(self, most: int = KEPT_BYTES) -> None:
-        """Nothing is kept yet, and never more than ``most`` bytes beside the one in use."""
+        """Start empty; keep at most ``most`` bytes besides the background in use."""
         self._most = most
         self._kept: OrderedDict[str, Backdrop] = OrderedDict()
 
     def of(self, sha256: str, read: Callable[[], bytes]) -> Backdrop:
-        """The background of this hash; ``read`` gives its file's bytes when it is not at hand.
+        """Return the background with this hash; ``read`` returns its file's bytes if it is not cached.
 
         Raises:
             PictureError: it cannot be used.

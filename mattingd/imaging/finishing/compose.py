@@ -1,6 +1,6 @@
-"""Picture and matte to the pixels of the cut-out.
+"""Turn picture and matte into the pixels of the cut-out.
 
-Knows straight alpha, backgrounds and what goes along with the pixels. Must not know file formats beyond that.
+Knows straight alpha, backgrounds and the metadata of pixels. Must not know file formats beyond that.
 """
 
 from dataclasses import dataclass, replace
@@ -11,10 +11,13 @@ import numpy as np
 from PIL import ImageCms, ImageColor
 
 from mattingd.domain.presets import Preset
+from mattingd.domain.reasons import Reasons
+from mattingd.imaging import threads
 from mattingd.imaging.finishing import shadow
 from mattingd.imaging.finishing.background import Backdrop, covering
 from mattingd.imaging.finishing.frame import doubts, faces_on_subject, frame_of, framed
-from mattingd.imaging.formats import colour, metadata
+from mattingd.imaging.formats import metadata
+from mattingd.imaging.formats.colour import profiles
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.matting import foreground
 from mattingd.imaging.matting.tiles import (
@@ -25,6 +28,7 @@ from mattingd.imaging.matting.tiles import (
     as_uint8,
     deepened,
     eight_bits,
+    strips,
     tiles_of,
     whole_of,
 )
@@ -34,15 +38,11 @@ from mattingd.imaging.matting.tiles import (
 class Composed:
     """A cut-out ready to be written.
 
-    Attributes:
-        pixels: [H,W,4] with straight alpha, [H,W,3] on a background, or [H,W] when only the matte is wanted;
-            uint8, or uint16 when the picture had more than 8 bits a channel.
-        matte: [H,W], how much of each pixel is subject.
-        icc: the profile the colours are in, None for sRGB.
-        dpi: dots per inch across and down, when known.
-        exif: EXIF data that goes along, from its TIFF header on.
-        xmp: the XMP packet that goes along.
-        doubts: why the cut-out needs checking, each with what helps.
+    Attributes: pixels: [H,W,4] with straight alpha, [H,W,3] on a background, or [H,W] when only the matte is
+    wanted; uint8, or uint16 when the picture had more than 8 bits a channel. matte: [H,W], the share of each
+    pixel that is subject. icc: the profile of the colours, None for sRGB. dpi: dots per inch across and down,
+    if known. exif: EXIF data to embed, starting at its TIFF header. xmp: the XMP packet to embed. doubts: why
+    the cut-out needs checking, each with advice.
     """
 
     pixels: Levels
@@ -51,7 +51,7 @@ class Composed:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    doubts: tuple[str, ...] = ()
+    doubts: Reasons = ()
 
 
 def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Composed:
@@ -59,15 +59,15 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
 
     ``backdrop`` is that background where it is a picture.
 
-    With ``colour: srgb`` its colours are converted first. What was transparent stays so: the final alpha is
-    the lesser of both. Opaque pixels keep their bytes, as long as nothing asks for another scale or colour.
+    With ``colour: srgb`` its colours are converted first. Transparent pixels stay transparent: the final
+    alpha is the smaller of both. Opaque pixels keep their bytes unless a setting changes scale or colour.
     """
     if preset.colour == "srgb" and picture.icc is not None:
         picture = _in_srgb(picture, picture.icc)
     matte = alpha if picture.rgb.dtype == np.uint8 else as_levels(alpha.astype(np.uint16) * DEEP)
     final = matte if picture.alpha is None else as_levels(cv2.min(picture.alpha, matte))
     colours = _colours(picture.rgb, eight_bits(final))
-    if picture.alpha is not None:  # where the file's own alpha decides, its colours are straight already
+    if picture.alpha is not None:  # where the file's own alpha decides, its colours are already straight
         decides = cv2.compare(picture.alpha, matte, cv2.CMP_LE)
         cv2.copyTo(picture.rgb, cv2.bitwise_and(decides, eight_bits(final)), colours)
     if preset.despill != "none":
@@ -79,7 +79,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
         colours, final = framed(colours, final, frame)
     dpi = picture.dpi if preset.dpi is None else (float(preset.dpi), float(preset.dpi))
     exif, xmp = metadata.chosen(picture.exif, picture.xmp, preset.metadata)
-    icc = None if preset.content == "matte" else picture.icc  # it would be one of colours
+    icc = None if preset.content == "matte" else picture.icc  # its profile is for colours
     if backdrop is not None and preset.bits == 16 and backdrop.pixels.itemsize > final.itemsize:  # noqa: PLR2004
         colours, final = deepened(colours), deepened(final)
     ground = None if backdrop is None else covering(backdrop, final, picture.icc, preset.background_anchor)
@@ -89,7 +89,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
 def _pixels(
     colours: Levels, matte: Levels, preset: Preset, icc: bytes | None, ground: Levels | None
 ) -> Levels:
-    """What is to be written: the matte alone, the subject on its ground, or with straight alpha."""
+    """Return the pixels to write: the matte alone, the subject on its background, or straight alpha."""
     if preset.content == "matte":
         return matte
     dark = shadow.cast(eight_bits(matte), preset) if preset.shadow else None
@@ -99,12 +99,24 @@ def _pixels(
         return over(colours, matte, _background(preset.background, icc), dark)
     if dark is not None:
         colours, matte = shadow.under(colours, matte, dark)
-    pixels = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
-    return as_levels(cv2.insertChannel(matte, pixels, 3))
+    return _with_alpha(colours, matte)
+
+
+def _with_alpha(colours: Levels, matte: Levels) -> Levels:
+    """Return ``colours`` ([H,W,3]) and ``matte`` ([H,W]) as [H,W,4]."""
+    pixels = np.empty((*matte.shape, 4), colours.dtype)
+
+    def join(rows: slice) -> None:
+        strip = pixels[rows]
+        cv2.cvtColor(colours[rows], cv2.COLOR_RGB2RGBA, dst=strip)
+        cv2.insertChannel(matte[rows], strip, 3)
+
+    threads.each(join, strips(len(matte)))
+    return as_levels(pixels)
 
 
 def despilled(colours: Levels, screen: Literal["green", "blue"]) -> Levels:
-    """``colours`` ([H,W,3]) with the screen's channel held down to the greater of the other two."""
+    """``colours`` ([H,W,3]) with the screen's channel limited to the larger of the other two."""
     red, green, blue = cv2.split(colours)
     if screen == "green":
         return as_levels(cv2.merge([red, cv2.min(green, cv2.max(red, blue)), blue]))
@@ -112,23 +124,23 @@ def despilled(colours: Levels, screen: Literal["green", "blue"]) -> Levels:
 
 
 def _in_srgb(picture: Picture, icc: bytes) -> Picture:
-    """``picture`` with its colours converted; what the network saw is that already where nothing was lost."""
+    """Convert the colours of ``picture`` to sRGB; the network's view has them if nothing was lost."""
     seen = picture.alpha is None and picture.rgb.dtype == np.uint8 and picture.srgb is not picture.rgb
-    rgb = picture.srgb if seen else colour.to_srgb_at_depth(picture.rgb, icc, "RGB")
+    rgb = picture.srgb if seen else profiles.to_srgb_at_depth(picture.rgb, icc, "RGB")
     return replace(picture, rgb=rgb, icc=None)
 
 
 def _colours(rgb: Levels, alpha: UInt8) -> Levels:
-    """The straight foreground colours of ``rgb`` under ``alpha``.
+    """Return the straight foreground colours of ``rgb`` under ``alpha``.
 
-    In 16 bits only the correction is taken from 8: so opaque pixels stay as they are, to the last bit, and
-    soft ones keep their fine steps.
+    With 16 bits, only the correction is computed with 8: opaque pixels stay exact, and soft ones keep their
+    fine gradation.
     """
     seen = eight_bits(rgb)
     estimated = foreground.estimate(seen, alpha)
     if rgb.dtype == np.uint8:
         return estimated
-    result = np.multiply(estimated, DEEP, dtype=np.uint16)  # beyond the edge, where little is not zero
+    result = np.multiply(estimated, DEEP, dtype=np.uint16)  # beyond the edge, where a small value is not zero
     for tile in tiles_of(alpha):
         moved = np.subtract(estimated[tile], seen[tile], dtype=np.int32) * DEEP + rgb[tile]
         np.clip(moved, 0, whole_of(rgb), out=moved)
@@ -139,13 +151,13 @@ def _colours(rgb: Levels, alpha: UInt8) -> Levels:
 def over(
     colours: Levels, alpha: Levels, ground: tuple[int, int, int] | Levels, dark: UInt8 | None = None
 ) -> Levels:
-    """``colours`` ([H,W,3]) seen through ``alpha`` ([H,W]) on a ground, all of one depth: [H,W,3].
+    """Composite ``colours`` ([H,W,3]) by ``alpha`` ([H,W]) on a background: [H,W,3], all of one depth.
 
     Args:
         colours: straight.
-        alpha: how much of each pixel they cover.
-        ground: one colour (0..255), or a picture of this size, which is painted over.
-        dark: uint8[H,W], the shadow that lies on the ground.
+        alpha: the share of each pixel that they cover.
+        ground: one colour (0..255), or a picture of this size, which is overwritten.
+        dark: uint8[H,W], the shadow on the background.
     """
     whole = whole_of(colours)
     if isinstance(ground, tuple):
@@ -169,11 +181,11 @@ def over(
 
 
 def _background(text: str, icc: bytes | None) -> tuple[int, int, int]:
-    """``#rrggbb`` (sRGB) in the picture's own colours."""
+    """Return ``#rrggbb`` (sRGB) in the picture's own colour space."""
     red, green, blue = ImageColor.getrgb(text)[:3]
     if icc is None:
         return red, green, blue
     try:
-        return colour.from_srgb((red, green, blue), icc)
-    except ImageCms.PyCMSError:  # a profile that can only be read from, not written to
+        return profiles.from_srgb((red, green, blue), icc)
+    except ImageCms.PyCMSError:  # a profile that supports no output
         return red, green, blue

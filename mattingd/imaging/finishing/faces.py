@@ -36,13 +36,9 @@ Float32 = npt.NDArray[np.float32]
 class Face:
     """A face from the eyebrows to the chin, in pixels of the picture; parts of it can be outside.
 
-    Attributes:
-        left: of the box, as top, right and bottom.
-        top: the box's upper edge.
-        right: the box's right edge.
-        bottom: the box's lower edge, at the chin.
-        score: 0 to 1, how sure the detector is.
-        keypoints: (x, y) of the person's right eye, left eye, nose, mouth, right ear and left ear.
+    Attributes: left: of the box, as top, right and bottom. top: the box's upper edge. right: the box's right
+    edge. bottom: the box's lower edge, at the chin. score: 0 to 1, confidence of the detector. keypoints: (x,
+    y) of the person's right eye, left eye, nose, mouth, right ear and left ear.
     """
 
     left: float

@@ -1,6 +1,6 @@
-"""Where the cut-out stands in its frame: trimmed, on a canvas of a given size or shape, by its head.
+"""Place the cut-out in its frame: trimmed, on a canvas of a given size or shape, or by its head.
 
-Geometry goes by the subject's box in the matte. Without a change of scale pixels are copied, not resampled.
+Geometry is based on the subject's box in the matte. At the same scale, pixels are copied, not resampled.
 Knows colours, alpha and presets' frames. Must not know files.
 """
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mattingd.domain.presets import REFERENCE_SIDE, Preset
+from mattingd.domain.reasons import Reason, Reasons
 from mattingd.domain.units import canvas_of
 from mattingd.imaging.finishing.faces import Face, find
 from mattingd.imaging.matting.tiles import (
@@ -19,6 +20,7 @@ from mattingd.imaging.matting.tiles import (
     Tile,
     UInt8,
     as_levels,
+    as_uint8,
     at_least,
     eight_bits,
     whole_of,
@@ -27,6 +29,15 @@ from mattingd.imaging.matting.tiles import (
 _SEEN, _SOLID = 26, 128
 """Alpha (of 255) from which a pixel counts when a picture is trimmed, and for the place on a canvas: wisps
 and haze do not shift the subject there."""
+
+_FAINT = 13
+"""Alpha from which the subject's soft parts, such as hair, veils and shadows, must be inside the frame."""
+
+_REACH = 0.02
+"""Of the subject's longer side: a soft part that is farther from it than this is haze, which may be cut."""
+
+_MOST_PIXELS = 3_000_000
+"""Soft parts are told apart at a size of at most so many pixels."""
 
 _ABOVE_HEAD = 0.1
 """Of an ID photograph's height above the head, as passport offices draw it."""
@@ -61,7 +72,7 @@ _MARGIN = 4
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the picture goes: scaled, its corner is put at (left, top) of the canvas, in pixels."""
+    """The picture's placement: it is scaled, and its corner is at (left, top) of the canvas, in pixels."""
 
     width: int
     height: int
@@ -72,7 +83,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Pixels from left to before right, from top to before bottom."""
+    """A box in pixels: from left to before right, from top to before bottom."""
 
     left: int
     top: int
@@ -81,12 +92,12 @@ class Box:
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Height in pixels."""
         return self.bottom - self.top
 
 
@@ -111,9 +122,9 @@ def faces_on_subject(rgb: UInt8, matte: Levels) -> tuple[Face, ...]:
 def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame | None:
     """Return the frame that a preset asks for around the subject in ``matte`` ([H,W]), or None.
 
-    With `anchor: head` the frame goes by the largest of the ``faces`` on the subject; without one, by the
-    outline's neck. A matte without subject keeps the picture's own frame; of a canvas of fixed size it fills
-    what the preset allows.
+    With `anchor: head` the frame is based on the largest of the ``faces`` on the subject; without one, on the
+    outline's neck. A matte without subject keeps the picture's own frame; on a canvas of fixed size it fills
+    as much as the preset allows.
     """
     height, width = matte.shape
     canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
@@ -122,9 +133,9 @@ def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame
     seen = eight_bits(matte)
     everything = Box(0, 0, width, height)
     if canvas is None:
-        box = _with_shadow(subject(seen) or everything, preset)
+        box = _with_shadow(_around(subject(seen), soft_parts(seen)) or everything, preset)
         return Frame(box.width, box.height, 1.0, -box.left, -box.top)
-    soft = subject(seen) or everything
+    soft = soft_parts(seen) or subject(seen) or everything
     box = subject(seen, _SOLID) or soft
     across, down, exact = canvas
     if not exact:
@@ -137,7 +148,7 @@ def frame_of(matte: Levels, preset: Preset, faces: Sequence[Face] = ()) -> Frame
 
 
 def _inside(frame: Frame, soft: Box) -> Frame:
-    """The frame moved as far as all of the subject's soft parts are in it, which fit."""
+    """Return the frame moved so that all soft parts of the subject that fit are inside."""
     left, right = frame.left + soft.left * frame.scale, frame.left + soft.right * frame.scale
     above, below = frame.top + soft.top * frame.scale, frame.top + soft.bottom * frame.scale
     x = max(0.0, -left) - max(0.0, right - frame.width)
@@ -146,7 +157,7 @@ def _inside(frame: Frame, soft: Box) -> Frame:
 
 
 def _with_shadow(box: Box, preset: Preset) -> Box:
-    """The box with room for the shadow, whose pixels are those of the picture that comes of it."""
+    """Return the box enlarged for the shadow, whose pixels are those of the resulting picture."""
     if not preset.shadow or preset.content == "matte":
         return box
     x, y, soft = preset.shadow_x, preset.shadow_y, preset.shadow_blur
@@ -158,9 +169,9 @@ def _with_shadow(box: Box, preset: Preset) -> Box:
 
 
 def _shaped(box: Box, soft: Box, aspect: float, preset: Preset) -> Frame:
-    """A canvas of this aspect that the subject fills at its own size, or enlarged to the least side.
+    """Return a canvas of this aspect ratio, filled by the subject at its size or enlarged.
 
-    Its soft parts have room in it, too.
+    It has room for the subject's soft parts, too.
     """
     height = max(box.height, box.width / aspect) / preset.fill
     height = max(height, soft.height, soft.width / aspect)
@@ -170,51 +181,49 @@ def _shaped(box: Box, soft: Box, aspect: float, preset: Preset) -> Frame:
 
 
 def _placed(box: Box, width: int, height: int, scale: float, preset: Preset) -> Frame:
-    """The subject in the middle, or standing on the lower edge of what it may fill."""
+    """Place the subject in the middle, or on the lower edge of the area that it may fill."""
     left = (width - box.width * scale) / 2 - box.left * scale
     free = height - box.height * scale
     above = free / 2 if preset.anchor == "centre" else free
     return Frame(width, height, scale, left, above - box.top * scale)
 
 
-def doubts(matte: Levels, preset: Preset, faces: Sequence[Face], frame: Frame) -> tuple[str, ...]:
-    """Say why a frame that goes by the head needs checking, and what helps; nothing for any other frame."""
+def doubts(matte: Levels, preset: Preset, faces: Sequence[Face], frame: Frame) -> Reasons:
+    """Return why a frame based on the head needs checking, with advice; empty for any other frame."""
     if preset.anchor != "head" or not preset.canvas:
         return ()
     seen = eight_bits(matte)
     box, mine = subject(seen, _SOLID), _on_subject(seen, faces)
     said = []
     if not mine:
-        said.append("no face was found, so the frame follows the outline: check where the head is")
+        said.append(Reason.of("no_face"))
     if len(mine) > 1:
-        said.append(
-            f"{len(mine)} faces were found and the frame follows the largest: use a picture of one person"
-        )
+        said.append(Reason.of("several_faces", faces=len(mine)))
     head = _head(seen, box, mine) if box is not None else None
     if head is not None:
         said += _cut_off(head, mine, seen.shape)
     if mine and abs(mine[0].tilt) > _TILTED:
-        said.append(f"the head is tilted by {abs(mine[0].tilt):.0f} degrees: turn the picture upright")
+        said.append(Reason.of("head_tilted", degrees=round(abs(mine[0].tilt))))
     if frame.scale > _COARSE:
-        said.append(f"the picture was enlarged {frame.scale:.1f} times: use one in which the face is larger")
+        said.append(Reason.of("face_enlarged", times=round(frame.scale, 1)))
     return tuple(said)
 
 
-def _cut_off(head: Box, faces: Sequence[Face], shape: tuple[int, ...]) -> list[str]:
-    """Say at which sides of a picture of this (height, width) the head is cut off, each with what helps."""
+def _cut_off(head: Box, faces: Sequence[Face], shape: tuple[int, ...]) -> list[Reason]:
+    """Return at which sides of a picture of this (height, width) the head is cut off, each with advice."""
     height, width = shape
     said = []
     if head.top == 0:
-        said.append("the head is cut off at the top: use a picture with room above the hair")
+        said.append(Reason.of("head_cut_top"))
     if faces and faces[0].bottom >= height:
-        said.append("the head is cut off at the chin: use a picture that shows the neck and shoulders")
+        said.append(Reason.of("head_cut_chin"))
     if head.left == 0 or head.right == width:
-        said.append("the head is cut off at the side: use a picture with room to both sides of it")
+        said.append(Reason.of("head_cut_side"))
     return said
 
 
 def _on_subject(seen: UInt8, faces: Sequence[Face]) -> tuple[Face, ...]:
-    """The faces whose middle the matte keeps; the others are the background's."""
+    """Return the faces whose middle the matte keeps; the others belong to the background."""
     height, width = seen.shape
     kept = []
     for face in faces:
@@ -225,7 +234,7 @@ def _on_subject(seen: UInt8, faces: Sequence[Face]) -> tuple[Face, ...]:
 
 
 def _head(seen: UInt8, box: Box, faces: Sequence[Face]) -> Box | None:
-    """The head with its hair, from crown to chin or neck; None when neither face nor neck is seen."""
+    """Return the head with its hair, from crown to chin or neck; None when neither face nor neck is found."""
     if faces:
         return _around_face(seen, faces[0])
     neck = neck_of(seen, box)
@@ -256,7 +265,7 @@ def _around_face(seen: UInt8, face: Face) -> Box:
 
 
 def _by_head(box: Box, head: Box, size: tuple[int, int], fill: float) -> Frame:
-    """The head takes ``fill`` of the height; the body goes on to the lower edge."""
+    """Place the head so that it takes ``fill`` of the height; the body continues to the lower edge."""
     width, height = size
     middle = (head.left + head.right) / 2
     scale = min(fill * height / head.height, _HEAD_WIDTH * width / head.width)
@@ -265,14 +274,50 @@ def _by_head(box: Box, head: Box, size: tuple[int, int], fill: float) -> Frame:
 
 
 def subject(alpha: UInt8, least: int = _SEEN) -> Box | None:
-    """The box of all pixels of ``alpha`` (uint8[H,W]) that reach ``least``; None when there are none."""
+    """Return the box of all pixels of ``alpha`` (uint8[H,W]) that reach ``least``; None without any."""
     seen = at_least(alpha, least)
     left, top, width, height = cv2.boundingRect(seen)
     return Box(left, top, left + width, top + height) if width else None
 
 
+def soft_parts(alpha: UInt8) -> Box | None:
+    """Return the box of the subject and its soft parts in ``alpha`` (uint8[H,W]); None without a solid pixel.
+
+    Faint pixels count where they are connected to solid ones, or nearly so: specks of haze elsewhere do not.
+    """
+    solid = subject(alpha, _SOLID)
+    if solid is None:
+        return None
+    factor = math.ceil((alpha.size / _MOST_PIXELS) ** 0.5)
+    size = -(-alpha.shape[1] // factor), -(-alpha.shape[0] // factor)
+    faint, core = (
+        cv2.resize(at_least(alpha, least), size, interpolation=cv2.INTER_AREA) for least in (_FAINT, _SOLID)
+    )
+    reach = round(_REACH * max(solid.width, solid.height) / factor) | 1
+    near = cv2.dilate(at_least(as_uint8(faint), 1), np.ones((reach, reach), np.uint8))
+    count, labels = cv2.connectedComponents(near, connectivity=8)
+    kept = np.zeros(count, np.uint8)
+    kept[labels[core > 0]] = 255
+    kept[0] = 0  # label 0 is not a part
+    where = cv2.resize(kept[labels], alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return subject(as_uint8(cv2.bitwise_and(where, alpha)), _FAINT)
+
+
+def _around(*boxes: Box | None) -> Box | None:
+    """Return the smallest box around all of them, None without any."""
+    there = [box for box in boxes if box is not None]
+    if not there:
+        return None
+    return Box(
+        min(box.left for box in there),
+        min(box.top for box in there),
+        max(box.right for box in there),
+        max(box.bottom for box in there),
+    )
+
+
 def neck_of(alpha: UInt8, box: Box) -> int | None:
-    """The row of a person's neck: the narrowest between the head's widest row and the shoulders.
+    """Return the row of a person's neck: the narrowest between the head's widest row and the shoulders.
 
     None when the outline shows no head over wider shoulders.
     """
@@ -301,7 +346,7 @@ def framed(colours: Levels, matte: Levels, frame: Frame) -> tuple[Levels, Levels
 
 
 def _shown(shape: tuple[int, ...], frame: Frame) -> Tile:
-    """The part of a picture of this (height, width) that its frame shows, with a few pixels around."""
+    """Return the part of a picture of this (height, width) that its frame shows, with a small margin."""
 
     def side(corner: float, room: int, end: int) -> slice:
         first, last = (round(place / frame.scale) for place in (-corner, room - corner))
@@ -311,7 +356,7 @@ def _shown(shape: tuple[int, ...], frame: Frame) -> Tile:
 
 
 def _overlap(old: tuple[int, ...], new: tuple[int, int], x: int, y: int) -> tuple[Tile, Tile]:
-    """Which part of the new frame shows which part of the old, when the old's corner is at (x, y)."""
+    """Return which part of the new frame shows which part of the old one, whose corner is at (x, y)."""
     rows = min(new[0], max(0, y)), max(0, min(new[0], y + old[0]))
     columns = min(new[1], max(0, x)), max(0, min(new[1], x + old[1]))
     into = slice(*rows), slice(*columns)
@@ -319,7 +364,7 @@ def _overlap(old: tuple[int, ...], new: tuple[int, int], x: int, y: int) -> tupl
 
 
 def scaled(colours: Levels, matte: Levels, scale: float) -> tuple[Levels, Levels]:
-    """Both resized; what is transparent has no say in the colours. A plane at a time, to save memory."""
+    """Resize both. Transparent pixels do not affect the colours. One plane at a time, to save memory."""
     whole = whole_of(colours)
     size = max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale))
     by = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -1,7 +1,7 @@
-"""A team's own last step: plug-ins that change a finished cut-out before it is written.
+"""Plug-ins of a team that change a finished cut-out before it is written.
 
 A finisher is a callable that an installed package declares in the entry-point group `mattingd.finishers`. It
-runs in the picture worker, under the picture's deadline and memory limit: what it breaks is one picture.
+runs in the picture worker, under the picture's deadline and memory limit: a failure affects one picture only.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 import numpy as np
 
 from mattingd.domain.presets import FINISHERS
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.finishing.compose import Composed
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.matting.tiles import Levels
@@ -24,19 +25,19 @@ _CHANNELS = {(), (3,), (4,)}
 
 
 def finished(composed: Composed, name: str | None) -> Composed:
-    """``composed`` after the finisher called ``name``; as it is without one.
+    """Apply the finisher called ``name`` to ``composed``; without one, return it unchanged.
 
     Raises:
-        PictureError: there is no such finisher, it failed, or what it returned is no picture.
+        PictureError: there is no such finisher, it failed, or its result is no picture.
     """
     if name is None:
         return composed
     finisher = _load(name)
     try:
         pixels = finisher(composed.pixels.copy(), composed.matte.copy())
-    except Exception as error:  # whatever a team's own code does wrong
+    except Exception as error:  # any error of a team's own code
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise PictureError("unsupported", f"the finisher {name!r} failed ({what})") from error
+        raise PictureError("unsupported", Reason.of("finisher_failed", name=name, error=what)) from error
     return replace(composed, pixels=_picture(pixels, composed.pixels, name))
 
 
@@ -46,19 +47,20 @@ def _load(name: str) -> Finisher:
         try:
             finisher: Finisher = each.load()
         except Exception as error:  # as above
-            raise PictureError("unsupported", f"the finisher {name!r} cannot be loaded ({error})") from error
+            raise PictureError(
+                "unsupported", Reason.of("finisher_not_loaded", name=name, error=str(error))
+            ) from error
         return finisher
-    raise PictureError("unsupported", f"there is no finisher {name!r}: install the package that has it")
+    raise PictureError("unsupported", Reason.of("finisher_missing", name=name))
 
 
 def _picture(pixels: object, before: Levels, name: str) -> Levels:
-    """What a finisher returned, if it can be written."""
+    """Return the result of a finisher if it can be written."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != before.dtype:
         kind = f"an array of {pixels.dtype}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise PictureError("unsupported", f"the finisher {name!r} returned {kind}, not {before.dtype} pixels")
+        said = f"{kind}, not {before.dtype} pixels"
+        raise PictureError("unsupported", Reason.of("finisher_result", name=name, error=said))
     if not pixels.size or pixels.shape[2:] not in _CHANNELS or pixels.ndim < 2:  # noqa: PLR2004 - rows, columns
-        raise PictureError(
-            "unsupported",
-            f"the finisher {name!r} returned {list(pixels.shape)}, not [H,W], [H,W,3] or [H,W,4]",
-        )
+        said = f"{list(pixels.shape)}, not [H,W], [H,W,3] or [H,W,4]"
+        raise PictureError("unsupported", Reason.of("finisher_result", name=name, error=said))
     return np.ascontiguousarray(pixels)

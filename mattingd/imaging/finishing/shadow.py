@@ -14,7 +14,7 @@ _BLUR_SIDE = 1024
 
 
 def cast(matte: UInt8, preset: Preset) -> UInt8:
-    """The shadow of the subject in ``matte`` (uint8[H,W]), nothing to 255 for black: uint8[H,W]."""
+    """Return the shadow of the subject in ``matte`` (uint8[H,W]): uint8[H,W], 0 none to 255 black."""
     height, width = matte.shape
     shrunk = min(1.0, _BLUR_SIDE / max(height, width))
     size = max(1, round(width * shrunk)), max(1, round(height * shrunk))
@@ -30,7 +30,7 @@ def cast(matte: UInt8, preset: Preset) -> UInt8:
 
 
 def under(colours: Levels, matte: Levels, dark: UInt8) -> tuple[Levels, Levels]:
-    """Straight colours ([H,W,3]) and alpha ([H,W]) of the subject with its black shadow below it."""
+    """Return straight colours ([H,W,3]) and alpha ([H,W]) of the subject with its black shadow below it."""
     whole = whole_of(colours)
     new_colours, new_matte = colours.copy(), matte.copy()
     for tile in tiles_of(dark):

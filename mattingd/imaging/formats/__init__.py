@@ -1,1 +1,1 @@
-"""Files to pixels and back, format by format."""
+"""Decode files to pixels and encode pixels to files, by format."""

@@ -1,6 +1,6 @@
-"""A finished cut-out to bytes of a file, and the proof that such bytes are one.
+"""Encode a finished cut-out to the bytes of a file, and verify such bytes.
 
-Knows output formats and their limits. Must not know disks: publishing is the stages' business.
+Knows output formats and their limits. Must not know disks: publishing is done by the workers.
 """
 
 import contextlib
@@ -16,11 +16,12 @@ import numpy as np
 from PIL import Image
 
 from mattingd.domain.presets import DEEP_FORMATS, OutputFormat, Preset
+from mattingd.domain.reasons import NO_REASON, Reason, Reasons
 from mattingd.domain.units import canvas_of
 from mattingd.imaging.finishing.compose import Composed
 from mattingd.imaging.finishing.frame import scaled
 from mattingd.imaging.formats import integrity, metadata, png, tiff
-from mattingd.imaging.formats.errors import PictureError, corrupt
+from mattingd.imaging.formats.errors import PictureError, misread
 from mattingd.imaging.formats.structure import jpeg_stream
 from mattingd.imaging.matting.tiles import Levels, UInt8, as_levels, deepened, eight_bits
 
@@ -34,18 +35,18 @@ _ALPHA = 4  # channels of what is transparent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class File:
-    """A file to be published: its bytes and what is in them. Sizes in pixels."""
+    """A file to publish: its bytes and their contents. Sizes in pixels."""
 
     data: bytes
     format: OutputFormat
     width: int
     height: int
-    remark: str = ""
-    """What a person should know of it."""
+    remark: Reason = NO_REASON
+    """Remarks on it for the user."""
 
 
 def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
-    """All files that the preset asks for, in the order of `values.endings_of`.
+    """Return all files that the preset asks for, in the order of `domain.presets.endings_of`.
 
     Raises:
         PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
@@ -58,7 +59,9 @@ def files(composed: Composed, preset: Preset) -> tuple[File, ...]:
 
 
 def _file(composed: Composed, preset: Preset) -> File:
-    """The cut-out's file: with `max_kb` at less quality or, where that is not enough, with fewer pixels.
+    """Return the cut-out's file.
+
+    With `max_kb` it has lower quality or, if that is not enough, fewer pixels.
 
     Raises:
         PictureError: see `files`.
@@ -74,13 +77,13 @@ def _file(composed: Composed, preset: Preset) -> File:
             small = _reduced(composed, long / max(width, height))
             with contextlib.suppress(PictureError):
                 down, across = small.pixels.shape[:2]
-                remark = f"it has {across} x {down} px to stay within {preset.max_kb} kB"
+                remark = Reason.of("smaller_for_kb", width=across, height=down, kb=preset.max_kb or 0)
                 return File(encode(small, preset), preset.format, across, down, remark)
         raise
 
 
 def _has_a_size(preset: Preset) -> bool:
-    """Whether the preset wants a canvas of so many pixels, and no fewer."""
+    """Whether the preset needs a canvas of an exact or minimum size in pixels."""
     canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
     return canvas is not None and canvas[2]
 
@@ -94,15 +97,15 @@ def _reduced(composed: Composed, scale: float) -> Composed:
     return replace(composed, pixels=as_levels(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)))
 
 
-def remarks(pixels: Levels, preset: Preset) -> tuple[str, ...]:
-    """What a person should know of the file that the preset makes of ``pixels``."""
+def remarks(pixels: Levels, preset: Preset) -> Reasons:
+    """Return remarks for the user on the file that the preset makes of ``pixels``."""
     if pixels.itemsize == 1 or preset.bits != "auto" or preset.format in DEEP_FORMATS:
         return ()
-    return (f"16 bits a channel were reduced to the 8 that {preset.format} holds",)
+    return (Reason.of("reduced_to_8", format=preset.format),)
 
 
 def encode(composed: Composed, preset: Preset) -> bytes:
-    """The file's bytes in the preset's format and depth, with profile, resolution, EXIF and XMP data.
+    """Return the file's bytes in the preset's format and depth, with profile, resolution, EXIF and XMP data.
 
     Raises:
         PictureError: ``too_large`` for the format, ``unsupported`` for a JPEG without background.
@@ -110,10 +113,10 @@ def encode(composed: Composed, preset: Preset) -> bytes:
     height, width = composed.pixels.shape[:2]
     limit = MAX_SIDE.get(preset.format)
     if limit is not None and max(height, width) > limit:
-        what = f"{width} x {height} px are too large for {preset.format} (at most {limit} px a side)"
-        raise PictureError("too_large", f"{what}: choose png or tiff")
+        told = {"width": width, "height": height, "format": preset.format, "limit": limit}
+        raise PictureError("too_large", Reason.of("too_large_for_format", **told))
     if preset.format == "jpeg" and composed.pixels.shape[2:] == (_ALPHA,):
-        raise PictureError("unsupported", "JPEG cannot be transparent: give the preset a background")
+        raise PictureError("unsupported", Reason.of("jpeg_transparent"))
     pixels = _at_depth(composed.pixels, preset)
     carried = composed.icc, composed.dpi, composed.exif, composed.xmp
     if preset.format == "png":
@@ -124,7 +127,7 @@ def encode(composed: Composed, preset: Preset) -> bytes:
 
 
 def _small_enough(encode: Callable[[Preset], bytes], preset: Preset) -> bytes:
-    """The best quality, up to the preset's, whose file is no larger than it allows.
+    """Encode with the best quality, up to the preset's, that keeps the file within its size limit.
 
     Raises:
         PictureError: ``too_large`` even at the lowest quality.
@@ -141,13 +144,12 @@ def _small_enough(encode: Callable[[Preset], bytes], preset: Preset) -> bytes:
         else:
             high = middle - 1
     if fits is None:
-        what = f"it is larger than {preset.max_kb} kB at any quality"
-        raise PictureError("too_large", f"{what}: raise `max_kb`, or give the preset a smaller canvas")
+        raise PictureError("too_large", Reason.of("over_kb", kb=preset.max_kb or 0))
     return fits
 
 
 def _at_depth(pixels: Levels, preset: Preset) -> Levels:
-    """``pixels`` with the bits a channel that are wanted."""
+    """Convert ``pixels`` to the required bits per channel."""
     if preset.bits == 16 and pixels.itemsize == 1:  # noqa: PLR2004 - bits
         return deepened(pixels)
     return eight_bits(pixels) if preset.bits == 8 or preset.format not in DEEP_FORMATS else pixels  # noqa: PLR2004
@@ -173,7 +175,7 @@ def _encode_with_pillow(pixels: UInt8, composed: Composed, preset: Preset) -> by
 
 
 def _options(preset: Preset) -> dict[str, object]:
-    """What an encoder is told: effort where it pays, one thread, colours kept under alpha 0."""
+    """Return encoder options: effort where it pays, one thread, colours kept under alpha 0."""
     lossless, quality = preset.quality == _LOSSLESS, preset.quality
     match preset.format:
         case "webp" if lossless:
@@ -200,7 +202,7 @@ def _options(preset: Preset) -> dict[str, object]:
 
 
 def verify(file: File, data: bytes) -> None:
-    """Prove that ``data`` is a whole picture file, of the format and size of ``file``, by decoding all of it.
+    """Verify that ``data`` is a complete file with the format and size of ``file``, by decoding all of it.
 
     Raises:
         PictureError: something is missing, damaged or of another size.
@@ -220,7 +222,7 @@ def _verify_with_pillow(file: File, data: bytes) -> None:
     elif file.format == "webp":
         integrity.whole(file.format, data)
     if size != (file.width, file.height):
-        raise corrupt(f"it is {size[0]} x {size[1]} px instead of {file.width} x {file.height}")
+        raise misread(f"it is {size[0]} x {size[1]} px instead of {file.width} x {file.height}")
 
 
 def _decoded_size(data: bytes, format: OutputFormat) -> tuple[int, int]:  # noqa: A002
@@ -231,12 +233,12 @@ def _decoded_size(data: bytes, format: OutputFormat) -> tuple[int, int]:  # noqa
                 image.load()
                 return image.size
         except Exception as error:
-            raise corrupt(f"it does not decode: {error}") from error
+            raise misread(f"it does not decode: {error}") from error
 
 
 @contextmanager
 def _silence(format: OutputFormat) -> Iterator[None]:  # noqa: A002
-    """No warnings of Pillow's; with JPEG XL among the formats that it knows, where that is asked for."""
+    """Silence Pillow's warnings; register JPEG XL if needed."""
     if format == "jxl":
         importlib.import_module("pillow_jxl")
     with warnings.catch_warnings():

@@ -1,45 +1,53 @@
-"""What can be wrong with a picture, said once and plainly.
+"""The errors of pictures.
 
-Knows the kinds of trouble and how they are told. Must not know what is done about them.
+Knows the kinds of errors and their messages. Must not know how they are handled.
 """
 
 from typing import Literal
 
+from mattingd.domain.reasons import Reason
+from mattingd.words import Param
+
 Kind = Literal["unsupported", "truncated", "corrupt", "too_large", "empty"]
 """Whose fault it is: not a format we read, not finished, damaged, over a limit, no bytes at all."""
 
-NO_END = "its end marker is missing, but all of the picture is there"
+NO_END = Reason.of("no_end_marker")
 """Why to look at a picture whose decoder needs no more than there is."""
 
 
 class PictureError(Exception):
     """A picture that cannot be used; ``str(error)`` is one line: what is wrong and what to do."""
 
-    def __init__(self, kind: Kind, message: str) -> None:
-        """Keep ``kind`` for decisions and ``message`` for people."""
-        super().__init__(kind, message)
+    def __init__(self, kind: Kind, reason: Reason) -> None:
+        """Keep ``kind`` for decisions and ``reason`` for people."""
+        super().__init__(kind, reason)
         self.kind: Kind = kind
-        self.message = message
+        self.reason = reason
 
     def __str__(self) -> str:
-        return self.message
+        return str(self.reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a library could not get the memory it asked for, in whatever words it says so."""
+    """Whether a library failed to allocate memory, however it says so."""
     return isinstance(error, MemoryError) or "memory" in str(error).lower()
 
 
-def truncated(why: str) -> PictureError:
-    """The picture is not whole yet, or was cut off for good."""
-    return PictureError("truncated", f"the picture is cut off ({why}): copy it again")
+def truncated(detail: str, **params: Param) -> PictureError:
+    """Return the error for a picture that is incomplete or truncated; `detail` is a code of `language`."""
+    return PictureError("truncated", Reason.of("truncated", detail=detail, **params))
 
 
-def corrupt(why: str) -> PictureError:
-    """The picture is damaged inside."""
-    return PictureError("corrupt", f"the picture is damaged ({why}): open it in an editor and save it anew")
+def corrupt(detail: str, **params: Param) -> PictureError:
+    """Return the error for a picture that is damaged inside."""
+    return PictureError("corrupt", Reason.of("damaged", detail=detail, **params))
 
 
-def unsupported(what: str) -> PictureError:
-    """Not a picture, or one of a kind that is not read."""
-    return PictureError("unsupported", f"{what}: save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC")
+def unsupported(detail: str, **params: Param) -> PictureError:
+    """Return the error for a file that is not a picture or is of an unsupported kind."""
+    return PictureError("unsupported", Reason.of("not_read", detail=detail, **params))
+
+
+def misread(what: str) -> PictureError:
+    """Return the error for a file that does not decode to what was encoded; `what` is for developers."""
+    return corrupt("check_failed", check=what)

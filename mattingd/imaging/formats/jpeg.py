@@ -1,4 +1,4 @@
-"""JPEG streams: whether one is whole, and decoding it fast without taking a half one for a picture.
+"""Check that a JPEG stream is complete, and decode it fast without accepting half a picture.
 
 Knows the marker structure (ITU-T T.81) and libjpeg's habit of filling what is missing with grey. Must not
 know limits, profiles or orientation.
@@ -15,31 +15,33 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from mattingd.domain.reasons import Reason, Reasons
 from mattingd.imaging.formats.errors import NO_END, corrupt, truncated
 from mattingd.imaging.formats.pixels import Decoded
+from mattingd.imaging.formats.structure.jpeg_break import is_broken
 from mattingd.imaging.formats.structure.jpeg_stream import Scan, Stream, follow
 from mattingd.imaging.matting.tiles import UInt8, as_uint8
 
 _HOLE = bytes(2048)  # half a page: holes in copies are made of whole ones
-_PROBE = 256  # bytes of entropy-coded data that must matter to the picture
-_FILLER = b"\x5a\xa7" * (_PROBE // 2)  # any data without markers will do
+_PROBE = 256  # bytes of entropy-coded data that must affect the picture
+_FILLER = b"\x5a\xa7" * (_PROBE // 2)  # any data without markers
 _END = b"\xff\xd9"
 _LIBJPEG = (b"Corrupt JPEG data", b"Premature end of JPEG", b"Inconsistent progression", b"Invalid SOS")
 _EXTRANEOUS = "extraneous bytes"
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def whole(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The stream as it can be decoded, and why somebody should look at its picture; holes are looked for.
+def whole(data: bytes) -> tuple[bytes, Reasons]:
+    """Return the decodable stream, and why its picture needs checking; holes are detected.
 
-    Where only the end marker is missing, and every block of the picture is there, the marker is added.
+    If only the end marker is missing and every block exists, the marker is added.
 
     Raises:
-        PictureError: ``truncated`` when the end or a part within is missing, ``corrupt`` at a marker that
-            means nothing.
+        PictureError: ``truncated`` when the end or a part within is missing, ``corrupt`` at an invalid
+            marker.
     """
     stream = follow(data)
-    doubts: tuple[str, ...] = ()
+    doubts: Reasons = ()
     if stream.trouble is not None:
         ended = data[: stream.end] + _END
         if not (stream.scans and _is_complete(stream) and _has_all_blocks(ended)):
@@ -68,27 +70,30 @@ def decode(data: bytes, icc: bytes | None) -> Decoded | None:
         return None
     pixels, complaint = _decoded(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
-        raise corrupt("the decoder gave up")
-    return Decoded(pixels, "RGB", doubts=_doubts(data, stream, complaint))
+        raise corrupt("decoder_gave_up")
+    found = _doubts(data, stream, complaint)
+    if not found and is_broken(pixels, stream.unit, stream.step):
+        found = (Reason.of("colours_break"),)
+    return Decoded(pixels, "RGB", doubts=found)
 
 
-def doubts(data: bytes) -> tuple[str, ...]:
-    """The damage that decoding finds in a stream that `decode` leaves to others."""
+def doubts(data: bytes) -> Reasons:
+    """Return the damage found by decoding a stream that `decode` does not handle."""
     _, complaint = _decoded(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
     return _doubts(data, follow(data), complaint)
 
 
-def _doubts(data: bytes, stream: Stream, complaint: str) -> tuple[str, ...]:
-    """What libjpeg's complaint means; some cameras fill up the last scan with bytes that are all the same."""
+def _doubts(data: bytes, stream: Stream, complaint: str) -> Reasons:
+    """Interpret libjpeg's warning. Some cameras pad the last scan with equal bytes."""
     extraneous = re.search(rf"(\d+) {_EXTRANEOUS} before marker 0xd9", complaint)
     filled = extraneous and len(set(data[stream.end - int(extraneous[1]) : stream.end])) == 1
     if not complaint or filled:
         return ()
-    return (f"it is damaged inside (libjpeg: {complaint.removeprefix('Corrupt JPEG data: ')})",)
+    return (Reason.of("damaged_inside", said=complaint.removeprefix("Corrupt JPEG data: ")),)
 
 
 def _decoded(data: bytes, flags: int) -> tuple[UInt8 | None, str]:
-    """The pixels, None when the decoder gives up, and what libjpeg complains of; empty when it does not."""
+    """Return the pixels, None if the decoder fails, and libjpeg's warning; empty without one."""
     with _complaints() as lines:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     return None if pixels is None else as_uint8(pixels), " ".join(lines)
@@ -96,9 +101,9 @@ def _decoded(data: bytes, flags: int) -> tuple[UInt8 | None, str]:
 
 @contextlib.contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """The lines that libjpeg writes to the standard error output meanwhile: it has no other way to tell.
+    """Capture the lines that libjpeg writes to standard error, its only way to warn.
 
-    What others write there in the same moment goes on to where it was meant to go.
+    What other threads write there at the same moment is passed on.
     """
     lines: list[str] = []
     sys.stderr.flush()
@@ -119,21 +124,21 @@ def _complaints() -> Iterator[list[str]]:
 
 
 def _refuse_holes(data: bytes, stream: Stream) -> None:
-    """A page of zeros is either a flat surface (fine) or a hole in an unfinished copy.
+    """Reject a page of zeros that is a hole in an unfinished copy, not a flat surface.
 
-    A hole shows in that a scan no longer holds exactly as much data as its picture needs, or is gone.
+    With a hole, a scan does not have exactly the data that its picture needs, or is missing.
     """
     if not stream.scans or data.find(_HOLE, stream.scans[0].start, stream.end) < 0:
         return
-    # Losing step shows in a sequential picture's DC values; of a progressive one all must be looked at.
+    # Lost synchronisation shows in a sequential picture's DC values; in a progressive one, all values count.
     flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if len(stream.scans) == 1 else cv2.IMREAD_COLOR_RGB
     holed = (scan for scan in stream.scans if data.find(_HOLE, scan.start, scan.end) >= 0)
     if not (_is_complete(stream) and all(_is_exact(data, scan, flags) for scan in holed)):
-        raise truncated("there are holes of zeros in it")
+        raise truncated("holes")
 
 
 def _is_complete(stream: Stream) -> bool:
-    """Whether the scans bring all 64 coefficients of every component, step by step, to their last bits."""
+    """Whether the scans provide all 64 coefficients of every component, down to the last bit."""
     to_come: dict[int, list[int | None]] = {}
     for scan in stream.scans:
         first, last, before, after = scan.step
@@ -148,7 +153,7 @@ def _is_complete(stream: Stream) -> bool:
 def _is_exact(data: bytes, scan: Scan, flags: int) -> bool:
     """Whether the decoder needs all of the scan's data and no more.
 
-    Too little: what stands after the scan shows in the picture. Too much: its last bytes do not show.
+    With too little, the data after the scan affect the picture. With too much, its last bytes do not.
     """
     end, cut = scan.end, max(scan.start, scan.end - _PROBE)
     return _same(data[:end], data[:end] + _FILLER, flags) and not _same(

@@ -1,6 +1,6 @@
-"""What a picture carries beside its pixels: its turn, its resolution, the EXIF data worth keeping.
+"""A picture's metadata: orientation, resolution, and the EXIF data to keep.
 
-Knows EXIF through Pillow. Must not know pixels. Damaged metadata is no metadata and never fails a picture.
+Knows EXIF through Pillow. Must not know pixels. Damaged metadata is ignored and never fails a picture.
 """
 
 import math
@@ -22,7 +22,8 @@ _DROPPED = frozenset({0x927C, 0xA001, 0xA002, 0xA003, 0xA005, 0xA500, 0xEA1C})
 """In the photo's own directory: maker's note, colours (the profile tells), pixel sizes, pointers, padding."""
 _TURNS = frozenset(range(1, 9))
 _DPI = (1.0, 100_000.0)
-_LONGEST_XMP = 1 << 19  # bytes; taken apart they take a hundred times the memory
+_LONGEST_XMP = 1 << 19  # bytes; parsed, they need a hundred times the memory
+_DECLARATIONS = (b"<!", b"<\0!")  # in UTF-8 and UTF-16: entities can explode
 _XMP_START, _XMP_END = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _EXIF_NS, _TIFF_NS = "http://ns.adobe.com/exif/1.0/", "http://ns.adobe.com/tiff/1.0/"
 _PLACES = {
@@ -39,7 +40,7 @@ _OF_THE_FILE = (
 
 
 def load_exif(content: bytes) -> Image.Exif:
-    """EXIF data from their TIFF header on; empty when there are none or they are damaged."""
+    """Return EXIF data from their TIFF header on; empty when there are none or they are damaged."""
     exif = Image.Exif()
     try:
         exif.load(content)
@@ -49,15 +50,15 @@ def load_exif(content: bytes) -> Image.Exif:
 
 
 def orientation(exif: Image.Exif) -> int:
-    """The turn that is asked for, 1 to 8; 1 when nothing sensible is said."""
+    """Return the orientation, 1 to 8; 1 without a valid one."""
     turn = exif.get(ORIENTATION)
     return turn if isinstance(turn, int) and turn in _TURNS else 1
 
 
 def kept_exif(exif: Image.Exif, *, place: bool) -> bytes | None:
-    """The EXIF data that goes along with a cut-out, from the TIFF header on; None when nothing is left.
+    """Return the EXIF data for the cut-out, from the TIFF header on; None when nothing is left.
 
-    Where the picture was taken goes along only with ``place``.
+    The location is kept only with ``place``.
     """
     kept = Image.Exif()
     try:
@@ -76,7 +77,7 @@ def kept_exif(exif: Image.Exif, *, place: bool) -> bytes | None:
 def chosen(
     exif: bytes | None, xmp: bytes | None, wish: Literal["keep", "all", "strip"]
 ) -> tuple[bytes | None, bytes | None]:
-    """The EXIF data and the XMP packet that go along by a preset's ``metadata``."""
+    """Return the EXIF data and the XMP packet to keep by a preset's ``metadata``."""
     if wish == "strip":
         return None, None
     place = wish == "all"
@@ -84,7 +85,7 @@ def chosen(
 
 
 def resolution(dpi: object) -> tuple[float, float] | None:
-    """Dots per inch across and down as Pillow tells them, or None when they make no sense."""
+    """Return dots per inch across and down as Pillow reports them, or None when they make no sense."""
     try:
         x, y = (float(value) for value in dpi)  # type: ignore[attr-defined]
     except (TypeError, ValueError, ZeroDivisionError):
@@ -94,7 +95,7 @@ def resolution(dpi: object) -> tuple[float, float] | None:
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """``exif`` with dots per inch in it, for formats that have no other place for them."""
+    """Add dots per inch to ``exif``, for formats without another field for them."""
     kept = load_exif(exif or b"")
     kept.update(zip(_RESOLUTIONS, dpi, strict=True))
     kept[_UNIT] = _INCHES
@@ -102,7 +103,7 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
 
 
 def resolution_of(exif: Image.Exif) -> tuple[float, float] | None:
-    """`resolution` by EXIF data, for files that have no other place for it."""
+    """Return the resolution from EXIF data, for files without another field for it."""
     unit = _INCH if exif.get(_UNIT) == _CENTIMETRES else 1
     try:
         return resolution([float(exif[tag]) * unit for tag in _RESOLUTIONS])
@@ -111,11 +112,12 @@ def resolution_of(exif: Image.Exif) -> tuple[float, float] | None:
 
 
 def kept_xmp(packet: bytes | None, *, place: bool) -> bytes | None:
-    """The XMP packet that goes along with a cut-out; None when there is none or it is damaged.
+    """Return the XMP packet for the cut-out; None when there is none or it is damaged.
 
-    Without turn, thumbnails and what speaks of the original's file; with the place only if so wanted.
+    Orientation, thumbnails and data about the original's file are removed; the location is kept only on
+    request.
     """
-    if not packet or len(packet) > _LONGEST_XMP or b"<!" in packet:  # no declarations: entities can explode
+    if not packet or len(packet) > _LONGEST_XMP or any(each in packet for each in _DECLARATIONS):
         return None
     try:
         document = minidom.parseString(packet.strip(b"\0 \n\r\t"))  # noqa: S318 - see above
@@ -135,7 +137,7 @@ def kept_xmp(packet: bytes | None, *, place: bool) -> bytes | None:
 
 
 def _goes(node: minidom.Element | minidom.Attr, *, place: bool) -> bool:
-    """Whether a property does not go along."""
+    """Whether a property is removed."""
     space, name = node.namespaceURI or "", node.localName or ""
     if (space, name) == (_TIFF_NS, "Orientation") or name == "Thumbnails" or space.startswith(_OF_THE_FILE):
         return True

@@ -1,6 +1,6 @@
-"""From a file's bytes to its opened header and the way to its pixels: one opener for each family of formats.
+"""Open a file: read its header and prepare decoding, with one opener per family of formats.
 
-Knows the decoders. Must not know limits or what becomes of the picture.
+Knows the decoders. Must not know limits or what happens to the picture.
 """
 
 import io
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
+from mattingd.domain.reasons import Reason, Reasons
 from mattingd.imaging.formats import (
     further,
     heif,
@@ -25,7 +26,7 @@ from mattingd.imaging.formats import (
     tiff_pixels,
 )
 from mattingd.imaging.formats import raw as raw_module
-from mattingd.imaging.formats.colour_tags import colours_of
+from mattingd.imaging.formats.colour.tags import colours_of
 from mattingd.imaging.formats.errors import truncated
 from mattingd.imaging.formats.pixels import Decoded
 from mattingd.imaging.formats.sniff import HEAD, READABLE
@@ -33,10 +34,10 @@ from mattingd.imaging.formats.structure import tiff_tags
 from mattingd.imaging.formats.structure.plain_headers import netpbm
 from mattingd.imaging.formats.structure.tiff_tags import Directory, part_of
 
-_BYTES_A_PIXEL = 32  # of a file; more are not pixels but layers, or film: they take memory all the same
-_DEEP = 16  # bits a channel
-_SIDEWAYS = 5  # from this orientation on width and height change places
-_TURNED = frozenset({"tiff", "heic"})  # their decoders turn by themselves
+_BYTES_A_PIXEL = 32  # of a file; a larger rest is layers or film, which need memory all the same
+_DEEP = 16  # bits per channel
+_SIDEWAYS = 5  # from this orientation on, width and height are swapped
+_TURNED = frozenset({"tiff", "heic"})  # their decoders rotate by themselves
 _TIFF_STARTS = (b"II\x2a\x00", b"MM\x00\x2a")
 _PROFILE, _XMP = 34675, 700  # tags of TIFF
 _PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {
@@ -49,7 +50,7 @@ _PILLOW_FORMATS = {name: (name.upper(),) for name in READABLE} | {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture says of itself before it is decoded. Sizes in pixels, as stored and as seen upright."""
+    """A picture's header. Sizes in pixels, as stored and upright."""
 
     format: str
     width: int
@@ -59,21 +60,21 @@ class Header:
     frames: int
     mode: str
     bits: int = 8
-    """A channel, as far as more than 8 are kept: 8, 10, 12 or 16."""
+    """Bits per channel, as far as more than 8 are kept: 8, 10, 12 or 16."""
 
     size: int = 0
-    """Of the file, in bytes."""
+    """Size of the file in bytes."""
 
     @property
     def room(self) -> int:
-        """Pixels of the memory budget that it takes: those of more than 8 bits count twice."""
+        """Pixels of the memory budget that it needs: those of more than 8 bits count twice."""
         pixels = self.width * self.height * (1 if self.bits <= 8 else 2)  # noqa: PLR2004
         return max(pixels, self.size // _BYTES_A_PIXEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A picture whose header was read: what it says, what it carries, and how its pixels are had."""
+    """A picture with its header read: the header, its metadata, and how to decode it."""
 
     header: Header
     decode: Callable[[], Decoded]
@@ -82,12 +83,12 @@ class Opened:
     icc: bytes | None = None
     xmp: bytes | None = None
     dpi: object = None
-    notes: tuple[str, ...] = ()
+    notes: Reasons = ()
 
 
 @contextmanager
 def opened(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002 - the field's name
-    """The picture in ``raw``; raises whatever its decoder does."""
+    """Open the picture in ``raw``; raises whatever its decoder raises."""
     with _OPENERS.get(format, _with_pillow)(raw, format) as found:
         yield found
 
@@ -101,7 +102,7 @@ def _with_pillow(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
 @contextmanager
 def _pillow(raw: bytes, format: str) -> Iterator[ImageFile.ImageFile]:  # noqa: A002
     bomb_limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # our own limit stands in its place, said in our own words
+    Image.MAX_IMAGE_PIXELS = None  # our own limit and message replace Pillow's
     try:
         with Image.open(io.BytesIO(raw), formats=_PILLOW_FORMATS[format]) as image:
             yield image
@@ -115,7 +116,7 @@ def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> Opened:  
     width, height = image.size
     upright = (height, width) if turn >= _SIDEWAYS else (width, height)
     stored = (width, height)
-    if isinstance(image, TiffImageFile):  # Pillow tells its size upright
+    if isinstance(image, TiffImageFile):  # Pillow reports its size upright
         stored = (width, height) if image.tag_v2.get(metadata.ORIENTATION, 1) < _SIDEWAYS else (height, width)
     frames = 1 if format == "jpeg" else int(getattr(image, "n_frames", 1))
     header = Header(format, *stored, *upright, frames, image.mode, _bits(image, raw, format), len(raw))
@@ -132,12 +133,12 @@ def _of_pillow(image: ImageFile.ImageFile, raw: bytes, format: str) -> Opened:  
     )
 
 
-def _of_frames(header: Header) -> tuple[str, ...]:
+def _of_frames(header: Header) -> Reasons:
     if header.frames == 1:
         return ()
     if header.format == "heic":
-        return (f"the main one of {header.frames} pictures in it",)
-    return (f"first of {header.frames} frames",)
+        return (Reason.of("main_of", frames=header.frames),)
+    return (Reason.of("first_of", frames=header.frames),)
 
 
 @contextmanager
@@ -155,14 +156,14 @@ def _with_camera(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
     with raw_module.opened(raw) as found:
         header = Header(format, *found.size, *found.size, 1, "RGB", _DEEP, len(raw))
         exif = metadata.load_exif(raw) if raw[:4] in _TIFF_STARTS else Image.Exif()
-        yield Opened(header, found.develop, exif, notes=("developed from a camera raw file",))
+        yield Opened(header, found.develop, exif, notes=(Reason.of("from_raw"),))
 
 
 @contextmanager
 def _with_tiff(raw: bytes, format: str) -> Iterator[Opened]:  # noqa: A002
     pages = list(tiff_tags.directories(part_of(raw)))
     if not pages:
-        raise truncated("its directory is not there")
+        raise truncated("directory_missing")
     page = tiff_tags.largest(pages)
     notes = _of_pages(page, pages)
     if tiff_pixels.is_read_here(page):
@@ -180,8 +181,8 @@ def _whole_page(raw: bytes, page: Directory, image: ImageFile.ImageFile) -> Deco
     return replace(pixels.decode_with_pillow(image), doubts=doubts)
 
 
-def _of_tiff(raw: bytes, page: Directory, frames: int, notes: tuple[str, ...]) -> Opened:
-    """A page that Pillow does not read; its texts and profiles are read by Pillow all the same."""
+def _of_tiff(raw: bytes, page: Directory, frames: int, notes: Reasons) -> Opened:
+    """Open a page that Pillow cannot decode; Pillow still reads its texts and profiles."""
     classic = raw[:4] in _TIFF_STARTS
     exif = metadata.load_exif(_beginning_with(raw, page) if classic else b"")
     turn, size = metadata.orientation(exif), page.size
@@ -199,19 +200,20 @@ def _of_tiff(raw: bytes, page: Directory, frames: int, notes: tuple[str, ...]) -
 
 
 def _beginning_with(raw: bytes, page: Directory) -> bytes:
-    """The file with this page as its first."""
+    """Return the file with this page as its first."""
     if not page.index:
         return raw
     return raw[:4] + struct.pack("<I" if raw[:2] == b"II" else ">I", page.offset) + raw[8:]
 
 
-def _of_pages(page: Directory, pages: list[Directory]) -> tuple[str, ...]:
-    """What to say of several; small copies of the picture itself are none."""
+def _of_pages(page: Directory, pages: list[Directory]) -> Reasons:
+    """Describe a file with several pages; reduced copies of the picture do not count."""
     pictures = [each for each in pages if not each.is_small_copy] or pages
     if len(pictures) == 1:
         return ()
-    which = "first" if page is pictures[0] else f"the largest, number {page.index + 1},"
-    return (f"{which} of {len(pictures)} frames",)
+    if page is pictures[0]:
+        return (Reason.of("first_of", frames=len(pictures)),)
+    return (Reason.of("largest_of", number=page.index + 1, frames=len(pictures)),)
 
 
 @contextmanager
@@ -279,7 +281,7 @@ def _decode(image: ImageFile.ImageFile, raw: bytes, header: Header, icc: bytes |
 
 
 def _exif(image: ImageFile.ImageFile, raw: bytes, format: str) -> Image.Exif:  # noqa: A002
-    if format == "png":  # Pillow would decode all pixels to look for it behind them
+    if format == "png":  # Pillow would decode all pixels to search for it behind them
         return metadata.load_exif(png.content(raw, b"eXIf").get(b"eXIf", b""))
     try:
         return image.getexif()
@@ -288,7 +290,7 @@ def _exif(image: ImageFile.ImageFile, raw: bytes, format: str) -> Image.Exif:  #
 
 
 def _bits(image: ImageFile.ImageFile, raw: bytes, format: str) -> int:  # noqa: A002
-    """Bits a channel; 8 for everything that Pillow decodes without a loss."""
+    """Return the bits per channel; 8 for everything that Pillow decodes without loss."""
     if format == "png":
         return _DEEP if raw[24] == _DEEP else 8
     if format == "avif":

@@ -1,7 +1,7 @@
-"""Photoshop documents (PSD, PSB): the merged picture that is stored beside the layers.
+"""Decode the merged picture that Photoshop documents (PSD, PSB) store beside the layers.
 
-Knows Adobe's *Photoshop File Formats Specification*. Must not know profiles, limits or what becomes of the
-picture. Layers are not put together here: who saves without the merged picture is told so.
+Knows Adobe's *Photoshop File Formats Specification*. Must not know profiles, limits or what happens to the
+picture. Layers are not composited: a document saved without the merged picture is refused with advice.
 """
 
 import struct
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mattingd.domain.reasons import Reason, Reasons
 from mattingd.imaging.formats.errors import PictureError, corrupt, truncated, unsupported
 from mattingd.imaging.formats.integrity import refuse_short
 from mattingd.imaging.formats.pixels import Decoded
@@ -26,10 +27,10 @@ _PLANES = {_BITMAP: 1, _GREY: 1, _INDEXED: 1, _RGB: 3, _CMYK: 4, _DUOTONE: 1, _L
 _SAME_LEVELS, _PACKBITS = 0, 1
 _LARGE = 2  # the version of a PSB
 _HEADER = 26
-_HOLE = bytes(128)  # equal bytes are packed: nowhere in packed rows do so many stand
+_HOLE = bytes(128)  # packed data never contain a longer run of equal bytes
 _SLACK = 2 / 255  # of rounding
-_STRIP = 1 << 18  # pixels at a time: floats take much room
-_LAB_MIDDLE = 128  # what stands for 0 in a and b
+_STRIP = 1 << 18  # pixels at a time: floats need much memory
+_LAB_MIDDLE = 128  # the zero of a and b
 _RESOLUTION, _ICC, _TRANSPARENT_INDEX, _VERSION, _EXIF, _XMP = 1005, 1039, 1047, 1057, 1058, 1060
 Piece = TypeVar("Piece", bytes, memoryview)
 _LAYERS = frozenset({b"Layr", b"Lr16"})
@@ -39,7 +40,7 @@ _LONG_BLOCKS = frozenset(b"LMsk Lr16 Lr32 Layr Mt16 Mt32 Mtrn Alph FMsk lnk2 FEi
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Where things stand in a document."""
+    """The offsets in a document."""
 
     width: int
     height: int
@@ -51,12 +52,12 @@ class Document:
     transparent: bool
     """Whether the first channel after the colours is the merged picture's transparency."""
     start: int
-    """Of the merged picture's data."""
+    """Offset of the merged picture's data."""
     large: bool
 
     @property
     def name(self) -> str:
-        """Of the mode that its pixels have when decoded."""
+        """The mode of its decoded pixels."""
         return _MODES[self.mode]
 
     @property
@@ -85,16 +86,17 @@ class Document:
 
 
 def walk(data: bytes) -> Document:
-    """Follow the sections up to the merged picture.
+    """Walk the sections up to the merged picture.
 
     Raises:
-        PictureError: ``truncated`` when a section is not all there, ``unsupported`` for what is not read.
+        PictureError: ``truncated`` when a section is incomplete, ``unsupported`` for documents that are not
+            supported.
     """
     if len(data) < _HEADER + 4:
-        raise truncated("its header is not there")
+        raise truncated("header_missing")
     version, channels, height, width, depth, mode = struct.unpack_from(">4xH6xH2I2H", data)
     if not (channels and height and width and depth):
-        raise truncated("its header is still zeros")
+        raise truncated("header_zeros")
     large = version == _LARGE
     palette, at = _section(data, _HEADER, 4)
     block, at = _section(data, at, 4)
@@ -105,17 +107,16 @@ def walk(data: bytes) -> Document:
         width, height, channels, depth, mode, palette, resources, has_alpha, at, large
     )  # fmt: skip
     if mode not in _MODES or depth not in (1, 8, 16) or (depth == 1) != (mode == _BITMAP):
-        raise unsupported("this Photoshop document holds an unusual kind of pixels, such as 32 bits")
+        raise unsupported("psd_pixels")
     if resources.get(_VERSION, b"\0\0\0\0\1")[4:5] == b"\0":
-        what = "this Photoshop document has no merged picture in it: save it with 'Maximize Compatibility' on"
-        raise PictureError("unsupported", what)
+        raise PictureError("unsupported", Reason.of("psd_flat"))
     if channels < _PLANES[mode]:
-        raise corrupt("a channel is missing")
+        raise corrupt("channel_missing")
     return document
 
 
 def decode(data: bytes) -> Decoded:
-    """The merged picture, with straight colours.
+    """Decode the merged picture, with straight colours.
 
     Raises:
         PictureError: ``truncated`` or ``corrupt``.
@@ -140,8 +141,8 @@ def decode(data: bytes) -> Decoded:
     return Decoded(merged, _MODES[document.mode], planes[count], doubts=doubts)
 
 
-def _doubts(data: bytes, document: Document) -> tuple[str, ...]:
-    """Of pixels that are not packed: why somebody should look at them."""
+def _doubts(data: bytes, document: Document) -> Reasons:
+    """Return why a picture with uncompressed pixels needs checking."""
     if int.from_bytes(data[document.start : document.start + 2], "big") != _SAME_LEVELS:
         return ()
     stride = (document.width * document.depth + 7) // 8
@@ -150,11 +151,11 @@ def _doubts(data: bytes, document: Document) -> tuple[str, ...]:
 
 
 def _section(data: Piece, at: int, width: int) -> tuple[Piece, int]:
-    """The content of a section that its length, of ``width`` bytes, stands before; and where it ends."""
+    """Return the content of a section with a length prefix of ``width`` bytes, and its end."""
     length = int.from_bytes(data[at : at + width], "big")
     end = at + width + length
     if end > len(data):
-        raise truncated(f"{end} bytes are needed, {len(data)} are there")
+        raise truncated("bytes_missing", needed=end, there=len(data))
     return data[at + width : end], end
 
 
@@ -193,15 +194,15 @@ def _count(layers: memoryview, at: int) -> int:
 
 
 def _planes(data: bytes, document: Document) -> Iterator[bytes]:
-    """The unpacked bytes of each channel that is wanted, in order."""
+    """Yield the uncompressed bytes of each required channel, in order."""
     if trailing_zeros(data) >= len(data) - document.start:
-        raise truncated("its pixels are still zeros")
+        raise truncated("pixels_zeros")
     stride = (document.width * document.depth + 7) // 8
     wanted = _PLANES[document.mode] + document.transparent
     coding = int.from_bytes(data[document.start : document.start + 2], "big")
     at = document.start + 2
     if coding not in (_SAME_LEVELS, _PACKBITS):
-        raise unsupported("this Photoshop document is compressed in an unusual way")
+        raise unsupported("psd_packing")
     if coding == _SAME_LEVELS:
         size = stride * document.height
         for index in range(wanted):
@@ -215,22 +216,22 @@ def _planes(data: bytes, document: Document) -> Iterator[bytes]:
     end = at + int(lengths.sum())
     refuse_short(data, [(at, end - at)], coded=True)
     if data.find(_HOLE, at, end) >= 0:
-        raise truncated("there are holes of zeros in it")
+        raise truncated("holes")
     for length in lengths.sum(axis=1)[:wanted].tolist():
         yield _unpacked(data[at : at + length], stride, document.height)
         at += length
 
 
 def _unpacked(packed: bytes, stride: int, height: int) -> bytes:
-    """Rows packed by PackBits; Pillow complains when a row does not come out right."""
+    """Unpack PackBits rows; Pillow reports a row of the wrong length."""
     try:
         return Image.frombytes("L", (stride, height), packed, "packbits", "L").tobytes()
     except ValueError as error:
-        raise corrupt("its rows do not unpack") from error
+        raise corrupt("rows_packed_wrong") from error
 
 
 def _plane(found: bytes, document: Document) -> Levels:
-    """One channel as uint8 or uint16[H,W]."""
+    """Return one channel as uint8 or uint16[H,W]."""
     shape = document.height, document.width
     if document.depth == 1:
         bits = np.unpackbits(np.frombuffer(found, np.uint8).reshape(document.height, -1), axis=1)
@@ -241,7 +242,7 @@ def _plane(found: bytes, document: Document) -> Levels:
 
 
 def _from_palette(indices: UInt8, document: Document) -> Decoded:
-    """Colours of a palette, and of its one transparent entry."""
+    """Return the colours of a palette, and of its one transparent entry."""
     table = np.frombuffer(document.palette[:768].ljust(768, b"\0"), np.uint8).reshape(3, 256).T
     hole = document.resources.get(_TRANSPARENT_INDEX)
     alpha = None
@@ -251,9 +252,9 @@ def _from_palette(indices: UInt8, document: Document) -> Decoded:
 
 
 def _without_white(colours: Levels, alpha: Levels) -> Levels:
-    """Straight colours: Photoshop puts the merged picture on white where it is transparent.
+    """Return straight colours: Photoshop composites the merged picture on white where it is transparent.
 
-    Some other programs do not; their pixels are darker somewhere than any colour on white could be.
+    Some other programs do not; then some pixels are darker than any colour on white could be.
     """
     step = max(1, _STRIP // alpha.shape[1])
     strips = [slice(top, top + step) for top in range(0, len(alpha), step)]
@@ -273,12 +274,12 @@ def _is_darker_than_on_white(colours: Levels, alpha: Levels) -> bool:
 
 
 def _missing(colours: Levels) -> Float32:
-    """To white."""
+    """Return the difference to white."""
     missing: Float32 = np.float32(whole_of(colours)) - colours
     return missing
 
 
 def _cover(colours: Levels, alpha: Levels) -> Float32:
-    """``alpha`` as a share above 0, in the shape of ``colours``."""
+    """Return ``alpha`` as a share above 0, in the shape of ``colours``."""
     cover = np.maximum(alpha, 1).astype(np.float32) / np.float32(whole_of(alpha))
     return as_float32(cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)) if colours.ndim > alpha.ndim else cover

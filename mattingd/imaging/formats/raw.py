@@ -1,7 +1,7 @@
-"""Camera raw files, developed by LibRaw when the extra ``raw`` is installed.
+"""Develop camera raw files with LibRaw, if the extra ``raw`` is installed.
 
-Knows how raw files are told from the TIFFs that many of them look like, and how one is developed. Must not
-know limits or what becomes of the picture.
+Knows how raw files differ from the TIFFs that many of them look like. Must not know limits or what happens to
+the picture.
 """
 
 import io
@@ -14,31 +14,32 @@ from typing import Any
 
 import numpy as np
 
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats import isobmff
-from mattingd.imaging.formats.errors import corrupt, truncated, unsupported
+from mattingd.imaging.formats.errors import PictureError, corrupt, truncated, unsupported
 from mattingd.imaging.formats.integrity import refuse_short
 from mattingd.imaging.formats.pixels import Decoded
 from mattingd.imaging.formats.structure.tiff_tags import PHOTOMETRIC, directories, part_of
 
 _DNG, _FILTER_PATTERN = 50706, 33421
-_FILTERS = frozenset({32803, 34892})  # photometric: a colour filter array, what a raw converter made of one
-_SIDEWAYS = 4  # the bit of LibRaw's flips that says that width and height change places
+_FILTERS = frozenset({32803, 34892})  # photometric interpretation: colour filter array, linear raw
+_SIDEWAYS = 4  # the bit of LibRaw's flip that swaps width and height
 _SRGB_GAMMA = (2.4, 12.92)
 _RAF = b"FUJIFILMCCD-RAW"
 
-MISSING = "this is a camera raw file, and the extra that reads them is not installed (mattingd[raw])"
+MISSING = Reason.of("raw_extra")
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A raw file as it will be when developed: upright (width, height) in pixels."""
+    """A raw file before developing: its upright (width, height) in pixels."""
 
     size: tuple[int, int]
     file: Any
     data: bytes
 
     def develop(self) -> Decoded:
-        """16 bits a channel, sRGB, white balance as the camera saw it, upright.
+        """Develop to 16 bits per channel, sRGB, the camera's white balance, upright.
 
         Raises:
             PictureError: ``truncated`` when a part is missing.
@@ -52,7 +53,7 @@ class Raw:
 
 
 def is_raw_tiff(data: bytes) -> bool:
-    """Whether what looks like a TIFF is a camera's raw file: a DNG, or a colour filter array is in it."""
+    """Whether a file in TIFF format is a camera's raw file: a DNG, or one with a colour filter array."""
     return any(
         _DNG in page.tags or _FILTER_PATTERN in page.tags or page.one(PHOTOMETRIC, 0) in _FILTERS
         for page in directories(part_of(data), below=True)
@@ -61,13 +62,13 @@ def is_raw_tiff(data: bytes) -> bool:
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Raw]:
-    """The file as LibRaw sees it; nothing is decoded yet.
+    """Open the file with LibRaw; nothing is decoded yet.
 
     Raises:
         PictureError: ``unsupported``, ``truncated`` or ``corrupt``.
     """
     if find_spec("rawpy") is None:
-        raise unsupported(MISSING)
+        raise PictureError("unsupported", MISSING)
     import rawpy  # noqa: PLC0415 - an extra
 
     with rawpy.RawPy() as file:
@@ -77,16 +78,16 @@ def opened(data: bytes) -> Iterator[Raw]:
             yield Raw(size[::-1] if file.sizes.flip & _SIDEWAYS else size, file, data)
         except rawpy.LibRawFileUnsupportedError as error:
             check(data)
-            raise unsupported("this is a camera raw file of a kind that is not read") from error
+            raise unsupported("raw_kind") from error
         except rawpy.LibRawIOError as error:
-            raise truncated("the data ends too early") from error
+            raise truncated("ends_early") from error
         except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
             check(data)
-            raise corrupt("it cannot be developed") from error
+            raise corrupt("not_developed") from error
 
 
 def check(data: bytes) -> None:
-    """Raise `PictureError` (``truncated``) when a part is missing: LibRaw would fill it up."""
+    """Raise `PictureError` (``truncated``) when a part is missing, which LibRaw would fill up."""
     if data[4:8] == b"ftyp":
         isobmff.check(data)
         return

@@ -1,4 +1,4 @@
-"""What the first bytes of a file tell: its format.
+"""Recognise a file's format by its first bytes.
 
 Knows magic numbers; uses the standard library only, since the main process and the scanners import it. Must
 not know how to decode.
@@ -16,19 +16,10 @@ READABLE: frozenset[str] = frozenset(
 )
 """The formats, as `sniff` names them, that are read as pictures (``raw`` and ``jxl`` with their extras)."""
 
-NAMES = {
-    "pdf": "a PDF or Illustrator document",
-    "eps": "a PostScript document",
-    "svg": "an SVG or XML document",
-    "exr": "an OpenEXR picture",
-    "xcf": "a GIMP document",
-    "indd": "an InDesign document",
-    "ico": "an icon",
-    "video": "a video",
-    "archive": "an archive",
-    "html": "a web page",
-}
-"""What to call, in a message, the known formats that are not read."""
+NOT_READ: frozenset[str] = frozenset(
+    {"pdf", "eps", "svg", "exr", "xcf", "indd", "ico", "video", "archive", "html"}
+)
+"""The known formats that are not read; `words` has an `is_...` for each."""
 
 _MAGIC = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -72,9 +63,9 @@ _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
 def sniff(head: bytes) -> str | None:
-    """The format that ``head`` (up to `HEAD` bytes) announces, or None when nobody's magic is there.
+    """Return the format of ``head`` (up to `HEAD` bytes), or None when no magic number matches.
 
-    Names in `READABLE` are pictures we read; other names are known kinds that we do not (`NAMES`).
+    Names in `READABLE` are supported pictures; other names are known but unsupported kinds (`NAMES`).
     """
     if head[:4] == b"RIFF":
         return {b"WEBP": "webp", b"AVI ": "video"}.get(head[8:12])
@@ -89,14 +80,14 @@ def sniff(head: bytes) -> str | None:
 
 
 def _by_header(head: bytes) -> str | None:
-    """Of formats without a magic number, or with one that might be text: whether their header makes sense."""
+    """Recognise formats without a magic number, or with one that might be text, by their header."""
     if head[:_START].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "html"
     return "pnm" if is_netpbm(head) else "tga" if is_targa(head) else None
 
 
 def _of_brands(major: bytes, others: bytes) -> str | None:
-    """What a file made of boxes says it is; who only says that it is a picture tells more in the others."""
+    """Return the format of a file made of boxes; a generic brand is refined by the other brands."""
     if len(major) < len(b"ftyp"):
         return None
     found = _ISO_BRANDS.get(major, "video")
@@ -109,13 +100,13 @@ def _is_bmp(head: bytes) -> bool:
 
 
 def trailing_zeros(data: bytes | memoryview) -> int:
-    """How many zero bytes ``data`` ends with."""
+    """Return how many zero bytes ``data`` ends with."""
     raw = bytes(data)
     return len(raw) - len(raw.rstrip(b"\x00"))
 
 
 def _unpack(code: str, data: bytes, at: int) -> int:
-    """The number at ``at``, or a very large one when the data ends before it."""
+    """Return the number at ``at``, or a very large one when the data end before it."""
     if len(data) < at + struct.calcsize(code):
         return 1 << 40
     return int(struct.unpack_from(code, data, at)[0])

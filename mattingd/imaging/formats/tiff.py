@@ -1,8 +1,8 @@
-"""TIFF: writing one fast, proving that one decodes.
+"""TIFF: encode fast, verify.
 
-Knows the structure (TIFF 6.0, Adobe's deflate, Zstandard). Must not know what a picture is for. Strips of
-horizontal differences, deflated by ISA-L at a fast level: about four times faster than Pillow's and half as
-large, and with 16-bit RGBA, which Pillow cannot write at all.
+Knows the structure (TIFF 6.0, Adobe's deflate, Zstandard). Must not know what a picture is for. Writes strips
+of horizontal differences, deflated by ISA-L at a fast level: about four times faster than Pillow and half as
+large. Supports 16-bit RGBA, which Pillow cannot write.
 """
 
 import io
@@ -15,12 +15,13 @@ from isal.isal_zlib import IsalError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from mattingd.domain.presets import TiffCompression
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats import metadata
-from mattingd.imaging.formats.errors import PictureError, corrupt
+from mattingd.imaging.formats.errors import PictureError, misread
 from mattingd.imaging.matting.tiles import Levels
 
 _HEADER = b"II*\0\x08\0\0\0"  # little-endian, the directory follows at once
-_STRIP = 1 << 19  # bytes packed at a time: stays in the processor's cache
+_STRIP = 1 << 19  # bytes compressed at a time: fits the CPU's cache
 _LARGEST = (1 << 32) - (1 << 20)  # offsets have 32 bits
 _DIFFERENCES = 2
 _CODES: dict[TiffCompression, int] = {"deflate": 8, "zstd": 50000}
@@ -39,12 +40,12 @@ def encode(
     exif: bytes | None = None,
     xmp: bytes | None = None,
 ) -> bytes:
-    """A TIFF of ``pixels`` with profile, resolution, EXIF and XMP data.
+    """Encode ``pixels`` as TIFF with profile, resolution, EXIF and XMP data.
 
     Args:
         pixels: uint8 or uint16; [H,W] grey, [H,W,3] RGB or [H,W,4] straight RGBA.
-        compression: of the strips.
-        icc: the profile they are in; None for sRGB.
+        compression: compression of the strips.
+        icc: their profile; None for sRGB.
         dpi: dots per inch across and down.
         exif: EXIF data, from the TIFF header on.
         xmp: an XMP packet.
@@ -58,7 +59,7 @@ def encode(
     strips = [pack(strip) for strip in _differences(pixels, rows)]
     lengths = [len(strip) for strip in strips]
     if sum(lengths) > _LARGEST:
-        raise PictureError("too_large", f"{width} x {height} px do not fit into a TIFF: choose png")
+        raise PictureError("too_large", Reason.of("too_large_for_tiff", width=width, height=height))
     tags = _directory(exif, dpi)
     tags[_WIDTH], tags[_HEIGHT], tags[_SAMPLES] = width, height, channels
     tags[_BITS] = (8 * pixels.itemsize,) * channels
@@ -79,7 +80,7 @@ def encode(
 
 
 def _directory(exif: bytes | None, dpi: tuple[float, float] | None) -> ImageFileDirectory_v2:
-    """The tags that go along with the pixels."""
+    """Return the tags that describe the pixels' metadata."""
     tags = ImageFileDirectory_v2(prefix=b"II")
     kept = metadata.load_exif(exif or b"")
     for tag, value in kept.items():
@@ -93,7 +94,7 @@ def _directory(exif: bytes | None, dpi: tuple[float, float] | None) -> ImageFile
 
 
 def _differences(pixels: Levels, rows: int) -> Iterator[Levels]:
-    """Strips of so many rows, each pixel less the one on its left; valid until the next one is asked for."""
+    """Yield strips of this many rows, each pixel minus its left neighbour; valid until the next one."""
     whole = np.ascontiguousarray(pixels)
     buffer = np.empty((rows, *pixels.shape[1:]), pixels.dtype.newbyteorder("<"))
     for top in range(0, len(whole), rows):
@@ -120,13 +121,13 @@ _UNPACKERS: dict[int, Callable[[bytes], bytes | bytearray]] = {
 
 
 def verify(data: bytes, width: int, height: int) -> None:
-    """Prove that ``data`` is a whole TIFF of this size and of a kind written here, down to the last row.
+    """Verify that ``data`` is a complete TIFF of this size and of a kind written here, down to the last row.
 
     Raises:
         PictureError: anything is missing, damaged or of another size.
     """
     if not data.startswith(_HEADER):
-        raise corrupt("it is no TIFF of the kind that was written")
+        raise misread("it is no TIFF of the kind that was written")
     try:
         tags = _tags(data)
         found, rows = (tags[_WIDTH], tags[_HEIGHT]), tags[_ROWS]
@@ -134,21 +135,21 @@ def verify(data: bytes, width: int, height: int) -> None:
         pieces = list(zip(tags[_OFFSETS], tags[_LENGTHS], strict=True))
         unpack = _UNPACKERS[tags[_COMPRESSION]]
     except (LookupError, TypeError, ValueError, SyntaxError, OSError) as error:
-        raise corrupt("its directory makes no sense") from error
+        raise misread("its directory is invalid") from error
     if found != (width, height):
-        raise corrupt(f"it is {found[0]} x {found[1]} px instead of {width} x {height}")
+        raise misread(f"it is {found[0]} x {found[1]} px instead of {width} x {height}")
     left = height
     for offset, length in pieces:
         packed = data[offset : offset + length]
         try:
             unpacked = len(unpack(packed))
         except (IsalError, imagecodecs.ZstdError) as error:  # type: ignore[misc] # isal's stub: an instance
-            raise corrupt(f"its pixels do not unpack: {error}") from error
+            raise misread(f"its pixels do not unpack: {error}") from error
         if unpacked != min(rows, left) * stride:
-            raise corrupt(f"{unpacked} bytes of pixels in a strip of {min(rows, left)} rows")
+            raise misread(f"{unpacked} bytes of pixels in a strip of {min(rows, left)} rows")
         left -= min(rows, left)
     if left or not pieces:
-        raise corrupt(f"its last {left} rows are missing")
+        raise misread(f"its last {left} rows are missing")
 
 
 def _tags(data: bytes) -> ImageFileDirectory_v2:

@@ -1,1 +1,1 @@
-"""Alpha mattes: from the network's size to the picture's, refined, retouched."""
+"""Alpha mattes: scaled from the network's size to the picture's, refined, retouched."""

@@ -1,4 +1,4 @@
-"""The sliders people know: threshold, erode, feather; and whether there is a subject at all.
+"""The classic matte settings: threshold, erode, feather; and whether there is a subject.
 
 Knows alpha only. Must not know pictures or files.
 """
@@ -20,28 +20,31 @@ LEAST_MAXIMUM = 0.6
 LEAST_COVERAGE = 1 / 4096
 """Share of the picture below which nothing is a subject: at 416 x 416 these are 42 px, a spot of 6 x 7."""
 
-_DISK = 3  # px; larger erosions are made of several by disks of at most this radius
+_DISK = 3  # px; larger erosions combine several disks of at most this radius
 
 
 def coverage(alpha_net: npt.NDArray[np.float32]) -> float:
-    """The share (0..1) of a network matte (float32[h,w] in 0..1) that is subject."""
+    """Return the share (0..1) of a network matte (float32[h,w] in 0..1) that is subject."""
     return float(np.count_nonzero(alpha_net >= _SEEN)) / alpha_net.size
 
 
 def is_empty(alpha_net: npt.NDArray[np.float32]) -> bool:
-    """Whether a network matte (float32[h,w] in 0..1) shows no subject; not-a-number counts as nothing."""
+    """Whether a network matte (float32[h,w] in 0..1) shows no subject; NaN counts as 0."""
     return not (float(alpha_net.max()) >= LEAST_MAXIMUM and coverage(alpha_net) >= LEAST_COVERAGE)
 
 
 def finish(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.uint8]:
-    """``alpha`` (uint8[H,W]) after the preset's clean-up, threshold, erosion and feather, in this order."""
+    """Apply the preset's clean-up, threshold, erosion, feather to ``alpha`` (uint8[H,W]), in this order."""
     scale = max(alpha.shape) / REFERENCE_SIDE
     kept = threshold(clean(alpha, preset), preset)
     return feather(erode(kept, preset.erode * scale), preset.feather * scale)
 
 
 def threshold(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.uint8]:
-    """Below the preset's threshold t nothing; above, (a - t) / (255 - t) when soft, unchanged when hard."""
+    """Set alpha below the preset's threshold t to 0.
+
+    Above, (a - t) / (255 - t) when soft, unchanged when hard.
+    """
     limit = preset.threshold
     if not limit:
         return alpha
@@ -51,7 +54,7 @@ def threshold(alpha: npt.NDArray[np.uint8], preset: Preset) -> npt.NDArray[np.ui
 
 
 def erode(alpha: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.uint8]:
-    """``alpha`` with ``radius`` px taken off its edges; parts of a pixel are blended."""
+    """Remove ``radius`` px from the edges of ``alpha``; fractions of a pixel are blended."""
     if radius <= 0:
         return alpha
     whole = int(radius)
@@ -71,7 +74,7 @@ def _erode_disk(alpha: npt.NDArray[np.uint8], radius: int) -> npt.NDArray[np.uin
 
 
 def feather(alpha: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.uint8]:
-    """``alpha`` with edges softened over about ``radius`` px to either side (Gaussian, sigma radius / 2)."""
+    """Soften the edges of ``alpha`` over about ``radius`` px to either side (Gaussian, sigma radius / 2)."""
     if radius <= 0:
         return alpha
     sigma = radius / 2

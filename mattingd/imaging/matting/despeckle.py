@@ -20,7 +20,7 @@ _NEXT = np.ones((3, 3), np.uint8)
 
 
 def clean(alpha: UInt8, preset: Preset) -> UInt8:
-    """``alpha`` (uint8[H,W]) without the specks and holes that the preset calls too small."""
+    """Return ``alpha`` (uint8[H,W]) without the specks and holes below the preset's size."""
     result = _without_parts(alpha, preset.specks, alpha)
     if not preset.holes:
         return result
@@ -28,7 +28,7 @@ def clean(alpha: UInt8, preset: Preset) -> UInt8:
 
 
 def _without_parts(plane: UInt8, share: float, alpha: UInt8) -> UInt8:
-    """``plane`` without its parts smaller than this share of the subject in ``alpha``; never the largest."""
+    """Remove parts of ``plane`` smaller than this share of the subject in ``alpha``; never the largest."""
     if not share:
         return plane
     height, width = plane.shape
@@ -40,7 +40,7 @@ def _without_parts(plane: UInt8, share: float, alpha: UInt8) -> UInt8:
     areas = figures[:, cv2.CC_STAT_AREA]
     least = share * np.count_nonzero(alpha >= _FIRST) / factor**2
     doomed = areas < least
-    doomed[0] = False  # what is no part at all
+    doomed[0] = False  # label 0 is not a part
     if count > 1:
         doomed[1 + int(areas[1:].argmax())] = False
     if not doomed.any():

@@ -1,10 +1,11 @@
-"""The subject's own colour where it is half transparent, so that no tint of the old background goes along.
+"""Estimate the subject's own colour where it is half transparent, to remove the old background's tint.
 
 Blur fusion (Forte & Pitie, *Approximate Fast Foreground Colour Estimation*, 2021): box filters give smooth
-foreground and background colours, each pixel is then corrected by what it differs from their mixture. Their
-two passes are four here, from wide to narrow as in a multi-level solver (Germer et al., *Fast Multi-Level
-Foreground Estimation*, 2020): three of the whole picture at reduced size, the fourth, which follows single
-hairs, at a larger size and in the edge band only. Knows colour and alpha. Must not know presets or files.
+foreground and background colours, each pixel is then corrected by its difference from their mixture. This
+version has four passes instead of two, from wide to narrow as in a multi-level solver (Germer et al., *Fast
+Multi-Level Foreground Estimation*, 2020): three of the whole picture at reduced size, the fourth, which
+follows single hairs, at a larger size and in the edge band only. Knows colour and alpha. Must not know
+presets or files.
 """
 
 import math
@@ -12,6 +13,7 @@ import math
 import cv2
 import numpy as np
 
+from mattingd.imaging import threads
 from mattingd.imaging.matting.tiles import (
     Float32,
     Tile,
@@ -22,11 +24,15 @@ from mattingd.imaging.matting.tiles import (
     piece,
     rgba,
     shrink,
+    strips,
     tiles_of,
 )
 
 _FINE_PIXELS, _FINE_SHARE = (700_000, 3_000_000), 1 / 3
 """Pixels for the pass in the band: this share of the picture's, within these limits."""
+
+_NEAR_ENOUGH = 0.1
+"""By so much of them the pass may have more or fewer."""
 
 _WIDE_PIXELS, _FIELD_PIXELS = 30_000, 200_000
 """At most so many for the first pass over the whole picture, and for the others."""
@@ -46,9 +52,6 @@ _EXTENSION = 4
 
 _AROUND = np.ones((2 * _EXTENSION + 1, 2 * _EXTENSION + 1), np.uint8)
 
-_STRIP = 64
-"""Rows that stay in a core's cache."""
-
 _TINY = np.float32(1e-3)
 _WHOLE = 255
 _OPAQUE = np.array([255])
@@ -61,34 +64,39 @@ _TO_FRONT, _TO_BACK = _COVER / _SHARE, _REST / _SHARE
 
 
 def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
-    """The straight foreground colours of ``rgb`` (uint8[H,W,3]) under ``alpha`` (uint8[H,W]).
+    """Return the straight foreground colours of ``rgb`` (uint8[H,W,3]) under ``alpha`` (uint8[H,W]).
 
-    Pixels of alpha 255 keep their very bytes; soft ones get the estimated colour; a few pixels beyond the
-    edge the colour goes on, further out it is zero (small files).
+    Pixels of alpha 255 keep their exact bytes; soft ones get the estimated colour. The colour continues for a
+    few pixels beyond the edge; further out it is zero (small files).
     """
     result, band = _near(rgb, alpha)
     if not cv2.hasNonZero(band):
         return result
-    least, most = _FINE_PIXELS
-    size = _within(alpha.shape, min(most, max(least, alpha.size * _FINE_SHARE)))
+    size = _fine_size(alpha.shape)
     picture, cover = rgba(shrink(rgb, *size)), shrink(alpha, *size)
     fields = _fields(picture, cover)
-    for tile in tiles_of(band):
+
+    def correct(tile: Tile) -> None:
         mixed = _at_full_size(rgba(rgb[tile]), alpha[tile], *_fine(picture, cover, fields, alpha.shape, tile))
         cv2.copyTo(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), band[tile], result[tile])
+
+    threads.each(correct, tiles_of(band))
     return result
 
 
 def _near(rgb: UInt8, alpha: UInt8) -> tuple[UInt8, UInt8]:
-    """``rgb`` near the subject, and where it may be mixed there (not zero); elsewhere zeros."""
+    """Return ``rgb`` near the subject, and where it may be mixed there (not zero); elsewhere zeros."""
     result, band = np.empty_like(rgb), np.empty_like(alpha)
-    for start in range(0, len(alpha), _STRIP):
-        rows, top = slice(start, start + _STRIP), max(0, start - _EXTENSION)
-        around = cv2.dilate(alpha[top : start + _STRIP + _EXTENSION], _AROUND)
-        near = around[start - top :][: len(alpha[rows])]
+
+    def look(rows: slice) -> None:
+        top = max(0, rows.start - _EXTENSION)
+        around = cv2.dilate(alpha[top : rows.stop + _EXTENSION], _AROUND)
+        near = around[rows.start - top :][: len(alpha[rows])]
         result[rows] = 0
         cv2.copyTo(rgb[rows], near, result[rows])
         cv2.bitwise_and(near, cv2.bitwise_not(cv2.inRange(alpha[rows], _OPAQUE, _OPAQUE)), band[rows])
+
+    threads.each(look, strips(len(alpha)))
     return result, band
 
 
@@ -100,10 +108,22 @@ The fourth channel means nothing: OpenCV works on four much faster than on three
 
 
 def _within(shape: tuple[int, ...], pixels: float) -> tuple[int, int]:
-    """The (width, height) of a picture of this (height, width) with at most so many pixels."""
+    """Return the (width, height) of a picture of this (height, width) within a maximum number of pixels."""
     height, width = shape[:2]
     scale = min(1.0, (pixels / (height * width)) ** 0.5)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _fine_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the (width, height) of the pass in the band: that of repeated halving, if close enough."""
+    height, width = shape[:2]
+    least, most = _FINE_PIXELS
+    pixels = min(most, max(least, height * width * _FINE_SHARE))
+    parts = 2 ** max(0, round(math.log(height * width / pixels, 4)))
+    near = abs(height * width / parts**2 / pixels - 1) <= _NEAR_ENOUGH
+    if near and height % parts == 0 and width % parts == 0:
+        return width // parts, height // parts
+    return _within(shape, pixels)
 
 
 def _radius(share: float, shape: tuple[int, ...]) -> int:
@@ -111,7 +131,7 @@ def _radius(share: float, shape: tuple[int, ...]) -> int:
 
 
 def _fields(picture: UInt8, cover: UInt8) -> Fields:
-    """The smooth colours at reduced size, from wide to narrow."""
+    """Return the smooth colours at reduced size, from wide to narrow."""
     size = _within(cover.shape, _FIELD_PIXELS)
     small, alpha = shrink(picture, *size), shrink(cover, *size)
     front, back = _widest(small, alpha)
@@ -122,7 +142,7 @@ def _fields(picture: UInt8, cover: UInt8) -> Fields:
 
 
 def _widest(picture: UInt8, cover: UInt8) -> Fields:
-    """The first pass: so smooth that it needs few pixels."""
+    """Run the first pass, which is so smooth that it needs few pixels."""
     size = _within(cover.shape, _WIDE_PIXELS)
     colours, alpha = shrink(picture, *size).astype(np.float32), shrink(cover, *size)
     nothing = np.zeros_like(colours)
@@ -134,7 +154,7 @@ def _resized(field: Float32, size: tuple[int, int]) -> Float32:
 
 
 def _fine(picture: UInt8, cover: UInt8, fields: Fields, full: tuple[int, ...], tile: Tile) -> Fields:
-    """The background's colours after the last pass, and what the foreground's differ from them by.
+    """Return the background's colours after the last pass, and the foreground's differences from them.
 
     In one tile of the picture of (height, width) ``full``.
     """
@@ -153,63 +173,61 @@ def _fine(picture: UInt8, cover: UInt8, fields: Fields, full: tuple[int, ...], t
 
 
 def _stretch(side: slice, scale: float, end: int, margin: int) -> slice:
-    """What one side of a tile covers at the reduced size, with a margin."""
+    """Return the range of one side of a tile at the reduced size, with a margin."""
     return slice(max(0, int(side.start * scale) - margin), min(end, int(side.stop * scale) + 1 + margin))
 
 
 def _by(alpha: UInt8, table: Float32) -> Float32:
-    """The table's values for alpha 0..255: float32[h,w]."""
+    """Return the table's values for alpha 0..255: float32[h,w]."""
     return as_float32(cv2.LUT(alpha, table))
 
 
 def _fourfold(plane: Float32) -> Float32:
-    """``plane`` in four channels."""
+    """Return ``plane`` in four channels."""
     return as_float32(cv2.cvtColor(plane, cv2.COLOR_GRAY2RGBA))
 
 
 def _smooth(colours: Fields, alpha: UInt8, radius: int, otherwise: Fields) -> Fields:
-    """The mean of each field around each pixel, weighted with what it contributes there."""
-    front, back = (
-        _blur(field, _by(alpha, share), radius, other)
-        for field, share, other in zip(colours, (_COVER, _REST), otherwise, strict=True)
-    )
+    """Return the mean of each field around each pixel, weighted by its contribution there."""
+    kinds = zip(colours, (_COVER, _REST), otherwise, strict=True)
+    front, back = threads.each(lambda kind: _blur(kind[0], _by(alpha, kind[1]), radius, kind[2]), kinds)
     return front, back
 
 
 def _blur(colours: Float32, weight: Float32, radius: int, otherwise: Float32) -> Float32:
-    """The weighted mean of ``colours`` around each pixel; where nothing has weight, ``otherwise``."""
+    """Return the weighted mean of ``colours`` around each pixel; where nothing has weight, ``otherwise``."""
     mean = as_float32(cv2.scaleAdd(otherwise, float(_TINY), box(colours * _fourfold(weight), radius)))
     mean /= _fourfold(box(weight, radius) + _TINY)
     return mean
 
 
 def _unmixed(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> Fields:
-    """The fields nearest to ``front`` and ``back`` whose mixture comes near ``colours``."""
+    """Return the fields nearest to ``front`` and ``back`` whose mixture approximates ``colours``."""
     off = _off(colours, alpha, front, back)
     return _moved(front, off, alpha, _TO_FRONT), _moved(back, off, alpha, _TO_BACK)
 
 
 def _off(colours: UInt8, alpha: UInt8, front: Float32, back: Float32) -> Float32:
-    """What ``colours`` differ by from the mixture of front and back."""
+    """Return the difference of ``colours`` from the mixture of front and back."""
     mixed = as_float32(cv2.blendLinear(front, back, _by(alpha, _COVER), _by(alpha, _REST)))
     return np.subtract(colours, mixed, out=mixed)
 
 
 def _moved(field: Float32, off: Float32, alpha: UInt8, share: Float32) -> Float32:
-    """``field`` with its share of the difference, within 0..255."""
+    """Return ``field`` plus its share of the difference, within 0..255."""
     moved = off * _fourfold(_by(alpha, share))
     moved += field
     return np.clip(moved, 0, _WHOLE, out=moved)
 
 
 def _at_full_size(colours: UInt8, alpha: UInt8, back: Float32, ahead: Float32) -> UInt8:
-    """The foreground nearest to ``back + ahead`` whose mixture comes near ``colours``, as bytes.
+    """Return the foreground nearest to ``back + ahead`` whose mixture approximates ``colours``, as uint8.
 
-    What `_off` and `_moved` give, with the terms collected: here are the most pixels. ``ahead`` is used up.
+    Equals `_off` and `_moved` with collected terms, because most pixels are here. ``ahead`` is overwritten.
     """
     front = np.subtract(colours, back)
     front *= _fourfold(_by(alpha, _TO_FRONT))
     front += back
     ahead *= _fourfold(_by(alpha, 1 - _TO_FRONT * _COVER))
     front += ahead
-    return as_uint8(cv2.convertScaleAbs(np.maximum(front, 0, out=front)))
+    return as_uint8(cv2.convertScaleAbs(np.clip(front, 0, _WHOLE, out=front)))

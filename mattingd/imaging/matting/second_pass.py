@@ -1,14 +1,14 @@
-"""A second pass where the first is not the best there is: whether, at what, and what becomes of it.
+"""A second pass through the network: decide whether and on what, and combine the results.
 
-The network sees about 416 x 416 pixels of any picture, and 80 of a subject that takes a fifth of it. So the
-part of the picture around the first matte's subject goes to the network again, by itself. Where there is no
-more to see, and the first matte is unsure, the whole picture goes again as its mirror image shows it, which
-is no other picture to us but one to the network: what it merely guesses, it guesses differently. Knows mattes
-and pictures. Must not know the network, workers or files.
+The network sees about 416 x 416 pixels of any picture, and about 80 of a subject that fills a fifth of it. So
+the part of the picture around the first matte's subject goes to the network again, on its own. If a crop
+shows no more detail and the first matte is unsure, the mirror image of the whole picture goes to the network:
+where the network only guesses, it guesses differently. Knows mattes and pictures. Must not know the network,
+workers or files.
 
 The numbers were measured on 188 composites (55 cut-outs of the training set and drawn hair, fur, lace and
 spokes, 15 to 60 % of the frame, over landscapes) and on 136 training photographs that a network of half the
-side saw twice; the outcome stands in docs/MODEL_CARD.md.
+side saw twice; the results are in docs/MODEL_CARD.md.
 """
 
 import math
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mattingd.domain.jobs import Fit
+from mattingd.domain.jobs import Fit, Geometry
 from mattingd.domain.presets import SecondPass
-from mattingd.imaging.matting import confidence, matte_file, preprocess
+from mattingd.imaging.matting import confidence, flat_background, matte_file, preprocess
 from mattingd.imaging.matting.alpha import is_empty
 from mattingd.imaging.matting.confidence import undecided
 from mattingd.imaging.matting.tiles import Float32, Tile, UInt8, part
@@ -63,83 +63,103 @@ _HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The part of a picture that the network sees again."""
+    """The part of a picture that goes to the network again."""
 
     tile: Tile
     """Its rows and columns in the picture."""
     fit: Fit
     """Its own size, and the network's for it."""
     margin: int
-    """Pixels between its border and the subject, where the frame leaves room for them."""
+    """Pixels between its border and the subject, where the frame has room for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the second pass brought."""
+    """The result of the second pass."""
 
     matte: Float32
-    """float32[net_height,net_width] of the crop: of the second pass or, where that saw something else, what
-    the first saw there."""
+    """Matte of the crop, float32[net_height,net_width].
+
+    It is that of the second pass or, where that saw something else, that of the first.
+    """
     agreement: float
-    """What both passes have in common, 0 to 1."""
+    """Agreement of both passes, 0 to 1."""
     better: bool
-    """Whether ``matte`` is the second's."""
+    """Whether ``matte`` is from the second pass."""
 
 
 class Passes:
-    """One picture, and what the network says of it and, perhaps, of its subject alone or its mirror image."""
+    """One picture, with the network's mattes of it and of its crop or mirror image."""
 
-    def __init__(self, srgb: UInt8, *, side: int, multiple: int) -> None:
-        """Nothing is said yet.
+    def __init__(self, srgb: UInt8, net: Geometry) -> None:
+        """Start without mattes.
+
+        Nothing has been calculated yet.
 
         Args:
             srgb: uint8[H,W,3], the picture.
-            side: of the network's geometry, as for `fitting.fit`, ...
-            multiple: ... likewise.
+            net: the network's geometry.
         """
         self.srgb = srgb
-        self.fit = preprocess.fit(srgb.shape[1], srgb.shape[0], side=side, multiple=multiple)
+        self.fit = preprocess.fit(srgb.shape[1], srgb.shape[0], net)
         self.first: Float32 | None = None
         self.crop: Crop | None = None
         self.seen: Seen | None = None
         self.mirrored = False
         """Whether the pass that is due, or was the last, is at the mirror image."""
+        self.unseen = 0.0
+        """Share of the lettering on a flat background, 0 to 1, that only `matte` made the subject's."""
         self._alike: float | None = None
         self.taken: list[Float32] = []
         """What the mattes are made of, in order: one of the whole picture and, perhaps, one of its crop."""
-        self._geometry = side, multiple
+        self._net = net
+        self._shown: tuple[Crop | None, UInt8] | None = None
+        """What `_view` made last, and of which crop."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Network (height, width) of the pass that is due, or was the last."""
+        """The network's (height, width) for the pass that is due, or was the last."""
         return (self.crop.fit if self.crop else self.fit).shape
 
     @property
+    def _said(self) -> tuple[int, int]:
+        """The (height, width) of the stored matte of that pass."""
+        inner = None if self.crop else self.fit.inner
+        return self.shape if inner is None else (inner[3], inner[2])
+
+    @property
     def is_empty(self) -> bool:
-        """Whether no subject is seen in the whole picture, nor, where that was asked, in its mirror image."""
+        """Whether no subject was found in the whole picture, nor in its mirror image if that was used."""
         if self.first is None:
             return False
         guessed = self._alike is not None and (self._alike < _LEAST_ALIKE or _sure(self.first) < _LEAST_SURE)
         return guessed or is_empty(self.first)
 
     def net(self) -> UInt8:
-        """What the network sees at that pass: contiguous uint8[net_height,net_width,3]."""
-        if self.crop is None:
-            whole = preprocess.to_net(self.srgb, self.fit)
-            return np.ascontiguousarray(whole[:, ::-1]) if self.mirrored else whole
-        return preprocess.to_net(self.srgb[self.crop.tile], self.crop.fit)
+        """Return the network's input for that pass: contiguous uint8[net_height,net_width,3]."""
+        return np.ascontiguousarray(self._view()[:, ::-1]) if self.mirrored else self._view()
+
+    def _view(self) -> UInt8:
+        """Return the whole picture, or its crop if there is one, at the network's size; made once."""
+        crop = self.crop
+        if self._shown is None or self._shown[0] is not crop:
+            part, fit = (self.srgb, self.fit) if crop is None else (self.srgb[crop.tile], crop.fit)
+            self._shown = crop, preprocess.to_net(part, fit, self._net)
+        return self._shown[1]
 
     def take(self, matte: Float32, wish: SecondPass = "auto") -> bool:
-        """Take what the network says, float32[net_height,net_width]; whether another pass is due.
+        """Add the network's matte, float32[net_height,net_width]; returns whether another pass is due.
 
         Args:
-            matte: of the pass that was due.
+            matte: the matte of the pass that was due.
             wish: as for `worthwhile`.
         """
         if self.first is None:
+            matte = preprocess.from_net(matte, self.fit)
             self.first, self.taken = matte, [matte]
-            side, multiple = self._geometry
-            self.crop = worthwhile(matte, self.fit, wish, side=side, multiple=multiple)
+            if not self._net.second_pass:
+                return False
+            self.crop = worthwhile(matte, self.fit, wish, self._net)
             self.mirrored = self.crop is None and doubtful(matte, wish)
             return self.crop is not None or self.mirrored
         if self.crop is not None:
@@ -153,9 +173,9 @@ class Passes:
         return False
 
     def replay(self, mattes: Sequence[Float32]) -> bool:
-        """Take all that was said of this very picture before; False, and nothing is taken, if it is unfit."""
+        """Add all mattes stored for this very picture; returns False, and adds none, if they do not fit."""
         for number, matte in enumerate(mattes, 1):
-            if matte.shape != self.shape or (number > 1 and self.crop is None):
+            if matte.shape != self._said or (number > 1 and self.crop is None):
                 self.first = self.crop = self.seen = None
                 self.mirrored = False
                 self.taken.clear()
@@ -164,72 +184,75 @@ class Passes:
         return bool(mattes)
 
     def matte(self) -> UInt8:
-        """The matte at full size, uint8[H,W], from all that was said.
+        """Return the matte at full size, uint8[H,W], from all passes.
 
-        Within the crop it follows the picture's edges at the second pass's scale. Towards those of its
-        borders that are not the frame's one matte goes over into the other; the subject ends before.
+        Within the crop it follows the picture's edges at the second pass's scale. At those borders of the
+        crop that are not the frame's, one matte is faded into the other; the subject ends before.
 
         Raises:
-            ValueError: nothing was said yet.
+            ValueError: there is no matte yet.
         """
         if self.first is None:
             raise ValueError("the network has not said anything yet")
+        if self._net.enlarge == "lanczos":
+            return preprocess.enlarged(self.first, self.fit.width, self.fit.height)
         whole = to_full_size(self.first, self.srgb)
         if self.crop is not None and self.seen is not None and self.seen.better:
             _put_in(whole, self.crop, to_full_size(self.seen.matte, self.srgb[self.crop.tile]))
-        return whole
+        ink = flat_background.completed(whole, self.srgb)
+        self.unseen = ink.lost
+        return ink.alpha
 
     def confidence(self) -> float | None:
-        """In the matte, from 0 to 1, after two passes; None after one: whoever has its input knows."""
+        """Return the confidence in the matte, 0 to 1, after two passes.
+
+        None after one, where the engine computes it.
+        """
         if self.seen is not None:
-            return confidence.of_two_passes(self.seen.matte, self.net(), self.seen.agreement)
+            return confidence.of_two_passes(self.seen.matte, self._view(), self.seen.agreement)
         if self.first is not None and self._alike is not None:
-            return confidence.of_two_passes(self.first, preprocess.to_net(self.srgb, self.fit), self._alike)
+            return confidence.of_two_passes(self.first, self._view(), self._alike)
         return None
 
 
 def all_passes(
     srgb: UInt8,
     network: Callable[[UInt8], Float32],
-    *,
-    side: int,
-    multiple: int,
+    net: Geometry,
     wish: SecondPass = "auto",
 ) -> Passes:
-    """All passes at a picture, where the network is in the same process.
+    """Run all passes on a picture with a network in the same process.
 
     Args:
         srgb: uint8[H,W,3], the picture.
-        network: mattes float32[1,h,w] of an input uint8[1,h,w,3].
-        side: of its geometry, as for `fitting.fit`, ...
-        multiple: ... likewise.
+        network: returns mattes float32[1,h,w] for an input uint8[1,h,w,3].
+        net: the network's geometry.
         wish: as for `worthwhile`.
     """
-    passes = Passes(srgb, side=side, multiple=multiple)
+    passes = Passes(srgb, net)
     while passes.take(network(passes.net()[np.newaxis])[0], wish):
         pass
     return passes
 
 
-def worthwhile(first: Float32, fit: Fit, wish: SecondPass, *, side: int, multiple: int) -> Crop | None:
-    """What to show the network again, if that promises something.
+def worthwhile(first: Float32, fit: Fit, wish: SecondPass, net: Geometry) -> Crop | None:
+    """Return the crop for a second pass, if that may improve the matte.
 
     Args:
         first: float32[net_height,net_width] in 0..1, the matte of the whole picture.
-        fit: how the picture was brought to the network.
-        wish: `auto`: where it is known to help; `always`: wherever there are more pixels to see; or `never`.
-        side: of the network's geometry, as for `fitting.fit`, ...
-        multiple: ... likewise.
+        fit: how the picture was fitted to the network.
+        wish: `auto`: where it is known to help; `always`: wherever a crop has more pixels; or `never`.
+        net: the network's geometry.
     """
     if wish == "never" or is_empty(first):
         return None
-    crop = _around(first, fit, side, multiple)
+    crop = _around(first, fit, net)
     enough = _GAIN[wish] if undecided(first) < _UNSURE else min(_GAIN[wish], _GAIN_IF_UNSURE)
     return crop if _shown(crop.fit) > enough * _shown(fit) else None
 
 
 def doubtful(first: Float32, wish: SecondPass) -> bool:
-    """Whether the mirror image should be asked as well, where a crop shows no more.
+    """Whether the mirror image should be processed as well, where a crop shows no more detail.
 
     Args:
         first: float32[net_height,net_width] in 0..1, the matte of the whole picture.
@@ -241,19 +264,19 @@ def doubtful(first: Float32, wish: SecondPass) -> bool:
 
 
 def _sure(matte: Float32) -> float:
-    """The share, 0 to 1, of what a matte shows that is surely there."""
+    """Return the share, 0 to 1, of a matte's subject that is certain."""
     return float(matte[matte > 1 - _SURE].sum()) / (float(matte.sum()) + 1)
 
 
 def _joined(one: Float32, other: Float32) -> Float32:
-    """The mean of two mattes' log odds, rounded as a stored matte is: who is sure counts for more."""
+    """Return the mean of two mattes' log odds, rounded like a stored matte: certainty counts more."""
     subject, ground = np.sqrt(one * other), np.sqrt((1 - one) * (1 - other))
     total = subject + ground
     return matte_file.rounded(np.divide(subject, total, out=np.full_like(total, _HALF), where=total > 0))
 
 
-def _around(first: Float32, fit: Fit, side: int, multiple: int) -> Crop:
-    """The box of what was seen, with its margin."""
+def _around(first: Float32, fit: Fit, net: Geometry) -> Crop:
+    """Return the box of the subject, with its margin."""
     _, _, parts, _ = cv2.connectedComponentsWithStats((first > _SEEN).astype(np.uint8))
     areas = parts[1:, cv2.CC_STAT_AREA]
     parts = parts[1:][areas >= _SPECK * areas.max()]
@@ -264,18 +287,19 @@ def _around(first: Float32, fit: Fit, side: int, multiple: int) -> Crop:
     columns = slice(max(0, int(left) - margin), min(fit.width, int(right) + 1 + margin))
     rows = slice(max(0, int(top) - margin), min(fit.height, int(bottom) + 1 + margin))
     size = columns.stop - columns.start, rows.stop - rows.start
-    return Crop((rows, columns), preprocess.fit(*size, side=side, multiple=multiple), margin)
+    return Crop((rows, columns), preprocess.fit(*size, net), margin)
 
 
 def _shown(fit: Fit) -> float:
-    """Network pixels for each pixel of the picture, along a side; more than there are do not count."""
+    """Return the network pixels per pixel of the picture along a side; at most one counts."""
     return min(1.0, math.sqrt(fit.net_width * fit.net_height / fit.pixels))
 
 
 def compared(first: Float32, fit: Fit, crop: Crop, second: Float32) -> Seen:
-    """The better one of two mattes of the crop.
+    """Return the better of two mattes of the crop.
 
-    The second is, if both show the same thing and it has less undecided, or does not contradict the first.
+    The second is better if both show the same thing and it has less undecided, or if it does not contradict
+    the first.
     """
     earlier = _before(first, fit, crop)
     agreement = _in_common(earlier, second)
@@ -292,7 +316,7 @@ def _contradicts(second: Float32, earlier: Float32) -> bool:
 
 
 def _before(first: Float32, fit: Fit, crop: Crop) -> Float32:
-    """What the first pass saw of the crop, at the second one's size."""
+    """Return the first pass's matte of the crop, at the second one's size."""
     rows, columns = crop.tile
     across, down = fit.net_width / fit.width, fit.net_height / fit.height
     place = columns.start * across, rows.start * down, columns.stop * across, rows.stop * down
@@ -300,18 +324,18 @@ def _before(first: Float32, fit: Fit, crop: Crop) -> Float32:
 
 
 def _in_common(one: Float32, other: Float32) -> float:
-    """The soft intersection over union of two mattes."""
+    """Return the soft intersection over union of two mattes."""
     union = float(np.maximum(one, other).sum())
     return float(np.minimum(one, other).sum()) / union if union else 1.0
 
 
 def _put_in(whole: UInt8, crop: Crop, inside: UInt8) -> None:
-    """Give ``whole`` the matte of its crop, faded in from those borders that are not the frame's."""
+    """Insert the crop's matte into ``whole``, faded in from those borders that are not the frame's."""
     place, (rows, columns) = whole[crop.tile], crop.tile
     height, width = whole.shape
     ramp = np.linspace(0, 1, max(2, crop.margin // 2), dtype=np.float32)[:, np.newaxis]
     within = rows.start > 0, columns.stop < width, rows.stop < height, columns.start > 0
-    for turns in np.flatnonzero(within).tolist():  # turned so, the top, right, bottom, left border is on top
+    for turns in np.flatnonzero(within).tolist():  # the top, right, bottom, left border is on top
         outer, inner = (np.rot90(matte, turns)[: len(ramp)] for matte in (place, inside))
         inner[:] = np.rint(outer + (inner - outer.astype(np.float32)) * ramp)
     place[:] = inside

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mattingd.imaging import threads
+
 Tile = tuple[slice, slice]
 
 UInt8 = npt.NDArray[np.uint8]
@@ -36,8 +38,8 @@ def tiles_of(mask: UInt8, size: int = _TILE, full: tuple[int, ...] | None = None
 
     Args:
         mask: uint8[h,w].
-        size: of a tile, in pixels.
-        full: the (height, width) of the picture that the mask lies over; its own when left out.
+        size: side of a tile, in pixels.
+        full: the (height, width) of the picture that the mask covers; by default the mask's own.
     """
     height, width = full or mask.shape
     for top in range(0, height, size):
@@ -63,10 +65,10 @@ def shrink(picture: UInt8, width: int, height: int) -> UInt8:
     small, across, down = picture, 1, 1
     while small.shape[1] >= 2 * width or small.shape[0] >= 2 * height:
         x, y = (2 if small.shape[1] >= 2 * width else 1), (2 if small.shape[0] >= 2 * height else 1)
-        columns, rows = small.shape[1] // x, small.shape[0] // y
-        even = small[: rows * y, : columns * x]
-        small = as_uint8(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA))
+        small = _reduced(small, x, y)
         across, down = across * x, down * y
+    if (full_height, full_width) == (height * down, width * across):  # nothing left to do
+        return small.copy() if small is picture else small
     scale_x, scale_y = full_width / width / across, full_height / height / down
     if small.shape[2:] == (3,):  # four channels are sampled twice as fast
         four = _warp(rgba(small), scale_x, scale_y, 0, 0, (width, height))
@@ -74,8 +76,28 @@ def shrink(picture: UInt8, width: int, height: int) -> UInt8:
     return np.ascontiguousarray(as_uint8(_warp(small, scale_x, scale_y, 0, 0, (width, height))))
 
 
+def _reduced(picture: UInt8, across: int, down: int) -> UInt8:
+    """Return the means of every ``across`` x ``down`` pixels; odd rows and columns fall away."""
+    columns, rows = picture.shape[1] // across, picture.shape[0] // down
+    even = picture[: rows * down, : columns * across]
+    result = np.empty((rows, columns, *picture.shape[2:]), picture.dtype)
+
+    def average(strip: slice) -> None:
+        below = result[strip]
+        above = even[strip.start * down : strip.stop * down]
+        cv2.resize(above, (columns, len(below)), dst=below, interpolation=cv2.INTER_AREA)
+
+    threads.each(average, strips(rows))
+    return result
+
+
+def strips(height: int) -> Iterator[slice]:
+    """Yield the rows of each strip of a picture: few enough to stay in a core's cache."""
+    return (slice(top, min(top + _TILE, height)) for top in range(0, height, _TILE))
+
+
 def rgba(rgb: UInt8) -> UInt8:
-    """``rgb`` ([H,W,3]) with a fourth channel, opaque."""
+    """Return ``rgb`` ([H,W,3]) with an opaque fourth channel."""
     return as_uint8(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA))
 
 
@@ -86,12 +108,12 @@ def piece(
     corner: tuple[int, int] = (0, 0),
     whole: tuple[int, ...] | None = None,
 ) -> Float32:
-    """What ``cv2.resize(small, full)[tile]`` would be (linear, pixel centres kept), without the rest.
+    """Return ``cv2.resize(small, full)[tile]`` (linear, pixel centres kept) without computing the rest.
 
     Args:
         small: float32[h,w] or [h,w,C], at most four channels; four are fastest, two and three slowest.
-        full: the (height, width) that the whole would be resized to.
-        tile: the (rows, columns) wanted of it.
+        full: the (height, width) of the whole result.
+        tile: the required (rows, columns) of it.
         corner: the first (row, column) of ``small`` when it is only a part, ...
         whole: ... and the (height, width) of what it is a part of.
     """
@@ -104,12 +126,12 @@ def piece(
 
 
 def part(source: Float32, place: tuple[float, float, float, float], size: tuple[int, int]) -> Float32:
-    """What stands in a ``place`` of ``source``, at another ``size``, linearly.
+    """Return a ``place`` of ``source`` at another ``size``, linearly.
 
     Args:
         source: float32[h,w].
         place: left, top, right and bottom in it; fractions of a pixel count.
-        size: the (width, height) wanted.
+        size: the required (width, height).
     """
     left, top, right, bottom = place
     across, down = (right - left) / size[0], (bottom - top) / size[1]
@@ -124,14 +146,14 @@ def _warp(
     top: float,
     size: tuple[int, int],
 ) -> npt.NDArray[Any]:
-    """Sample ``source`` linearly at ``(x + left + 1/2) * scale - 1/2``; outside, its border goes on."""
+    """Sample ``source`` linearly at ``(x + left + 1/2) * scale - 1/2``; its border is repeated outside."""
     place = np.array([[scale_x, 0, (left + 0.5) * scale_x - 0.5], [0, scale_y, (top + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(source, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def box(plane: Float32, radius: int) -> Float32:
-    """The mean over (2 radius + 1) squared pixels around each, mirrored at the borders."""
+    """Return the mean over (2 radius + 1) squared pixels around each, mirrored at the borders."""
     side = 2 * radius + 1
     return cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT).astype(
         np.float32, copy=False
@@ -139,37 +161,37 @@ def box(plane: Float32, radius: int) -> Float32:
 
 
 def at_least(plane: Levels, level: int) -> UInt8:
-    """255 where ``plane`` ([H,W]) reaches ``level``, else 0."""
+    """Return 255 where ``plane`` ([H,W]) reaches ``level``, otherwise 0."""
     return as_uint8(cv2.inRange(plane, np.array([level]), np.array([whole_of(plane)])))
 
 
 def whole_of(levels: Levels) -> int:
-    """The highest level there is: 255 or 65535."""
+    """Return the highest level: 255 or 65535."""
     return int(np.iinfo(levels.dtype).max)
 
 
 def eight_bits(levels: Levels) -> UInt8:
-    """``levels`` at 8 bits a channel, rounded; the same array when they are that already."""
+    """Return ``levels`` at 8 bits per channel, rounded; the same array if they already are."""
     if levels.dtype == np.uint8:
         return as_uint8(levels)
     return as_uint8(cv2.convertScaleAbs(levels, alpha=1 / DEEP))
 
 
 def deepened(levels: Levels) -> Levels:
-    """``levels`` at 16 bits a channel; the same array when they are that already."""
+    """Return ``levels`` at 16 bits per channel; the same array if they already are."""
     return levels if levels.itemsize > 1 else as_levels(levels.astype(np.uint16) * DEEP)
 
 
 def as_levels(array: npt.NDArray[Any]) -> Levels:
-    """The same array for the type checker, as `as_uint8`."""
+    """Return the same array, typed, like `as_uint8`."""
     return array.astype(np.uint16, copy=False) if array.dtype == np.uint16 else as_uint8(array)
 
 
 def as_float32(array: npt.NDArray[Any]) -> Float32:
-    """The same array for the type checker, as `as_uint8`."""
+    """Return the same array, typed, like `as_uint8`."""
     return array.astype(np.float32, copy=False)
 
 
 def as_uint8(array: npt.NDArray[Any]) -> UInt8:
-    """The same array for the type checker: OpenCV's stubs tell no dtypes."""
+    """Return the same array, typed: OpenCV's stubs have no dtypes."""
     return array.astype(np.uint8, copy=False)

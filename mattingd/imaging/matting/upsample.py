@@ -1,4 +1,4 @@
-"""From a matte at network size to one at the picture's own size, following the picture's edges.
+"""Scale a matte from network size to the picture's size, following the picture's edges.
 
 A confidence-weighted fast guided filter: in every small window alpha is explained as a linear function of
 colour (He et al., *Guided Image Filtering*, 2013), learnt at a reduced size (*Fast Guided Filter*, 2015)
@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mattingd.imaging import threads
 from mattingd.imaging.matting.tiles import (
     Float32,
+    Tile,
     UInt8,
     as_float32,
     as_uint8,
@@ -57,11 +59,11 @@ _NEXT = np.ones((3, 3), np.uint8)
 
 
 def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
-    """A matte for the whole picture, edge-aware.
+    """Return a full-size, edge-aware matte.
 
     Args:
-        alpha: float32[net_height,net_width] in 0..1, the network's answer for this picture.
-        srgb: uint8[H,W,3], the picture itself.
+        alpha: float32[net_height,net_width] in 0..1, the network's matte of this picture.
+        srgb: uint8[H,W,3], the picture.
 
     Returns:
         uint8[H,W]. Where the network was sure the matte is exactly 0 or 255.
@@ -78,19 +80,22 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
     if undecided.any():
         models = _models_where(undecided, coarse, shrink(srgb, *middle))
         bounds = 255 * as_float32(cv2.merge([lowest, highest, lowest, highest]))  # four are faster than two
-        for tile in tiles_of(undecided, full=full):
+
+        def decide(tile: Tile) -> None:
             result[tile] = _apply(piece(models, full, tile), piece(bounds, full, tile), srgb[tile])
+
+        threads.each(decide, tiles_of(undecided, full=full))
     return result
 
 
 def _sure(alpha: Float32) -> Float32:
-    """``alpha`` with `_CONTRAST`, within 0..1."""
+    """Return ``alpha`` with `_CONTRAST`, within 0..1."""
     sure: Float32 = np.clip((alpha - 0.5) * _CONTRAST + 0.5, 0, 1)
     return sure
 
 
 def _resize(alpha: Float32, size: tuple[int, int]) -> Float32:
-    """``alpha`` at this (width, height), linearly."""
+    """Return ``alpha`` at this (width, height), linearly."""
     return cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
@@ -99,7 +104,7 @@ _SNAP[:_FIRST], _SNAP[_LAST + 1 :] = 0, 255
 
 
 def _surroundings(coarse: Float32) -> tuple[Float32, Float32]:
-    """The least and the greatest alpha within `_REACH` of each pixel."""
+    """Return the minimum and the maximum alpha within `_REACH` of each pixel."""
     window = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
     lowest = cv2.erode(coarse, window, borderType=cv2.BORDER_REPLICATE)
     highest = cv2.dilate(coarse, window, borderType=cv2.BORDER_REPLICATE)
@@ -107,7 +112,7 @@ def _surroundings(coarse: Float32) -> tuple[Float32, Float32]:
 
 
 def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
-    """Alpha (0..255) of full-size ``colours`` by the models that hold there, within the bounds (0..255).
+    """Return alpha (0..255) of full-size ``colours`` by the local models, within the bounds (0..255).
 
     The constant is the factor of a fourth colour that is 255 everywhere; the sum over the four is a matrix
     product, which adds up interleaved values fastest.
@@ -119,14 +124,18 @@ def _apply(models: Float32, bounds: Float32, colours: UInt8) -> UInt8:
 
 
 def _models_where(undecided: UInt8, coarse: Float32, guide: UInt8) -> Float32:
-    """`_models` of the tiles where something is undecided; elsewhere zeros, which the bounds put right."""
+    """Return `_models` of the tiles with undecided pixels; elsewhere zeros, which the bounds correct."""
     result = np.zeros((*coarse.shape, 4), np.float32)
     margin = 2 * _RADIUS  # windows average models, which come from windows
-    for rows, columns in tiles_of(as_uint8(cv2.dilate(undecided, _NEXT))):  # what lies between is mixed
+
+    def learn(tile: Tile) -> None:
+        rows, columns = tile
         top, left = max(0, rows.start - margin), max(0, columns.start - margin)
         wider = slice(top, rows.stop + margin), slice(left, columns.stop + margin)
         inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
         result[rows, columns] = _models(coarse[wider], guide[wider])[inner]
+
+    threads.each(learn, tiles_of(as_uint8(cv2.dilate(undecided, _NEXT))))  # the pixels in between are mixed
     return result
 
 
@@ -163,7 +172,7 @@ def _models(coarse: Float32, guide: UInt8) -> Float32:
 
 
 def _solve(matrix: Mapping[tuple[int, int], Float32], right: Sequence[Float32]) -> list[Float32]:
-    """The three unknowns of a symmetric 3 x 3 system at every pixel, by Cramer's rule."""
+    """Solve a symmetric 3 x 3 system at every pixel by Cramer's rule."""
     a, b, c, d, e, f = (matrix[key] for key in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)))
     inverse = {
         (0, 0): d * f - e * e, (0, 1): c * e - b * f, (0, 2): b * e - c * d,

@@ -1,1 +1,1 @@
-"""Engines, one for each library that runs networks."""
+"""Engines, one per library that runs networks."""

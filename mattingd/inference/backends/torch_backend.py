@@ -22,6 +22,7 @@ from mattingd.inference.backend import (
     SelfTestFailed,
     check_batch,
 )
+from mattingd.inference.kept_choices import KeptChoices
 from mattingd.inference.networks.cv_unet import CvUnet, channels_last, fuse, shaped_for
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+NOTHING_KEPT = KeptChoices(None)
+DRIVER_BYTES = 500_000_000
 BATCH_SIZES = {"cpu": (1,), "cuda": (1, 2, 4, 8, 16, 32, 64)}
 """Sizes to compare. On a CPU a batch gains next to nothing, and measuring it holds up the first pictures."""
 
@@ -42,10 +45,10 @@ CANDIDATES: dict[str, tuple[Precision, ...]] = {"cpu": ("bf16",), "cuda": ("fp16
 
 
 def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
-    """The device to use. From here on `cuda` means the one that was asked for by number, if one was.
+    """Return the device to use. From here on `cuda` means the device with the requested number, if any.
 
     Raises:
-        EngineFault: CUDA was asked for and is not there, or not under this number.
+        EngineFault: CUDA was requested and is missing, or has no device with this number.
     """
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return "cpu"
@@ -63,13 +66,13 @@ def choose_device(wanted: Device) -> Literal["cpu", "cuda"]:
 
 
 def cap_memory(gigabytes: float) -> None:
-    """Let this process take no more of the GPU's memory; the driver's own part of it comes on top."""
+    """Limit this process's share of the GPU's memory; the driver's own part comes on top."""
     _, total = torch.cuda.mem_get_info()
     torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / total))
 
 
 def build(content: bytes) -> CvUnet:
-    """The network with its stored weights, in float32.
+    """Build the network with its stored weights, in float32.
 
     Raises:
         EngineFault: the weights do not fit the network.
@@ -84,7 +87,7 @@ def build(content: bytes) -> CvUnet:
 
 
 class TorchEngine:
-    """A catalog model on one device; see `contract.Engine`."""
+    """A bundled model on one device; see `backend.Engine`."""
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class TorchEngine:
         precision: Precision | Literal["auto"] = "auto",
         threads: int | None = None,
         memory_gb: float | None = None,
+        kept: KeptChoices = NOTHING_KEPT,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
@@ -102,6 +106,7 @@ class TorchEngine:
         if self._kind == "cuda" and memory_gb is not None:
             cap_memory(memory_gb)
         self._asked = precision
+        self._kept = kept
         self._precision: Precision = "fp32" if precision == "auto" else precision
         self._net: CvUnet | None = channels_last(_moved(build(content), self._kind))
         self._broken: str | None = None
@@ -114,15 +119,28 @@ class TorchEngine:
 
     @property
     def device(self) -> DeviceInfo:
-        """Where it runs and in which precision."""
+        """The device and precision."""
         if self._kind == "cpu":
             name = f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
             return DeviceInfo("cpu", name, f"torch {torch.__version__}", self._precision)
         driver = f"torch {torch.__version__}, CUDA {torch.version.cuda}{nvidia_driver()}"
         return DeviceInfo("cuda", torch.cuda.get_device_name(), driver, self._precision)
 
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The other CUDA devices that this process sees, by `CUDA_VISIBLE_DEVICES`."""
+        if self._kind == "cpu":
+            return ()
+        mine = torch.cuda.current_device()
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()) if number != mine)
+
+    @property
+    def gpu_memory(self) -> tuple[int, int]:
+        """Bytes of the GPU that this process holds, the driver's part included, and all that the GPU has."""
+        return torch.cuda.memory_reserved() + DRIVER_BYTES, torch.cuda.mem_get_info()[1]
+
     def matte(self, batch: Pictures) -> Mattes:
-        """Alpha float32 [N,H,W] in [0,1] of uint8 [N,H,W,3]; see `contract.Engine.matte`."""
+        """Return alpha float32 [N,H,W] in [0,1] of uint8 [N,H,W,3]; see `backend.Engine.matte`."""
         check_batch(batch, self.spec)
         if self._broken:
             raise EngineFault(self._broken)
@@ -167,30 +185,37 @@ class TorchEngine:
         return self._nets[self._precision]
 
     def _judged(self, error: RuntimeError, count: int) -> OutOfMemory | EngineFault | BadBatch:
-        """What a torch error means for the caller."""
+        """Convert a torch error to one for the caller."""
         text = str(error)
         if "can't allocate memory" in text or "not enough memory" in text:
             return OutOfMemory(f"{count} pictures do not fit in memory")
         if self._kind == "cuda":
-            # CUDA errors are sticky: nothing this process does afterwards can be trusted.
+            # CUDA errors are sticky: nothing that this process does afterwards can be trusted.
             self._broken = f"the GPU failed: {text.splitlines()[0]}"
             return EngineFault(self._broken)
         return BadBatch(f"torch refused the batch: {text.splitlines()[0]}")
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
-        """Settle the precision, compare batch sizes on the first shape, run the others once."""
+        """Choose the precision, compare batch sizes on the first shape, run the others once."""
         if shapes and self._asked == "auto":
-            best = tuning.fastest_precision(self._matte_in, CANDIDATES[self._kind])
+            candidates = CANDIDATES[self._kind]
+            best = tuning.settled_precision(self._matte_in, candidates, self._measured_for(), self._kept)
             self._precision = best
             self._nets = {name: net for name, net in self._nets.items() if name == best}
         return tuning.measure(self.matte, shapes, batch_sizes or BATCH_SIZES[self._kind])
+
+    def _measured_for(self) -> str:
+        """Return everything that the choice of the precision depends on."""
+        processor = f"{processor_name()}, {torch.backends.cpu.get_cpu_capability()}"
+        device = processor if self._kind == "cpu" else torch.cuda.get_device_name()
+        return f"weights {self.spec.sha256} on {device} with torch {torch.__version__}"
 
     def _matte_in(self, precision: Precision, batch: Pictures) -> Mattes:
         self._precision = precision
         return self.matte(batch)
 
     def self_test(self) -> None:
-        """Compare the rendered picture's matte with the catalog's; see `contract.Engine`."""
+        """Compare the rendered picture's matte with the recorded one; see `backend.Engine`."""
         try:
             off = self_test.deviation(self.matte(self_test.picture())[0], self._model.golden)
         except BadBatch as error:
@@ -199,7 +224,7 @@ class TorchEngine:
             raise SelfTestFailed(f"self-test: the matte is off by {off:.3f} (allowed {self_test.TOLERANCE})")
 
     def close(self) -> None:
-        """Drop the network and the device's cached memory."""
+        """Free the network and the device's cached memory."""
         self._net, self._broken = None, "the engine was closed"
         self._nets.clear()
         if self._kind == "cuda":
@@ -207,10 +232,10 @@ class TorchEngine:
 
 
 def _moved(net: CvUnet, kind: str) -> CvUnet:
-    """The network on its device.
+    """Move the network to its device.
 
     Raises:
-        OutOfMemory: there is no room for it.
+        OutOfMemory: it does not fit into memory.
     """
     try:
         return net.to(kind)
@@ -218,8 +243,18 @@ def _moved(net: CvUnet, kind: str) -> CvUnet:
         raise OutOfMemory("the model does not fit on the GPU") from error
 
 
+def processor_name(told: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the CPU's model from the kernel; `unknown processor` if it is missing."""
+    try:
+        text = told.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    name = re.search(r"^(?:model name|Model)\s*:\s*(\S.*)$", text, re.MULTILINE)
+    return name[1].strip() if name else "unknown processor"
+
+
 def nvidia_driver(told: Path = Path("/proc/driver/nvidia/version")) -> str:
-    """`, driver 580.95.05` as the kernel's module says it; nothing where it does not."""
+    """Return e.g. `, driver 580.95.05` from the kernel module; "" without one."""
     try:
         text = told.read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -1,1 +1,1 @@
-"""The networks whose architecture we carry ourselves."""
+"""The networks whose architecture is part of this package."""

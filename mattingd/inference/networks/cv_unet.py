@@ -44,7 +44,7 @@ SKIP_AFTER = (0, 2, 5)
 
 
 class Output(NamedTuple):
-    """What the network says: `logits` [N,1,H,W], and `coarse` [N,1,H/16,W/16] for the auxiliary loss."""
+    """The network's outputs: `logits` [N,1,H,W], and `coarse` [N,1,H/16,W/16] for the auxiliary loss."""
 
     logits: Tensor
     coarse: Tensor
@@ -53,12 +53,12 @@ class Output(NamedTuple):
 def slow_depthwise_avoided(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, dilation: int
 ) -> Tensor:
-    """A depthwise 3x3 convolution whose *backward* pass is fast and right on a CPU; the numbers of `conv2d`.
+    """Run a depthwise 3x3 convolution with a fast, correct *backward* pass on a CPU; equals `conv2d`.
 
     Measured on one AVX-512 thread, batch 12 in bfloat16, channels last: stride 2 takes 157 ms in bfloat16 and
     36 ms in float32; dilation 2 takes 110 ms as such and 9 ms as an undilated convolution of the four
     interleaved pictures. Other dilations run in float32, too: in bfloat16 torch 2.13 gives a wrong gradient
-    of the weights (140 % off, now and then infinite) for rows of 30 and more.
+    of the weights (140 % off, sometimes infinite) for rows of 30 and more.
     """
     channels = x.shape[1]
     interleaves = dilation == 2 and x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0  # noqa: PLR2004
@@ -100,7 +100,7 @@ class Unit(nn.Module):
         self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(outputs)
 
     def fuse(self) -> None:
-        """Become one convolution with a bias, for good; what is computed stays the same."""
+        """Become one convolution with a bias, permanently; results stay the same."""
         if self.norm is None:
             return
         weight, bias = self.folded()
@@ -108,7 +108,7 @@ class Unit(nn.Module):
         self.norm = None
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the one convolution that equals conv + frozen norm."""
+        """Return weight and bias of the one convolution that equals conv + frozen norm."""
         norm = self.norm
         if norm is None or norm.running_var is None or norm.running_mean is None:
             raise TypeError("only a unit with a norm and its statistics can be folded")
@@ -133,7 +133,7 @@ class Unit(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: expand 1x1, depthwise 3x3, project 1x1, and the shortcut where shapes allow."""
+    """MobileNetV2's block: expand 1x1, depthwise 3x3, project 1x1, and the shortcut if shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int, dilation: int) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class Aspp(nn.Module):
 
 
 class Gate(nn.Module):
-    """Additive attention gate: the coarser features say where (and in which channels) the skip matters."""
+    """Additive attention gate: the coarser features select where (and in which channels) the skip matters."""
 
     def __init__(self, skip: int, guide: int, inner: int = 16) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class Gate(nn.Module):
         self.score = nn.Conv2d(inner, skip, 1)
 
     def forward(self, skip: Tensor, guide: Tensor) -> Tensor:
-        """Weigh `skip` [N,s,2h,2w] by attention computed at the resolution of `guide` [N,g,h,w]."""
+        """Weight `skip` [N,s,2h,2w] by attention computed at the resolution of `guide` [N,g,h,w]."""
         seen = self.from_skip(F.avg_pool2d(skip, 2))
         attention = torch.sigmoid(self.score(F.relu(seen + self.from_guide(guide))))
         return skip * F.interpolate(attention, scale_factor=2.0, mode="nearest")
@@ -225,10 +225,10 @@ class Up(nn.Module):
 
 
 class Block(nn.Module):
-    """A transformer block over the whole picture: where everything is, attention, and a two-layer perceptron.
+    """A transformer block over the whole picture: positions, attention, and a two-layer perceptron.
 
     Positions come from a depthwise convolution (Chu et al. 2021, conditional positional encodings), so any
-    size of picture will do. Each part is added to what goes in; a new block starts by adding nothing.
+    picture size works. Each part is added to its input; a new block starts by adding nothing.
     """
 
     def __init__(self, channels: int, heads: int = 4, wider: int = 3) -> None:
@@ -243,7 +243,7 @@ class Block(nn.Module):
         self.narrow = nn.Linear(wider * channels, channels)
 
     def attention(self, x: Tensor) -> Tensor:
-        """Map tokens [N,T,C] to what each gathers from all others, [N,T,C]."""
+        """Map tokens [N,T,C] to attention outputs [N,T,C]."""
         n, tokens, channels = x.shape
         parts = self.query_key_value(x).view(n, tokens, 3, self.heads, channels // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
@@ -262,7 +262,7 @@ class Block(nn.Module):
 
 
 class Context(nn.Module):
-    """Which thing is the subject: the bottom's features at half their size, each place seeing all others."""
+    """Find the subject: the bottom's features at half their size, with global attention."""
 
     def __init__(self, inputs: int, inner: int = 256, depth: int = 3) -> None:
         super().__init__()
@@ -277,7 +277,7 @@ class Context(nn.Module):
 
 
 class Refine(nn.Module):
-    """Two dense 3x3 convolutions whose result is added to what goes in (He et al. 2016)."""
+    """Two dense 3x3 convolutions with a residual connection (He et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -291,7 +291,7 @@ class Refine(nn.Module):
 
 
 class Detail(nn.Module):
-    """Thin things such as hair: the decoder's features beside the picture's pixels, four to a place."""
+    """Refine thin structures such as hair from the decoder's features and the picture's pixels."""
 
     def __init__(self, inputs: int, inner: int = 32) -> None:
         super().__init__()
@@ -307,8 +307,8 @@ class Detail(nn.Module):
 class CvUnet(nn.Module):
     """The whole network: RGB in [-1, 1] in, `Output` out.
 
-    Older weights run in a network without the parts they know nothing of: the detail branch (`detailed`),
-    and the context with the two refinements of the decoder (`contextual`).
+    Older weights run in a network without the parts that they lack: the detail branch (`detailed`), and the
+    context with the two refinements of the decoder (`contextual`).
     """
 
     def __init__(self, *, detailed: bool = True, contextual: bool = True) -> None:
@@ -341,7 +341,7 @@ class CvUnet(nn.Module):
         return Output(logits, self.coarse(deep))
 
     def add_nothing(self, missing: Collection[str]) -> None:
-        """Let each part whose weights' names are `missing` leave what goes through it as it is."""
+        """Make each part whose weights' names are `missing` pass its input through unchanged."""
         with torch.no_grad():
             if isinstance(self.context, Context) and "context.leave.weight" in missing:
                 self.context.leave.weight.zero_()
@@ -352,7 +352,7 @@ class CvUnet(nn.Module):
 
 
 def shaped_for(weights: Collection[str]) -> CvUnet:
-    """A network with the parts that these names of weights speak of; its own weights are random."""
+    """Return a network with the parts that these weight names contain; its own weights are random."""
 
     def has(part: str) -> bool:
         return any(name.startswith(part) for name in weights)
@@ -361,13 +361,13 @@ def shaped_for(weights: Collection[str]) -> CvUnet:
 
 
 def channels_last(net: CvUnet) -> CvUnet:
-    """Order the weights so that uint8 [N,H,W,3] pictures need no transposing; convolutions are faster."""
+    """Order the weights so that uint8 [N,H,W,3] pictures need no transposition; convolutions are faster."""
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net
 
 
 def fuse(net: CvUnet) -> CvUnet:
-    """Fold every norm of `net` into its convolution, in place: the form that is stored and run."""
+    """Fold every norm of `net` into its convolution, in place: this form is stored and run."""
     for module in net.modules():
         if isinstance(module, Unit):
             module.fuse()

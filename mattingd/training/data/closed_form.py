@@ -37,8 +37,15 @@ def band_of(mask: Array) -> Array:
 
 
 def solved(image: Array, trimap: Array) -> Array:
-    """The matte uint8 [H,W] of a picture [H,W,3] and its trimap, by closed-form matting (Levin 2008)."""
-    from pymatting import estimate_alpha_cf  # noqa: PLC0415  (slow to import, and in the extra `train` only)
+    """The matte uint8 [H,W] of a picture [H,W,3] and its trimap, by closed-form matting (Levin 2008).
+
+    Raises:
+        SystemExit: the extra `train` is not installed.
+    """
+    try:
+        from pymatting import estimate_alpha_cf  # noqa: PLC0415  (slow to import, and in the extra `train` only)
+    except ImportError:
+        raise SystemExit("solving mattes needs pymatting: pip install 'mattingd[train]'") from None
 
     plane = trimap.astype(np.float64) / 255
     plane = np.where(plane > SURE, 1.0, np.where(plane < 1 - SURE, 0.0, 0.5))

@@ -9,7 +9,7 @@ import numpy as np
 from mattingd.imaging.matting.second_pass import all_passes
 from mattingd.training.data.backgrounds import camouflage, lit_evenly, plain, scenery, studio
 from mattingd.training.data.degrade import degrade
-from mattingd.training.data.synthetic import shade
+from mattingd.training.data.drawing import shade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +58,6 @@ def reported(engine: Engine, lands: tuple[Photo, ...]) -> Reported:
     """Judge an engine, with as many passes at a picture as the daemon makes."""
     found = {"drawn": 0, "lands": 0}
     for group, picture in pictures(lands):
-        passes = all_passes(picture, engine.matte, side=engine.spec.side, multiple=engine.spec.multiple)
+        passes = all_passes(picture, engine.matte, engine.spec.net)
         found[group] += passes.is_empty
     return Reported(**found)

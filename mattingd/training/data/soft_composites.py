@@ -15,8 +15,7 @@ from mattingd.training.data.backgrounds import lit_evenly, scenery, studio
 from mattingd.training.data.compose import Layer, mean_colour, over, place
 from mattingd.training.data.datasets import Cutout, CutoutFile, held_out
 from mattingd.training.data.degrade import add_noise
-from mattingd.training.data.strands import outline, outward
-from mattingd.training.data.synthetic import (
+from mattingd.training.data.drawing import (
     GRID,
     SIDE,
     blank,
@@ -29,6 +28,7 @@ from mattingd.training.data.synthetic import (
     shade,
     subject,
 )
+from mattingd.training.data.strands import outline, outward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import yaml
 
-from mattingd.api import client
+from mattingd.api import client, wire
 from mattingd.api.client import NoAnswerError, NoDaemonError
 from mattingd.journal import JournalError, JournalReader, Record, reading
 from mattingd.system import clock
@@ -71,6 +71,7 @@ class Site:
             "limits": {"workers": 2},
             "retry": {"first_seconds": 0.2, "cap_seconds": 1},
             "log": {"format": "json"},
+            "reports": {"tables": False, "sheet_pictures": 0},
         }
         for key, value in settings.items():
             document[key] = document.get(key, {}) | value if isinstance(value, dict) else value
@@ -150,7 +151,9 @@ class Site:
 
     def ask(self, verb: str, **more: Any) -> dict[str, Any]:
         """Ask on the control socket."""
-        return client.ask(self.state, {"verb": verb, **more})
+        request = wire.request_in(json.dumps({"verb": verb, **more}).encode())
+        answer: dict[str, Any] = json.loads(wire.encode(client.ask(self.state, request)))
+        return answer
 
     def status(self) -> dict[str, Any]:
         """The daemon's status; empty when nobody answers."""
@@ -168,7 +171,7 @@ class Site:
             check=False,
             cwd=REPOSITORY,
             env={**os.environ, **environment},
-            timeout=120,
+            timeout=300,
         )
 
     def audit(self) -> dict[str, Any]:

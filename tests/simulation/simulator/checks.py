@@ -6,9 +6,20 @@ from dataclasses import dataclass, field
 from mattingd.core.batching import CREDITS
 from mattingd.core.heartbeats import late, pulses_of_children
 from mattingd.core.lifecycle import WORKING, State
-from mattingd.domain.commands import Command, EndEngine, Finish, Move, Read, SetPaused, Stop, UseModel
+from mattingd.domain.commands import (
+    Command,
+    EndEngine,
+    Finish,
+    Move,
+    Read,
+    SetPaused,
+    Stop,
+    TakeOutDevice,
+    UseModel,
+)
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import JobRecord, Output
+from mattingd.domain.reasons import Reason
 from tests.simulation.simulator.books import Books, books
 from tests.simulation.simulator.clockwork import SECOND
 from tests.simulation.simulator.disk import HotFolders, Key, OutputDisk
@@ -56,7 +67,7 @@ class Checks:
     """Pictures set aside that nobody meant to be poison."""
     left_out: set[int] = field(default_factory=set)
     """Hot folders that were none for a while: what became done then kept its original."""
-    _low: str | None = None
+    _low: Reason | None = None
     """What it was told of the output disk's free space, up to the turn before."""
     _second: int = 0
     _idle: int = 0
@@ -69,7 +80,7 @@ class Checks:
         self.office.state(self.paths[row.job], row.state)
 
     def after_turn(self, shell: Shell, todo: list[Command]) -> None:
-        """All writes and deeds of a turn are done."""
+        """All writes and actions of a turn are done."""
         wake = None if shell.ended else shell.scheduler.next_wakeup()
         assert wake is None or wake > shell.clock.now, "the next wake-up lies in the past"
         self._no_spin(shell.clock.now, todo)
@@ -81,6 +92,8 @@ class Checks:
                 self.weather.count("model exchanged")
                 if shell.scheduler.engine.leaving:
                     self.weather.count("model exchanged while the one before works")
+            elif isinstance(command, TakeOutDevice):
+                self.weather.count("device taken out")
             elif isinstance(command, EndEngine) and shell.scheduler.engines.asleep:
                 self.weather.count("engine unloaded")
         self._nothing_begun_where_held(todo)
@@ -94,7 +107,7 @@ class Checks:
     def _nobody_is_late(self, shell: Shell) -> None:
         """Whatever hangs is ended in time by the scheduler: the service manager never has to."""
         brain = shell.scheduler
-        pulses = pulses_of_children(brain.crew, brain.inference, brain.work.jobs, ())
+        pulses = pulses_of_children(brain.pool, brain.inference, brain.work.jobs, ())
         assert shell.ended or not (stuck := late(pulses, shell.clock.now)), f"{stuck} at {shell.clock.now}"
 
     def _no_spin(self, now: int, todo: list[Command]) -> None:
@@ -113,9 +126,9 @@ class Checks:
 
     def _moved(self, move: Move) -> None:
         self.office.state(self.paths[move.job], move.state)
-        if move.reason.startswith("other weights"):
+        if move.reason.code == "other_weights":
             self.weather.count("weights exchanged between two passes")
-        if move.state == State.FAILED and move.reason.startswith(QUARANTINED):
+        if move.state == State.FAILED and str(move.reason).startswith(QUARANTINED):
             crashes = self.lonely[move.job]
             assert crashes >= STRIKES, f"job {move.job} was set aside after {crashes} crashes while alone"
             kinds = {content.kind for content in self.hot.versions[self.paths[move.job]]}

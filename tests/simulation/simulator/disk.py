@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mattingd.domain.jobs import Output, Stamp
+from mattingd.domain.reasons import Reason
 from tests.simulation.simulator.clockwork import Clockwork
 from tests.simulation.simulator.pictures import Content, File
 
@@ -43,7 +44,7 @@ class HotFolders:
         *,
         size: int | None = None,
         writer: bool = False,
-        odd: str | None = None,
+        odd: Reason | None = None,
         caption: int = 0,
     ) -> None:
         """Write a version, or a part of one; the time stamp moves."""

@@ -4,10 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from because import why
+
 from mattingd.domain.commands import Infer, StartEngine
 from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
-from tests.simulation.simulator.hands import Surroundings
+from mattingd.domain.reasons import Reason
 from tests.simulation.simulator.pictures import Content, Kind, Matte
+from tests.simulation.simulator.workers import Surroundings
 
 MAX_BATCH = 4
 SHIPPED = "shipped"
@@ -38,7 +41,7 @@ class SimEngine:
     def __init__(self, wanted: StartEngine, around: Surroundings, say: Say) -> None:
         """Start the process: load, warm up, self-test."""
         self.number, self.model, self.on_cpu = wanted.engine, wanted.model or SHIPPED, wanted.cpu
-        self.beside = wanted.beside
+        self.beside, self.place = wanted.beside, wanted.place
         self.around = around
         self.clock = around.clock
         self.weather = around.weather
@@ -57,18 +60,18 @@ class SimEngine:
     def _come_up(self) -> None:
         if self.model == "wrong":
             self.weather.count("model fails its self-test")
-            self.die("the self-test failed", wrong=True)
+            self.die(why("the self-test failed"), wrong=True)
             return
         if self.beside and self.weather.strikes(MISHAP, self.clock.now):
             self.weather.count("model dies when it is loaded")
-            self.die("it was ended by SIGKILL")
+            self.die(why("it was ended by SIGKILL"))
             return
         self.up = True
         device = "cpu" if self.on_cpu else "cuda"
         batch = self.weather.rng.randint(1, MAX_BATCH)
         self.say(EngineUp(self.number, device, "", "float32", "cv-unet", self.model, batch, 0.1), ())
 
-    def die(self, how: str, *, wrong: bool = False) -> None:
+    def die(self, how: Reason, *, wrong: bool = False) -> None:
         """The process ends."""
         if not self.alive:
             return
@@ -101,15 +104,15 @@ class SimEngine:
         weather, sent = self.weather, self.batches[0]
         if lethal := [net for net in sent.nets if (net.kind, net.nth) in _LETHAL]:
             weather.count(_LETHAL[lethal[0].kind, lethal[0].nth])
-            self.die("it was ended by SIGSEGV")
+            self.die(why("it was ended by SIGSEGV"))
             return
         if self.around.accident(weather.engine_dies, sent.order.jobs):
             weather.count("engine dies by accident")
-            self.die("it was ended by SIGKILL")
+            self.die(why("it was ended by SIGKILL"))
             return
         if self.around.wrong_once(sent.order.jobs):
             weather.count("engine calculates wrongly")
-            self.die("the self-test failed", wrong=True)
+            self.die(why("the self-test failed"), wrong=True)
             return
         self.batches.popleft()
         fact, mattes = self._outcome(sent)
@@ -166,7 +169,10 @@ class SimEngines:
         assert wanted.engine not in self._engines, "an engine was started twice"
         self._needed.add(wanted.engine)
         self._engines[wanted.engine] = SimEngine(wanted, self.around, self._heard)
-        assert len(self.alive) <= 2, "there are more than two engines"
+        there = sum(engine.place == wanted.place for engine in self.alive)
+        assert there <= 2, "there are more than two engines on a device"
+        if sum(engine.up for engine in self.alive) > 1:
+            self.around.weather.count("several engines at work")
 
     def _heard(self, fact: Fact, mattes: tuple[Matte, ...]) -> None:
         if not isinstance(fact, EngineDied) or fact.engine in self._needed:
@@ -180,9 +186,9 @@ class SimEngines:
         else:
             self.around.died_over(set(sent.order.jobs))
 
-    def kill(self, number: int, why: str) -> None:
+    def kill(self, number: int, how: Reason) -> None:
         """End a process and say so."""
-        self._engines[number].die(why)
+        self._engines[number].die(how)
 
     def end(self, number: int) -> None:
         """End a process that is not needed any more."""

@@ -10,8 +10,10 @@ from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Candidate, Engines
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
-from mattingd.core.job_store import JobStore, Policy
+from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job
+from mattingd.core.policy import Policy
+from mattingd.core.queue.gates import FolderGates
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SourceId
 from mattingd.core.timers import Timers
@@ -19,12 +21,15 @@ from mattingd.core.worker_answers import WorkerAnswers
 from mattingd.domain.commands import Admit, Command, Prepare, UseModel
 from mattingd.domain.events import Fact, FileObservation, ModelAsked
 from mattingd.domain.jobs import Chore, Folder, Models, PreviousResult
+from mattingd.domain.reasons import Reason
 from tests.simulation.simulator.world import Bench
 
 
 def transplant(part: object, mutant: type[Any]) -> None:
     """Give a part of a scheduler the behaviour of a subclass of its class."""
     assert issubclass(mutant, type(part))
+    changed = {name for name in vars(mutant) if not name.startswith("__")}
+    assert all(hasattr(type(part), name) for name in changed), "a mutant changes what is there"
     part.__class__ = mutant
 
 
@@ -100,7 +105,7 @@ class ImpatientIntake(Intake):
 class BlamingWork(JobStore):
     """Strikes a picture that was not alone."""
 
-    def crashed(self, job: Job, how: str, *, by_itself: bool) -> None:  # noqa: ARG002
+    def crashed(self, job: Job, how: Reason, *, by_itself: bool) -> None:  # noqa: ARG002
         super().crashed(job, how, by_itself=True)
 
 
@@ -125,10 +130,10 @@ class DeafConductor(Scheduler):
             yield command
 
 
-class RestlessWork(JobStore):
+class OpenGates(FolderGates):
     """Does not hold a folder back."""
 
-    def hold(self, folder: int, *, paused: bool) -> None:
+    def pause(self, folder: int, *, paused: bool) -> None:
         pass
 
 
@@ -205,7 +210,7 @@ MUTANTS = {
     "two versions at a time": Bench(with_part("intake", ImpatientIntake)),
     "blame without proof": Bench(with_part("work", BlamingWork)),
     "every path once": Bench(DeafConductor),
-    "pause without effect": Bench(with_part("work", RestlessWork)),
+    "pause without effect": Bench(with_part("work.gates", OpenGates)),
     "asked in vain": Bench(with_part("work", StubbornWork)),
     "engine ended over its work": Bench(with_part("engines", BrusqueEngines)),
     "model in use before it proved itself": Bench(with_part("engines", CredulousEngines)),

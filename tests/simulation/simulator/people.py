@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from because import why
+
 from mattingd.domain.events import Fact, ForgetAsked, RetryAsked
 from tests.simulation.simulator.clockwork import Clockwork, Script
 from tests.simulation.simulator.disk import HotFolders, Key
@@ -219,7 +221,7 @@ class Office:
     def is_no_file(self, key: Key) -> Script:
         """A link, a pipe, a socket."""
         self.weather.count("no file")
-        self.folders.put(key, self.content(), odd="it is a named pipe")
+        self.folders.put(key, self.content(), odd=why("it is a named pipe"))
         return
         yield
 

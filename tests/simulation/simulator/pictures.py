@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mattingd.domain.jobs import Stamp
+from mattingd.domain.reasons import Reason
 
 
 class Kind(StrEnum):
@@ -66,7 +67,7 @@ class File:
     stamp: Stamp
     writer: bool = False
     """Somebody has it open for writing, and the kernel says so."""
-    odd: str | None = None
+    odd: Reason | None = None
     caption: int = 0
     """How often somebody wrote one: other bytes of the file, the same cut-out."""
 

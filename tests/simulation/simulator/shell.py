@@ -1,6 +1,6 @@
 """One run of a simulated daemon: the real scheduler and the real journal, obeyed as `daemon.py` obeys them.
 
-Facts come in, commands are collected, the writes of a turn are one transaction, and only then the deeds are
+Facts come in, commands are collected, the writes of a turn are one transaction, and only then the actions are
 done. A crash may strike at every step of that.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mattingd.core import output_paths
-from mattingd.core.job_store import Policy
+from mattingd.core.policy import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.domain import commands
-from mattingd.domain.commands import Command, RetentionAction, Write
+from mattingd.domain.commands import Action, Command, Write
 from mattingd.domain.events import (
     AnotherPass,
     DropEnded,
@@ -28,17 +28,17 @@ from mattingd.domain.events import (
 )
 from mattingd.domain.jobs import Folder
 from mattingd.journal import JournalWriter, PlacingRules
-from tests.simulation.simulator.hands import SimWorker, Surroundings
 from tests.simulation.simulator.mattes import Sent, SimEngines
 from tests.simulation.simulator.pictures import Content, Matte
 from tests.simulation.simulator.watching import FolderWatch
+from tests.simulation.simulator.workers import SimWorker, Surroundings
 
 RULES = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
 POINTS = (
     "crash before the commit",
     "crash in the transaction",
     "crash after the commit",
-    "crash between two deeds",
+    "crash between two actions",
 )
 
 
@@ -115,7 +115,7 @@ class Shell:
         rows = self.journal.live()
         for row in rows:
             self.trace("found", row)
-        dropped = self.journal.ended_of_live_drops()
+        dropped = self.journal.ended_of_open_drops()
         self._obey(self.scheduler.start(rows, clean=clean, now=self.clock.now, dropped=dropped))
         for watch in self.watches.values():
             watch.start()
@@ -187,7 +187,7 @@ class Shell:
 
     def _obey(self, todo: list[Command]) -> None:
         writes: list[Write] = []
-        deeds: list[RetentionAction] = []
+        actions: list[Action] = []
         for command in todo:
             self.trace("command", command)
             if isinstance(command, Write):
@@ -196,15 +196,15 @@ class Shell:
                 assert command.job not in self._ended_jobs, f"the end of job {command.job} is told twice"
                 self._ended_jobs.add(command.job)
             elif not isinstance(command, DropEnded):
-                deeds.append(command)
+                actions.append(command)
         self._crash("crash before the commit")
         if writes:
             for answer in self.journal.apply(self._fragile(writes)):
                 self.put(answer)
         self._crash("crash after the commit")
-        for deed in deeds:
-            self._perform(deed)
-            self._crash("crash between two deeds")
+        for action in actions:
+            self._perform(action)
+            self._crash("crash between two actions")
         self.hooks.checked(self, todo)
 
     def _doomed(self, point: str) -> bool:
@@ -228,10 +228,10 @@ class Shell:
         self.journal.close()
         raise CrashError("crash in the transaction")
 
-    # --- deeds ---
+    # --- actions ---
 
-    def _perform(self, deed: RetentionAction) -> None:
-        match deed:
+    def _perform(self, action: Action) -> None:
+        match action:
             case commands.LookAt(folder, path):
                 if folder in self.watches:
                     self.watches[folder].look_at(path)
@@ -240,9 +240,9 @@ class Shell:
                 | commands.Publish(worker=worker)
                 | commands.DoChore(worker=worker)
             ):
-                self.workers[worker].obey(deed)
+                self.workers[worker].obey(action)
             case commands.Finish(worker=worker, job=job):
-                self.workers[worker].obey(deed, self.payloads.mattes.pop(job, (0, None))[1])
+                self.workers[worker].obey(action, self.payloads.mattes.pop(job, (0, None))[1])
             case commands.Discard(worker, job):
                 self.payloads.nets.pop(job, None)
                 self.payloads.mattes.pop(job, None)
@@ -251,30 +251,30 @@ class Shell:
                 if job in self.payloads.mattes and self.payloads.mattes[job][0] == batch:
                     del self.payloads.mattes[job]
             case commands.Infer():
-                self.engines.infer(Sent(deed, tuple(self.payloads.nets[job] for job in deed.jobs)))
+                self.engines.infer(Sent(action, tuple(self.payloads.nets[job] for job in action.jobs)))
             case commands.Stop():
-                self.ended = deed
+                self.ended = action
             case _:
-                self._perform_on_processes(deed)
+                self._perform_on_processes(action)
 
-    def _perform_on_processes(self, deed: RetentionAction) -> None:
-        match deed:
+    def _perform_on_processes(self, action: Action) -> None:
+        match action:
             case commands.StartWorker(worker):
                 self.workers[worker].start()
             case commands.KillWorker(worker, why):
                 self.workers[worker].die(why)
             case commands.StartEngine():
-                self.engines.start(deed)
+                self.engines.start(action)
             case commands.KillEngine(engine, why):
                 self.engines.kill(engine, why)
             case commands.EndEngine(engine):
                 self.engines.end(engine)
             case commands.TrimMemory(worker):
                 assert self.workers[worker].order is None
-            case commands.RejectModel() | commands.AnnounceShutdown():
+            case commands.TakeOutDevice() | commands.RejectModel() | commands.AnnounceShutdown():
                 pass
             case _:
-                raise AssertionError(deed)
+                raise AssertionError(action)
 
     # --- what the children say ---
 
@@ -295,7 +295,8 @@ class Shell:
     def _keep_mattes(self, batch: int, mattes: tuple[Matte, ...]) -> None:
         _, running = self.scheduler.engine.due(batch)
         for job, matte in zip(running.jobs, mattes, strict=True):
-            self.payloads.mattes[job] = (batch, matte)
+            if job not in self.payloads.mattes or self.payloads.mattes[job][0] < batch:
+                self.payloads.mattes[job] = (batch, matte)
 
     def _watch(self, number: int) -> FolderWatch:
         known = self.journal.known(number)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from mattingd.core.lifecycle import COUNTED_AS, State
+from mattingd.core.lifecycle import COUNTED_AS, LIVE, State
 from mattingd.domain.jobs import Folder, Stamp
 from mattingd.domain.picture_names import surely_dropped
 from tests.simulation.simulator.books import Books, books
@@ -162,10 +162,10 @@ def memory_is_empty(shell: Shell) -> None:
         "resting": dict(scheduler.intake.settler.waiting()),
         "network inputs": shell.payloads.nets,
         "mattes": shell.payloads.mattes,
-        **{f"held by hand {hand.id}": hand.holds for hand in scheduler.crew.hands},
-        **{f"to finish by hand {hand.id}": hand.todo for hand in scheduler.crew.hands},
+        **{f"held by slot {slot.id}": slot.holds for slot in scheduler.pool.slots},
+        **{f"to finish by slot {slot.id}": slot.todo for slot in scheduler.pool.slots},
         **{f"held by worker {worker.number}": worker.held for worker in shell.workers},
     }
     assert not any(left.values()), {name: what for name, what in left.items() if what}
-    assert work.counts.get("waiting", 0) == 0, "something is still counted as waiting"
+    assert not any(work.states[state] for state in LIVE), "something is still counted as waiting"
     assert work.room() > 1 << 60, "budget is still reserved"

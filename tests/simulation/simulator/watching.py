@@ -5,6 +5,8 @@ Only differences are told. A slow folder delays everything it tells, but what it
 
 from collections.abc import Callable, Iterable
 
+from because import why
+
 from mattingd.domain.events import Fact, FileObservation, FileObserved, Scanned
 from tests.simulation.simulator.clockwork import SECOND, Clockwork
 from tests.simulation.simulator.disk import HotFolders
@@ -24,7 +26,7 @@ class FolderWatch:
     def __init__(
         self,
         folder: int,
-        known: Iterable[tuple[bytes, int, int, int]],
+        known: Iterable[tuple[bytes, int, int, int, int]],
         disk: HotFolders,
         clock: Clockwork,
         weather: Weather,
@@ -101,7 +103,7 @@ class FolderWatch:
     def _remember(self, path: bytes, file: File | None) -> bool:
         if file is None:
             return self._known.pop(path, None) is not None
-        new = (file.stamp.size, file.stamp.mtime_ns, file.stamp.strokes)
+        new = (file.stamp.size, file.stamp.mtime_ns, file.stamp.strokes, file.stamp.mark)
         if self._known.get(path) == new:
             return False
         self._known[path] = new
@@ -125,5 +127,5 @@ def _shallow(file: File) -> FileObservation:
 
 
 def _full(file: File) -> FileObservation:
-    unfinished = "its end is missing" if file.content.shows else None
+    unfinished = why("its end is missing") if file.content.shows else None
     return FileObservation(file.stamp, full=True, writer=file.writer, unfinished=unfinished, odd=file.odd)

@@ -8,25 +8,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
-from mattingd.core.job_store import Policy
 from mattingd.core.lifecycle import RetryPolicy
+from mattingd.core.policy import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SettlePolicy
-from mattingd.domain.events import Admitted, Fact, PauseAsked, Scanned, SpaceLow
+from mattingd.domain.events import Admitted, Fact, Scanned, SpaceLow
 from mattingd.domain.jobs import Folder, JobRecord, Originals, Output, Recipe
 from mattingd.domain.presets import Preset
 from mattingd.journal import JournalError
 from tests.simulation.simulator.checks import Checks
-from tests.simulation.simulator.clockwork import SECOND, Clockwork, Script
+from tests.simulation.simulator.clockwork import SECOND, Clockwork
 from tests.simulation.simulator.disk import FURTHER, HotFolders, Key, OutputDisk
-from tests.simulation.simulator.hands import Surroundings
-from tests.simulation.simulator.mattes import MODELS, SHIPPED
+from tests.simulation.simulator.happenings import Happenings
+from tests.simulation.simulator.mattes import SHIPPED
 from tests.simulation.simulator.people import MEGAPIXEL, NAMES, Office, habits
 from tests.simulation.simulator.pictures import Content
 from tests.simulation.simulator.shell import POINTS, CrashError, Hooks, Plan, Shell
 from tests.simulation.simulator.verdict import Verdict
 from tests.simulation.simulator.weather import Weather
+from tests.simulation.simulator.workers import Surroundings
+
+if TYPE_CHECKING:
+    from mattingd.domain.reasons import Reason
 
 FILES = 22
 HORIZON = 2 * 3600
@@ -91,7 +96,7 @@ class World:
         self.left = [*["crash"] * self.weather.crashes, *["stop"] * self.weather.stops]
         self.rng.shuffle(self.left)
         self.runs = self.turns = 0
-        self.low: str | None = None
+        self.low: Reason | None = None
         """Why the output disk has too little free space at present."""
 
     def _drawn_policy(self) -> Policy:
@@ -104,6 +109,7 @@ class World:
             budget_pixels=rng.choice((15, 30, 60)) * MEGAPIXEL,
             idle_ns=rng.choice((None, None, SECOND // 2, 5 * SECOND)),
             shipped=SHIPPED,
+            devices=("cuda:0", "cuda:1") if self.seed % 5 < 2 else ("",),
         )
 
     def _folder(self, number: int) -> Folder:
@@ -146,22 +152,7 @@ class World:
         for key in self._keys():
             habit = rng.choices(scripts, weights)[0]
             after(rng.uniform(0, storm * 0.6), self._playing(habit, key))
-        if rng.random() < 0.3:
-            after(rng.uniform(0, storm), self._next_day)
-        if rng.random() < 0.4:
-            after(rng.uniform(0, storm * 0.8), self._refuse)
-        if rng.random() < 0.3:
-            after(rng.uniform(0, storm * 0.8), self._short_of_space)
-        for _ in range(rng.choice((0, 0, 1, 2))):
-            after(rng.uniform(0, storm), self._idle_death)
-        if rng.random() < 0.6:
-            after(rng.uniform(1, storm), self._pause)
-        if rng.random() < 0.3:
-            after(rng.uniform(1, storm), self._reconfigure)
-        if rng.random() < 0.2 and len(self.folders) > 1:
-            after(rng.uniform(1, storm), lambda: self.clock.play(self._leave_out()))
-        for _ in range(rng.choice((0, 0, 3, 8))):
-            after(rng.uniform(0, storm), self._ask_for_a_model)
+        Happenings(self).schedule(storm)
 
     def _keys(self) -> list[Key]:
         plain = [b"f%02d.jpg" % number for number in range(10)] + [b"caf\xe9 \xff.jpg", b"d/\xfe.png"]
@@ -344,97 +335,10 @@ class World:
         if self.shell is not None:
             self.checks.child_died(self.shell, jobs)
 
-    def _next_day(self) -> None:
-        self.weather.count("day changed")
-        self.today = "2026-11-21"
-        if self.shell is not None:
-            self.shell.new_day(self.today)
-
-    def _ask_for_a_model(self) -> None:
-        if self.shell is not None:
-            before = self.shell.scheduler.engines.models.before
-            choices = MODELS if before is None else (*MODELS, before, before)
-            self.shell.ask_for(self.rng.choice(choices))
-
-    def _refuse(self) -> None:
-        self.outputs.refuses = True
-        self.clock.after(self.rng.uniform(2.0, 40.0), self._take_again)
-
-    def _take_again(self) -> None:
-        self.outputs.refuses = False
-
-    def _short_of_space(self) -> None:
-        self.weather.count("space low")
-        self.low = "too little free space"
-        self._ask(SpaceLow(self.low))
-        self.clock.after(self.rng.uniform(2.0, 40.0), self._space_again)
-
-    def _space_again(self) -> None:
-        self.low = None
-        self._ask(SpaceLow(None))
-
     def _ask(self, fact: Fact) -> None:
         self.hot.changed_at = self.clock.now  # what follows from it is waited for, too
         if self.shell is not None:
             self.shell.put(fact)
-
-    def _pause(self) -> None:
-        """Somebody holds a folder back for a while."""
-        self.weather.count("paused")
-        folder = self.rng.choice(list(self.folders))
-        self._ask(PauseAsked(folder, paused=True))
-        self.clock.after(self.rng.uniform(1.0, 60.0), self._resume)
-
-    def _resume(self) -> None:
-        """Let all folders go on; again and again, should the daemon be down or go down over it."""
-        if self.shell is None or self.shell.inbox or self.shell.journal.held():
-            for folder in self.folders:
-                self._ask(PauseAsked(folder, paused=False))
-            self.clock.after(5.0, self._resume)
-
-    def _reconfigure(self) -> None:
-        """Other settings."""
-        self.weather.count("other settings")
-        self.folders = {number: self._other_recipe(folder) for number, folder in self.folders.items()}
-        self._reload()
-
-    def _leave_out(self) -> Script:
-        """One hot folder is left out of the configuration for a while."""
-        self.weather.count("folder left out for a while")
-        folder = self.folders.pop(self.rng.choice(list(self.folders)))
-        self.checks.left_out.add(folder.id)
-        self._reload()
-        yield self.rng.uniform(1.0, 60.0)
-        self.folders[folder.id] = folder
-        self._reload()
-
-    def _reload(self) -> None:
-        if self.shell is None or self.shell.ended is not None:
-            return  # the next start knows
-        self.trace("reload", sorted(self.folders))
-        self.checks.held &= self.folders.keys()
-        try:
-            self.shell.reconfigure(self.policy, self.folders)
-            self.checks.held = self.shell.journal.held() & self.folders.keys()
-        except (CrashError, JournalError) as crash:
-            if not isinstance(crash, CrashError) and not self.shell.plan.point:
-                raise
-            self._crashed(self.shell.plan.point)
-
-    def _idle_death(self) -> None:
-        if self.shell is None:
-            return
-        child = self.rng.choice((self.shell.engines, *self.shell.workers))
-        if child is self.shell.engines:
-            engines = [engine for engine in self.shell.engines.alive if not engine.batches]
-            if engines:
-                self.weather.count("engine dies idle")
-                self.rng.choice(engines).die("it was ended by SIGKILL")
-            return
-        idle = [worker for worker in self.shell.workers if worker.alive and worker.order is None]
-        if idle:
-            self.weather.count("worker dies idle")
-            self.rng.choice(idle).die("it was ended by SIGKILL")
 
     # --- for whoever has to find out why ---
 

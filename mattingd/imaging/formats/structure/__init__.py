@@ -1,1 +1,4 @@
-"""Containers by their bytes alone: where their parts lie and whether all are there. Standard library only."""
+"""Containers by their bytes alone: locate their parts and check that they are complete.
+
+Standard library only.
+"""

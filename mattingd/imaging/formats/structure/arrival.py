@@ -1,7 +1,7 @@
-"""Whether a file in a hot folder looks as if its copy were not finished, by its structure.
+"""Decide by its structure whether a file in a hot folder looks unfinished.
 
-Reads as little as will do: ends, headers, and the rest only where these do not tell. What is said here delays
-a file, it never fails one. Standard library only: the scanners of the main process import it.
+Reads as little as possible: ends, headers, and the rest only if needed. The answer delays a file but never
+fails one. Standard library only: the main process's scanners import it.
 """
 
 import struct
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats import isobmff
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.imaging.formats.sniff import HEAD, READABLE, sniff, trailing_zeros
@@ -23,19 +24,19 @@ TAIL = 65536
 
 _START = 64  # bytes
 _STEP = 1 << 20
-_WALKED = 1 << 27  # bytes of a file that is read as a whole to find its end; else decoding shows it
+_WALKED = 1 << 27  # bytes of a file that is read whole to find its end; larger: decoding decides
 _MOST_META = 1 << 24
 _PNG_END = b"IEND\xae\x42\x60\x82"
-_NO_END = "the end marker is missing"
+_NO_END = Reason.of("no_end")
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Why a file looks unfinished, in a few words."""
+    """Why a file looks unfinished, as a code of `language`."""
 
-    why: str
+    why: Reason
     decoder_knows: bool = False
-    """The structure alone does not tell: decoding shows whether anything of the picture is missing."""
+    """Whether only decoding can tell if anything of the picture is missing."""
 
 
 class _File:
@@ -55,7 +56,7 @@ class _File:
 
     @cached_property
     def zeros_from(self) -> int:
-        """Where the zeros that the file ends in begin; its size when there are none."""
+        """Return where the zeros at the end of the file start; its size when there are none."""
         end = self.size
         while end > 0:
             start = max(0, end - _STEP)
@@ -66,39 +67,39 @@ class _File:
         return end
 
     def number(self, code: str, at: int) -> int:
-        """The number at ``at``; a very large one when the file ends before it."""
+        """Return the number at ``at``; a very large one when the file ends before it."""
         length = struct.calcsize(code)
         found = self.part(at, length)
         return int(struct.unpack(code, found)[0]) if len(found) == length else 1 << 40
 
     def hole(self, first: int, end: int, stride: int = 0) -> Unfinished | None:
-        """Whether data from ``first`` to ``end`` end in a hole, or are not all there."""
+        """Whether the data from ``first`` to ``end`` end in a hole, or are incomplete."""
         if end > self.size:
             return _short(end, self.size, decoder_knows=False)
         kind = meaning(self.zeros_from, first, end, stride, self.part)
         if kind == "data":
             return None
         kilobytes = max(1, (end - self.zeros_from) // 1024)
-        return Unfinished(f"the last {kilobytes} kB are zeros", decoder_knows=kind == "either")
+        return Unfinished(Reason.of("last_kb_zeros", kb=kilobytes), decoder_knows=kind == "either")
 
 
 def _short(end: int, size: int, *, decoder_knows: bool = True) -> Unfinished:
-    return Unfinished(f"{end} bytes are announced, {size} are there", decoder_knows)
+    return Unfinished(Reason.of("bytes_announced", needed=end, there=size), decoder_knows)
 
 
 def unfinished(size: int, part: Part) -> Unfinished | None:
-    """Why a file of ``size`` bytes looks unfinished, or None when nothing speaks against it."""
+    """Return why a file of ``size`` bytes looks unfinished; None when it looks complete."""
     if size == 0:
-        return Unfinished("the file is empty")
+        return Unfinished(Reason.of("empty_file"))
     file = _File(size, part)
     if not any(file.head[:_START]):
-        return Unfinished("the file begins with zeros")
+        return Unfinished(Reason.of("begins_with_zeros"))
     found = sniff(file.head)
     return _CHECKS[found](file) if found in READABLE and found in _CHECKS else file.hole(0, size)
 
 
 def _marked(file: _File, whole: Callable[[bytes], bool], *, shows: bool) -> Unfinished | None:
-    """Of a format with an end marker: whether it is there, by the tail or by walking all of the file."""
+    """Check a format with an end marker, by its tail or by walking the whole file."""
     preallocated = file.size - file.zeros_from >= PAGE
     if shows and not preallocated:
         return None
@@ -132,22 +133,22 @@ def _gif(file: _File) -> Unfinished | None:
 
 
 def _webp(file: _File) -> Unfinished | None:
-    """Flat surfaces may be coded as zeros: whether they are is for the decoder to tell."""
+    """Check a WebP. Flat surfaces may be coded as zeros; only the decoder can tell."""
     found = file.hole(0, file.number("<I", 4) + 8)
-    return found and replace(found, decoder_knows="zeros" in found.why)
+    return found and replace(found, decoder_knows=found.why.code == "last_kb_zeros")
 
 
 def _bmp(file: _File) -> Unfinished | None:
     found = layout(file.head)
     if found is None:
-        return Unfinished("the header is not all there")
+        return Unfinished(Reason.of("header_cut"))
     return file.hole(found.start, found.start + found.length, found.stride)
 
 
 def _tiff(file: _File) -> Unfinished | None:
     found = list(tiff_tags.directories(file.part, below=True))
     if not found:
-        return Unfinished("the directory is not there")
+        return Unfinished(Reason.of("directory_missing"))
     pieces = [(piece, each.stride) for each in found for piece in each.pieces]
     reach = max(each.reach for each in found)
     if not pieces:
@@ -160,7 +161,7 @@ def _tiff(file: _File) -> Unfinished | None:
 
 
 def _boxes(file: _File) -> Unfinished | None:
-    """Boxes in a row; where a picture's data are told, what comes after them is not looked at."""
+    """Check consecutive boxes; if a picture's data are located, what follows them is not examined."""
     at, needed = 0, 0
     while at + 16 <= file.size:
         size, kind, large = struct.unpack(">I4sQ", file.part(at, 16))
@@ -173,13 +174,13 @@ def _boxes(file: _File) -> Unfinished | None:
         if needed and needed <= at:
             break
         if not any(kind):
-            return Unfinished("a part of it is still zeros")
+            return Unfinished(Reason.of("part_zeros"))
         at = end
     return file.hole(0, needed or at)
 
 
 def _psd(file: _File) -> Unfinished | None:
-    """Palette, resources, layers, the merged picture."""
+    """Check palette, resources, layers and merged picture."""
     at, large = 26, file.head[4:6] == b"\0\2"
     for code in (">I", ">I", ">Q" if large else ">I"):
         at += struct.calcsize(code) + file.number(code, at)
@@ -220,7 +221,7 @@ def _raw(file: _File) -> Unfinished | None:
 
 
 def _carefully(check: Callable[[_File], Unfinished | None]) -> Callable[[_File], Unfinished | None]:
-    """Nonsense in a file is the decoder's business."""
+    """Ignore nonsense in a file: the decoder will report it."""
 
     def found(file: _File) -> Unfinished | None:
         try:

@@ -4,13 +4,13 @@ import struct
 from dataclasses import dataclass
 
 _OS2 = 12  # bytes of the oldest header
-_RAW = (0, 3, 6)  # codings that compress nothing
+_RAW = (0, 3, 6)  # compression methods that do not compress
 _LEAST = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the pixels begin, how many bytes they take, and of a row; a stride of 0: they are compressed."""
+    """Where the pixels start, their size in bytes, and the bytes of a row; 0 when they are compressed."""
 
     start: int
     length: int
@@ -18,7 +18,7 @@ class Layout:
 
 
 def layout(head: bytes) -> Layout | None:
-    """By the first bytes of the file; None when they are too few."""
+    """Return the layout from the first bytes of the file; None when they are too few."""
     if len(head) < _LEAST:
         return None
     announced, start, header = struct.unpack_from("<I4x2I", head, 2)

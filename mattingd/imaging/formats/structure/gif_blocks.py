@@ -5,7 +5,7 @@ _TRAILER, _EXTENSION, _IMAGE = 0x3B, 0x21, 0x2C
 
 
 def walk(data: bytes) -> tuple[int | None, list[int]]:
-    """Where the file ends, None without an end marker; and where each picture ends that is all there."""
+    """Return where the file ends, None without an end marker; and where each complete picture ends."""
     at, pictures = 13 + _palette(data, 10), list[int]()
     while at < len(data) and data[at] != _TRAILER:
         is_picture = data[at] == _IMAGE
@@ -18,13 +18,13 @@ def walk(data: bytes) -> tuple[int | None, list[int]]:
 
 
 def _palette(data: bytes, at: int) -> int:
-    """Bytes of the colour table that the flags at ``at`` announce."""
+    """Return the size in bytes of the colour table given by the flags at ``at``."""
     flags = data[at] if at < len(data) else 0
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _after_blocks(data: bytes, at: int) -> int:
-    """Where a chain of sub-blocks ends; beyond the data where it does not."""
+    """Return where a chain of sub-blocks ends; beyond the data when it is incomplete."""
     while at < len(data) and data[at]:
         at += data[at] + 1
     return at + 1

@@ -15,14 +15,14 @@ Meaning = Literal["data", "hole", "either"]
 
 
 def meaning(zeros_from: int, first: int, end: int, stride: int, part: Callable[[int, int], bytes]) -> Meaning:
-    """What the zeros from ``zeros_from`` on are, which reach beyond ``end``.
+    """Interpret the zeros from ``zeros_from`` on, which reach beyond ``end``.
 
     Args:
-        zeros_from: where the zeros begin that the file ends in.
-        first: where the data begin.
+        zeros_from: where the zeros at the end of the file start.
+        first: where the data start.
         end: where they end.
-        stride: bytes of a row of pixels that are not compressed, 0 where there are no rows.
-        part: reads so many bytes from an offset on.
+        stride: bytes of a row of uncompressed pixels, 0 without rows.
+        part: reads a number of bytes from an offset.
     """
     if end - zeros_from < PAGE or -zeros_from % PAGE > _SLACK:
         return "data"

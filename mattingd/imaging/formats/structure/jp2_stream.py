@@ -1,4 +1,4 @@
-"""JPEG 2000: where its data end, by boxes or by the lengths of tile parts. Standard library only."""
+"""JPEG 2000: find the end of the data, by boxes or by the lengths of tile parts. Standard library only."""
 
 import struct
 
@@ -9,10 +9,10 @@ _EOC, _SOT = 0xFFD9, 0xFF90
 
 
 def end_of(data: bytes) -> int:
-    """Where the picture ends.
+    """Return where the picture ends.
 
     Raises:
-        PictureError: ``truncated`` when its end is not there.
+        PictureError: ``truncated`` when its end is missing.
     """
     if data[4:8] != b"jP  ":
         return _end_of_stream(data, 0)
@@ -20,7 +20,7 @@ def end_of(data: bytes) -> int:
         if box.kind == b"jp2c":
             end = _end_of_stream(data, box.start)
             return max(end, box.end) if box.end <= len(data) else end
-    raise truncated("a part of it is missing")
+    raise truncated("part_missing")
 
 
 def _end_of_stream(data: bytes, start: int) -> int:
@@ -38,5 +38,5 @@ def _end_of_stream(data: bytes, start: int) -> int:
             at += 2 + length
     found = data.find(b"\xff\xd9", min(at, len(data) - 2))
     if found < 0 or found < at - 2:
-        raise truncated("the end marker is missing")
+        raise truncated("no_end")
     return found + 2

@@ -21,13 +21,13 @@ _NO_ALPHA, _MULTIPLIED = (0, 1), 4
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Where the rows begin and how long they are, in bytes; a length of 0: it is not told by the header."""
+    """Where the rows start and how long they are, in bytes; a length of 0 means unknown."""
 
     width: int
     height: int
     channels: int
     most: int
-    """The level of white; 0 for floating point."""
+    """The white level; 0 for floating point."""
     start: int
     stride: int
     big_endian: bool = True
@@ -39,7 +39,7 @@ class Plain:
 
 
 def netpbm(head: bytes) -> Plain | None:
-    """A picture with bytes, words or floats in rows; None for plain text, for bits and for nonsense."""
+    """Parse a header with rows of bytes, words or floats; None for plain text, bits and nonsense."""
     if head.startswith(b"P7\n"):
         return _pam(head)
     if found := _PFM.match(head):
@@ -75,13 +75,13 @@ def _pam(head: bytes) -> Plain | None:
 
 
 def is_netpbm(head: bytes) -> bool:
-    """Whether a file begins like one of them."""
+    """Whether a file starts like one of them."""
     known = head[:3] == b"P7\n" or _PFM.match(head) or _PNM.match(head)
     return bool(known) and (head[1:2] in b"1234" or netpbm(head) is not None)
 
 
 def is_targa(head: bytes) -> bool:
-    """Whether the header makes sense: there is no magic number in front."""
+    """Whether the header makes sense: the format has no magic number at its start."""
     if len(head) < _TGA_HEADER:
         return False
     _, has_map, kind, map_start, map_length, map_depth = struct.unpack_from("<3B2HB", head)
@@ -96,7 +96,7 @@ def is_targa(head: bytes) -> bool:
 
 
 def targa(head: bytes) -> Plain:
-    """Where the rows of a Targa are that are not packed; a stride of 0: they are."""
+    """Parse a Targa with uncompressed rows; a stride of 0: they are compressed."""
     name, _, kind, _, map_length, map_depth = struct.unpack_from("<3B2HB", head)
     width, height, depth = struct.unpack_from("<2HB", head, 12)
     start = _TGA_HEADER + name + map_length * ((map_depth + 7) // 8)
@@ -105,7 +105,7 @@ def targa(head: bytes) -> Plain:
 
 
 def targa_alpha(data: bytes) -> tuple[bool, bool]:
-    """Whether the fourth channel is alpha, and whether colours were multiplied by it."""
+    """Return whether the fourth channel is alpha, and whether colours are premultiplied."""
     told = bool(data[17] & 0x0F)
     if data[-18:] == _FOOTER:
         (extension,) = struct.unpack_from("<I", data, len(data) - _TGA_FOOTER)

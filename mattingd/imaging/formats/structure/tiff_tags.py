@@ -1,4 +1,4 @@
-"""The directories of a TIFF (6.0, BigTIFF) and of the raw files that are built like one: their whole numbers.
+"""The directories of a TIFF (6.0, BigTIFF) or of a raw file in TIFF format: their integer values.
 
 Knows tags, and that offsets may point anywhere. Must not decode, and must not need more of a file than its
 directories.
@@ -18,26 +18,26 @@ _NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 13: ("I", 4), 16: ("Q", 8), 1
 _SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # where more than 1
 _BIG = 43
 _MOST_DIRECTORIES = 1024
-_LONGEST = 1 << 26  # bytes of one tag's numbers: more are none of those that are looked for
+_LONGEST = 1 << 26  # maximum bytes of a tag's values: no tag that we need has more
 _UNPACKED = 1
-_REDUCED, _MASK = 1, 4  # bits of the new subfile type
+_REDUCED, _MASK = 1, 4  # bits of the tag NewSubfileType
 _OLD_REDUCED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One picture of the file, as far as whole numbers tell it."""
+    """One picture of the file, as described by integer tags."""
 
     tags: dict[int, tuple[int, ...]]
     index: int
-    """Among the pictures of the file's main chain."""
+    """Whether it is in the file's main chain of pictures."""
     offset: int
-    """Where it stands."""
+    """Its offset."""
     reach: int
-    """Where the last of its values ends that does not fit into it."""
+    """The end of the last value that is stored outside of it."""
 
     def one(self, tag: int, otherwise: int) -> int:
-        """The first value of a tag."""
+        """Return the first value of a tag."""
         return next(iter(self.tags.get(tag, ())), otherwise)
 
     @property
@@ -47,17 +47,17 @@ class Directory:
 
     @property
     def bits(self) -> int:
-        """Bits a channel, of the deepest one."""
+        """Bits per channel, of the deepest one."""
         return max(self.tags.get(BITS, ()), default=1)
 
     @property
     def samples(self) -> int:
-        """Channels, the extra ones included."""
+        """Number of channels, including extra ones."""
         return self.one(SAMPLES, 1)
 
     @property
     def is_small_copy(self) -> bool:
-        """Whether it is marked as a reduced copy of another picture, or as its mask."""
+        """Whether it is marked as a reduced copy of another picture, or as a mask."""
         marked = self.one(NEW_SUBFILE, 0) & (_REDUCED | _MASK)
         return bool(marked) or self.one(SUBFILE, 0) == _OLD_REDUCED
 
@@ -77,7 +77,7 @@ class Directory:
 
     @property
     def stride(self) -> int:
-        """Bytes of a row that is not compressed; 0 where rows do not follow one another."""
+        """Bytes of an uncompressed row; 0 where rows are not consecutive."""
         if self.is_packed or any(tag in self.tags for tag in _PIECES[1]):
             return 0
         planes_apart = self.one(PLANES, 1) != 1
@@ -86,16 +86,16 @@ class Directory:
 
 
 def part_of(data: bytes) -> Part:
-    """A whole file as something to be read in parts."""
+    """Return a function that reads parts of a complete file."""
     return lambda at, length: data[at : at + length]
 
 
 def directories(part: Part, *, below: bool = False) -> Iterator[Directory]:
-    """The directories that are there, in the order of the file.
+    """Yield the directories, in the order of the file.
 
     Args:
-        part: of the file.
-        below: those that hang below others as well.
+        part: reads a part of the file.
+        below: whether to include sub-directories.
     """
     order, big = _order(part)
     entry, width = (20, "Q") if big else (12, "I")
@@ -118,7 +118,7 @@ def directories(part: Part, *, below: bool = False) -> Iterator[Directory]:
 
 
 def largest(pages: list[Directory]) -> Directory:
-    """The page that is the picture: the largest of those that are not marked as small copies or masks."""
+    """Return the main page: the largest of those that are not marked as reduced copies or masks."""
     pictures = [page for page in pages if not page.is_small_copy] or pages
     return max(pictures, key=lambda page: page.size[0] * page.size[1])
 

@@ -1,0 +1,1 @@
+"""The parts of `mattingd process`: its sources, and the way of a single picture."""

@@ -1,0 +1,1 @@
+"""`mattingd models` for published models: the catalogue, fetch, use, export."""

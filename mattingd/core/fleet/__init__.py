@@ -1,0 +1,1 @@
+"""Several devices in one machine and several machines: which of them work, and what each one gets."""

@@ -1,0 +1,1 @@
+"""Colour spaces of pictures: find them, convert them, make their profiles."""

@@ -1,0 +1,169 @@
+"""The child's side: scan a hot folder, check or clean the output folder, and report after each call."""
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mattingd.domain.commands import ContinueRetention, LookAt
+from mattingd.domain.shares import (
+    KnownFiles,
+    OutputSeen,
+    RescanShare,
+    ScanShare,
+    ShareAlive,
+    SweepShare,
+    WatchOutput,
+)
+from mattingd.ingest.inspection import FileInspector
+from mattingd.ingest.scan_plan import ScanPlan
+from mattingd.ingest.scanner import Scanner
+from mattingd.shares.sweep_order import swept
+from mattingd.system import clock
+from mattingd.system.filesystem import Disk, wrong_output_root
+from mattingd.system.mounts import missing_mount, mount_table, static_table
+from mattingd.workers.protocol import Message
+
+BEAT_SECONDS = 1.0
+"""So often it is said that the last call returned."""
+OUTPUT_SECONDS = 2.0
+"""So often the output folder is looked at."""
+
+Tell = Callable[[Any], None]
+
+
+def serve(receive: Callable[[], Message], send: Callable[[Message], None]) -> None:
+    """Run the process.
+
+    Args:
+        receive: returns the next message; raises EOFError when the daemon is gone.
+        send: sends an answer; used by one thread at a time.
+    """
+    sending = threading.Lock()
+
+    def tell(content: Any) -> None:
+        with sending:
+            send((content, None))
+
+    tell(ShareAlive())
+    known: list[tuple[bytes, int, int, int, int]] = []
+    scanner: Scanner | None = None
+    written: queue.SimpleQueue[None] = queue.SimpleQueue()
+    while True:
+        order, _ = receive()
+        match order:
+            case KnownFiles(files):
+                known += files
+            case ScanShare():
+                scanner = _scan(order, known, tell)
+                known = []
+            case WatchOutput():
+                _on_thread(lambda order=order: _look_at_output(order, tell))  # type: ignore[misc]
+            case SweepShare():
+                _on_thread(lambda order=order: swept(order, tell, written))  # type: ignore[misc]
+                _on_thread(lambda order=order: _beat_of(order, tell))  # type: ignore[misc]
+            case ContinueRetention():
+                written.put(None)
+            case RescanShare(seconds) if scanner is not None:
+                scanner.change(_other_interval(scanner.plan, seconds))
+            case LookAt(path=path) if scanner is not None:
+                scanner.look_at(path)
+
+
+def _scan(order: ScanShare, known: list[tuple[bytes, int, int, int, int]], tell: Tell) -> Scanner:
+    plan = ScanPlan(
+        folder=order.folder,
+        root=order.root,
+        interval_seconds=order.interval_seconds,
+        only=None if order.only is None else frozenset(order.only),
+        ignore_existing=order.ignore_existing,
+        remote=True,
+        point=order.point,
+    )
+    scanner = Scanner(plan, known, tell, FileInspector(plan.root, Disk()), _failed)
+    scanner.start()
+    _on_thread(lambda: _beat(scanner, tell))
+    return scanner
+
+
+def _other_interval(plan: ScanPlan, seconds: float) -> ScanPlan:
+    return ScanPlan(plan.folder, plan.root, seconds, plan.only, remote=True, point=plan.point)
+
+
+def _beat(scanner: Scanner, tell: Tell) -> None:
+    """Report that the scan makes progress, as long as it does."""
+    moved = 0
+    while True:
+        if scanner.moved != moved:
+            moved = scanner.moved
+            tell(ShareAlive())
+        clock.sleep(BEAT_SECONDS)
+
+
+def _beat_of(order: SweepShare, tell: Tell) -> None:
+    """Say that the folders of a sweep answer; no cache answers for their free space."""
+    while True:
+        for root in filter(None, (order.output, order.archive)):
+            with suppress(OSError):
+                Disk().free_bytes(root)
+        tell(ShareAlive())
+        clock.sleep(BEAT_SECONDS)
+
+
+def _look_at_output(order: WatchOutput, tell: Tell) -> None:
+    while True:
+        tell(output_seen(order))
+        clock.sleep(OUTPUT_SECONDS)
+
+
+def output_seen(order: WatchOutput) -> OutputSeen:
+    """Check the output folder at this moment."""
+    try:
+        return _output_seen(order)
+    except OSError as error:
+        return OutputSeen(trouble=f"the output folder {order.root} cannot be used: {error.strerror}")
+
+
+def _output_seen(order: WatchOutput) -> OutputSeen:
+    if order.marker:
+        try:
+            Path(order.root, order.marker).lstat()
+        except FileNotFoundError:
+            return OutputSeen(trouble=wrong_output_root("the output folder", order.root, order.marker))
+    else:
+        point = missing_mount(Path(order.root), mount_table(), static_table())
+        if point is not None:
+            return OutputSeen(trouble=f"the output folder {order.root} is away: {point} is not mounted")
+        _listed(order.root)
+    return OutputSeen(Disk().free_bytes(order.root))
+
+
+def _listed(root: str) -> None:
+    """Raise OSError unless the folder, or the one in which it can be created, exists."""
+    try:
+        os.scandir(root).close()
+    except FileNotFoundError:
+        os.scandir(Path(root).parent).close()
+
+
+def _on_thread(work: Callable[[], None]) -> None:
+    def run() -> None:
+        try:
+            work()
+        except OSError:  # the daemon is gone, and this process ends with it
+            return
+        except BaseException as error:  # noqa: BLE001 - no thread dies in silence
+            _failed(error)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def _failed(error: BaseException) -> None:
+    """End the process after a defect: the daemon reports it and starts another one."""
+    traceback.print_exception(error, file=sys.stderr)
+    os._exit(1)

@@ -1,0 +1,70 @@
+"""The texts for users: one table per language, and functions to fill them in.
+
+Knows codes, parameters and templates. Must not know where a code comes from or its consequences.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from mattingd.words import en, en_reports, zh, zh_reports
+from mattingd.words.entries import Words
+
+Language = Literal["en", "zh"]
+"""The languages that notes, reports and `status` are written in."""
+Param = str | int | float
+"""A parameter of a reason."""
+
+LANGUAGES: Final[dict[Language, dict[str, Words]]] = {"en": en.REASONS, "zh": zh.REASONS}
+_LABELS: Final[dict[Language, dict[str, str]]] = {
+    "en": en.LABELS | en_reports.LABELS,
+    "zh": zh.LABELS | zh_reports.LABELS,
+}
+
+
+def what_happened(language: Language, code: str, params: Mapping[str, Param]) -> str:
+    """Return one phrase, without a full stop, for the meaning of a code with its parameters."""
+    return _filled(language, LANGUAGES[language][code].what, params)
+
+
+def what_to_do(language: Language, code: str, params: Mapping[str, Param]) -> str:
+    """Return one phrase that says what helps; empty where nothing needs to be done."""
+    return _filled(language, LANGUAGES[language][code].do, params)
+
+
+def note_happened(language: Language, code: str, params: Mapping[str, Param]) -> str:
+    """Return a sentence for an error note that says what happened, without technical details."""
+    words = LANGUAGES[language][code]
+    return _sentence(language, _filled(language, words.note_what or words.what, params))
+
+
+def note_advice(language: Language, code: str, params: Mapping[str, Param]) -> str:
+    """Return sentences for an error note that say what a designer can do."""
+    words = LANGUAGES[language][code]
+    return _sentence(language, _filled(language, words.note_do or words.do, params))
+
+
+def label(language: Language, name: str, /, **params: Param) -> str:
+    """Return a word or phrase of a report, a note or `status`, filled in."""
+    return _LABELS[language][name].format_map(params)
+
+
+def labels(language: Language) -> Mapping[str, str]:
+    """Return all of them."""
+    return _LABELS[language]
+
+
+def _filled(language: Language, template: str, params: Mapping[str, Param]) -> str:
+    detail = params.get("detail")
+    told = {} if detail is None else {"detail": what_happened(language, str(detail), _without(params))}
+    return template.format_map({**params, **told})
+
+
+def _without(params: Mapping[str, Param]) -> dict[str, Param]:
+    """Return the parameters without the detail."""
+    return {name: value for name, value in params.items() if name != "detail"}
+
+
+def _sentence(language: Language, phrase: str) -> str:
+    stop = "。" if language == "zh" else "."
+    closed = phrase if not phrase or phrase[-1] in ".。" else phrase + stop
+    return closed[:1].upper() + closed[1:]

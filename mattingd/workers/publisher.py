@@ -1,0 +1,139 @@
+"""Give prepared outputs their final names, and carry out the cleanup tasks of a job."""
+
+import errno
+import os
+
+from mattingd.domain.commands import DoChore, Publish, WorkerConfig
+from mattingd.domain.events import ChoreDone, Fact, NameOccupied, Published, TempFileMissing
+from mattingd.domain.jobs import Chore, Output
+from mattingd.outputs.archive import OriginalsStore, Source
+from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.write_faults import refused_place
+from mattingd.system import clock
+from mattingd.system.filesystem import Disk
+from mattingd.system.permissions import give
+from mattingd.workers.output_files import OutputFiles
+from mattingd.workers.trouble import again
+
+
+class Publisher:
+    """See the module."""
+
+    def __init__(self, bench: WorkerConfig, disk: Disk, files: OutputFiles) -> None:
+        self.bench = bench
+        self.disk = disk
+        self._files = files
+        self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
+
+    def publish(self, command: Publish) -> Fact:
+        """Publish the outputs of a job, or continue an interrupted publication: any step may be done already.
+
+        No output gets its name before all outputs are ready for theirs.
+        """
+        return again(lambda: self._publish(command))
+
+    def _publish(self, command: Publish) -> Fact:
+        started = clock.monotonic_ns()
+        ready: list[tuple[Output, str, str]] = []
+        for output in command.outputs:
+            final = self._files.path(output.place.path)
+            temp = self._files.temp(command.job, output)
+            with self._files.faults(output):
+                self._files.check_root()
+                # before the look at its content: a share may carry out a dead worker's rename late
+                occupied = self.disk.size(final) is not None and not self.disk.is_claimed(final, temp)
+                if self._files.is_ours(final, output):
+                    self.disk.remove(temp)
+                    self.disk.give_up_claim(final, temp)
+                elif occupied:
+                    return NameOccupied(self.bench.worker, command.job, output.ordinal)
+                elif self.disk.size(temp) != output.size:
+                    return TempFileMissing(self.bench.worker, command.job)
+                else:
+                    ready.append((output, temp, final))
+        for output, temp, final in ready:
+            with self._files.faults(output):
+                if not self.disk.publish(temp, final) and not self._files.is_ours(final, output):
+                    return NameOccupied(self.bench.worker, command.job, output.ordinal)
+                if self.disk.size(final) != output.size:
+                    raise OSError(errno.EIO, "after the rename it is not there as it was written")
+        directories = {os.path.dirname(self._files.path(each.place.path)): each for each in command.outputs}
+        for directory, output in directories.items():
+            with self._files.faults(output):
+                self.disk.sync_directory(directory)
+        return Published(self.bench.worker, command.job, clock.seconds_since(started))
+
+    # --- chores ---
+
+    def chore(self, command: DoChore) -> Fact:
+        """Carry out one cleanup task."""
+        where = ""
+        try:
+            match command.chore:
+                case Chore.ORIGINAL:
+                    where = self._put_away(command)
+                case Chore.NOTE:
+                    self._write_note(command)
+                case Chore.REMOVE_NOTE:
+                    self._remove_notes(command.notes)
+                case Chore.SWEEP:
+                    temps = [self._files.temp(command.job, output) for output in command.outputs]
+                    for output, temp in zip(command.outputs, temps, strict=True):
+                        self.disk.give_up_claim(self._files.path(output.place.path), temp)
+                    for temp in (
+                        *temps,
+                        *(self._files.note_temp(command.job, note) for note in command.notes),
+                    ):
+                        self.disk.remove(temp)
+        except (OSError, UnicodeError) as error:
+            return self._chore_failed(command, error)
+        return ChoreDone(self.bench.worker, command.job, command.chore, where=where)
+
+    def _chore_failed(self, command: DoChore, error: OSError | UnicodeError) -> ChoreDone:
+        alone = self._files.concerns_one_place(error)
+        reason = getattr(error, "strerror", None) or str(error)
+        if alone and command.chore is Chore.NOTE:
+            reason = str(refused_place(error, ", ".join(command.notes)))
+        return ChoreDone(self.bench.worker, command.job, command.chore, reason, alone=alone)
+
+    def _put_away(self, command: DoChore) -> str:
+        """Archive or delete the original of a job whose outputs all exist unchanged; otherwise it stays."""
+        self._files.check_root()
+        root, original = self.bench.roots.get(command.folder), command.original
+        if root is None:
+            return ""
+        source = Source(root, command.source, command.job)
+        stand = all(
+            self._files.is_ours(self._files.path(output.place.path), output) for output in command.outputs
+        )
+        deletes_all_there_is = original is not None and original.action == "delete" and not command.outputs
+        if original is None or not stand or deletes_all_there_is:
+            self._originals.put_back(source)
+            return ""
+        return self._originals.put_away(source, original)
+
+    def _write_note(self, command: DoChore) -> None:
+        self._files.check_root()
+        for note in command.notes:
+            final = self._files.path(note)
+            directory = os.path.dirname(final)
+            self._files.make_directories(directory)
+            temp = self._files.note_temp(command.job, note)
+            root = self.bench.roots.get(command.folder, b"")
+            self.disk.write(
+                temp, note_text(os.path.join(root, command.source), command.reason, self.bench.language)
+            )
+            give(temp, self.bench.permissions)
+            self.disk.replace(temp, final)
+            self.disk.sync_directory(directory)
+
+    def _remove_notes(self, notes: tuple[str, ...]) -> None:
+        """Remove notes, and the folders that become empty, up to `_failed`."""
+        for note in notes:
+            self.disk.remove(self._files.path(note))
+            directory = os.path.dirname(note)
+            while "_failed" in directory.split("/") and self._removed(directory):
+                directory = os.path.dirname(directory)
+
+    def _removed(self, directory: str) -> bool:
+        return self.disk.remove_directory_if_empty(self._files.path(directory))

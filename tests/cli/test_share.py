@@ -1,0 +1,59 @@
+"""`mattingd share`: what it prints is a configuration of Samba, and what it tries out is a real server."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from samba import PASSWORD, Samba, needs_samba
+
+from tests.daemon.harness.site import Site
+
+pytestmark = needs_samba
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path / "site")
+    yield site
+    site.close()
+
+
+def served(site: Site) -> Samba:
+    """A server that offers the site as `share print` says."""
+    printed = site.command("share", "print", "--group", "root")
+    assert printed.returncode == 0, printed.stderr
+    return Samba(site.root / "samba", printed.stdout)
+
+
+def test_a_picture_goes_in_and_its_cut_out_comes_back_as_a_client_would_have_it(site: Site) -> None:
+    samba = served(site)
+    try:
+        checked = subprocess.run(
+            ["testparm", "--suppress-prompt", samba.root / "smb.conf"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert checked.returncode == 0
+        assert "Unknown parameter" not in checked.stderr, checked.stderr
+        samba.start()
+        who = ("--user", f"root%{PASSWORD}")
+        answer = site.command("share", "test", samba.address, *who, "--seconds", "1")
+        assert answer.returncode == 1
+        assert "came within 1 s: `mattingd status` says what happens" in answer.stderr
+        site.start()
+        answer = site.command("share", "test", samba.address, *who, "--seconds", "60")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert "the shares work" in answer.stdout
+        assert [
+            path for path in site.out.rglob("*") if path.is_file() and not path.name.startswith(".")
+        ] == []
+        assert list(site.hot[0].iterdir()) == []
+        answer = site.command("share", "test", samba.address, "--user", "root%wrong")
+        assert answer.returncode == 1
+        assert "the picture cannot be dropped" in answer.stderr
+        assert "NT_STATUS_LOGON_FAILURE" in answer.stderr
+        assert "Traceback" not in answer.stderr
+    finally:
+        samba.close()
