@@ -104,7 +104,7 @@ def test_a_stranger_without_a_certificate_of_ours_reaches_nobody(
     stranger = Authority(tmp_path / "elsewhere", "stranger").give("stranger")
     with pytest.raises(OSError, match=r"(?i)ssl|certificate|timed out|connect"):
         DaskCluster(order_for(cluster.address, stranger), lambda *_: None)
-    assert "TLS" in cluster.said("scheduler")
+    wait_until(lambda: "TLS" in cluster.said("scheduler"), "the scheduler told of the refused handshake")
     ours = DaskCluster(order_for(cluster.address, cluster.files), lambda *_: None)
     assert ours.workers() == ()
     ours.close()
