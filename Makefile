@@ -27,7 +27,7 @@ demo: $(READY) ## cut out three photographs through the daemon, and show them
 	$(BIN)/python -m mattingd demo build/demo
 
 test: $(READY) ## the whole test suite on two cores (PYTEST_ARGS="-k config" for a part)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 quick: $(READY) ## lint, types and the pure tests: the loop while you write, under 90 seconds
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
 """For all tests: the kind of each by its folder; those that need a CUDA device are skipped without one."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +35,9 @@ KINDS = {
 }
 """Marker -> the folders of `tests/` whose tests bear it; a test may have further markers of its own."""
 
+LONGEST_FIRST = ("daemon", "machine", "model", "files", "pure")
+"""The order of the kinds where several processes share them out: no long file comes last and alone."""
+
 
 def kind_of(folder: str) -> str:
     """The kind of the tests in a folder of `tests/`; a folder without one is an error."""
@@ -42,9 +46,14 @@ def kind_of(folder: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its kind."""
+
+    def kind(item: pytest.Item) -> str:
+        return kind_of(item.path.relative_to(Path(__file__).parent).parts[0])
+
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(kind_of(folder))
+        item.add_marker(kind(item))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: LONGEST_FIRST.index(kind(item)))
 
 
 @cache

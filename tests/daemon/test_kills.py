@@ -1,6 +1,6 @@
 """The daemon is killed at every point of its work while people drop files: nothing is lost or doubled.
 
-`MATTINGD_SOAK=1000`, as `make soak` sets it, kills it so often; without it each named point comes five times.
+`MATTINGD_SOAK=1000`, as `make soak` sets it, kills it so often; without it three times at each named point.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ from tests.daemon.harness.reader import Reader
 from tests.daemon.harness.site import ENDED, KILLING, MATTINGD, Site, wait_until
 
 SOAK = int(os.environ.get("MATTINGD_SOAK", "0"))
-EACH_POINT = 5
+EACH_POINT = 3
 AT_RANDOM = "at random"
-WRITES = 500
+WRITES = 300
 """So many cut-outs at least appear under the eyes of a reader."""
 RIGHT = {"done", "unchanged"}
 IN_WORK = {"reading", "ready", "inferring", "matted", "finishing", "prepared"}
