@@ -137,7 +137,7 @@ def files_below(
         passed_over: told of each file and folder that no person dropped, and why it is taken for that.
         unlisted: told of each folder that may not be listed.
     """
-    circles, stack = Circles(root, by_content=bool(not_ready(Path(os.fsdecode(root))))), [b""]
+    circles, stack = Circles(root, inodes=not not_ready(Path(os.fsdecode(root)))), [b""]
     while stack:
         directory = stack.pop()
         try:

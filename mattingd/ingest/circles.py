@@ -1,7 +1,7 @@
 """Folders that lead back to a folder above them: a walk through a tree must come to its end.
 
 On local disks a folder is known by its inode. A server may show a link as a folder, and a share may give each
-path an inode of its own; then what is in the folder tells.
+path an inode of its own; there a circle is known by having no end.
 """
 
 import os
@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_ALIKE = 8
-"""Folders without files, one in the other, that may hold folders of just the same names."""
+ENDLESS = 8
+"""A way that can be gone so often again leads in a circle: copies of a folder in itself end sooner."""
+LONGEST_PATH = 1000
+"""Bytes: servers refuse longer paths; a long way is gone less often, twice at least."""
 
 
 class Content(NamedTuple):
-    """What tells one folder from another."""
+    """What tells one folder from another, also while files are dropped there and change."""
 
-    names: frozenset[tuple[bytes, int, int]]
-    """(name, size, mtime_ns) of each file; of a folder (name, -1, 0)."""
-    files: bool
-    """Whether there is a file."""
+    folders: frozenset[bytes]
+    files: frozenset[bytes]
 
 
 class Circles:
     """The folders that one walk has entered."""
 
-    def __init__(self, root: bytes, *, by_content: bool) -> None:
-        """Nothing is entered yet; `by_content`: inodes do not tell folders apart."""
+    def __init__(self, root: bytes, *, inodes: bool) -> None:
+        """Nothing is entered yet; `inodes`: they tell folders apart."""
         self._root = root
-        self._by_content = by_content
+        self._inodes = inodes
         self._places: set[tuple[int, int]] = set()
         self._contents: dict[bytes, Content] = {}
 
@@ -42,36 +42,46 @@ class Circles:
 
     def lead_back(self, directory: bytes, entries: "Iterable[os.DirEntry[bytes]]") -> bool:
         """Whether a folder with these entries shows a folder above it once more."""
-        if not self._by_content:
+        if self._inodes:
             return False
-        content = self._contents[directory] = content_of(entries)
+        content = content_of(entries)
+        if not content.folders:
+            return False
+        self._contents[directory] = content
         parts = directory.split(b"/") if directory else []
-        above = [b"/".join(parts[:depth]) for depth in range(len(parts))]
-        alike = [depth for depth, each in enumerate(above) if self._contents.get(each) == content]
-        if not content.files:
-            return len(alike) >= MOST_ALIKE
-        return any(self._goes_on(directory, above[depth], parts[depth]) for depth in alike)
+        return any(
+            parts[depth] in content.folders
+            and self._endless(directory, b"/".join(parts[depth:]))
+            and self._alike(b"/".join(parts[:depth]), content)
+            for depth in range(len(parts))
+        )
 
-    def _goes_on(self, directory: bytes, above: bytes, step: bytes) -> bool:
-        """Whether the next step shows the same again: a copy of a folder in itself comes to an end there."""
+    def _endless(self, directory: bytes, way: bytes) -> bool:
+        """Whether the way that led here can be gone again and again."""
+        times = max(2, min(ENDLESS, LONGEST_PATH // len(way)))
+        return os.path.isdir(os.path.join(self._root, directory, *[way] * times))
+
+    def _alike(self, above: bytes, content: Content) -> bool:
+        """Whether the folder above has a file of the same name, now or when it was entered."""
+        return alike(self._contents.get(above), content) or alike(self._now(above), content)
+
+    def _now(self, above: bytes) -> Content | None:
         try:
-            with os.scandir(os.path.join(self._root, directory, step)) as entries:
-                return content_of(entries) == self._contents.get(os.path.join(above, step))
+            with os.scandir(os.path.join(self._root, above)) as entries:
+                return content_of(entries)
         except OSError:
-            return False
+            return None
+
+
+def alike(one: Content | None, other: Content) -> bool:
+    """Whether two folders have a file of the same name, or both none."""
+    return one is not None and (bool(one.files & other.files) or not (one.files or other.files))
 
 
 def content_of(entries: "Iterable[os.DirEntry[bytes]]") -> Content:
-    """Return what is in a folder; what is gone at this moment is left out."""
-    names, files = set(), False
+    """Return the names in a folder."""
+    folders: set[bytes] = set()
+    files: set[bytes] = set()
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            names.add((entry.name, -1, 0))
-            continue
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        files = True
-        names.add((entry.name, status.st_size, status.st_mtime_ns))
-    return Content(frozenset(names), files)
+        (folders if entry.is_dir(follow_symlinks=False) else files).add(entry.name)
+    return Content(frozenset(folders), frozenset(files))

@@ -310,7 +310,7 @@ class Scanner(threading.Thread):
 
         Strokes without their picture are included in a complete scan only, because they may have come first.
         """
-        circles = Circles(self.plan.root, by_content=self.plan.remote)
+        circles = Circles(self.plan.root, inodes=not self.plan.remote)
         stack = [top]
         while stack:
             directory = stack.pop()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mattingd.ingest.circles import MOST_ALIKE, Circles
+from mattingd.ingest.circles import ENDLESS, Circles
 
 WHEN = 1_700_000_000
 
@@ -24,7 +24,7 @@ def chain(root: Path, depth: int, *, file: str = "", step: str = "in") -> None:
 
 def entered(root: Path) -> set[str]:
     """The folders that are walked through."""
-    circles, stack, found = Circles(os.fsencode(root), by_content=True), [b""], set()
+    circles, stack, found = Circles(os.fsencode(root), inodes=False), [b""], set()
     while stack:
         directory = stack.pop()
         entries = list(os.scandir(os.fsencode(root / os.fsdecode(directory))))
@@ -41,18 +41,34 @@ def test_a_folder_that_is_shown_in_itself_is_entered_once(tmp_path: Path) -> Non
     assert len(entered(tmp_path / "a")) == 1
 
 
+def test_it_is_entered_once_also_while_files_come_and_grow(tmp_path: Path) -> None:
+    """A look at the folder and a look at what it shows of itself are not of the same moment."""
+    chain(tmp_path / "a", 30, file="shoe.jpg")
+    (tmp_path / "a" / "new.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "in" / "shoe.jpg").write_bytes(b"longer")
+    (tmp_path / "a" / "in" / "newer.jpg").write_bytes(b"x")
+    assert entered(tmp_path / "a") == {""}
+
+
+def test_folders_of_the_same_name_with_other_files_are_entered(tmp_path: Path) -> None:
+    chain(tmp_path / "a", 3 * ENDLESS)
+    (tmp_path / "a" / "boot.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "in" / "shoe.jpg").write_bytes(b"x")
+    assert {"", "in"} < entered(tmp_path / "a")
+
+
 def test_a_copy_of_a_folder_in_itself_is_entered(tmp_path: Path) -> None:
     """Alike to the last second; only that it comes to an end tells it from a circle."""
     chain(tmp_path / "a", 2, file="shoe.jpg", step="backup")
     assert entered(tmp_path / "a") == {"", "backup", "backup/backup"}
 
 
-@pytest.mark.parametrize("depth", [1, 4, MOST_ALIKE])
+@pytest.mark.parametrize("depth", [1, 4, ENDLESS])
 def test_folders_in_folders_without_files_are_entered(tmp_path: Path, depth: int) -> None:
     chain(tmp_path / "a", depth)
     assert len(entered(tmp_path / "a")) == depth + 1
 
 
 def test_folders_without_any_file_have_an_end_as_well(tmp_path: Path) -> None:
-    chain(tmp_path / "a", 3 * MOST_ALIKE)
-    assert len(entered(tmp_path / "a")) <= MOST_ALIKE + 1
+    chain(tmp_path / "a", 3 * ENDLESS)
+    assert len(entered(tmp_path / "a")) <= ENDLESS + 1

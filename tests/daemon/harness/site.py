@@ -229,8 +229,12 @@ class Site:
             return ledger.records_of(os.fsencode(root), os.fsencode(file.relative_to(root)))
 
     def wait_ended(self, files: Iterable[Path], seconds: float = 60.0) -> None:
-        """Until all these files, as they lie there now, came to an end, and nothing is left to be done."""
+        """Until all these files, as they lie there now, came to an end, and nothing is left to be done.
+
+        They are looked at each time: a share shows for a second what was.
+        """
         wanted = {os.fsencode(file): file.lstat() for file in files}
+        missing: list[str] = []
 
         def ended() -> bool:
             if not self.has_journal():
@@ -243,12 +247,20 @@ class Site:
                     for record in ledger.all()
                     if record.state in ENDED
                 }
-            return all(
-                known.get(name) == (status.st_size, status.st_mtime_ns) for name, status in wanted.items()
-            )
+            missing.clear()
+            for name, status in wanted.items():
+                with suppress(FileNotFoundError):  # archived meanwhile
+                    wanted[name] = status = os.lstat(name)  # noqa: PLW2901
+                stamp = status.st_size, status.st_mtime_ns
+                if known.get(name) != stamp:
+                    missing.append(f"{os.fsdecode(name)}: {stamp}, in the journal {known.get(name)}")
+            return not missing
 
         with self.explained():
-            wait_until(ended, "all files had come to an end", seconds, pause=0.1)
+            try:
+                wait_until(ended, "all files had come to an end", seconds, pause=0.1)
+            except AssertionError as error:
+                raise AssertionError("\n".join([str(error), *missing])) from None
 
     # --- what lies there ---
 
