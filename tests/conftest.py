@@ -27,7 +27,6 @@ KINDS = {
         "notices",
         "zoo",
         "corpus",
-        "shares",
     },
     "daemon": {"cli", "daemon", "remote", "simulation", "web"},
     "machine": {"packaging", "service", "bench"},

@@ -296,7 +296,7 @@ class EngineQueue:
         return min(sleeps, key=lambda sleep: sleep.deadline, default=Idle())
 
     def begin(self, choice: Run) -> Batch:
-        """Restart an engine after its pause."""
+        """Take a chosen batch out of the ready pictures and give it to its engine."""
         slot = self.slots[choice.engine]
         self.sent += 1
         batch = Batch(self.sent, choice.jobs, choice.shape, slot.sha256, slot.device, slot.precision)

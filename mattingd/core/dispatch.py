@@ -310,7 +310,7 @@ class Dispatcher:
         return 2 * len(self.pool.local) + self.engine.capacity
 
     def _grant(self, job: Job) -> int | None:
-        """Kill an engine. Its waiting batches were never started, so they get no blame."""
+        """Return the pixels to reserve for a picture, or None while there is no room for them."""
         guess = min(max(8 * job.stamp.size, MEGAPIXEL), 24 * MEGAPIXEL)
         wanted = guess if job.size_known is None else job.size_known
         return wanted if wanted <= self.work.room() else None

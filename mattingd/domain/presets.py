@@ -205,11 +205,15 @@ HASHED_MODEL = "cv-unet"
 """What stands for the model in use in a recipe's hash: its weights are compared by themselves."""
 
 
+LATER = frozenset({"model"})
+"""Fields that came after hashes were stored: at None they are left out, so that those hashes still hold."""
+
+
 def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
     """Return the SHA-256, in hexadecimal, of everything that determines the outputs: recipes and model id.
 
     Equal settings give the same hash on every machine, also for ``1`` and ``1.0``. A new field of ``Preset``
-    changes all hashes, and so does a changed default.
+    that is not in ``LATER`` changes all hashes, and so does a changed default.
     """
     values: dict[str, object] = {"model": model, "recipe": _values(recipe)}
     if also:
@@ -219,10 +223,8 @@ def recipe_hash(recipe: Preset, model: str, also: Sequence[Preset] = ()) -> str:
 
 
 def _values(preset: Preset) -> dict[str, object]:
-    values = {name: _canonical(value) for name, value in asdict(preset).items()}
-    if preset.model is None:
-        del values["model"]  # so that hashes from before there was this setting still hold
-    return values
+    given = asdict(preset).items()
+    return {name: _canonical(value) for name, value in given if not (name in LATER and value is None)}
 
 
 def _canonical(value: object) -> object:

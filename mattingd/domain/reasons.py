@@ -13,7 +13,7 @@ _MOST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code of the tables in `language`, and its parameters. Falsy when empty.
+    """A code of the tables in `words`, and its parameters. Falsy when empty.
 
     The parameter `detail` is a code itself, which shares the parameters. `about` names the file concerned if
     that is not the picture: its strokes, or one of several outputs.

@@ -1,6 +1,6 @@
-"""The model behind one small face.
+"""Models behind one interface.
 
-`contract` is the face (no torch), `catalog` knows the shipped models as data, `torch_engine` runs them,
-`golden` is the self-test's picture, `cv_unet` the default model's network, `weights/` what the package ships.
-Must not know hot folders or jobs.
+`backend` is the interface (no torch) and `backends/` its implementations, `registry` and `model_store` find
+the models, `server` is the engine process, `self_test` checks a model before it is used, `networks/` has the
+network of the shipped one, `weights/` its file. Must not know hot folders or jobs.
 """

@@ -223,7 +223,7 @@ class JournalReader:
         )
         return {path: state for path, state, _ in rows}
 
-    def held(self) -> set[bytes]:
+    def paused_folders(self) -> set[bytes]:
         """Return the hot folders that the user has paused."""
         return {root for (root,) in self._db.execute("SELECT root FROM folders WHERE paused")}
 

@@ -176,7 +176,7 @@ class JournalWriter:
         """Whether the journal has recorded the marker of this output folder."""
         return self._meta("home", "") == output.hex()
 
-    def held(self) -> frozenset[int]:
+    def paused_folders(self) -> frozenset[int]:
         """Return the hot folders that the user has paused."""
         return frozenset(number for (number,) in self._db.execute("SELECT id FROM folders WHERE paused"))
 

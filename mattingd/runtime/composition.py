@@ -89,7 +89,11 @@ def compose(
     in_use = InUse(settings, journal)
     ending = ExitWhenIdle() if mode.once else None
     scheduler = Scheduler(
-        policy_of(settings), in_use.core_folders(), journal.held(), models_in_use(settings, journal), ending
+        policy_of(settings),
+        in_use.core_folders(),
+        journal.paused_folders(),
+        models_in_use(settings, journal),
+        ending,
     )
     processes = _processes(mode, in_use, journal, lock, inbox)
     scanners = _scanners(mode, in_use, journal, inbox, disk)

@@ -65,7 +65,7 @@ class SettingsChange:
             self._turns.tell(events.FolderLeft(number))
         self._processes.change(settings, self._in_use.roots)
         now = clock.monotonic_ns()
-        held, core_folders = self._journal.held(), self._in_use.core_folders()
+        held, core_folders = self._journal.paused_folders(), self._in_use.core_folders()
         self._turns.obey(self._scheduler.reconfigure(policy_of(settings), core_folders, held, now))
         if settings.watch != before.watch:
             self._scanners.change(settings.watch)

@@ -217,7 +217,7 @@ _FINISHING: Final = {
     "folder_paused": Words("它的投放文件夹已暂停", "用 `mattingd resume` 继续"),
     "output_tried_again": Words("输出文件夹无法写入，程序会重试"),
     "folder_offline": Words("它的投放文件夹离线：{said}"),
-    "output_offline": Words("输出文件夹离线：{said}"),
+    "output_offline": Words("{said}"),
     "does_not_return": Words("对离线文件夹的访问没有返回"),
     "hangs": Words("它卡在内核中"),
     "ready_marker": Words("它表示所在文件夹已经齐全"),

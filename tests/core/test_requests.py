@@ -294,9 +294,9 @@ def test_it_is_kept_over_a_restart(tmp_path: Path) -> None:
         journal.folder_id(b"/in")
         journal.apply([SetPaused(1, paused=True)])
     with opened(tmp_path / "j.db") as journal:
-        assert journal.held() == {1}
+        assert journal.paused_folders() == {1}
         journal.apply([SetPaused(1, paused=False)])
-        assert journal.held() == frozenset()
+        assert journal.paused_folders() == frozenset()
 
 
 # --- other settings ---

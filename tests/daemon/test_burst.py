@@ -1,4 +1,9 @@
-"""5,000 files at once: all are done, memory stays flat, an urgent picture waits for none of them."""
+"""Thousands of files at once: all are done, memory stays flat, an urgent picture waits for none of them.
+
+`MATTINGD_SOAK`, as `make soak` sets it, drops 10,000; without it there are 3,000.
+"""
+
+import os
 
 import numpy as np
 import psutil
@@ -10,14 +15,14 @@ from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label
 from tests.daemon.harness.site import Site, wait_until
 
-COUNT = 5000
+COUNT = 10_000 if "MATTINGD_SOAK" in os.environ else 3000
 URGENT = COUNT + 1
 GROWTH = 2_000_000
 """Bytes that the main process may grow per 1,000 files."""
 
 
 @pytest.mark.timeout(900)
-def test_5000_files_at_once_and_one_urgent_picture(make_site: MakeSite, tell: Tell) -> None:
+def test_thousands_of_files_at_once_and_one_urgent_picture(make_site: MakeSite, tell: Tell) -> None:
     site = make_site(folders=("in", "urgent"), watch={"rescan_seconds": 60})
     process = psutil.Process(site.start().pid)
     begun = clock.monotonic_ns()
@@ -54,7 +59,7 @@ def sample_memory_until(site: Site, process: psutil.Process, done: int) -> list[
         return samples[-1][0] >= done
 
     with site.explained():
-        wait_until(reached, f"{done} were done", seconds=600, pause=0.25)
+        wait_until(reached, f"{done} were done", seconds=800, pause=0.25)
     return samples
 
 

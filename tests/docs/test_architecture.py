@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mattingd.core.lifecycle import LIVE, TABLE, State
+from tests.conftest import KINDS
 from tests.test_imports import LAYERS
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,15 @@ def commands(readme: str) -> list[str]:
     """What follows a `$`, without its comment."""
     text = (ROOT / readme).read_text(encoding="utf-8")
     return [line.partition("#")[0].strip() for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE)]
+
+
+def test_contributing_names_every_folder_of_tests_with_its_kind() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", text, re.MULTILINE))
+    told = {kind: set(re.findall(r"`(\w+)`", rows[kind])) for kind in KINDS}
+    assert told == KINDS
+    with_tests = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert with_tests == set().union(*KINDS.values())
 
 
 def test_both_readmes_have_the_same_commands() -> None:

@@ -1,1 +1,1 @@
-"""One module for each verb of the command line."""
+"""What the verbs of the command line do; related ones share a module."""

@@ -282,7 +282,7 @@ def pause(config: Path | None, names: Sequence[str], *, paused: bool, as_json: b
 
 def _pause_alone(journal: JournalWriter, folder: HotFolder, *, paused: bool) -> answers.PausedFolder:
     number = journal.folder_id(os.fsencode(folder.path))
-    changed = (number in journal.held()) != paused
+    changed = (number in journal.paused_folders()) != paused
     journal.apply([SetPaused(number, paused)])
     return answers.PausedFolder(folder.name, str(folder.path), paused, changed, waiting=None)
 

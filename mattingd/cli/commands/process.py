@@ -158,7 +158,7 @@ def _recipes(order: Order) -> Recipes:
     entry = FolderEntry(".", preset=order.preset, settings=changes, also=also)
     recipes, problems = recipes_of(entry, order.presets, (), Path())
     if problems:
-        options = {name: f"--{name}" for name in (*wishes, "preset", "also")}
+        options = {name: f"--{name.replace('_', '-')}" for name in (*wishes, "preset", "also")}
         told = ((problem, "also" if "also" in problem.loc else str(problem.loc[-1])) for problem in problems)
         raise CommandError(*(f"{options.get(name, f'--set {name}')}: {each.text}" for each, name in told))
     return recipes
@@ -177,7 +177,7 @@ def _done_before(daemon: Daemon, wanted: Sources) -> int:
     """Return how many of the wanted files an earlier run of the same command has done."""
     with reading(daemon.journal.path) as ledger:
         return sum(
-            state in {"done", "unchanged"} and wanted.include(root, path)
+            state in {"done", "unchanged"} and wanted.covers(root, path)
             for root in wanted.roots
             for path, state in ledger.ends_of(os.fsencode(root)).items()
         )
@@ -191,7 +191,7 @@ def _doubtful(daemon: Daemon, names: Names, wanted: Sources) -> list[Unsure]:
     return [
         Unsure(names.at(numbers[each.root], each.path), each.confidence or 0.0, each.reason)
         for each in unsure
-        if each.root in numbers and wanted.include(Path(os.fsdecode(each.root)), each.path)
+        if each.root in numbers and wanted.covers(Path(os.fsdecode(each.root)), each.path)
     ]
 
 

@@ -68,7 +68,7 @@ def _from_journal(settings: Settings) -> dict[str, Any]:
             "last_end": ledger.last_end(),
             "never": False,
         }
-        held = ledger.held()
+        held = ledger.paused_folders()
     return told | {
         "engine": {"state": "not running"},
         "output_dir": str(settings.output_dir),

@@ -34,7 +34,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def truncated(detail: str, **params: Param) -> PictureError:
-    """Return the error for a picture that is incomplete or truncated; `detail` is a code of `language`."""
+    """Return the error for a picture that is incomplete or truncated; `detail` is a code of `words`."""
     return PictureError("truncated", Reason.of("truncated", detail=detail, **params))
 
 

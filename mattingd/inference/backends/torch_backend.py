@@ -1,4 +1,4 @@
-"""Running a catalog model with PyTorch on a CPU or a CUDA device.
+"""Run the shipped network with PyTorch on a CPU or a CUDA device.
 
 Knows tensors and devices; knows nothing of files, pictures larger than the network, or jobs.
 """

@@ -79,7 +79,7 @@ class Happenings:
 
     def resume(self) -> None:
         """Let all folders go on; again and again, should the daemon be down or go down over it."""
-        if self.world.shell is None or self.world.shell.inbox or self.world.shell.journal.held():
+        if self.world.shell is None or self.world.shell.inbox or self.world.shell.journal.paused_folders():
             for folder in self.world.folders:
                 self.world._ask(PauseAsked(folder, paused=False))
             self.world.clock.after(5.0, self.resume)
@@ -109,7 +109,7 @@ class Happenings:
         self.world.checks.held &= self.world.folders.keys()
         try:
             self.world.shell.reconfigure(self.world.policy, self.world.folders)
-            self.world.checks.held = self.world.shell.journal.held() & self.world.folders.keys()
+            self.world.checks.held = self.world.shell.journal.paused_folders() & self.world.folders.keys()
         except (CrashError, JournalError) as crash:
             if not isinstance(crash, CrashError) and not self.world.shell.plan.point:
                 raise

@@ -96,7 +96,7 @@ class Shell:
         self.journal = JournalWriter(path, RULES, lambda: "2026-11-20T12:00:00+00:00")
         for number in range(1, 4):
             assert self.journal.folder_id(b"/in/%d" % number) == number
-        self.scheduler = scheduler(policy, folders, self.journal.held(), self.journal.models())
+        self.scheduler = scheduler(policy, folders, self.journal.paused_folders(), self.journal.models())
         self.inbox: deque[tuple[Fact, Callable[[], None] | None]] = deque()
         self.workers = [SimWorker(number, around, self._heard_worker) for number in range(policy.workers)]
         self.engines = SimEngines(around, self._heard_engine)
@@ -146,7 +146,7 @@ class Shell:
         """
         for number in self.watches.keys() - folders.keys():
             self.watches.pop(number).ended = True
-        held = self.journal.held()
+        held = self.journal.paused_folders()
         self._obey(self.scheduler.reconfigure(policy, folders, held, self.clock.now))
         for number in folders.keys() - self.watches.keys():
             self.watches[number] = self._watch(number)

@@ -255,7 +255,7 @@ class World:
         for watch in self.shell.watches.values():
             watch.scans = self.bench.scans
         try:
-            self.checks.held = self.shell.journal.held() & self.folders.keys()
+            self.checks.held = self.shell.journal.paused_folders() & self.folders.keys()
             if self.checks.held:
                 self.weather.count("paused over a restart")
             self.shell.begin(self.today)

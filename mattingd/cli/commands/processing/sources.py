@@ -19,8 +19,8 @@ class Sources:
     only: dict[Path, frozenset[bytes]]
     """Process only the named files of these folders."""
 
-    def include(self, root: Path, path: bytes) -> bool:
-        """Add a file, if it exists."""
+    def covers(self, root: Path, path: bytes) -> bool:
+        """Whether a file is wanted, and exists."""
         meant = root not in self.only or path in self.only[root]
         return meant and os.path.lexists(root / os.fsdecode(path))
 

@@ -32,7 +32,7 @@ _NO_END = Reason.of("no_end")
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Why a file looks unfinished, as a code of `language`."""
+    """Why a file looks unfinished, as a code of `words`."""
 
     why: Reason
     decoder_knows: bool = False
