@@ -1,6 +1,6 @@
-"""A person's sentence, Chinese or English -> a preset and finishing settings, to be shown and confirmed.
+"""Turns a sentence, Chinese or English, into a preset and finishing settings for the user to confirm.
 
-Nothing here touches a picture: what is understood goes to the person first, and then the way of all settings.
+Nothing here touches a picture: the user confirms the settings first, and they are checked like all others.
 """
 
 from dataclasses import replace
@@ -15,10 +15,10 @@ __all__ = ["Understood", "understand"]
 
 
 def understand(text: str, settings: Settings | None = None) -> Understood:
-    """Return what ``text`` asks for; never raises, whatever it says.
+    """Return the preset and settings that ``text`` asks for; never raises.
 
-    With a language model in the settings this waits for it, at most `language.seconds`; what it cannot answer
-    goes by the grammar. What the grammar refuses is never sent.
+    With a language model in the settings this waits for its answer, at most `language.seconds`. Without a
+    usable answer the grammar decides. A sentence that the grammar refuses is never sent to the model.
 
     Args:
         text: a sentence such as "white background, 1000 px square, under 200 KB" or "换成蓝底证件照".

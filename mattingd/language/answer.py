@@ -1,4 +1,4 @@
-"""What a language model is asked for: a JSON schema built from our settings; and what its answer means."""
+"""The JSON schema that a language model must answer by, and the meaning of its answer."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from mattingd.language.checked import fault, sound
 from mattingd.language.understood import Tongue, Understood
 
 FORBIDDEN = frozenset({"finisher", "background_anchor", "model"})
-"""Settings that run a program, are for a background picture, or need another model to be there."""
+"""Settings that run a program, are for a background picture, or need an installed model."""
 COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 _LONGEST_PART = 200
-"""Characters that are shown of a part that the model did not understand."""
+"""Maximum number of characters that are shown of a part that the model did not understand."""
 _TASK = """\
 You turn a person's sentence (Chinese or English) about cutting the subject out of photographs into a preset
 and settings. Answer with one JSON object and nothing else.
@@ -29,7 +29,7 @@ A canvas is written 1000x1000 (pixels), 35x45mm or 1:1. max_kb needs jpeg, webp 
 
 
 class NoAnswerError(Exception):
-    """The model gave nothing that can be used; says why, in one line."""
+    """There is no usable answer; the message says why in one line."""
 
 
 def schema(presets: Mapping[str, Preset]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def schema(presets: Mapping[str, Preset]) -> dict[str, Any]:
 
 
 def instructions(presets: Mapping[str, Preset], shape: Mapping[str, Any]) -> str:
-    """Return what the model is told before the sentence: its task, the presets, the settings, the schema."""
+    """Return the system prompt: the task, the presets, the settings, the schema."""
     named = "\n".join(f"- {name}: {PURPOSE.get(name, 'made by the team')}" for name in presets)
     words = "\n".join(
         f"- {item.name}: {_about(item.name)}" for item in fields(Preset) if item.name not in FORBIDDEN
@@ -58,24 +58,24 @@ def instructions(presets: Mapping[str, Preset], shape: Mapping[str, Any]) -> str
 
 
 def understood(answer: str, presets: Mapping[str, Preset], tongue: Tongue) -> Understood:
-    """Return what a model's answer means, checked like a configuration file.
+    """Return the meaning of a model's answer, checked like a configuration file.
 
     Raises:
-        NoAnswerError: it is no JSON object of the schema's shape, it refuses, or a setting cannot be used.
+        NoAnswerError: the answer does not match the schema, is a refusal, or has an unusable setting.
     """
     try:
         said = json.loads(_without_fence(answer))
     except (ValueError, RecursionError):
-        raise NoAnswerError("it answered no JSON") from None
+        raise NoAnswerError("its answer is not JSON") from None
     if not isinstance(said, dict) or said.keys() - {"preset", "settings", "unclear", "refused"}:
-        raise NoAnswerError("its answer has another shape")
+        raise NoAnswerError("its answer does not match the schema")
     if said.get("refused"):
         raise NoAnswerError("it refused")
     preset, settings, unclear = said.get("preset"), said.get("settings", {}), said.get("unclear", [])
     if not (isinstance(preset, str) and isinstance(settings, dict) and isinstance(unclear, list)):
-        raise NoAnswerError("its answer has another shape")
+        raise NoAnswerError("its answer does not match the schema")
     if preset not in presets:
-        raise NoAnswerError("it named a preset that there is not")
+        raise NoAnswerError("it named an unknown preset")
     settings = {name: value for name, value in settings.items() if value is not None}
     _allow(settings)
     if wrong := fault(preset, settings, presets):
@@ -88,12 +88,16 @@ def understood(answer: str, presets: Mapping[str, Preset], tongue: Tongue) -> Un
 
 
 def _allow(settings: Mapping[str, Any]) -> None:
-    """Refuse what a sentence must not set: a program, a file as the background."""
+    """Refuse settings that a sentence must not change, and backgrounds that are no colour.
+
+    Raises:
+        NoAnswerError: there is one.
+    """
     if names := FORBIDDEN & settings.keys():
         raise NoAnswerError(f"it set {', '.join(sorted(names))}")
     background = settings.get("background", "transparent")
     if background != "transparent" and not (isinstance(background, str) and COLOUR.fullmatch(background)):
-        raise NoAnswerError("its background is no colour")
+        raise NoAnswerError("its background is not a colour")
 
 
 def _closed(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
@@ -106,7 +110,7 @@ def _closed(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, 
 
 
 def _one(shape: dict[str, Any]) -> dict[str, Any]:
-    """A setting's type without its default, and without null, which means "as the preset has it"."""
+    """Return a setting's type without its default and without null, which means "as in the preset"."""
     shape = {name: value for name, value in shape.items() if name not in {"default", "title"}}
     choices = [each for each in shape.get("anyOf", ()) if each != {"type": "null"}]
     return choices[0] if len(choices) == 1 else shape
@@ -117,13 +121,13 @@ def _about(name: str) -> str:
 
 
 def _without_fence(text: str) -> str:
-    """Many models put JSON into a code block, or thoughts before it."""
+    """Return the JSON of an answer: many models put it into a code block, or thoughts before it."""
     text = re.sub(r"^\s*<think>.*?</think>", "", text, count=1, flags=re.DOTALL).strip()
     fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
     return fenced[1] if fenced else text
 
 
 def _one_line(text: str) -> str:
-    """Text of a model as it may be shown: one line, nothing that a terminal would obey, not long."""
+    """Return a model's text as one short line without control characters."""
     plain = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(plain.split())[:_LONGEST_PART]

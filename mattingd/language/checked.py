@@ -1,4 +1,4 @@
-"""Settings that were understood, checked like those of a configuration file."""
+"""Checks settings from a sentence like those of a configuration file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ from mattingd.config.spelling import understood
 from mattingd.domain.presets import Preset
 
 _TOGETHER = ("background", "content", "format", "bits")
-"""Settings of which one may need the others."""
+"""Settings that may need each other."""
 
 
 def sound(
     preset: str, settings: Mapping[str, Any], presets: Mapping[str, Preset]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return those of the settings that can be used, as they are stored, and the names of the others."""
+    """Return the usable settings as they are stored, and the names of the others."""
     spelt = understood(settings, presets[preset].dpi)
     if not fault(preset, spelt, presets):
         return spelt, []
@@ -30,7 +30,7 @@ def sound(
 
 
 def fault(preset: str, settings: Mapping[str, Any], presets: Mapping[str, Preset]) -> str:
-    """Return why preset and settings cannot be used; an empty text if they can."""
+    """Return why preset and settings cannot be used; empty if they can."""
     try:
         own_settings(presets, "", {"preset": preset, "settings": dict(settings)})
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Colours behind the subject, by name, by code, and as ID photos have them."""
+"""Phrases for the colour of the background: by name, by code, or as for an ID photo."""
 
 import re
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Colour:
     css: str
     """`#rrggbb`."""
     id_photo: str = ""
-    """`#rrggbb` as the background of ID photos, where they have a value of their own."""
+    """`#rrggbb` for ID photos, where that colour has a value of its own; else empty."""
     is_ground: bool = False
-    """Said as for an ID photo: `蓝底`."""
+    """Whether it was said as for an ID photo: `蓝底`."""
 
 
 _NAMES: dict[str, tuple[str, str]] = {
@@ -101,7 +101,7 @@ _PUT = r"(?:\b(?:put|place|set|show)\s+(?:the|my|our|her|his|this|these|those|an
 
 
 def _css(found: re.Match[str]) -> Wishes | None:
-    """Any other colour that style sheets know."""
+    """Return any other CSS colour."""
     colour = understood({"background": found["name"] or found["name2"]})["background"]
     return {"background": Colour(colour)} if colour is not None and colour.startswith("#") else None
 
@@ -114,7 +114,7 @@ KEPT_GROUND = rule(
     r"|保留(?:原来的?|原有的?|原)?(?:背景|底色)|(?:背景|底色)(?:不要|别|不用|不)(?:改变?|换|动|变|去)",
     {"unclear": "keeps_ground"},
 )
-"""That the old background stays: said before all others, which would take its words."""
+"""Keeping the old background. It comes before all others, which would take its words."""
 RULES: tuple[Rule, ...] = (
     rule(
         r"渐变(?:色)?的?(?:背景|底色?)?|\bgradient(?:\s+(?:background|backdrop))?\b|\b(?:background"

@@ -49,7 +49,7 @@ class _Plan:
         return self.wishes[name].value if name in self.wishes else None
 
     def cannot(self, name: str, reason: str) -> None:
-        """Name a wish that cannot be had."""
+        """Note that a wish cannot be fulfilled."""
         self.unclear.append((self.wishes[name].phrase, reason))
 
 

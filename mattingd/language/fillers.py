@@ -1,4 +1,4 @@
-"""Words that carry no wish, and whether anything else is left of a piece of a sentence."""
+"""Words without meaning for settings, and what a sentence says besides them."""
 
 import re
 
@@ -46,7 +46,7 @@ _BREAK = re.compile(r"[\0,;.!?。、:()\[\]\n]+")
 
 
 def left_over(text: str) -> list[str]:
-    """Return the pieces of ``text`` that say something; a NUL stands for what was understood."""
+    """Return the parts of ``text`` that were not understood; a NUL replaces what was."""
     return [
         piece for part in _BREAK.split(text) if (piece := part.strip(" \"'“”-")) and _FILLER.sub("", piece)
     ]

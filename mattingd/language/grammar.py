@@ -1,4 +1,4 @@
-"""Our own grammar: Chinese and English phrases over our settings. Pure, and the same answer every time."""
+"""Understands Chinese and English phrases about our settings by rules; deterministic."""
 
 from collections.abc import Mapping
 
@@ -28,11 +28,11 @@ _RULES = (
     *size_phrases.RULES,
     *colour_phrases.RULES,
 )
-"""In the order in which they take their words from a sentence."""
+"""In order: an earlier rule takes its words before a later one sees the sentence."""
 
 
 def understand(text: str, presets: Mapping[str, Preset]) -> Understood:
-    """Return what ``text`` asks for by the grammar; never raises.
+    """Return the preset and settings that ``text`` asks for; never raises.
 
     Args:
         text: the sentence.
@@ -55,13 +55,13 @@ def understand(text: str, presets: Mapping[str, Preset]) -> Understood:
 
 
 def _says_something(wishes: list[Wish], cannot: list[Unclear]) -> bool:
-    """Whether a wish is left that was not named as one that cannot be done."""
+    """Return whether at least one wish can be fulfilled."""
     failed = {phrase for phrase, _ in cannot}
     return any(wish.phrase not in failed for wish in wishes)
 
 
 def _out_of_range(names: list[str], wishes: list[Wish]) -> list[Unclear]:
-    """The phrases behind settings that the check turned down."""
+    """Return the phrases behind settings that the check refused."""
     sources = {
         "canvas": ("canvas", "shape", "side"),
         "fill": ("fill", "margin_px"),

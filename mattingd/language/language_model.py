@@ -1,6 +1,6 @@
 """Asks a language model on an OpenAI-compatible server, by the `openai` library (extra `language`).
 
-It gets the instructions and the sentence, without names of files; never a picture.
+The model gets the instructions and the sentence without file names; never a picture.
 """
 
 import json
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 LONGEST_ANSWER = 200_000
-"""Bytes of an answer at most; ours have some hundred."""
+"""Maximum size of an answer in bytes; usual ones have some hundred."""
 _UNKNOWN_PARAMETER = frozenset({400, 404, 415, 422, 501})
-"""What servers answer that do not know JSON schemas, such as DeepSeek's: they are asked for plain JSON."""
+"""Status of servers that do not support JSON schemas, such as DeepSeek's; they are asked for plain JSON."""
 _NO_KEY = "none"
-"""Sent where no key is set, so that a key in the environment goes to no other server."""
+"""Sent if no key is set, so that a key in the environment is not sent to another server."""
 
 
 def understand(text: str, presets: Mapping[str, Preset], language: Language) -> Understood:
-    """Return what a language model understands of ``text``.
+    """Return the preset and settings that a language model finds in ``text``.
 
     Raises:
-        NoAnswerError: there is no answer in time, or none that can be used.
+        NoAnswerError: there is no answer in time, or it cannot be used.
     """
     shape = answer.schema(presets)
     messages = [
@@ -65,7 +65,7 @@ def _key(path: Path) -> str:
 def _in_time(
     client: "OpenAI", language: Language, messages: list[dict[str, str]], shape: dict[str, Any]
 ) -> str:
-    """Ask in a thread of its own: a server that sends a byte now and then hangs, too."""
+    """Ask on a thread of its own, because a server that sends one byte at a time would never time out."""
     results: list[str | Exception] = []
 
     def ask() -> None:
@@ -101,10 +101,10 @@ def _asked(client: "OpenAI", model: str, messages: list[dict[str, str]], shape: 
 
 
 def _content(client: "OpenAI", model: str, messages: list[dict[str, str]], form: dict[str, Any]) -> str:
-    """The text of the answer.
+    """Return the text of the answer.
 
     Raises:
-        NoAnswerError: the server's answer is none of the protocol's.
+        NoAnswerError: the server's answer does not follow the protocol, or is a refusal.
     """
     create: Any = client.chat.completions.with_streaming_response.create
     data = bytearray()
@@ -126,7 +126,7 @@ def _content(client: "OpenAI", model: str, messages: list[dict[str, str]], form:
 
 
 def _told(error: Exception) -> str:
-    """An error of the library in one line, without addresses, keys and what the server says."""
+    """Return an error of the library as one line, without addresses, keys and the server's text."""
     status = getattr(error, "status_code", None)
     if status is not None:
         return f"the server answers with {status}"

@@ -1,4 +1,4 @@
-"""Chinese numbers as digits, where a number is meant: `两百KB` -> `200KB`, but `一寸` stays."""
+"""Writes Chinese numbers as digits where they count something: `两百KB` -> `200KB`, but not `一寸`."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ _LARGE = re.compile(r"[一二两三四五六七八九][百千](?:[零〇一二�
 
 
 def in_digits(text: str) -> str:
-    """Return ``text`` with plain instead of full-width characters, and Chinese numbers as digits."""
+    """Return ``text`` with full-width characters as plain ones and Chinese numbers as digits."""
     text = _SPACES.sub(" ", unicodedata.normalize("NFKC", text))
     text = _PERCENT.sub(lambda found: f"{_digits(found[1])}%", text)
     text = _TENTHS.sub(lambda found: f"{_digits(found[1])}{'5' if found[2] else '0'}%", text)
@@ -32,7 +32,7 @@ def in_digits(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    """A number in digits; as it is where it is none."""
+    """Return a number in digits; unchanged if it is no number."""
     whole, point, rest = text.partition("点")
     value = _value(whole)
     if value is None:
@@ -41,7 +41,7 @@ def _digits(text: str) -> str:
 
 
 def _value(text: str) -> int | None:
-    """`一千零五十` -> 1050, `两百五` -> 250, `三五` -> 35; None where it is no number."""
+    """Return `一千零五十` as 1050, `两百五` as 250, `三五` as 35; None if it is no number."""
     if all(char in _DIGITS for char in text):
         return int("".join(str(_DIGITS[char]) for char in text))
     if not (text[0] in _DIGITS or text[0] == "十") or text.count("万") > 1:

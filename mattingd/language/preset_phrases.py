@@ -1,4 +1,4 @@
-"""What people call the presets, and documents with a photograph of a fixed size."""
+"""Phrases for presets, and for documents with a photograph of a fixed size."""
 
 import re
 from collections.abc import Iterable
@@ -143,12 +143,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def _only_removes(phrase: str) -> bool:
-    """Whether the old background is to go, and nothing is said of what comes instead."""
+    """Return whether a phrase only removes the old background, without a new one."""
     return re.search("去|移除|删|清除|抠掉|扣掉|剔除|不要$", phrase) is not None
 
 
 def named(presets: Iterable[str]) -> tuple[Rule, ...]:
-    """Rules for presets by their own names; short names only behind the word "preset"."""
+    """Return rules for presets by their names; short names count only beside the word "preset"."""
     rules = []
     for name in sorted(presets, key=len, reverse=True):
         word = rf"(?<![\w-])[\"'“「]?{re.escape(name)}[\"'”」]?(?![\w-])"

@@ -8,7 +8,7 @@ from mattingd.language.scan import NO
 Ground = Literal["destroys", "sends", "administers", "retouches", "too_long"]
 
 LONGEST = 600
-"""Characters of a sentence at most."""
+"""Maximum number of characters of a sentence."""
 
 _SAFE = re.compile(
     r"background|backdrop|\bbg\b|metadata|exif|gps|location|speck|hole|spill|shadow|fringe|noise"
@@ -16,7 +16,7 @@ _SAFE = re.compile(
     r"|empty\s+space|transparent|背景|底色|元数据|阴影|投影|杂点|噪点|空白|白边|边距|绿|蓝幕|位置",
     re.IGNORECASE,
 )
-"""What may be removed from a picture: these are our own settings."""
+"""What may be removed from a picture, because settings do that."""
 _OBJECT_EN = (
     r"(?:originals?(?!\s+(?:background|backdrop|colou?rs?|size|format|resolution|profile|metadata"
     r"|quality))|source\s+files?|(?:raw\s+)?files?|folders?"
@@ -102,15 +102,15 @@ _DEEDS = re.compile(
     r"|美颜|磨皮|瘦脸|瘦身|美白|修图|滤镜|锐化|调色|调亮|提亮|上色|超分|换脸|换装|化妆|修脸|改脸|(?:虚化|模糊).*",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-"""What is done, not what is to go: `don't upscale` and `不要磨皮` ask for nothing."""
+"""Actions that a sentence may forbid: `don't upscale` and `不要磨皮` are no reason to refuse."""
 
 
 def why_refused(whole: str, text: str) -> Ground | None:
-    """Return why nothing of a sentence is done; None if nothing speaks against it.
+    """Return why a sentence is refused; None if it is not.
 
     Args:
         whole: the sentence, normalised.
-        text: the same without names of files, which may hold any word.
+        text: the same without file names, which may contain any word.
     """
     if len(whole) > LONGEST:
         return "too_long"
@@ -126,5 +126,5 @@ def why_refused(whole: str, text: str) -> Ground | None:
 
 
 def _is_denied(found: re.Match[str], text: str) -> bool:
-    """Whether a deed is named only to say that it must not be done."""
+    """Return whether an action is named only to forbid it."""
     return bool(_DEEDS.fullmatch(found[0])) and NO.search(text[: found.start()]) is not None

@@ -1,4 +1,4 @@
-"""How a phrase becomes wishes: a pattern, and what is wished where it matches."""
+"""Rules: a pattern, and the settings that a matching phrase asks for."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 Wishes = Mapping[str, Any]
-"""Names of settings, or of what `combine` knows besides, with the wished values."""
+"""Values by the name of a setting, or another name that `combine` knows."""
 UNCLEAR = "unclear"
-"""The wish whose value is the code of a reason in `wording.REASONS`: understood, but it cannot be done."""
+"""The name of a wish that was understood and is impossible; its value is a code of `wording.REASONS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a phrase means."""
+    """One pattern and its meaning."""
 
     pattern: re.Pattern[str]
-    """With all spellings, Chinese and English."""
+    """All spellings, Chinese and English."""
     wishes: Callable[[re.Match[str]], Wishes | None]
-    """What is wished; None where this match means nothing after all."""
+    """Returns the wishes of a match; None if the match has no meaning after all."""
     negated: Wishes | None = None
-    """What is wished behind "no" or "不要"; None where that makes no sense."""
+    """The wishes after "no" or "不要"; None if that makes no sense."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One thing that a sentence wishes."""
+    """One setting that a sentence asks for."""
 
     name: str
     value: Any
     phrase: str
-    """The words that say so."""
+    """The words of the sentence for it."""
 
 
 def rule(
@@ -38,12 +38,12 @@ def rule(
     wishes: Wishes | Callable[[re.Match[str]], Wishes | None],
     negated: Wishes | None = None,
 ) -> Rule:
-    """Return a rule; case does not matter, and Chinese characters end an English word."""
+    """Return a rule. Case is ignored, and a Chinese character ends an English word."""
     compiled = re.compile(pattern, re.IGNORECASE | re.ASCII)
     return Rule(compiled, wishes if callable(wishes) else lambda _: wishes, negated)
 
 
 def number(text: str) -> int | float:
-    """`35.0` -> 35, `0.5` -> 0.5."""
+    """Return the number in a text: `35.0` as 35, `0.5` as 0.5."""
     value = float(text)
     return int(value) if value.is_integer() else value

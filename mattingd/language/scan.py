@@ -1,4 +1,4 @@
-"""A sentence -> what it wishes, phrase by phrase, and what is left of it."""
+"""Finds the wishes of a sentence, phrase by phrase, and what is left of it."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from mattingd.language.fillers import left_over
 from mattingd.language.rules import UNCLEAR, Rule, Wish, Wishes, rule
 
 _DONE = "\0"
-"""Stands in place of each character that was understood."""
+"""Replaces each character that was understood."""
 NO = re.compile(
     r"(?:\b(?:not|no|don'?t|do\s+not|does\s+not|without|never|avoid)\b\s*(?:(?:want|need|use|make"
     r"|put|add|have|give|me|it|an?|the|any|in|on|be|as|do|to)\s+)*"
@@ -15,7 +15,7 @@ NO = re.compile(
     r"|有|要)?\s*)$",
     re.IGNORECASE | re.ASCII,
 )
-"""The end of a text behind which something is denied."""
+"""The end of a text that negates what follows."""
 _ENDINGS = "jpe?g|png|webp|tiff?|psd|heic|heif|avif|gif|bmp|jxl|pdf|svg|raw|cr2|nef|arw|dng"
 _NAME = r"[^\s,;:\"'。、()<>|\0]"
 FILES = rule(
@@ -24,11 +24,11 @@ FILES = rule(
     rf"|{_NAME}*{_NAME}(?<![为成存用到是])\.(?:{_ENDINGS})(?![a-z0-9])",
     {UNCLEAR: "file"},
 )
-"""Names of files and addresses: never ours to open, and never sent anywhere."""
+"""File names and addresses: they are never opened, and never sent anywhere."""
 
 
 def scan(text: str, rules: Sequence[Rule]) -> tuple[list[Wish], list[str]]:
-    """Return the wishes of ``text`` (normalised) by ``rules``, the earlier ones first, and what is left."""
+    """Return the wishes of a normalised ``text`` in their order, and the parts that no rule understood."""
     wishes: list[tuple[int, Wish]] = []
     for each in (FILES, *rules):
         position = 0
@@ -51,12 +51,12 @@ def scan(text: str, rules: Sequence[Rule]) -> tuple[list[Wish], list[str]]:
 
 
 def without_files(text: str) -> str:
-    """Return ``text`` with `[file]` in place of each name of a file and address."""
+    """Return ``text`` with each file name and address replaced by `[file]`."""
     return FILES.pattern.sub("[file]", text)
 
 
 def _denied(said: Wishes) -> Wishes:
-    """What is wished behind a "no" that makes no sense otherwise: not this colour, or nothing clear."""
+    """Return the wishes of a negated phrase without a meaning of its own: not this colour, or unclear."""
     if said.get("background") is not None:
         return {"not_background": said["background"]}
     return {UNCLEAR: "negated"}

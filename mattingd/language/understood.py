@@ -1,4 +1,4 @@
-"""What was understood of a person's sentence."""
+"""The meaning of a sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,28 +7,27 @@ from typing import Any, Literal
 from mattingd.domain.presets import DEFAULT
 
 Tongue = Literal["zh", "en"]
-"""The language of a sentence, and of what is answered to it."""
+"""The language of a sentence, and of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A preset and settings, to be shown to the person who asked for them and used once they agree."""
+    """A preset and settings, to be shown to the user and used once they agree."""
 
     preset: str = DEFAULT
     """The preset's name."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from the preset, as in a configuration file. With `preset` it is what `own_settings`
-    takes."""
+    """Differences from the preset, as in a configuration file; `own_settings` takes both."""
     said: tuple[str, ...] = ()
-    """The preset and each setting in words, in the language of the sentence; empty with nothing to do."""
+    """The preset and each setting in the language of the sentence; empty if there is nothing to do."""
     unclear: tuple[str, ...] = ()
-    """Parts of the sentence that were not understood or cannot be done, with the reason if it is known."""
+    """Parts of the sentence that were not understood or are impossible, with the reason if known."""
     refused: str = ""
-    """Why nothing of it is done, as a sentence; empty where it was not refused."""
+    """Why the sentence is refused, as a sentence; empty if it is not."""
     by: Literal["grammar", "language model"] = "grammar"
-    """Whether our own grammar or the language model understood it."""
+    """What understood it."""
     note: str = ""
-    """Why the grammar answered in place of the language model, in one line."""
+    """Why the grammar answered instead of the language model, in one line; else empty."""
 
     @property
     def usable(self) -> bool:

@@ -36,7 +36,7 @@ def picture(tmp_path: Path) -> Path:
 def test_without_pictures_it_only_shows(tmp_path: Path) -> None:
     done = say("换成蓝底证件照", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "预设 id-photo(证件照: 头肩构图)\n背景: 证件照蓝 #438edb\n"
+    assert done.stdout == "预设 id-photo（证件照：头肩构图）\n背景：证件照蓝 #438edb\n"  # noqa: RUF001
     done = say("white background, 1000 px square, under 200 KB", "--json", cwd=tmp_path)
     got = json.loads(done.stdout)
     assert got["preset"] == "transparent"

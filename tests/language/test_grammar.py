@@ -110,7 +110,7 @@ def test_sizes_of_two_shapes_contradict_one_another() -> None:
 
 def test_words_are_in_the_language_of_the_sentence_and_say_each_setting() -> None:
     got = understand("蓝底证件照，不超过200KB")
-    assert got.said == ("预设 id-photo(证件照: 头肩构图)", "背景: 证件照蓝 #438edb", "文件不超过 200 KB")
+    assert got.said == ("预设 id-photo（证件照：头肩构图）", "背景：证件照蓝 #438edb", "文件不超过 200 KB")
     got = understand("ID photo on blue, under 200 KB")
     assert got.said == (
         "preset id-photo (ID photo: head and shoulders)",

@@ -56,7 +56,7 @@ def test_an_answer_in_the_schema_is_taken_and_checked(tmp_path: Path) -> None:
         {"background": "#ff0000"},
         "",
     )
-    assert got.said[1] == "背景: 红色 #ff0000"
+    assert got.said[1] == "背景：红色 #ff0000"
     assert got.unclear == ("with a hat [2J",)
     (request,) = server.requests
     assert request["model"] == "tiny"
@@ -118,17 +118,17 @@ def endless(handler: BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
         (says(None), "empty"),
         (says(None, refusal="I cannot help with that"), "refused"),
         (says(GOOD | {"refused": True}), "refused"),
-        (says("Sure! I would use a red background."), "no JSON"),
-        (says("[]"), "another shape"),
-        (says("[" * 100_000), "no JSON"),
-        (says(GOOD | {"run": "rm -rf /"}), "another shape"),
-        (says(GOOD | {"settings": [1]}), "another shape"),
-        (says(GOOD | {"preset": "beauty"}), "a preset that there is not"),
-        (says(GOOD | {"preset": ["avatar"]}), "another shape"),
-        (bad(background="/etc/passwd"), "no colour"),
-        (bad(background="../beach.jpg"), "no colour"),
-        (bad(background="file:///etc/passwd"), "no colour"),
-        (bad(background=7), "no colour"),
+        (says("Sure! I would use a red background."), "not JSON"),
+        (says("[]"), "does not match the schema"),
+        (says("[" * 100_000), "not JSON"),
+        (says(GOOD | {"run": "rm -rf /"}), "does not match the schema"),
+        (says(GOOD | {"settings": [1]}), "does not match the schema"),
+        (says(GOOD | {"preset": "beauty"}), "an unknown preset"),
+        (says(GOOD | {"preset": ["avatar"]}), "does not match the schema"),
+        (bad(background="/etc/passwd"), "not a colour"),
+        (bad(background="../beach.jpg"), "not a colour"),
+        (bad(background="file:///etc/passwd"), "not a colour"),
+        (bad(background=7), "not a colour"),
         (bad(finisher="uploader"), "it set finisher"),
         (bad(quality=1000), "quality: must be"),
         (bad(quality="90"), "quality: must be"),
