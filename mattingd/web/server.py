@@ -1,4 +1,4 @@
-"""Listening: the web child of a daemon, or `mattingd web` by itself."""
+"""Runs the web server: as a child of the daemon, or alone by `mattingd web`."""
 
 import asyncio
 import ctypes
@@ -14,44 +14,64 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mattingd.config import Settings, address
+from mattingd.config import Settings, Web, address
 from mattingd.web.app import create_app
+from mattingd.web.security import App
 
 HEAD_SECONDS = 15.0
-"""A client has so long to send the head of a request: one that trickles holds no place."""
+"""Time for the head of a request: a client that trickles is let go, since places are few."""
 CONNECTIONS = 500
 _PR_SET_PDEATHSIG = 1
 
 
 class ServerError(Exception):
-    """The page cannot be offered; the message says why, and what to do."""
+    """The page cannot be served; the message says why and what to do."""
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP for clients that say what they want within `HEAD_SECONDS`."""
+    """HTTP for clients that send each head of a request within `HEAD_SECONDS`."""
+
+    _late: asyncio.TimerHandle | None = None
+    """Closes the connection unless the head that is expected comes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
+        """Expect the first head."""
         super().connection_made(cast("asyncio.Transport", transport))
-        self.loop.call_later(HEAD_SECONDS, self._ended_without_a_word)
+        self._expect_head()
 
-    def _ended_without_a_word(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def data_received(self, data: bytes) -> None:
+        """Take data; a further head must be as quick as the first one."""
+        super().data_received(data)
+        if self._between_requests():
+            self._expect_head()
+        elif self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self._between_requests() and not self.transport.is_closing():
             self.transport.close()
 
 
 def die_with(parent: int) -> None:
-    """End when the process that started this one ends, however that is."""
+    """End this process when its parent ends, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit(0)
 
 
 def listening(settings: Settings) -> socket.socket:
-    """The socket of `web.listen`.
+    """Return a socket bound to `web.listen`.
 
     Raises:
-        ServerError: the address cannot be had.
+        ServerError: the address cannot be used.
     """
     host, port = address(settings.web.listen or "")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -61,39 +81,47 @@ def listening(settings: Settings) -> socket.socket:
         place.bind((host, port))
     except OSError as error:
         place.close()
-        raise ServerError(f"web.listen: {settings.web.listen} cannot be had: {error.strerror}") from None
+        raise ServerError(f"web.listen: {settings.web.listen} cannot be used: {error.strerror}") from None
     return place
 
 
 def serve(settings: Settings, config: Path) -> None:
-    """Offer the page until SIGTERM or SIGINT.
+    """Serve the page until SIGTERM or SIGINT.
 
     Raises:
-        ServerError: it cannot be offered.
+        ServerError: the address or the certificate cannot be used.
         SecretsError: the password or tokens cannot be used.
     """
-    app = create_app(settings, config)
-    place = listening(settings)
-    web = settings.web
+    app, place = create_app(settings, config), listening(settings)
+    server = server_for(app, settings.web)
+    scheme = "https" if settings.web.certificate else "http"
+    structlog.get_logger().info("page", url=f"{scheme}://{settings.web.listen}/")
+    server.run(sockets=[place])
+
+
+def server_for(app: App, web: Web) -> uvicorn.Server:
+    """Return a server for an application, with our limits.
+
+    Raises:
+        ServerError: the certificate or its key cannot be used.
+    """
+    wanted = uvicorn.Config(
+        app,
+        http=ImpatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        proxy_headers=bool(web.forwarded_allow_ips),
+        forwarded_allow_ips=list(web.forwarded_allow_ips) or None,
+        ssl_certfile=web.certificate,
+        ssl_keyfile=web.key,
+    )
     try:
-        wanted = uvicorn.Config(
-            app,
-            http=ImpatientProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=10,
-            proxy_headers=bool(web.forwarded_allow_ips),
-            forwarded_allow_ips=list(web.forwarded_allow_ips) or None,
-            ssl_certfile=web.certificate,
-            ssl_keyfile=web.key,
-        )
         wanted.load()
     except (OSError, ssl.SSLError) as error:
         raise ServerError(f"web.certificate, web.key: cannot be used: {error}") from None
-    scheme = "https" if web.certificate else "http"
-    structlog.get_logger().info("page", url=f"{scheme}://{web.listen}/")
-    uvicorn.Server(wanted).run(sockets=[place])
+    return uvicorn.Server(wanted)

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import io
 import socket
+import threading
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
 from mattingd.config import Web
-from mattingd.web import callbacks, security
+from mattingd.web import callbacks, security, server
 from mattingd.web.problems import ProblemError
 from tests.daemon.harness import pictures
 from tests.web.conftest import PATIENCE, Page, eventually
@@ -55,6 +57,8 @@ def test_without_password_or_token_nothing_is_told(nobody: httpx.Client) -> None
     assert nobody.get("/api/v1/jobs", headers={"Authorization": f"Bearer {TOKEN[:-1]}"}).status_code == 401
     assert nobody.get("/api/v1/jobs", headers={"Authorization": f"Basic {TOKEN}"}).status_code == 401
     assert nobody.get("/healthz").status_code == 200
+    known = {"Authorization": f"Bearer {TOKEN}"}
+    assert nobody.get("/metrics", headers=known).status_code == 404, "the daemon keeps none"
 
 
 def test_a_session_begins_with_the_password_and_is_another_one_each_time(nobody: httpx.Client) -> None:
@@ -191,17 +195,32 @@ def test_a_body_without_an_end_is_counted_as_it_comes(guarded: Page) -> None:
     assert b" 413 " in answer or answer == b""
 
 
-def test_clients_that_trickle_hold_no_place(guarded: Page, token: httpx.Client) -> None:
-    peers = [socket.create_connection(("127.0.0.1", guarded.port), PATIENCE) for _ in range(20)]
-    for peer in peers:
-        peer.sendall(b"GET / HTT")
-    assert token.get("/healthz").status_code == 200
-    for peer in peers:
-        peer.settimeout(PATIENCE)
-        with contextlib.suppress(ConnectionError):
-            while peer.recv(4096):
-                pass
-        peer.close()
+def test_clients_that_trickle_hold_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.4)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    ours = server.server_for(app, Web())
+    ours.config.lifespan = "off"
+    thread = threading.Thread(target=ours.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        peers = [socket.create_connection(listening.getsockname(), PATIENCE) for _ in range(20)]
+        for number, peer in enumerate(peers):
+            if number % 2:  # the second head of a connection, after one that was answered
+                peer.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert peer.recv(4096).endswith(b"ok")
+            peer.sendall(b"GET / HTT")
+        for peer in peers:
+            with contextlib.suppress(ConnectionError):
+                assert peer.recv(4096) == b""
+            peer.close()
+    finally:
+        ours.should_exit = True
+        thread.join()
 
 
 def test_a_picture_of_a_hundred_billion_pixels_harms_nobody(token: httpx.Client) -> None:
