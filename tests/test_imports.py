@@ -41,7 +41,7 @@ LAYERS: dict[str, str] = {
     "api": "words domain system core journal config observability workers runtime",
     "audit": "words domain system ingest journal config api",
     "doctor": "words domain system imaging ingest journal config outputs workers runtime api audit",
-    "web": "words domain system core journal config ingest runtime notices api language",
+    "web": "words domain system core journal config inference ingest workers runtime notices api language",
     "cli": "remote words domain system imaging touchup core journal config systemd inference training zoo "
     "observability ingest outputs workers shares runtime reports notices api audit doctor language web",
 }
@@ -209,7 +209,7 @@ def test_files_functions_and_folders_stay_small() -> None:
 SCHEDULERS_VIEWS = {"snapshot", "status"}
 """What everybody may ask of the scheduler: frozen data."""
 SCHEDULERS_FACE = SCHEDULERS_VIEWS | {
-    "start", "handle", "foresee", "reconfigure", "next_wakeup", "ready", "pulses",
+    "start", "handle", "foresee", "reconfigure", "know_models", "next_wakeup", "ready", "pulses",
     "jobs_of_batch", "seed_drops",
 }  # fmt: skip
 """What the runtime does with it besides."""
@@ -282,6 +282,12 @@ def test_the_main_process_loads_neither_torch_nor_opencv() -> None:
     modules = loaded("-c", "import mattingd.runtime.composition")
     assert {"mattingd", "watchdog", "sqlite3"} <= modules
     assert not modules & {"torch", "cv2"}
+
+
+def test_the_page_loads_neither_torch_nor_opencv() -> None:
+    modules = loaded("-c", "import mattingd.web.app")
+    assert {"mattingd", "fastapi"} <= modules
+    assert not modules & {"torch", "cv2", "numpy"}
 
 
 def test_a_daemon_without_notices_and_metrics_loads_none_of_their_libraries() -> None:

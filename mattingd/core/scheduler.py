@@ -6,6 +6,7 @@ authoritative: after any stop `start` rebuilds all this from its rows.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mattingd.core.batching import EngineQueue
@@ -229,6 +230,12 @@ class Scheduler:
         self.intake.reconfigure(policy.settle, folders)
         self._hold(paused)
         return self.handle(events.Tick(), now)
+
+    def know_models(self, found: Policy) -> None:
+        """Let presets name the models of `found`, which were installed since the start."""
+        self.policy = self.work.policy = replace(
+            self.policy, installed=found.installed, nets=found.nets, loaded=found.loaded
+        )
 
     def next_wakeup(self) -> int | None:
         """Return when `handle(Tick(), ...)` is needed at the latest if nothing else happens."""

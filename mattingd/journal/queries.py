@@ -356,9 +356,10 @@ class JournalReader:
         return {job for (job,) in self._db.execute("SELECT id FROM jobs WHERE live")}
 
     def _with_outputs(self, record: Record) -> Record:
-        rows = self._db.execute("SELECT path FROM outputs WHERE job = ? AND published", (record.job,))
-        outputs = tuple(path for (path,) in rows)
-        return replace(record, outputs=outputs)
+        query = "SELECT path, model FROM outputs WHERE job = ? AND published"
+        rows = self._db.execute(query, (record.job,)).fetchall()
+        model = next((model for _, model in rows), None)
+        return replace(record, outputs=tuple(path for path, _ in rows), model=model)
 
     def _meta(self, key: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -53,6 +53,8 @@ class Record:
     """Seconds in each stage."""
     outputs: tuple[str, ...] = ()
     """Relative to the output root."""
+    model: str | None = None
+    """SHA-256 of the weights that made its matte; None without published outputs."""
 
     @property
     def reason(self) -> str:

@@ -5,6 +5,7 @@ result.
 """
 
 import os
+import queue
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -35,7 +36,7 @@ from mattingd.runtime.executor import CommandExecutor, PixelStore
 from mattingd.runtime.health import HealthStatus
 from mattingd.runtime.in_use import InUse
 from mattingd.runtime.lock import Lock
-from mattingd.runtime.mailbox import Inbox
+from mattingd.runtime.mailbox import Inbox, Question
 from mattingd.runtime.models_in_use import models_in_use
 from mattingd.runtime.reload import Reloads, Source
 from mattingd.runtime.sd_notify import Notifier
@@ -96,7 +97,7 @@ def compose(
         ending,
     )
     processes = _processes(mode, in_use, journal, lock, inbox)
-    scanners = _scanners(mode, in_use, journal, inbox, disk)
+    scanners = _scanners(mode, in_use, journal, inbox, disk, scheduler)
     cleaner = Cleaner(
         lambda: in_use.settings, journal.path, zone, inbox.tell_patiently, inbox.defect, _sweeper(in_use)
     )
@@ -150,7 +151,7 @@ def _processes(
 
 
 def _scanners(
-    mode: Mode, in_use: InUse, journal: JournalWriter, inbox: Inbox, disk: Disk
+    mode: Mode, in_use: InUse, journal: JournalWriter, inbox: Inbox, disk: Disk, scheduler: Scheduler
 ) -> HotFolderScanners:
     def share_scanner(plan: ScanPlan) -> ShareScanner:
         """Return a scanner for a share: a child process, because a call to a share may never return."""
@@ -162,6 +163,14 @@ def _scanners(
             lambda: in_use.settings.watch.share_seconds,
         )
 
+    def asked(wanted: dict[str, Any]) -> OwnSettings:
+        """Return an upload's settings; the scheduler learns first which models are installed by now."""
+        own = _asked(in_use.settings, wanted)
+        if own.recipe.preset.model is not None:
+            know = partial(scheduler.know_models, policy_of(in_use.settings))
+            inbox.put(Question(know, queue.SimpleQueue()))
+        return own
+
     return HotFolderScanners(
         in_use.settings.watch,
         once=mode.once,
@@ -169,7 +178,7 @@ def _scanners(
         tell=inbox.tell_patiently,
         failed=inbox.defect,
         disk=disk,
-        asked=lambda wanted: _asked(in_use.settings, wanted),
+        asked=asked,
         shares=None if mode.once else Shares(share_scanner, MountPoints(in_use.settings.state_dir)),
     )
 
