@@ -1,4 +1,4 @@
-"""The application: its parts put together."""
+"""Builds the web application of its parts."""
 
 import asyncio
 import uuid
@@ -29,10 +29,14 @@ SESSION_SECONDS = 14 * 24 * 3600
 
 
 def create_app(settings: Settings, config: Path) -> App:
-    """The whole application for a configuration.
+    """Return the web application for a configuration, with its guard and sessions.
+
+    Args:
+        settings: the configuration.
+        config: its file, which commands get.
 
     Raises:
-        SecretsError: the password or tokens cannot be used.
+        SecretsError: the password, the tokens or the callback secret cannot be read.
     """
     keys = Keys(settings.web)
     callbacks.secret_of(settings.web)

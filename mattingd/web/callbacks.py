@@ -1,6 +1,6 @@
-"""Telling other programs that a job is done: a signed POST to an address that the configuration allows.
+"""Calls other programs when a job ends: a signed POST to an address that the configuration allows.
 
-What is to be told lies in the folder of its upload until it was delivered, so that no crash loses it.
+The address is stored with the upload until the call is delivered, so that no crash loses it.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ PATIENCE_SECONDS = 10.0
 
 
 def allowed(url: str | None, web: Web) -> str | None:
-    """Return a callback's address if it may be called.
+    """Return the address of a callback; None without one.
 
     Raises:
-        ProblemError: it may not.
+        ProblemError: it is no web address, or its host is not among `callback_hosts`.
     """
     if not url:
         return None
@@ -52,7 +52,7 @@ def allowed(url: str | None, web: Web) -> str | None:
 
 
 def secret_of(web: Web) -> str:
-    """The secret that callbacks are signed with; empty without one.
+    """Return the secret that signs callbacks; empty if none is set.
 
     Raises:
         SecretsError: its file cannot be read.
@@ -66,7 +66,7 @@ def secret_of(web: Web) -> str:
 
 
 async def deliver_all(context: Context) -> None:
-    """Look for ended jobs with a callback, and tell of each, until the server ends."""
+    """Deliver the callbacks of ended jobs until the server stops."""
     secret = secret_of(context.settings.web)
     under_way: set[str] = set()
     tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +87,7 @@ async def deliver_all(context: Context) -> None:
 
 
 def _due(context: Context) -> list[str]:
-    """Uploads that came to their end and were not told of."""
+    """Return the ids of uploads that ended and whose callback is not delivered."""
     found = []
     for folder in context.desk.uploads.root.iterdir():
         with suppress(ProblemError):
@@ -120,7 +120,7 @@ def _note(context: Context, upload: str, about: dict[str, Any], outcome: str) ->
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
-    """Send it until it is taken; redirects are not followed: they could lead anywhere."""
+    """Send it until the receiver takes it. Redirects are not followed: they could lead anywhere."""
     waits = wait_random_exponential(multiplier=0.5, max=60)
     wrong = retry_if_exception_type(httpx.HTTPError)
     async for attempt in AsyncRetrying(stop=stop_after_attempt(ATTEMPTS), wait=waits, retry=wrong):
@@ -131,7 +131,7 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
 
 
 def _request(url: str, address: str, body: bytes, headers: dict[str, str]) -> httpx.Request:
-    """The request, to the address that was looked at: the name is not asked for a second time.
+    """Return the request to the address that was checked, so that the name is not resolved again.
 
     Certificates are checked for the name.
     """
@@ -146,10 +146,10 @@ def _request(url: str, address: str, body: bytes, headers: dict[str, str]) -> ht
 
 
 def _address_of(url: str) -> str:
-    """Where a callback goes. A name that leads to this machine or its network is refused.
+    """Return the IP address of a callback's host.
 
     Raises:
-        ProblemError: it is, or nobody knows it.
+        ProblemError: the name is unknown, or leads to this machine or its network.
     """
     host = urlsplit(url).hostname or ""
     with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""What all addresses share."""
+"""The parts that all routes share."""
 
 import asyncio
 import uuid
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Made once, at the start."""
+    """Made once, when the server starts."""
 
     settings: Settings
     config: Path
@@ -29,18 +29,18 @@ class Context:
     keys: Keys
     rates: Rates
     space: uuid.UUID
-    """Of the names that idempotency keys are."""
+    """The UUID namespace of idempotency keys."""
     maker: "Maker"
     live: "Live"
     one_preview: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Small pictures are made one after the other."""
+    """Previews are made one at a time."""
     fetches: Fetches = field(default_factory=Fetches)
     stopping: list[bool] = field(default_factory=list)
-    """Holds something once the server ends: whoever waits, waits no longer."""
+    """Not empty once the server stops; whatever waits then ends."""
 
 
 def context_of(request: Request) -> Context:
-    """The context of the application that a request is for."""
+    """Return the context of the application."""
     return cast("Context", request.app.state.context)
 
 

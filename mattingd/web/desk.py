@@ -1,6 +1,6 @@
-"""Pictures as the page and the API know them: taken in, found again, asked for once more.
+"""Takes in pictures for the page and the API, and has them made again.
 
-Files and journal only; runs on threads, never on the event loop.
+Everything here blocks: call it on a thread, never on the event loop.
 """
 
 import json
@@ -15,29 +15,35 @@ from typing import Any, BinaryIO
 from mattingd.api.client import ask
 from mattingd.api.schemas import requests
 from mattingd.config import own_settings
+from mattingd.config.spelling import understood
 from mattingd.domain.presets import Preset
 from mattingd.ingest.uploads import SETTINGS, as_stored, safe_name
 from mattingd.system import clock
-from mattingd.web.finding import ABOUT, Finder, Found
+from mattingd.web.finding import ABOUT, Finder
 from mattingd.web.problems import ProblemError
+from mattingd.web.telling import Found
+from mattingd.web.words import phrase
 
 CHUNK = 1 << 20
 ABANDONED_SECONDS = 86_400
-"""So old, what a killed page had begun to take in is removed."""
-FREE = frozenset(each.name for each in fields(Preset)) - {"model", "finisher"}
-"""Settings that may come from outside. A background is a colour or was sent: never a path of this machine."""
+"""Age at which unfinished uploads of a killed page are removed."""
+FREE = frozenset(each.name for each in fields(Preset)) - {"finisher"}
+"""Settings that requests may contain. A background is a colour or was sent: never a path of this machine."""
 
 
 class Desk(Finder):
-    """See the module. Thread-safe: it holds nothing that changes."""
+    """See the module. Thread-safe, because it never changes."""
 
     # --- taking in ---
 
     def checked(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wanted of a picture, if it can be had.
+        """Return `preset` and `settings` of a request as they are stored with an upload.
+
+        Args:
+            wanted: `preset`, a name, and `settings`, what differs from it; both may be missing.
 
         Raises:
-            ProblemError: it cannot; the detail says what would be right.
+            ProblemError: they cannot be used; the detail says why.
         """
         settings = dict(wanted.get("settings") or {})
         if foreign := sorted(settings.keys() - FREE):
@@ -48,6 +54,13 @@ class Desk(Finder):
         elif isinstance(background, str) and any(char in background for char in "/.\\"):
             raise ProblemError(
                 422, "background must be a colour, such as white or #438edb, or one of /api/v1/backgrounds"
+            )
+        elif isinstance(background, str):
+            settings |= understood({"background": background})
+        model = settings.get("model")
+        if model is not None and model not in (installed := self.installed()):
+            raise ProblemError(
+                422, f"there is no model {model!r} here; installed: {', '.join(sorted(installed))}"
             )
         asked = {"preset": wanted.get("preset") or None, "settings": settings}
         asked = {name: value for name, value in asked.items() if value}
@@ -65,17 +78,17 @@ class Desk(Finder):
         about: dict[str, Any],
         upload: str | None = None,
     ) -> str:
-        """Store a picture; when this returns its id, no crash loses it.
+        """Store a picture durably and return its id.
 
         Args:
-            name: of the file, as it was sent.
+            name: the file name that the client sent.
             source: its bytes.
             wanted: as `checked` returned it.
             about: `batch`, and `callback` if there is one.
-            upload: the id it gets; by default a new one.
+            upload: its id; by default a new one.
 
         Raises:
-            ProblemError: it is empty or too large, or the disk is full.
+            ProblemError: it is empty or too large, was sent already, or cannot be stored.
         """
         upload = upload or uuid.uuid4().hex
         most = round(self.settings.web.max_upload_mb * 1e6)
@@ -89,21 +102,25 @@ class Desk(Finder):
         except FileExistsError:
             raise ProblemError(409, "this picture was sent already") from None
         except OSError as error:
-            raise ProblemError(507, f"it cannot be stored here: {error.strerror}") from None
+            raise ProblemError(507, phrase("no_space", error=error.strerror)) from None
         return upload
 
     def redo(self, job: str, wanted: dict[str, Any] | None = None) -> None:
-        """Have a picture made again: one of the page with other settings, unless `wanted` is None.
+        """Have a picture made again.
+
+        Args:
+            job: its id.
+            wanted: other settings for an upload, as `checked` returned them; None keeps those it has.
 
         Raises:
-            ProblemError: it did not come by the page, or is not here any more.
+            ProblemError: a picture of a hot folder cannot get other settings, or the file is gone.
             NoDaemonError, NoAnswerError: as `api.client.ask` says.
         """
         found = self.find(job)
         if found.root == self.root and wanted is not None:
             self.uploads.ask(job, wanted)
         elif wanted:
-            raise ProblemError(409, "its settings are those of its hot folder; upload it to choose others")
+            raise ProblemError(409, phrase("folders_settings"))
         answer = ask(self.settings.state_dir, requests.Retry(files=(_key(found),)))
         if not answer.files[0].granted:
             raise ProblemError(409, answer.files[0].said)
@@ -112,7 +129,7 @@ class Desk(Finder):
         """Have pictures made again with the settings they have.
 
         Raises:
-            ProblemError: none of them is here any more.
+            ProblemError: all their files are gone.
             NoDaemonError, NoAnswerError: as `api.client.ask` says.
         """
         answer = ask(
@@ -122,14 +139,28 @@ class Desk(Finder):
             raise ProblemError(409, answer.files[0].said)
 
     def approve(self, job: str) -> None:
-        """Keep that somebody looked at a picture's cut-outs and finds them good."""
+        """Record that a user has checked the cut-outs of a picture and approves them.
+
+        Raises:
+            ProblemError: there is no such job, or nothing to approve.
+            NoDaemonError, NoAnswerError: as `api.client.ask` says.
+        """
         found = self.find(job)
         answer = ask(self.settings.state_dir, requests.Approve(files=(_key(found),)))
         if not answer.files[0].granted:
             raise ProblemError(409, answer.files[0].said)
 
     def strokes(self, job: str, kind: str, png: bytes) -> None:
-        """Store what was painted on a picture, beside it; empty removes it."""
+        """Store strokes beside a picture.
+
+        Args:
+            job: its id.
+            kind: `keep` or `drop`.
+            png: a PNG that is not transparent where the user painted; empty removes the strokes.
+
+        Raises:
+            ProblemError: there is no such job, or they cannot be stored.
+        """
         found = self.find(job)
         name = os.path.splitext(found.path)[0] + b".%s.png" % kind.encode()  # noqa: PTH122 - bytes
         place = Path(os.fsdecode(os.path.join(found.root, name)))  # noqa: PTH118
@@ -141,19 +172,23 @@ class Desk(Finder):
             temp.write_bytes(png)
             temp.replace(place)
         except OSError as error:
-            raise ProblemError(409, f"nothing can be written beside it: {error.strerror}") from None
+            raise ProblemError(409, phrase("no_strokes_here", error=error.strerror)) from None
 
     def remove(self, job: str) -> None:
-        """Take an upload back. Cut-outs that are published stay, as retention says."""
+        """Remove an upload. Published cut-outs stay until retention removes them.
+
+        Raises:
+            ProblemError: there is no such job, or it came by a hot folder.
+        """
         found = self.find(job)
         if found.root != self.root:
-            raise ProblemError(409, "it did not come by the page; take it out of its hot folder")
+            raise ProblemError(409, "it was not uploaded; remove it from its hot folder")
         shutil.rmtree(self.uploads.root / job, ignore_errors=True)
 
     # --- tidying ---
 
     def tidy(self) -> int:
-        """Remove uploads whose cut-outs are done for longer than `upload_days`; returns how many."""
+        """Remove uploads that ended more than `upload_days` ago; return how many."""
         removed = 0
         now = clock.wall().timestamp()
         self.backdrops.tidy(now - 2 * self.settings.web.upload_days * 86_400)
@@ -179,7 +214,7 @@ def _key(found: Found) -> tuple[str, str]:
 
 def _refuse_empty(size: int, name: str) -> None:
     if not size:
-        raise ProblemError(422, f"{name!r} is empty")
+        raise ProblemError(422, phrase("is_empty", name=name))
 
 
 def _copied(source: BinaryIO, sink: BinaryIO, most: int) -> int:
@@ -187,6 +222,6 @@ def _copied(source: BinaryIO, sink: BinaryIO, most: int) -> int:
     while part := source.read(CHUNK):
         size += len(part)
         if size > most:
-            raise ProblemError(413, f"a picture may have {most / 1e6:g} MB at most; see web.max_upload_mb")
+            raise ProblemError(413, phrase("too_large", mb=f"{most / 1e6:g}"))
         sink.write(part)
     return size

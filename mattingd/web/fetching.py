@@ -1,4 +1,4 @@
-"""Models of the catalogue, fetched because somebody asked for it: in the background, a command each."""
+"""Fetches models of the catalogue on request, in the background: one command for each."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ LONGEST_SECONDS = 6 * 3600.0
 
 @dataclass(slots=True)
 class Fetch:
-    """How far it is."""
+    """The progress of fetching one model."""
 
     state: Literal["running", "done", "failed"] = "running"
     said: str = ""
@@ -24,13 +24,14 @@ class Fetch:
 
 @dataclass(slots=True)
 class Fetches:
-    """By the name of the model; used on the event loop. A broken transfer goes on where it was."""
+    """All requests since the server started. Used on the event loop only."""
 
     known: dict[str, Fetch] = field(default_factory=dict)
+    """By the name of the model."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def begin(self, context: "Context", model: str, *, accept_licence: bool) -> Fetch:
-        """Fetch a model, unless that is being done."""
+        """Start fetching a model, unless that is under way; a broken transfer continues."""
         fetch = self.known.get(model)
         if fetch is None or fetch.state != "running":
             fetch = self.known[model] = Fetch()
@@ -40,7 +41,7 @@ class Fetches:
         return fetch
 
     def stop(self) -> None:
-        """End what runs; the commands end with it."""
+        """End all commands that still run."""
         for task in self._tasks:
             task.cancel()
 
@@ -51,4 +52,4 @@ async def _run(context: "Context", model: str, fetch: Fetch, *, accept_licence: 
         await verbs.run(context, "models", "get", model, *agreed, patience=LONGEST_SECONDS)
         fetch.state = "done"
     except ProblemError as error:
-        fetch.state, fetch.said = "failed", error.detail
+        fetch.state, fetch.said = "failed", str(error)

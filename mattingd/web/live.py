@@ -1,4 +1,4 @@
-"""What happens in the daemon, for many pages at once: one connection to its feed, any number of listeners."""
+"""Passes the daemon's events on to many pages: one connection to its feed, any number of listeners."""
 
 import asyncio
 import json
@@ -14,16 +14,18 @@ from mattingd.api.schemas import answers, feed
 from mattingd.web.schemas import LogLine
 
 REMEMBERED = 500
+"""Events kept for pages that come back."""
 WAITING = 500
-"""Events that may wait for one page; one that takes no more is let go, and comes back by itself."""
+"""Events that may wait for one page. A slower page is disconnected; browsers connect again."""
 RETRY_SECONDS = 2.0
 LOG = "log"
 """The kind of an event that is a line of the log."""
 LINES = 300
+"""Lines of the log that are kept."""
 
 
 class Live:
-    """Started with the server, on its event loop."""
+    """The feed of one daemon. Used on the event loop, except for its own thread."""
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
@@ -35,24 +37,26 @@ class Live:
         self.last = ""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to follow the daemon."""
+        """Start the thread that follows the daemon."""
         self._loop = loop
         threading.Thread(target=self._follow, name="live", daemon=True).start()
 
     def stop(self) -> None:
-        """Let all listeners go."""
+        """End the thread and all listeners."""
         self._ended.set()
         for queue in self._listeners:
             self._offer(queue, None)
 
     def lines(self) -> list[LogLine]:
-        """The last lines of the daemon's log, the oldest first."""
+        """Return the last lines of the daemon's log, oldest first."""
         return [line for _, line in sorted(self._lines.copy().items())]
 
     async def listen(self, after: str | None, *, log: bool = False) -> AsyncIterator[tuple[str, str, str]]:
-        """Events as (id, kind, JSON) from now on, or from after the one with this id as far as it is kept.
+        """Yield events as (id, kind, JSON) until the server stops.
 
-        `log`: each line of the daemon's log as well.
+        Args:
+            after: id of the last event that the page had; kept events after it come first.
+            log: whether to yield lines of the daemon's log, too; they have no id.
         """
         queue: asyncio.Queue[tuple[str, str, str] | None] = asyncio.Queue(WAITING)
         if after:

@@ -1,4 +1,4 @@
-"""Small pictures and mattes for the page. Decoding happens in a process of its own, one picture at a time."""
+"""Makes thumbnails and mattes for the page; a child process decodes, one picture at a time."""
 
 import asyncio
 import hashlib
@@ -22,10 +22,10 @@ COMMAND = (sys.executable, "-m", "mattingd.workers.entrypoint", "previews")
 
 
 async def thumbnail(context: Context, job: str, of: str, side: int) -> Response:
-    """A WebP of a job's result or source, its longest side `side` pixels at most.
+    """Return a WebP of a job's `result` or `source`, at most `side` pixels on its longest side.
 
     Raises:
-        ProblemError: there is no such picture, or it cannot be shown.
+        ProblemError: there is no such picture, or it cannot be decoded.
     """
     find = context.desk.result if of == "result" else context.desk.source
     place = await run_in_threadpool(find, job)
@@ -33,7 +33,11 @@ async def thumbnail(context: Context, job: str, of: str, side: int) -> Response:
 
 
 async def matte(context: Context, job: str) -> Response:
-    """A job's alpha matte as a grey PNG."""
+    """Return a job's alpha matte as a grey PNG at full size, 0 for the background.
+
+    Raises:
+        ProblemError: the job has no result, or it cannot be decoded.
+    """
     told = await run_in_threadpool(context.desk.job, job)
     stored = next(
         (number for number, each in enumerate(told.outputs) if each.path.endswith("_matte.png")), None
@@ -60,13 +64,17 @@ async def _made(context: Context, place: Path, what: str, side: int, media_type:
 
 
 class Maker:
-    """The child that makes them; started when it is needed, and again when a picture was its end."""
+    """The child process; started when needed, and again after a picture that ended it."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
 
     async def make(self, request: dict[str, object]) -> str | None:
-        """Have one made; returns why that cannot be, or None."""
+        """Have a preview made; return why that failed, None if it did not.
+
+        Args:
+            request: `what` (`thumbnail` or `matte`), `place` and `target` (paths), `side` in pixels.
+        """
         process = self._process
         if process is None or process.returncode is not None:
             process = self._process = await asyncio.create_subprocess_exec(
@@ -86,7 +94,7 @@ class Maker:
             return "it breaks the program that reads it"
 
     async def close(self) -> None:
-        """End the child."""
+        """End the child process."""
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()

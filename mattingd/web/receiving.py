@@ -1,4 +1,4 @@
-"""From a request to pictures and what is wanted of them."""
+"""Reads pictures, preset and settings from a request, and stores them."""
 
 import json
 import uuid
@@ -16,10 +16,11 @@ from mattingd.web.context import Context
 from mattingd.web.desk import FREE
 from mattingd.web.finding import is_upload
 from mattingd.web.problems import ProblemError
+from mattingd.web.words import phrase
 
 
 def _is_text(hint: Any) -> bool:
-    """Whether a setting with this type has no other values than text, and perhaps none."""
+    """Return whether a setting of this type is text, or None."""
     if isinstance(hint, str) or hint in {str, NoneType}:
         return True
     return bool(get_args(hint)) and all(map(_is_text, get_args(hint)))
@@ -27,15 +28,16 @@ def _is_text(hint: Any) -> bool:
 
 IDEMPOTENCY = "Idempotency-Key"
 NOT_TEXT = frozenset(name for name, hint in get_type_hints(Preset).items() if not _is_text(hint))
-"""Settings that are numbers or yes and no; a form has text only."""
+"""Settings that are numbers or booleans; a form contains text only."""
 
 
 @asynccontextmanager
 async def form_of(request: Request, context: Context) -> AsyncIterator[FormData]:
-    """The form that was sent.
+    """Yield the form of a request.
 
     Raises:
-        ProblemError: it is none, or has too many parts.
+        ProblemError: the request contains no form.
+        HTTPException: the form has too many parts.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ProblemError(415, "send multipart/form-data with the picture in it")
@@ -45,12 +47,13 @@ async def form_of(request: Request, context: Context) -> AsyncIterator[FormData]
 
 
 def wanted_in(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is wanted, from a form's fields or a query: `preset`, and each setting by its name.
+    """Return `preset` and `settings` from the fields of a form or query.
 
-    `settings` may hold a JSON object; a field of its own goes before it.
+    Args:
+        values: `preset`, `settings` (a JSON object), and single settings, which win over `settings`.
 
     Raises:
-        ProblemError: `settings` is no such object, or a value is none that the setting can have.
+        ProblemError: `settings` is no JSON object.
     """
     settings: dict[str, Any] = {}
     if text := values.get("settings"):
@@ -72,18 +75,26 @@ async def taken(
     callback: str | None = None,
     batch: str | None = None,
 ) -> tuple[str, list[str]]:
-    """Store pictures; returns their batch and their ids. The same `Idempotency-Key` gives the same ids.
+    """Store pictures; return the id of their batch, and theirs.
 
-    `batch` joins them to those of earlier requests.
+    The same `Idempotency-Key` gives the same ids.
+
+    Args:
+        request: the request.
+        context: the shared parts.
+        pictures: the uploaded files.
+        wanted: preset and settings, unchecked.
+        callback: the address to call when they end.
+        batch: joins them to the pictures of earlier requests.
 
     Raises:
-        ProblemError: there is none, or it cannot be taken.
+        ProblemError: there is no picture, or it cannot be taken.
     """
     if not pictures:
         raise ProblemError(422, "there is no picture in the form")
     client = request.client.host if request.client else "?"
     if not context.rates.take("upload", client, context.settings.web.uploads_per_minute, len(pictures)):
-        raise ProblemError(429, "too many pictures in a minute; go on in a moment", {"Retry-After": "10"})
+        raise ProblemError(429, phrase("too_often"), {"Retry-After": "10"})
     checked = await run_in_threadpool(context.desk.checked, wanted)
     key = request.headers.get(IDEMPOTENCY)
     if batch and not is_upload(batch):

@@ -1,4 +1,4 @@
-"""What the API says and takes, as its OpenAPI document shows it."""
+"""Requests and answers of the API, as its OpenAPI document shows them."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ JobState = Literal["waiting", "working", "done", "failed", "gone"]
 
 
 class Schema(BaseModel):
-    """What all have in common."""
+    """The settings of all schemas."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +22,7 @@ class OutputFile(Schema):
 
 
 class Job(Schema):
-    """A picture on its way, or what became of it."""
+    """A picture that waits, is in work, or has ended."""
 
     id: str
     name: str = Field(description="The file's name.")
@@ -30,11 +30,12 @@ class Job(Schema):
     state: JobState
     stage: str = Field(description="The state in the journal, as docs/LIFECYCLE.md has it.")
     reason: str = Field(default="", description="Why it failed, or waits.")
-    confidence: float | None = Field(default=None, description="In its matte, from 0 to 1.")
+    confidence: float | None = Field(default=None, description="Confidence in its matte, from 0 to 1.")
+    model: str | None = Field(default=None, description="Name of the model that made its matte.")
     needs_look: bool = Field(default=False, description="Whether the cut-out needs checking.")
     created: str | None = None
     ended: str | None = None
-    version: int = Field(default=0, description="Rises each time it is made again; 0 before the first time.")
+    version: int = Field(default=0, description="Rises each time it is made again; 0 before it is admitted.")
     successor: str | None = Field(
         default=None, description="Id of the newest job of the same file, if this one is older."
     )
@@ -46,7 +47,7 @@ class Job(Schema):
 
 
 class JobPage(Schema):
-    """Jobs, the newest first."""
+    """Jobs, newest first."""
 
     items: list[Job]
     next: str | None = Field(default=None, description="`cursor` of the next page; null after the last one.")
@@ -61,9 +62,9 @@ class Batch(Schema):
 
 
 class Background(Schema):
-    """A picture to stand behind others."""
+    """An uploaded background picture."""
 
-    background: str = Field(description="What it is called in `settings`.")
+    background: str = Field(description="Its name, the value of `background` in `settings`.")
 
 
 class Redo(Schema):
@@ -74,33 +75,37 @@ class Redo(Schema):
 
 
 class Strokes(Schema):
-    """What was painted on a picture."""
+    """Brush strokes on a picture."""
 
-    keep: str | None = Field(default=None, description="A PNG in base64: what is painted there is kept.")
-    drop: str | None = Field(default=None, description="The same of what is removed.")
+    keep: str | None = Field(
+        default=None, description="A PNG in base64; what is painted is kept. Empty text removes it."
+    )
+    drop: str | None = Field(default=None, description="The same for what is removed.")
 
 
 class FolderWish(Schema):
-    """What to do with hot folders."""
+    """A choice of hot folders."""
 
-    folders: list[str] = Field(default_factory=list, description="Names; none means all.")
+    folders: list[str] = Field(
+        default_factory=list, description="Names of hot folders; an empty list means all."
+    )
 
 
 class ModelWish(Schema):
-    """Which model to use."""
+    """The model to use."""
 
     model: str = Field(description="Its name, or the beginning of its hash.")
 
 
 class ModelGet(Schema):
-    """Which model of the catalogue to fetch."""
+    """The model of the catalogue to fetch."""
 
     model: str = Field(description="Its name.", max_length=100)
-    accept_licence: bool = Field(default=False, description="You have read its licence and agree.")
+    accept_licence: bool = Field(default=False, description="Whether you have read its licence and agree.")
 
 
 class Fetched(Schema):
-    """How far a model is that somebody asked for."""
+    """The progress of fetching a model."""
 
     model: str
     state: Literal["running", "done", "failed"]
@@ -108,21 +113,21 @@ class Fetched(Schema):
 
 
 class Instruction(Schema):
-    """Words of a person."""
+    """A sentence of a user."""
 
     text: str = Field(min_length=1, max_length=600)
 
 
 class Understood(Schema):
-    """What was understood, to be confirmed; `/redo` and `/jobs` take `preset` and `settings` as they are."""
+    """A sentence as preset and settings, to be confirmed; `/jobs` and `/redo` take both unchanged."""
 
     preset: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     said: list[str] = Field(default_factory=list, description="Each setting in words.")
     unclear: list[str] = Field(default_factory=list, description="What was not understood.")
     refused: str = Field(default="", description="Why nothing of it is done.")
-    by: str = Field(default="grammar", description="`grammar` or `model`.")
-    note: str = ""
+    by: str = Field(default="grammar", description="`grammar` or `language model`.")
+    note: str = Field(default="", description="Why the language model was not used.")
 
 
 class LogLine(Schema):
@@ -143,7 +148,7 @@ class PresetInfo(Schema):
 
 
 class Health(Schema):
-    """Whether it works."""
+    """Whether the page or the daemon works."""
 
     status: Literal["ok", "not ready"]
     why: str = ""

@@ -1,4 +1,4 @@
-"""Who may do what: host names, other sites' pages, tokens, the team's password, rates, and headers."""
+"""Decides who may do what: host names, foreign pages, tokens, the password, rates, security headers."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,8 @@ from starlette.responses import RedirectResponse, Response
 
 from mattingd.config import Web, address
 from mattingd.system import clock
-from mattingd.web.problems import ProblemError, problem
+from mattingd.web.problems import ProblemError, problem, refused
+from mattingd.web.words import phrase
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,11 +34,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = ("/login", "/static/", "/healthz", "/readyz")
-"""What is answered to anybody: it tells nothing of pictures."""
+"""Paths that anybody may ask for; they tell nothing about pictures."""
 LOGINS_PER_MINUTE = 10
 SHORTEST_TOKEN = 20
 BODY_SECONDS = 30.0
-"""Between two parts of a body; a client that sends nothing for longer is let go."""
+"""Time between two parts of a body; a client that sends nothing for longer is disconnected."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self' blob: data:; style-src 'self'; script-src 'self';"
@@ -58,13 +59,13 @@ class SecretsError(Exception):
 
 
 class Keys:
-    """The password and the tokens of a configuration; without any, everybody on this machine may come in."""
+    """The password and the tokens; without any, every user of this machine has access."""
 
     def __init__(self, web: Web) -> None:
-        """Read them.
+        """Read them from their files.
 
         Raises:
-            SecretsError: one cannot be used.
+            SecretsError: a file cannot be read, or its content cannot be used.
         """
         self._hash = None if web.password_file is None else _text(web.password_file)
         lines = () if web.token_file is None else _text(web.token_file).splitlines()
@@ -78,7 +79,7 @@ class Keys:
 
     @property
     def needed(self) -> bool:
-        """Whether somebody has to say who he is."""
+        """Whether a request needs a password or a token."""
         return self._hash is not None or bool(self._tokens)
 
     @property
@@ -87,17 +88,17 @@ class Keys:
         return self._hash is not None
 
     def mark(self) -> str:
-        """What a session is bound to: with another password all sessions end."""
+        """Return a digest of the password; sessions with another one have ended."""
         return hashlib.sha256((self._hash or "").encode()).hexdigest()[:16]
 
     def has_password(self, given: str) -> bool:
-        """Whether this is the password."""
+        """Return whether this is the password."""
         with suppress(Argon2Error, InvalidHashError):
             return self._hash is not None and PasswordHasher().verify(self._hash, given)
         return False
 
     def has_token(self, header: str) -> bool:
-        """Whether an `Authorization` header holds one of the tokens."""
+        """Return whether an `Authorization` header contains one of the tokens."""
         scheme, _, given = header.partition(" ")
         matches = [hmac.compare_digest(given.strip().encode(), token.encode()) for token in self._tokens]
         return scheme.lower() == "bearer" and any(matches)
@@ -112,7 +113,7 @@ def _text(path: str) -> str:
 
 
 def session_secret(state_dir: Path) -> str:
-    """Return the key that session cookies are signed with; made once, and kept for this user alone."""
+    """Return the key that signs session cookies. Made once; only the daemon's user can read it."""
     path = state_dir / "web-session.key"
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -122,18 +123,18 @@ def session_secret(state_dir: Path) -> str:
 
 
 class Rates:
-    """How often one address may do something."""
+    """Counts what each client address does."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def take(self, what: str, client: str, per_minute: int, number: int = 1) -> bool:
-        """Count `number` of `what`; False when that is more than `per_minute`."""
+        """Count `number` of `what` for a client; return False if that exceeds `per_minute`."""
         return self._limiter.hit(RateLimitItemPerMinute(per_minute), what, client, cost=number)
 
 
 class Guard:
-    """Lets a request through, or answers it: the outermost part of the application."""
+    """Lets a request through or refuses it, before the application sees it."""
 
     def __init__(self, app: App, web: Web, keys: Keys) -> None:
         self._app = app
@@ -144,7 +145,7 @@ class Guard:
         self._limit = round(web.max_upload_mb * 1e6) * min(web.max_files, 64) + 1_000_000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -167,25 +168,25 @@ class Guard:
             return problem(403, "another web site's page asked for this; that is not allowed")
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._limit:
-            return problem(413, f"that is more than {self._limit / 1e6:.0f} MB at once; send fewer pictures")
-        return None if self._knows(request) else self._who_are_you(request)
+            return refused(request, 413, phrase("too_much", mb=round(self._limit / 1e6)))
+        return None if self._knows(request) else self._unauthorized(request)
 
     def _knows(self, request: HTTPConnection) -> bool:
-        """Whether it comes from somebody who may ask for this."""
+        """Return whether the request may pass: open path, token, or session."""
         if not self._keys.needed or any(request.url.path.startswith(path) for path in OPEN_PATHS):
             return True
         if self._keys.has_token(request.headers.get("authorization", "")):
             return True
         return self._keys.password and request.session.get("mark") == self._keys.mark()
 
-    def _who_are_you(self, request: HTTPConnection) -> Response:
+    def _unauthorized(self, request: HTTPConnection) -> Response:
         if "text/html" in request.headers.get("accept", "") and self._keys.password:
             return RedirectResponse("/login", 303)
         return problem(401, "send `Authorization: Bearer TOKEN`", {"WWW-Authenticate": "Bearer"})
 
 
 class Visit:
-    """A request and its answer for the log: the path, still encoded, without query and headers."""
+    """One request for the access log: its path, still encoded, without query and headers."""
 
     def __init__(self, scope: Scope) -> None:
         self.id = uuid.uuid4().hex[:16]
@@ -196,7 +197,7 @@ class Visit:
         self._status = 0
 
     def noting(self, send: Send) -> Send:
-        """Send, and note the status."""
+        """Return `send` that notes the status of the answer."""
 
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -206,7 +207,7 @@ class Visit:
         return sent
 
     def log(self) -> None:
-        """What changes something or is refused is told; what is only looked at, to those who debug."""
+        """Write the line: at level info if it changes something or is refused, else at debug."""
         log = structlog.get_logger()
         ordinary = self._method in SAFE_METHODS and self._status < HTTPStatus.BAD_REQUEST
         (log.debug if ordinary else log.info)(
@@ -225,7 +226,7 @@ def _host_of(header: str) -> str:
 
 
 def _foreign(request: HTTPConnection) -> bool:
-    """Whether a browser says that the page of another site sent this. Other programs say nothing."""
+    """Return whether a browser says that another site's page sent this. Other programs say nothing."""
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return True
     origin = request.headers.get("origin")
@@ -252,7 +253,7 @@ def _with_headers(send: Send, request: str) -> Send:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """Take a body of at most `limit` bytes from a client that goes on sending."""
+    """Return `receive` that refuses bodies above `limit` bytes, and clients that stop sending."""
     taken = 0
 
     async def received() -> MutableMapping[str, Any]:
@@ -260,10 +261,10 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), None if taken < 0 else BODY_SECONDS)
         except TimeoutError:
-            raise ProblemError(408, f"nothing came for {BODY_SECONDS:.0f} s; send it again") from None
+            raise ProblemError(408, phrase("too_slow", seconds=round(BODY_SECONDS))) from None
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise ProblemError(413, f"that is more than {limit / 1e6:.0f} MB at once; send fewer pictures")
+            raise ProblemError(413, phrase("too_much", mb=round(limit / 1e6)))
         if not message.get("more_body", False):
             taken = -limit
         return message

@@ -1,9 +1,9 @@
-"""Templates, with the words of the language that the browser asks for."""
+"""Renders templates in the language that the browser asks for."""
 
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi.requests import HTTPConnection
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -18,23 +18,25 @@ _PAGES = Environment(
     lstrip_blocks=True,
 )
 LANGUAGE = "lang"
-"""The cookie with the language that was chosen."""
+"""The cookie with the language that the user chose."""
 
 
-def language_of(request: Request) -> Language:
+def language_of(request: HTTPConnection) -> Language:
     """Return the language to answer in."""
     return chosen(request.cookies.get(LANGUAGE), request.headers.get("accept-language", ""))
 
 
-def shown(request: Request, template: str, here: str = "", code: int = 200, **values: Any) -> HTMLResponse:
+def shown(
+    request: HTTPConnection, template: str, here: str = "", code: int = 200, **values: Any
+) -> HTMLResponse:
     """Return a page, or a part of one.
 
     Args:
-        request: whom it is for.
-        template: its file.
-        here: the address in the bar that it belongs to.
-        code: the status of HTTP.
-        values: what the template shows.
+        request: the request it answers.
+        template: name of the template file.
+        here: the address of its entry in the navigation.
+        code: HTTP status.
+        values: variables of the template.
     """
     language = language_of(request)
     text = _PAGES.get_template(template).render(

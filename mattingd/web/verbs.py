@@ -1,4 +1,4 @@
-"""What a verb of the command line does or says, for the page: a program of its own, which prints JSON."""
+"""Runs verbs of the command line for the page, each as a process that prints JSON."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ async def run(
     """Run `mattingd ARGUMENTS --json` and return what it printed.
 
     Args:
-        context: names the configuration.
+        context: for the configuration file.
         arguments: the verb and its own arguments.
-        patience: seconds until it is ended.
-        judged: whether an exit code other than 0 is an error; a doctor who finds something is none.
+        patience: time limit in seconds; then the process is killed.
+        judged: whether an exit code other than 0 is an error; for `doctor` it means findings.
 
     Raises:
-        ProblemError: it failed; the detail is what it said.
+        ProblemError: it failed or ran too long; the detail is its message.
     """
     command = [sys.executable, "-m", "mattingd", *arguments, "--json", "--config", str(context.config)]
     process = await asyncio.create_subprocess_exec(

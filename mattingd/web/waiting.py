@@ -1,4 +1,4 @@
-"""Waiting for a picture to be done: the journal is asked, ever more rarely."""
+"""Waits until a picture has ended, by asking the journal at growing intervals."""
 
 import asyncio
 
@@ -12,7 +12,11 @@ PATIENCE_SECONDS = 300.0
 
 
 async def ended(context: Context, job: str, seconds: float = PATIENCE_SECONDS) -> Job:
-    """The job, once it came to its end, or as it is after `seconds`."""
+    """Return the job once it has ended, or as it is after `seconds`.
+
+    Raises:
+        ProblemError: there is no such job.
+    """
     pause, left = FIRST_SECONDS, seconds
     while True:
         told = await run_in_threadpool(context.desk.job, job)

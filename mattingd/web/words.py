@@ -1,6 +1,7 @@
 """The page's words in English and Chinese."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from mattingd.words import Language
 
@@ -51,10 +52,23 @@ WORDS: dict[str, dict[str, str]] = {
     "words_not": {"en": "Not understood:", "zh": "未能理解："},
     "uploading": {"en": "Uploading", "zh": "正在上传"},
     "waiting": {"en": "Waiting", "zh": "等待中"},
-    "working": {"en": "In work", "zh": "处理中"},
+    "working": {"en": "In progress", "zh": "处理中"},
     "done": {"en": "Done", "zh": "完成"},
     "failed": {"en": "Failed", "zh": "失败"},
-    "gone": {"en": "Taken back", "zh": "已撤回"},
+    "gone": {"en": "Removed", "zh": "已移除"},
+    "stage_queued": {"en": "queued", "zh": "排队中"},
+    "stage_settling": {"en": "being copied", "zh": "正在复制"},
+    "stage_reading": {"en": "being read", "zh": "正在读取"},
+    "stage_ready": {"en": "waits for the model", "zh": "等待模型"},
+    "stage_inferring": {"en": "being cut out", "zh": "模型处理中"},
+    "stage_matted": {"en": "waits to be finished", "zh": "等待后期处理"},
+    "stage_finishing": {"en": "being finished", "zh": "正在后期处理"},
+    "stage_prepared": {"en": "being published", "zh": "正在发布"},
+    "stage_held": {"en": "waits for another try", "zh": "等待重试"},
+    "engine_ready": {"en": "ready", "zh": "就绪"},
+    "engine_asleep": {"en": "asleep until needed", "zh": "休眠中，需要时启动"},
+    "engine_starting": {"en": "starting", "zh": "正在启动"},
+    "engine_restarting": {"en": "restarting", "zh": "正在重新启动"},
     "any_state": {"en": "any state", "zh": "所有状态"},
     "any_folder": {"en": "any folder", "zh": "所有文件夹"},
     "needs_look": {"en": "Needs checking", "zh": "需要检查"},
@@ -89,7 +103,7 @@ WORDS: dict[str, dict[str, str]] = {
     "make_again": {"en": "Make it again", "zh": "重新生成"},
     "looks_good": {"en": "Looks good", "zh": "没有问题"},
     "retry_all": {"en": "Try all failed again", "zh": "重试所有失败的图片"},
-    "a_second": {"en": "a second", "zh": "张/秒"},
+    "a_second": {"en": "per second", "zh": "张/秒"},
     "retry": {"en": "Try again", "zh": "重试"},
     "confidence": {"en": "Confidence", "zh": "置信度"},
     "located": {"en": "Where it is", "zh": "文件位置"},
@@ -101,7 +115,7 @@ WORDS: dict[str, dict[str, str]] = {
     "batch": {"en": "Batch", "zh": "批次"},
     "of": {"en": "of", "zh": "/"},
     "left": {"en": "left", "zh": "剩余"},
-    "rate": {"en": "Pictures a second", "zh": "每秒图片数"},
+    "rate": {"en": "Pictures per second", "zh": "每秒图片数"},
     "eta": {"en": "Ready in", "zh": "预计剩余时间"},
     "engine": {"en": "Engine", "zh": "推理引擎"},
     "model": {"en": "Model", "zh": "模型"},
@@ -110,7 +124,7 @@ WORDS: dict[str, dict[str, str]] = {
     "precision": {"en": "Precision", "zh": "精度"},
     "use": {"en": "Use", "zh": "启用"},
     "in_use": {"en": "in use", "zh": "使用中"},
-    "more_models": {"en": "Models that can be had", "zh": "可获取的模型"},
+    "more_models": {"en": "More models", "zh": "更多模型"},
     "get": {"en": "Get", "zh": "获取"},
     "fetching": {"en": "being fetched", "zh": "正在下载"},
     "installed": {"en": "installed", "zh": "已安装"},
@@ -118,7 +132,7 @@ WORDS: dict[str, dict[str, str]] = {
     "licence_agreed": {"en": "I agree to its licence", "zh": "我同意其许可证"},
     "memory": {"en": "memory", "zh": "内存"},
     "does_not_fit": {"en": "does not fit here", "zh": "本机内存不足"},
-    "roll_back": {"en": "Back to the one before", "zh": "回退到上一个"},
+    "roll_back": {"en": "Back to the previous model", "zh": "回退到上一个模型"},
     "folders": {"en": "Hot folders", "zh": "监控文件夹"},
     "folder": {"en": "Folder", "zh": "文件夹"},
     "state": {"en": "State", "zh": "状态"},
@@ -130,7 +144,7 @@ WORDS: dict[str, dict[str, str]] = {
     "rescan": {"en": "Scan now", "zh": "立即扫描"},
     "queued": {"en": "Queued", "zh": "排队"},
     "settling": {"en": "Still being copied", "zh": "正在复制"},
-    "in_work": {"en": "In work now", "zh": "正在处理"},
+    "in_work": {"en": "In progress now", "zh": "正在处理"},
     "doctor": {"en": "Check the set-up", "zh": "检查安装"},
     "doctor_run": {"en": "Run the check", "zh": "开始检查"},
     "retention": {"en": "What will be removed", "zh": "将被清理的文件"},
@@ -139,8 +153,8 @@ WORDS: dict[str, dict[str, str]] = {
     "log_problems": {"en": "only warnings and errors", "zh": "只看警告和错误"},
     "log_empty": {"en": "No line yet.", "zh": "暂无日志。"},
     "all_sound": {"en": "Nothing needs to be done.", "zh": "一切正常，无需处理。"},
-    "sound_parts": {"en": "What is sound, or good to know", "zh": "正常和供参考的项目"},
-    "level_ok": {"en": "sound", "zh": "正常"},
+    "sound_parts": {"en": "What is fine, or good to know", "zh": "正常和供参考的项目"},
+    "level_ok": {"en": "fine", "zh": "正常"},
     "level_note": {"en": "note", "zh": "提示"},
     "level_warning": {"en": "warning", "zh": "警告"},
     "level_problem": {"en": "problem", "zh": "问题"},
@@ -166,14 +180,93 @@ WORDS: dict[str, dict[str, str]] = {
 }
 """Every text of the page, by its name."""
 
+PROBLEMS: dict[str, dict[str, str]] = {
+    "too_large": {
+        "en": "a picture may have {mb} MB at most; see web.max_upload_mb",
+        "zh": "单张图片不能超过 {mb} MB（web.max_upload_mb）",
+    },
+    "too_much": {
+        "en": "that is more than {mb} MB at once; send fewer pictures",
+        "zh": "一次上传超过了 {mb} MB，请减少图片数量",
+    },
+    "too_often": {
+        "en": "too many pictures in a minute; go on in a moment",
+        "zh": "一分钟内上传的图片过多，请稍后再试",
+    },
+    "too_slow": {
+        "en": "nothing came for {seconds} s; send it again",
+        "zh": "{seconds} 秒内没有收到数据，请重新上传",
+    },
+    "is_empty": {"en": "{name} is empty", "zh": "{name} 是空文件"},
+    "no_space": {"en": "it cannot be stored here: {error}", "zh": "无法保存到服务器：{error}"},
+    "backdrop_gone": {
+        "en": "the background picture is not here any more; send it again",
+        "zh": "背景图片已被清理，请重新上传",
+    },
+    "backdrop_unfit": {"en": "the background {fault}", "zh": "背景图片无法使用：{fault}"},
+    "painted_too_large": {
+        "en": "the strokes are too large; paint on a smaller copy",
+        "zh": "涂抹的数据过大，请在较小的图片上涂抹",
+    },
+    "no_strokes_here": {
+        "en": "the strokes cannot be stored beside the picture: {error}",
+        "zh": "无法在图片旁保存涂抹：{error}",
+    },
+    "folders_settings": {
+        "en": "its settings are those of its hot folder; upload it to choose others",
+        "zh": "这张图片使用监控文件夹的参数；如需其他参数，请上传图片",
+    },
+    "no_job": {"en": "there is no such job", "zh": "没有这张图片"},
+    "no_batch": {"en": "there is no such batch", "zh": "没有这个批次"},
+    "no_page": {"en": "there is no such page", "zh": "没有这个页面"},
+    "original_gone": {"en": "its original is not here any more", "zh": "原图已不在原来的位置"},
+    "result_gone": {
+        "en": "{path} is not in the output folder any more",
+        "zh": "输出文件夹中已没有 {path}",
+    },
+    "unfinished": {"en": "it is not finished yet", "zh": "尚未完成"},
+    "none_finished": {"en": "no picture of it is finished yet", "zh": "还没有已完成的图片"},
+    "no_daemon": {
+        "en": "the daemon does not run; what was uploaded waits for it",
+        "zh": "守护进程没有运行；已上传的图片会等待它启动",
+    },
+}
+"""Why a request of the page is refused; API clients get the same texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One of `PROBLEMS` with its values, for a reader whose language is known later."""
+
+    name: str
+    values: Mapping[str, object]
+
+    def said(self, language: Language) -> str:
+        """Return the sentence."""
+        return PROBLEMS[self.name][language].format(**self.values)
+
+    def __str__(self) -> str:
+        """Return it in English, for the log."""
+        return self.said("en")
+
+
+def phrase(code: str, /, **values: object) -> Phrase:
+    """Return one of `PROBLEMS` with values for its braces."""
+    return Phrase(code, values)
+
 
 def translator(language: str) -> Callable[[str], str]:
-    """Return what gives each text in a language."""
+    """Return a function that gives a text of `WORDS` by its name in a language."""
     return lambda name: WORDS[name][language]
 
 
 def chosen(cookie: str | None, accepted: str) -> Language:
-    """Return the language to speak: the one that was chosen, or the browser's first that there is."""
+    """Return the language to answer in: the chosen one, or the first of the browser's that we have.
+
+    Args:
+        cookie: value of the cookie, if there is one.
+        accepted: the header `Accept-Language`.
+    """
     for code in (cookie or "", *(part.strip()[:2] for part in accepted.lower().split(","))):
         if code in LANGUAGES:
             return "zh" if code == "zh" else "en"

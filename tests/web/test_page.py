@@ -16,17 +16,21 @@ from tests.daemon.harness import pictures
 from tests.web.conftest import PATIENCE, eventually
 from tests.web.conftest import Page as Site
 
-Look = tuple[int, str, Literal["light", "dark"]]
+Scheme = Literal["light", "dark"]
+Look = tuple[int, str, Scheme]
 LOOKS: list[Look] = sorted(
     product((1280, 390, 2560), ("zh-CN", "en-US"), ("dark", "light")),
     key=lambda look: (look not in {(1280, "en-US", "light"), (390, "zh-CN", "dark")}, look),
 )
 """Width, language and scheme; all of them in `make soak`."""
+SHOWN_TO = os.environ.get("MATTINGD_SCREENSHOTS")
+"""A folder for pictures of the pages in each look."""
 SHOWN = "image => image.complete && image.naturalWidth > 0"
 expect.set_options(timeout=1000 * PATIENCE)
 pytestmark = pytest.mark.timeout(1200)
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (390, 1280, 2560)
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,14 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed(browser: Browser) -> Iterator[None]:
+    """Pages that stay open go on asking the server."""
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -53,7 +65,7 @@ def opened(
     path: str,
     width: int = 1280,
     language: str = "en-US",
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
 ) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": 860},
@@ -103,6 +115,13 @@ def stroke(view: Page) -> None:
     view.mouse.up()
 
 
+def seen(view: Page, look: Look, what: str) -> None:
+    """Keep what is on the screen for people who want to see it."""
+    if SHOWN_TO:
+        name = f"{what}-{'-'.join(map(str, look))}.jpg"
+        view.screenshot(path=Path(SHOWN_TO) / name, type="jpeg", quality=75)
+
+
 def cut(page: Page, file: Path) -> str:
     """The address of a picture that was dropped on the page."""
     page.goto("/")
@@ -117,6 +136,7 @@ def test_one_picture_is_dropped_looked_at_and_touched_up(
 ) -> None:
     view = opened(browser, page, "/", *look)
     cut(view, pictured[0])
+    seen(view, look, "result")
     first = view.get_attribute(".viewer", "data-result")
     for mode in ("matte", "original", "compare", "result"):
         view.click(f"[data-mode={mode}]")
@@ -124,6 +144,7 @@ def test_one_picture_is_dropped_looked_at_and_touched_up(
         if mode == "compare":
             drag_the_split(view, 0.8)
             assert 75 < int(view.input_value(".compare-at input")) < 85
+            seen(view, look, "compare")
     view.click("[data-zoom]")
     expect(view.locator(".stage")).to_have_class("stage checker full")
     view.click("[data-zoom]")
@@ -132,6 +153,10 @@ def test_one_picture_is_dropped_looked_at_and_touched_up(
     with view.expect_download() as download:
         view.click("a[download]")
     assert download.value.suggested_filename == "shoe0_v2.png"
+    for path in ("/", "/history", "/history?view=table", "/now", "/api", "/login") if SHOWN_TO else ():
+        view.goto(path)
+        view.wait_for_selector("#models tr") if path == "/now" else view.wait_for_load_state("networkidle")
+        seen(view, look, path.strip("/").replace("?view=", "-") or "start")
     assert view.complaints == []  # type: ignore[attr-defined]
 
 
@@ -280,7 +305,7 @@ def test_what_happens_now_is_shown_and_folders_are_paused(page: Site, browser: B
     view.locator("#now tr", has_text="paused").get_by_role("button", name="Resume").click()
     expect(view.locator("#now tr mark")).to_have_count(0)
     expect(view.locator("#models tr").first).to_contain_text("in use")
-    view.locator("section", has_text="Models that can be had").get_by_role("button", name="Show").click()
+    view.locator("section", has_text="More models").get_by_role("button", name="Show").click()
     expect(view.locator("#catalogue tr", has_text="birefnet-general")).to_contain_text("MIT")
     view.click("text=Run the check")
     expect(view.locator("#doctor .finding").first).to_contain_text("engine")
@@ -291,12 +316,11 @@ def test_what_happens_now_is_shown_and_folders_are_paused(page: Site, browser: B
     assert view.complaints == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("language", "word"), [("en-US", "Drop pictures here"), ("zh-CN", "把图片拖到这里")])
 def test_every_page_fits_every_width_in_both_languages(
-    page: Site, browser: Browser, width: int, language: str, word: str
+    page: Site, browser: Browser, language: str, word: str
 ) -> None:
-    view = opened(browser, page, "/", width, language, "dark" if width == 1280 else "light")
+    view = opened(browser, page, "/", language=language, scheme="dark" if language == "en-US" else "light")
     expect(view.locator("h1")).to_have_text(word)
     with page.client() as client:
         long = (f"{'IMG_20261129_final_v3_' * 7}.png", pictures.picture(33, 0, "png"), "image/png")
@@ -307,28 +331,29 @@ def test_every_page_fits_every_width_in_both_languages(
         view.goto(path)
         if path == job:
             view.wait_for_selector(".viewer")
-        assert view.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-            f"{path} is wider than {width}"
-        )
+        for width in WIDTHS:
+            view.set_viewport_size({"width": width, "height": 860})
+            assert view.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                f"{path} is wider than {width}"
+            )
     assert view.complaints == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 def test_axe_finds_nothing_serious_on_any_page(
-    page: Site, browser: Browser, pictured: list[Path], language: str, scheme: Literal["light", "dark"]
+    page: Site, browser: Browser, pictured: list[Path], language: str
 ) -> None:
-    view = opened(browser, page, "/", language=language, scheme=scheme)
+    view = opened(browser, page, "/", language=language)
     found = []
     for path in (cut(view, pictured[0]), "/", "/history", "/now", "/api", "/login"):
         view.goto(path)
         view.wait_for_load_state("networkidle") if path != "/now" else view.wait_for_selector("#models tr")
-        for fault in Axe().run(view).response["violations"]:
-            if fault["impact"] in {"serious", "critical"}:
-                found += [
-                    f"{path}: {fault['help']}: {node['html'][:200]} {node.get('failureSummary')}"
-                    for node in fault["nodes"]
-                ]
+        for scheme in SCHEMES:
+            view.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for fault in Axe().run(view).response["violations"]:
+                if fault["impact"] in {"serious", "critical"}:
+                    where = [f"{node['html'][:200]} {node.get('failureSummary')}" for node in fault["nodes"]]
+                    found.append(f"{path}, {scheme}: {fault['help']}: {where}")
     assert not found, "\n".join(found)
 
 

@@ -1,1 +1,1 @@
-"""The addresses, by what they are for."""
+"""The routes of the page and the API."""

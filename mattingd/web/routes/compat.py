@@ -1,6 +1,8 @@
-"""Addresses that other programs call already: the curl of cv_unet's page, and rembg's server."""
+"""Serves addresses that other programs call already: those of cv_unet's page and of rembg's server."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,6 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from mattingd.web import rembg
 from mattingd.web.context import Context, Shared
 from mattingd.web.problems import ProblemError
 from mattingd.web.receiving import form_of, taken, wanted_in
@@ -19,62 +22,43 @@ router = APIRouter(prefix="/api", tags=["one picture"])
 
 @router.post("/matting", response_class=FileResponse, openapi_extra=FORM)
 async def matting(request: Request, context: Shared) -> Response:
-    """Answer with the finished picture. `image` is the picture; parameters come as fields or in the query.
+    """Answer with the finished picture: `image`, `preset` and settings, in the form or the query.
 
-    With the header `Prefer: respond-async` the answer is 202 and a job.
+    The header `X-Model` names the model that made the matte. With the request header `Prefer: respond-async`
+    the answer is 202 and a job.
     """
     async with form_of(request, context) as form:
         pictures = _pictures(form, "image", "file")
-        fields = dict(request.query_params) | {
-            name: value for name, value in form.items() if isinstance(value, str)
-        }
-        return await _answered(request, context, pictures, wanted_in(fields))
+        return await _answered(request, context, pictures, wanted_in(_fields(request, form)))
 
 
-@router.post("/remove", response_class=FileResponse, openapi_extra=FORM)
+@router.post("/remove", response_class=FileResponse, openapi_extra=rembg.FORM)
 async def remove(request: Request, context: Shared) -> Response:
-    """Rembg's address: `file`, and `om` (only the mask), `ppm`, `bgc`.
+    """Answer rembg's clients: `file`, `model`, `om` (only the mask), `ppm`, `bgc` in the form or the query.
 
-    Its alpha matting parameters are taken and not needed: foreground colours are always estimated.
+    The header `X-Model` names the model that made the matte; with `X-Model-Asked` the model asked for is not
+    installed, and the one in use replaces it. The parameters of rembg's alpha matting are ignored: foreground
+    colours are always estimated.
     """
     async with form_of(request, context) as form:
-        fields = dict(request.query_params) | {
-            name: value for name, value in form.items() if isinstance(value, str)
-        }
-        return await _answered(request, context, _pictures(form, "file", "image"), _of_rembg(fields))
+        fields = _fields(request, form)
+        installed = await run_in_threadpool(context.desk.installed)
+        settings = rembg.settings_of(fields, installed)
+        asked = fields.get("model")
+        replaced = {"X-Model-Asked": asked} if asked and "model" not in settings else {}
+        pictures = _pictures(form, "file", "image")
+        return await _answered(request, context, pictures, {"settings": settings}, replaced)
 
 
 @router.get("/remove", include_in_schema=False)
 def remove_url() -> Response:
-    """Rembg's server fetches a picture from an address; this one does not call other machines."""
+    """Refuse what rembg's server does here: it fetches a picture from an address; this one calls nobody."""
     raise ProblemError(403, "pictures are not fetched from addresses; send the picture itself as `file`")
 
 
-def _of_rembg(fields: dict[str, str]) -> dict[str, Any]:
-    """What rembg's parameters ask for.
-
-    Raises:
-        ProblemError: a model or a colour that it does not have.
-    """
-    settings: dict[str, Any] = {"format": "png"}
-    if _yes(fields.get("om")):
-        settings["content"] = "matte"
-    if _yes(fields.get("ppm")):
-        settings |= {"specks": 0.005, "feather": 1.0}
-    if colour := fields.get("bgc"):
-        try:
-            red, green, blue, alpha = ([int(part) for part in colour.split(",")] + [255])[:4]
-        except ValueError:
-            raise ProblemError(422, "bgc must be red,green,blue,alpha, such as 255,255,255,255") from None
-        if not all(0 <= part <= 255 for part in (red, green, blue, alpha)):  # noqa: PLR2004 - a byte
-            raise ProblemError(422, "bgc must be red,green,blue,alpha, each from 0 to 255")
-        if alpha:
-            settings["background"] = f"#{red:02x}{green:02x}{blue:02x}"
-    return {"settings": settings}
-
-
-def _yes(text: str | None) -> bool:
-    return (text or "").lower() in {"1", "true", "yes", "on"}
+def _fields(request: Request, form: FormData) -> dict[str, str]:
+    """Return the parameters of the query and the form; the form's win."""
+    return dict(request.query_params) | {name: each for name, each in form.items() if isinstance(each, str)}
 
 
 def _pictures(form: FormData, *names: str) -> list[UploadFile]:
@@ -85,8 +69,13 @@ def _pictures(form: FormData, *names: str) -> list[UploadFile]:
 
 
 async def _answered(
-    request: Request, context: Context, pictures: list[UploadFile], wanted: dict[str, Any]
+    request: Request,
+    context: Context,
+    pictures: list[UploadFile],
+    wanted: dict[str, Any],
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
+    """Take a picture in, and answer with the finished one and the headers in `more`."""
     _, (job,) = await taken(request, context, pictures, wanted)
     if "respond-async" in request.headers.get("prefer", ""):
         told = await run_in_threadpool(context.desk.job, job)
@@ -97,7 +86,9 @@ async def _answered(
     if told.state != "done":
         raise ProblemError(422, told.reason or "it was taken back", job=told.model_dump())
     place = await run_in_threadpool(context.desk.result, job)
-    headers = {"X-Job": job, "Cache-Control": "no-store"}
+    headers = {"X-Job": job, "Cache-Control": "no-store", **more}
+    if told.model is not None:
+        headers["X-Model"] = told.model
     if told.confidence is not None:
         headers["X-Confidence"] = f"{told.confidence:.3f}"
     return FileResponse(place, headers=headers, filename=place.name, content_disposition_type="inline")

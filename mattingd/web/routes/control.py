@@ -1,4 +1,4 @@
-"""`/api/v1`: what the daemon is doing, and what a person may tell it."""
+"""`/api/v1`: the state of the daemon, and what users may tell it to do."""
 
 from http.client import HTTPConnection, HTTPException
 from typing import Annotated, Any
@@ -31,25 +31,25 @@ def queue(
     after: Annotated[str, Query(max_length=40)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Pictures on their way, those that came first first."""
+    """Pictures that wait or are in work, oldest first."""
     return _plain(ask(context.settings.state_dir, requests.Queue(after=after, limit=limit)))
 
 
 @api.get("/folders")
 def folders(context: Shared) -> list[dict[str, Any]]:
-    """The hot folders and how each is."""
+    """The hot folders, each with its state."""
     return list(_plain(ask(context.settings.state_dir, requests.Status()))["folders"])
 
 
 @api.post("/folders/pause")
 def pause(wish: FolderWish, context: Shared) -> dict[str, Any]:
-    """Begin nothing more of these folders; what is in work is finished."""
+    """Pause hot folders: pictures in work are finished, no other is begun."""
     return _plain(ask(context.settings.state_dir, requests.Pause(paused=True, folders=_roots(context, wish))))
 
 
 @api.post("/folders/resume")
 def resume(wish: FolderWish, context: Shared) -> dict[str, Any]:
-    """Let these folders go on."""
+    """Resume hot folders."""
     return _plain(
         ask(context.settings.state_dir, requests.Pause(paused=False, folders=_roots(context, wish)))
     )
@@ -57,25 +57,25 @@ def resume(wish: FolderWish, context: Shared) -> dict[str, Any]:
 
 @api.post("/folders/rescan")
 def rescan(wish: FolderWish, context: Shared) -> dict[str, Any]:
-    """Look through these folders at once."""
+    """Scan hot folders now."""
     return _plain(ask(context.settings.state_dir, requests.Rescan(folders=_roots(context, wish))))
 
 
 @api.get("/models")
 async def models(context: Shared) -> Any:
-    """The models that can be used, and which one is."""
+    """The installed models, and which one is in use."""
     return await verbs.run(context, "models", "list")
 
 
 @api.get("/models/catalogue")
 async def catalogue(context: Shared) -> Any:
-    """All models that could be had: what each is good for, its licences, whether it fits this machine."""
+    """All published models: what each is good for, its licences, whether it fits this machine."""
     return await verbs.run(context, "models", "list", "--all")
 
 
 @api.post("/models/get", status_code=202)
 async def get(wish: ModelGet, context: Shared) -> Fetched:
-    """Fetch a model of the catalogue, verify it and try it; nothing is fetched without being asked for."""
+    """Fetch a model of the catalogue in the background, verify it and try it."""
     model = _plain_word(wish.model)
     fetch = context.fetches.begin(context, model, accept_licence=wish.accept_licence)
     return Fetched(model=model, state=fetch.state, said=fetch.said)
@@ -83,7 +83,7 @@ async def get(wish: ModelGet, context: Shared) -> Fetched:
 
 @api.get("/models/get")
 async def fetched(context: Shared) -> list[Fetched]:
-    """Which models were asked for since the page started, and how far each is."""
+    """The models that were requested since the page started, each with its progress."""
     return [
         Fetched(model=model, state=each.state, said=each.said)
         for model, each in context.fetches.known.items()
@@ -92,49 +92,49 @@ async def fetched(context: Shared) -> list[Fetched]:
 
 @api.post("/models/use")
 async def use(wish: ModelWish, context: Shared) -> Any:
-    """Make mattes with another model, without a stop; if it fails its test, the one in use stays."""
+    """Use another model, without a stop; if it fails its test, the model in use stays."""
     return await verbs.run(context, "models", "use", _plain_word(wish.model))
 
 
 @api.post("/models/rollback")
 async def rollback(context: Shared) -> Any:
-    """Return to the model before."""
+    """Return to the previous model."""
     return await verbs.run(context, "models", "rollback")
 
 
 @api.get("/doctor")
 async def doctor(context: Shared) -> Any:
-    """What is wrong with the set-up, each with its remedy."""
+    """Check the set-up; every finding has a remedy."""
     return await verbs.run(context, "doctor", judged=False)
 
 
 @api.get("/retention")
 async def retention(context: Shared) -> Any:
-    """What retention would remove now."""
+    """The files that retention would remove now."""
     return await verbs.run(context, "clean", "--dry-run", judged=False)
 
 
 @api.get("/log")
 def log(context: Shared) -> list[LogLine]:
-    """The last lines of the daemon's log, the oldest first."""
+    """The last lines of the daemon's log, oldest first."""
     return context.live.lines()
 
 
 @router.post("/api/reload-model", tags=["one picture"])
 async def reload_model(context: Shared) -> Any:
-    """Load the model in use again, in a new process; pictures that are on their way do not notice."""
+    """Load the model in use again, in a new process; pictures in work are not affected."""
     return await verbs.run(context, "models", "reload")
 
 
 @router.get("/healthz")
 def healthz() -> Health:
-    """Whether this program works."""
+    """Whether the page works."""
     return Health(status="ok")
 
 
 @router.get("/readyz")
 async def readyz(context: Shared, response: Response) -> Health:
-    """Whether pictures can be done now."""
+    """Whether pictures can be processed now; 503 if not."""
     try:
         told = await run_in_threadpool(ask, context.settings.state_dir, requests.Status())
     except (NoDaemonError, NoAnswerError) as error:
@@ -148,7 +148,7 @@ async def readyz(context: Shared, response: Response) -> Health:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(context: Shared) -> Response:
-    """The daemon's figures in the Prometheus format, if `metrics.port` is set."""
+    """The daemon's metrics in the Prometheus format, if `metrics.port` is set."""
     port = context.settings.metrics.port
     if not port:
         raise ProblemError(404, "the daemon keeps no metrics; set metrics.port in the configuration")
@@ -164,7 +164,7 @@ def metrics(context: Shared) -> Response:
 
 
 def status_of(context: Context) -> answers.Status | None:
-    """The daemon's status; None while nobody answers."""
+    """Return the daemon's status; None while it does not answer."""
     try:
         return ask(context.settings.state_dir, requests.Status())
     except (NoDaemonError, NoAnswerError):
@@ -184,7 +184,11 @@ def _roots(context: Context, wish: FolderWish) -> tuple[str, ...]:
 
 
 def _plain_word(text: str) -> str:
-    """A name that no command line takes for an option."""
+    """Return a name that no command line takes for an option.
+
+    Raises:
+        ProblemError: it could be taken for one.
+    """
     if text.startswith("-") or not text.isprintable():
-        raise ProblemError(422, f"{text!r} is no model")
+        raise ProblemError(422, f"{text!r} is not the name of a model")
     return text

@@ -1,4 +1,4 @@
-"""`/api/v1/events`: what happens, as server-sent events."""
+"""`/api/v1/events`: the daemon's events as server-sent events."""
 
 from collections.abc import AsyncIterator
 
@@ -13,9 +13,9 @@ PING_SECONDS = 15
 
 @router.get("/events", response_class=EventSourceResponse)
 async def events(request: Request, context: Shared, *, log: bool = False) -> EventSourceResponse:
-    """Everything that happens: pictures that end, drops, folders, the engine; after `Last-Event-ID`.
+    """Server-sent events: pictures that end, drops, folders, the engine; continues after `Last-Event-ID`.
 
-    With `log=true` the lines of the daemon's log as well.
+    With `log=true` also each line of the daemon's log.
     """
     after = request.headers.get("last-event-id")
 

@@ -1,4 +1,4 @@
-"""The page: HTML for people."""
+"""The page: cutting out, history, state of the daemon, sign-in."""
 
 import json
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ from mattingd.web.words import LANGUAGES
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 YEAR = 365 * 24 * 3600
 PAGE = 48
-"""Pictures on a page of the history."""
+"""Number of pictures on a page of the history."""
 
 
 @router.get("/")
 def cut(request: Request, context: Shared) -> Response:
-    """Where pictures are dropped."""
-    return shown(request, "cut.html", "/", presets=sorted(context.desk.presets()), wanted={})
+    """Return the start page, where users drop pictures."""
+    return shown(request, "cut.html", "/", presets=sorted(context.desk.presets()))
 
 
 @router.post("/say")
 def say(request: Request, context: Shared, text: Annotated[str, Form(max_length=1000)] = "") -> Response:
-    """What a sentence asks for, to be confirmed."""
+    """Return what a sentence means, for the user to confirm."""
     found = understand(text, context.settings)
     wanted = json.dumps({"preset": found.preset, "settings": dict(found.settings)}) if found.usable else ""
     return shown(
@@ -49,7 +49,7 @@ def say(request: Request, context: Shared, text: Annotated[str, Form(max_length=
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What of the history is wanted, and how it is shown; parameters of the address."""
+    """The parameters of the history: filters, and how to show it."""
 
     q: Annotated[str, Query(max_length=200)] = ""
     state: str = ""
@@ -60,7 +60,7 @@ class Filters:
 
 @router.get("/history")
 def history(request: Request, context: Shared, filters: Annotated[Filters, Depends()]) -> Response:
-    """All pictures."""
+    """Return the history."""
     return _history(request, context, "history.html", "", filters)
 
 
@@ -71,7 +71,7 @@ def items(
     filters: Annotated[Filters, Depends()],
     cursor: Annotated[str, Query(pattern=r"^[0-9]{0,18}$")] = "",
 ) -> Response:
-    """A page of them; the address in the bar follows the filters."""
+    """Return one page of the history; the browser's address follows the filters."""
     answer = _history(request, context, "items.html", cursor, filters)
     if not cursor:
         given = {name: value for name, value in request.query_params.items() if value}
@@ -100,13 +100,13 @@ def _history(request: Request, context: Context, template: str, cursor: str, fil
 
 @router.get("/now")
 def now(request: Request, context: Shared) -> Response:
-    """What the daemon is doing."""
+    """Return the state of the daemon."""
     return _now(request, context, "now.html")
 
 
 @router.get("/now/state")
 def state(request: Request, context: Shared) -> Response:
-    """The part of it that changes."""
+    """Return the part of it that changes."""
     return _now(request, context, "state.html")
 
 
@@ -118,7 +118,7 @@ def _now(request: Request, context: Context, template: str) -> Response:
 
 @router.post("/now/folder/{what}")
 def folder(request: Request, what: str, context: Shared, name: Annotated[str, Form()]) -> Response:
-    """Pause a hot folder, let it go on, or look through it."""
+    """Pause, resume or scan a hot folder."""
     doing = {"pause": control.pause, "resume": control.resume, "rescan": control.rescan}.get(what)
     if doing is None:
         raise ProblemError(404, "there is no such action")
@@ -128,18 +128,18 @@ def folder(request: Request, what: str, context: Shared, name: Annotated[str, Fo
 
 @router.get("/now/models")
 async def models(request: Request, context: Shared, problem: str = "") -> Response:
-    """The models."""
+    """Return the installed models."""
     try:
         told: Any = await verbs.run(context, "models", "list")
     except ProblemError as error:
-        told, problem = [], problem or error.detail
+        told, problem = [], problem or str(error)
     found = told.get("models", []) if isinstance(told, dict) else told
     return shown(request, "models.html", models=[_model(each) for each in found], problem=problem)
 
 
 @router.get("/now/catalogue")
 async def catalogue(request: Request, context: Shared) -> Response:
-    """The models that could be had."""
+    """Return the models of the catalogue."""
     return await _catalogue(request, context)
 
 
@@ -150,7 +150,7 @@ async def get_model(
     model: Annotated[str, Form(max_length=100)],
     agreed: Annotated[bool, Form()] = False,  # noqa: FBT002 - a field of the form
 ) -> Response:
-    """Fetch one of them."""
+    """Fetch a model of the catalogue."""
     await control.get(ModelGet(model=model, accept_licence=agreed), context)
     return await _catalogue(request, context)
 
@@ -159,7 +159,7 @@ async def _catalogue(request: Request, context: Context) -> Response:
     try:
         told = await control.catalogue(context)
     except ProblemError as error:
-        return shown(request, "catalogue.html", rows=[], running=False, problem=error.detail)
+        return shown(request, "catalogue.html", rows=[], running=False, problem=str(error))
     known = context.fetches.known
     rows = [each | {"fetch": known.get(each["model"])} for each in told if each["can_be_fetched"]]
     running = any(fetch.state == "running" for fetch in known.values())
@@ -176,44 +176,44 @@ async def use(request: Request, context: Shared, model: Annotated[str, Form()]) 
     try:
         await control.use(ModelWish(model=model), context)
     except ProblemError as error:
-        return await models(request, context, error.detail)
+        return await models(request, context, str(error))
     return await models(request, context)
 
 
 @router.post("/now/models/rollback")
 async def rollback(request: Request, context: Shared) -> Response:
-    """Return to the one before."""
+    """Return to the previous model."""
     try:
         await control.rollback(context)
     except ProblemError as error:
-        return await models(request, context, error.detail)
+        return await models(request, context, str(error))
     return await models(request, context)
 
 
 @router.get("/now/doctor")
 async def doctor(request: Request, context: Shared) -> Response:
-    """What the doctor finds, with remedies."""
+    """Return the findings of the doctor, with remedies."""
     try:
         told = await control.doctor(context)
     except ProblemError as error:
-        return shown(request, "doctor.html", findings=[], problem=error.detail)
+        return shown(request, "doctor.html", findings=[], problem=str(error))
     return shown(request, "doctor.html", findings=told["findings"], problem="")
 
 
 @router.get("/now/retention")
 async def retention(request: Request, context: Shared) -> Response:
-    """What retention would remove."""
+    """Return what retention would remove."""
     try:
         plan = await control.retention(context)
     except ProblemError as error:
-        return shown(request, "retention.html", plan=None, problem=error.detail)
+        return shown(request, "retention.html", plan=None, problem=str(error))
     size = f"{plan['freed'] / 1e6:,.1f} MB"
     return shown(request, "retention.html", plan=plan, size=size, most=PAGE, problem="")
 
 
 @router.get("/api")
 def interface(request: Request) -> Response:
-    """What programs may call."""
+    """Return the description of the API."""
     document = request.app.openapi()
     named = document.get("components", {}).get("schemas", {})
 
@@ -226,7 +226,7 @@ def interface(request: Request) -> Response:
 
 @router.get("/language/{code}")
 def language(request: Request, code: str) -> Response:
-    """Choose a language, and go back."""
+    """Set the language, and return to the page before."""
     if code not in LANGUAGES:
         raise ProblemError(404, "there is no such language")
     answer = RedirectResponse(_back(request), 303)
@@ -235,14 +235,14 @@ def language(request: Request, code: str) -> Response:
 
 
 def _back(request: Request) -> str:
-    """The path that the browser came from, on this site."""
+    """Return the path on this site that the browser came from."""
     path = request.headers.get("referer", "").partition("://")[2].partition("/")[2]
     return "/" + path.lstrip("/\\")
 
 
 @router.get("/login")
 def login(request: Request) -> Response:
-    """Where the password is asked for."""
+    """Return the sign-in page."""
     return shown(request, "login.html", wrong="")
 
 
@@ -250,7 +250,7 @@ def login(request: Request) -> Response:
 async def sign_in(
     request: Request, context: Shared, password: Annotated[str, Form(max_length=1000)]
 ) -> Response:
-    """Begin a session."""
+    """Start a session if the password is right."""
     client = request.client.host if request.client else "?"
     if not context.rates.take("login", client, LOGINS_PER_MINUTE):
         return shown(request, "login.html", code=429, wrong="too_often")

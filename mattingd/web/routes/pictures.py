@@ -1,6 +1,6 @@
 """The page: one picture, and the pictures of a batch.
 
-A picture is shown as its newest version is: a job of a hot folder has a successor once it was made again.
+A picture is shown in its newest version: a job of a hot folder gets a successor when it is made again.
 """
 
 from typing import Annotated
@@ -17,12 +17,12 @@ from mattingd.web.templating import language_of, shown
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 UNENDED = frozenset({"waiting", "working"})
 After = Annotated[int, Query(ge=0)]
-"""The version that was the newest one when the next was asked for."""
+"""The newest version when another one was requested."""
 
 
 @router.get("/jobs/{job}")
 def job(request: Request, job: str, context: Shared) -> Response:
-    """One picture."""
+    """Return the page of a picture."""
     told = _newest(request, context, job)
     if told.id != job:
         return RedirectResponse(f"/jobs/{told.id}", 303)
@@ -31,13 +31,13 @@ def job(request: Request, job: str, context: Shared) -> Response:
 
 @router.get("/jobs/{job}/body")
 def body(request: Request, job: str, context: Shared) -> Response:
-    """The same without the page around it."""
+    """Return its content, without the page around it."""
     return _job(request, "job_body.html", _newest(request, context, job), context)
 
 
 @router.get("/jobs/{job}/newer")
 def newer(request: Request, job: str, context: Shared, after: After = 0) -> Response:
-    """The same once there is a later version; until then nothing."""
+    """Return its content if there is a version after `after`; 204 until then."""
     told = asked_again(_newest(request, context, job), after)
     if told.state in UNENDED:
         return Response(status_code=204)
@@ -46,35 +46,35 @@ def newer(request: Request, job: str, context: Shared, after: After = 0) -> Resp
 
 @router.post("/jobs/{job}/retry")
 def retry(job: str, context: Shared) -> Response:
-    """Make it again, with the settings that it has."""
+    """Make a picture again with the settings that it has."""
     context.desk.redo(job)
     return Response(status_code=204)
 
 
 @router.post("/jobs/{job}/approve")
 def approve(request: Request, job: str, context: Shared) -> Response:
-    """It was looked at, and is good."""
+    """Record that the user approves its cut-outs."""
     context.desk.approve(job)
     return _job(request, "job_body.html", _newest(request, context, job), context)
 
 
 @router.get("/jobs/{job}/next")
 def following(job: str, context: Shared) -> Response:
-    """The next picture to check."""
+    """Redirect to the next picture that needs checking."""
     found = _next_one(context, context.desk.job(job))
     return RedirectResponse(f"/jobs/{found}" if found else "/history?needs_look=true", 303)
 
 
 @router.get("/jobs/{job}/card")
 def card(request: Request, job: str, context: Shared, after: After = 0) -> Response:
-    """A picture in a grid; it shows itself anew until there is a later version."""
+    """Return a picture as a card; it reloads itself until there is a version after `after`."""
     told = asked_again(_newest(request, context, job), after)
     return shown(request, "card.html", job=told, after=after)
 
 
 @router.post("/jobs/{job}/card")
 def retry_card(request: Request, job: str, context: Shared) -> Response:
-    """Make a picture in a grid again."""
+    """Make the picture of a card again."""
     after = _newest(request, context, job).version
     context.desk.redo(job)
     return card(request, job, context, after)
@@ -87,12 +87,12 @@ def _newest(request: Request, context: Context, job: str) -> Job:
 
 
 def asked_again(told: Job, after: int) -> Job:
-    """A job as it counts when another version than `after` is wanted: it waits until that is there."""
+    """Return a job as waiting until it has a version after `after`."""
     return told.model_copy(update={"state": "waiting", "reason": ""}) if told.version <= after else told
 
 
 def _next_one(context: Context, told: Job) -> str | None:
-    """The id of the next older picture that needs a look; from the first one again after the last."""
+    """Return the id of the next older picture that needs checking, at the end the newest; None if none."""
     for cursor in (str(told.version), ""):
         found = context.desk.page(2, cursor, needs_look=True).items
         if other := next((each.id for each in found if each.id != told.id), None):
@@ -116,14 +116,14 @@ def _job(request: Request, template: str, told: Job, context: Context) -> Respon
 
 @router.get("/batch/{batch}")
 def batch(request: Request, batch: str, context: Shared) -> Response:
-    """Many pictures."""
-    next(context.desk.members(batch))
+    """Return the page of a batch."""
+    context.desk.members(batch)
     return shown(request, "batch.html", "/", batch=batch)
 
 
 @router.get("/batch/{batch}/grid")
 def grid(request: Request, batch: str, context: Shared, after: After = 0) -> Response:
-    """The pictures of a batch, as they are now; those that failed up to `after` wait to be made again."""
+    """Return the pictures of a batch; those that failed up to version `after` wait to be made again."""
     known = context.desk.batch(batch, language_of(request))
     jobs = [asked_again(each, after) if each.state == "failed" else each for each in known]
     status = status_of(context)
@@ -135,7 +135,7 @@ def grid(request: Request, batch: str, context: Shared, after: After = 0) -> Res
 
 @router.post("/batch/{batch}/retry")
 def retry_all(request: Request, batch: str, context: Shared) -> Response:
-    """Make everything again that failed."""
+    """Make all failed pictures of a batch again."""
     jobs = context.desk.batch(batch)
     context.desk.redo_all([each.id for each in jobs if each.state == "failed"])
     return grid(request, batch, context, max((each.version for each in jobs), default=0))

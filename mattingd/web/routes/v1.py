@@ -28,6 +28,7 @@ from mattingd.web.schemas import (
     Strokes,
     Understood,
 )
+from mattingd.web.words import phrase
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 ONE_PICTURE = {
@@ -69,7 +70,7 @@ FORM = {
 
 @router.post("/jobs", status_code=202, openapi_extra=FORM)
 async def create(request: Request, context: Shared) -> Batch:
-    """Take pictures in: `image` once or many times, `preset`, `settings` or single settings, `callback`."""
+    """Upload pictures: `image` once or many times, `preset`, `settings` or single settings, `callback`."""
     async with form_of(request, context) as form:
         pictures = [each for each in form.getlist("image") if isinstance(each, UploadFile)]
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -80,7 +81,7 @@ async def create(request: Request, context: Shared) -> Batch:
 
 @router.post("/backgrounds", status_code=201, openapi_extra=ONE_PICTURE)
 async def background(request: Request, context: Shared) -> Background:
-    """Take in a picture to stand behind others; its name goes into `settings` as `background`."""
+    """Upload a background picture; use the answer as `background` in `settings`."""
     async with form_of(request, context) as form:
         pictures = [each for each in form.getlist("image") if isinstance(each, UploadFile)]
         if len(pictures) != 1:
@@ -100,19 +101,19 @@ def jobs(
     needs_look: bool = False,  # noqa: FBT001, FBT002 - a parameter of the address
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> JobPage:
-    """Jobs of all hot folders, the newest first."""
+    """Jobs of all hot folders, newest first."""
     return context.desk.page(limit, cursor, state=state or "", folder=folder, needs_look=needs_look, query=q)
 
 
 @router.get("/jobs/{job}")
 def job(job: str, context: Shared) -> Job:
-    """One job."""
+    """A job."""
     return context.desk.job(job)
 
 
 @router.delete("/jobs/{job}", status_code=204)
 def remove(job: str, context: Shared) -> Response:
-    """Take an upload back; published cut-outs stay as long as retention says."""
+    """Remove an upload; published cut-outs stay until retention removes them."""
     context.desk.remove(job)
     return Response(status_code=204)
 
@@ -129,7 +130,7 @@ def result(job: str, context: Shared, ordinal: int = 0, *, download: bool = Fals
 
 @router.get("/jobs/{job}/source", response_class=FileResponse)
 def source(job: str, context: Shared) -> FileResponse:
-    """The original, as it was dropped."""
+    """The original file."""
     place = context.desk.source(job)
     return FileResponse(place, media_type="application/octet-stream", filename=place.name)
 
@@ -147,13 +148,13 @@ async def thumbnail(
     of: Literal["result", "source"] = "result",
     side: Annotated[int, Query(ge=32, le=2048)] = 320,
 ) -> Response:
-    """A small WebP of the result or of the original; `side` is the longest."""
+    """A small WebP of the result or the original, at most `side` pixels on its longest side."""
     return await previews.thumbnail(context, job, of, side)
 
 
 @router.post("/jobs/{job}/redo", status_code=202)
 def redo(job: str, wish: Redo, context: Shared) -> Job:
-    """Make it again, with other settings."""
+    """Make a picture again with other settings."""
     wanted = context.desk.checked({"preset": wish.preset, "settings": wish.settings})
     context.desk.redo(job, wanted)
     return context.desk.job(job)
@@ -161,14 +162,14 @@ def redo(job: str, wish: Redo, context: Shared) -> Job:
 
 @router.post("/jobs/{job}/approve", status_code=200)
 def approve(job: str, context: Shared) -> Job:
-    """Somebody looked at it, and it is good: it needs no look any more."""
+    """Approve its cut-outs: the picture needs no checking any more."""
     context.desk.approve(job)
     return context.desk.job(job)
 
 
 @router.post("/jobs/{job}/strokes", status_code=202)
 def strokes(job: str, painted: Strokes, context: Shared) -> Job:
-    """Touch it up: what is painted is kept or removed in the next version. Empty text takes strokes back."""
+    """Touch a picture up: painted parts are kept or removed in the next version."""
     for kind, text in (("keep", painted.keep), ("drop", painted.drop)):
         if text is not None:
             context.desk.strokes(job, kind, _png(text))
@@ -177,7 +178,7 @@ def strokes(job: str, painted: Strokes, context: Shared) -> Job:
 
 def _png(text: str) -> bytes:
     if len(text) > MOST_PAINTED:
-        raise ProblemError(413, "what was painted is too large; paint on a smaller copy")
+        raise ProblemError(413, phrase("painted_too_large"))
     try:
         data = base64.b64decode(text.removeprefix("data:image/png;base64,"), validate=True)
     except (ValueError, binascii.Error):
@@ -190,10 +191,10 @@ def _png(text: str) -> bytes:
 @router.get("/batches/{batch}/zip", response_class=StreamingResponse)
 @router.get("/batches/{batch}.zip", response_class=StreamingResponse)
 def archive(batch: str, context: Shared) -> StreamingResponse:
-    """All finished pictures of an upload in one ZIP, made while it is sent."""
+    """All finished pictures of a batch in one ZIP, made while it is sent."""
     found = [each for each in context.desk.batch(batch) if each.state == "done"]
     if not found:
-        raise ProblemError(409, "no picture of it is finished yet", {"Retry-After": "2"})
+        raise ProblemError(409, phrase("none_finished"), {"Retry-After": "2"})
     return StreamingResponse(
         _zipped(context, found),
         media_type="application/zip",
@@ -203,7 +204,7 @@ def archive(batch: str, context: Shared) -> StreamingResponse:
 
 @router.get("/batches/{batch}")
 def batch(batch: str, context: Shared) -> Batch:
-    """The jobs of one upload."""
+    """The jobs of a batch."""
     return Batch(id=batch, jobs=context.desk.batch(batch))
 
 
@@ -222,7 +223,7 @@ def _zipped(context: Context, found: list[Job]) -> Iterator[bytes]:
 
 @router.post("/instructions")
 def instructions(wish: Instruction, context: Shared) -> Understood:
-    """Preset and settings that a sentence in English or Chinese asks for; nothing is done yet."""
+    """Turn a sentence in English or Chinese into preset and settings; nothing is processed yet."""
     found = understand(wish.text, context.settings)
     return Understood(
         preset=found.preset if found.usable else None,
@@ -237,7 +238,7 @@ def instructions(wish: Instruction, context: Shared) -> Understood:
 
 @router.get("/presets")
 def presets(context: Shared) -> list[PresetInfo]:
-    """All presets."""
+    """All presets, each with what differs from the default settings."""
     return [
         PresetInfo(name=name, settings=context.desk.differing(preset))
         for name, preset in sorted(context.desk.presets().items())

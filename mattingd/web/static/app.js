@@ -37,26 +37,30 @@ function wantedIn(form) {
   }
   const background = values.get("background");
   if (background) settings.background = background === "own" ? values.get("own_colour") : background;
-  if (settings.format === "jpeg" && !settings.background) settings.background = "#ffffff";
+  if (settings.format === "jpeg" && (settings.background ?? "transparent") === "transparent") settings.background = "#ffffff";
   return { preset: values.get("preset"), settings: { ...settings, ...(form.extra ?? {}) } };
 }
 
-function fill(form, wanted) {
-  const settings = { ...wanted.settings };
-  if (wanted.preset) form.elements.preset.value = wanted.preset;
+/** Show a preset and settings in a form; what has no field of its own goes along in `form.extra`. */
+function fill(form, { preset, settings }) {
+  const { background = "", ...extra } = settings;
+  if (preset) form.elements.preset.value = preset;
+  choose(form, background ?? "transparent");
   for (const name of ["format", "canvas", ...NUMBERS]) {
-    form.elements[name].value = settings[name] ?? "";
-    delete settings[name];
+    form.elements[name].value = extra[name] ?? "";
+    if (extra[name] !== undefined) $("details", form).open = true;
+    delete extra[name];
   }
-  const known = $$('input[name="background"]', form).find((each) => each.value === (settings.background ?? ""));
-  if (known) known.checked = true;
-  else if (settings.background) {
-    $('input[value="own"]', form).checked = true;
-    form.elements.own_colour.value = settings.background;
-  }
-  delete settings.background;
-  form.extra = settings; // what has no field of its own
-  if (Object.keys(wanted.settings).length) $("details", form).open = true;
+  form.extra = extra;
+}
+
+function choose(form, background) {
+  const own = $('input[value="own"]', form);
+  const picture = $('.picture input[type="radio"]', form);
+  const known = $$('input[name="background"]', form).find((each) => each.value === background && each !== picture);
+  if (background.startsWith("picture:")) [picture.value, picture.disabled, picture.checked] = [background, false, true];
+  else (known ?? own).checked = true;
+  if (!known && background.startsWith("#")) form.elements.own_colour.value = background;
 }
 
 document.addEventListener("click", (event) => {
@@ -71,11 +75,9 @@ document.addEventListener("change", async (event) => {
   event.target.value = "";
   const response = await fetch("/api/v1/backgrounds", { method: "POST", body });
   if (!response.ok) return say(await problemOf(response), 8);
-  const radio = $('input[type="radio"]', event.target.closest("label"));
-  radio.value = (await response.json()).background;
-  radio.disabled = false;
-  radio.checked = true;
-  radio.dispatchEvent(new Event("change", { bubbles: true }));
+  const { form } = event.target;
+  choose(form, (await response.json()).background);
+  form.dispatchEvent(new Event("change"));
 });
 
 // --- uploads ---
@@ -202,8 +204,7 @@ function startViewer() {
   const strokes = [];
 
   const show = (mode) => {
-    shown.addEventListener("load", () => { if (!canvas.hidden) paint(); });
-  for (const button of $$("[data-mode]", viewer)) button.setAttribute("aria-checked", String(button.dataset.mode === mode));
+    for (const button of $$("[data-mode]", viewer)) button.setAttribute("aria-checked", String(button.dataset.mode === mode));
     shown.src = { matte: viewer.dataset.matte, original: viewer.dataset.source, touch_up: viewer.dataset.source }[mode] ?? result;
     over.hidden = mode !== "compare" && mode !== "touch_up";
     pile.style.setProperty("--at", mode === "touch_up" ? "100%" : `${$("input", at).value}%`);
@@ -288,6 +289,7 @@ function startViewer() {
   });
 
   const redo = $("#redo", job);
+  if (redo) fill(redo, JSON.parse(redo.dataset.wanted));
   redo?.addEventListener("submit", (event) => {
     event.preventDefault();
     again(job, (id) => posted(`/api/v1/jobs/${id}/redo`, wantedIn(redo)));
