@@ -11,6 +11,8 @@ import pytest
 
 from tests.daemon.harness.site import Site, wait_until
 
+SECRET = "s" * 32
+"""Signs the callbacks of `page`."""
 PATIENCE = 240.0
 """Seconds that a machine may take which is busy with other things; no test tells anything by them."""
 
@@ -64,8 +66,11 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A running page, open to this machine."""
-    page = Page(tmp_path_factory.mktemp("page") / "site", metrics={"port": free_port()})
+    """A running page, open to this machine, with metrics and callbacks."""
+    root = tmp_path_factory.mktemp("page")
+    (root / "secret").write_text(f"{SECRET}\n")
+    web = {"callback_hosts": ["127.0.0.1"], "callback_secret_file": str(root / "secret")}
+    page = Page(root / "site", web, metrics={"port": free_port()})
     page.start()
     yield page
     page.site.close()

@@ -14,8 +14,8 @@ from tests.daemon.harness import pictures
 from tests.daemon.harness.site import wait_until
 from tests.web.conftest import Page
 
-CLIENTS, UPLOADS = 12, 60
-KILLS = "page page page daemon daemon"
+CLIENTS, UPLOADS = 8, 40
+KILLS = "page daemon page daemon"
 ALL_CLIENTS, ALL_UPLOADS = 50, 200
 ALL_KILLS = "page daemon page page daemon page daemon page"
 """In `make soak`, which sets `MATTINGD_LOAD`."""
