@@ -89,13 +89,8 @@ def compose(
     journal = mode.open_journal(settings.state_dir / JOURNAL, rules, partial(_stamp, zone))
     in_use = InUse(settings, journal)
     ending = ExitWhenIdle() if mode.once else None
-    scheduler = Scheduler(
-        policy_of(settings),
-        in_use.core_folders(),
-        journal.paused_folders(),
-        models_in_use(settings, journal),
-        ending,
-    )
+    folders, models = in_use.core_folders(), models_in_use(settings, journal)
+    scheduler = Scheduler(policy_of(settings), folders, journal.paused_folders(), models, ending)
     processes = _processes(mode, in_use, journal, lock, inbox)
     scanners = _scanners(mode, in_use, journal, inbox, disk, scheduler)
     cleaner = Cleaner(
