@@ -123,6 +123,7 @@ WORDS: dict[str, dict[str, str]] = {
     "device": {"en": "Device", "zh": "设备"},
     "precision": {"en": "Precision", "zh": "精度"},
     "use": {"en": "Use", "zh": "启用"},
+    "shipped": {"en": "comes with mattingd", "zh": "随程序提供"},
     "in_use": {"en": "in use", "zh": "使用中"},
     "more_models": {"en": "More models", "zh": "更多模型"},
     "get": {"en": "Get", "zh": "获取"},
