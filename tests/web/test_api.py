@@ -10,15 +10,18 @@ import subprocess
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from PIL import Image
 from receivers import WebReceiver
 
 import mattingd.cli
+from mattingd.system import clock
 from tests.daemon.harness import pictures
 from tests.web.conftest import PATIENCE, SECRET, Page, eventually, free_port
 
@@ -251,6 +254,23 @@ def test_folders_are_paused_and_go_on(page: Page, client: httpx.Client) -> None:
     assert not client.post("/api/v1/folders/resume", json={"folders": []}).json()["folders"][0]["paused"]
     assert client.post("/api/v1/folders/rescan", json={"folders": ["in"]}).status_code == 200
     assert client.post("/api/v1/folders/pause", json={"folders": ["x"]}).status_code == 404
+
+
+def test_the_page_says_from_when_on_a_folder_is_worked_on(page: Page, client: httpx.Client) -> None:
+    config = page.site.config
+    before, opens = config.read_text(), f"{clock.wall() + timedelta(hours=3):%H:%M}"
+    document = yaml.safe_load(before)
+    document["hot_folders"][0]["hours"] = f"{opens}-{clock.wall() + timedelta(hours=4):%H:%M}"
+    config.write_text(yaml.safe_dump(document))
+    try:
+        assert page.site.command("reload").returncode == 0
+        for language, says in (("en", "waits for its hours, from"), ("zh", "开始于")):
+            told = client.get("/now", headers={"Accept-Language": language}).text
+            assert f"{says} {opens}" in told
+    finally:
+        config.write_text(before)
+        page.site.command("reload")
+    assert "waits for its hours" not in client.get("/now", headers={"Accept-Language": "en"}).text
 
 
 def test_events_tell_of_pictures_that_end(page: Page, client: httpx.Client) -> None:
