@@ -32,7 +32,12 @@ _READING: Final = {
         "The picture has {width} x {height} pixels ({megapixels} megapixels); at most {limit:g} megapixels"
         " are allowed here",
     ),
-    "truncated": Words("the picture is cut off ({detail})", "copy it again", _COPY),
+    "truncated": Words(
+        "the picture is cut off ({detail})",
+        "copy it again",
+        _COPY,
+        "Only a part of the picture has arrived ({detail})",
+    ),
     "damaged": Words("the picture is damaged ({detail})", "open it in an editor and save it again", _SAVE),
     "not_read": Words(
         "{detail}", _FORMAT, "Save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC in the hot folder."
@@ -65,7 +70,7 @@ _READING: Final = {
         note_do="Choose one of these:\n"
         "- paint over the subject in a file named {stem}.keep.png and save that beside the picture;\n"
         "- crop the picture so that the subject fills more of it, and save it again;\n"
-        "- have it published as it is with this command:\n"
+        "- or ask whoever looks after mattingd to publish it as it is, with this command:\n"
         "  {command}",
     ),
     "try_another": Words("no subject was found in it", "try a picture with one"),
@@ -73,7 +78,8 @@ _READING: Final = {
     "upload_settings": Words("its settings cannot be used: {error}"),
     "damage_fails": Words(
         "{detail}; `on_damage` says that this fails",
-        note_do=_SAVE + " To have it published as it is, use this command:\n  {command}",
+        note_do=_SAVE + " If you need it as it is, ask whoever looks after mattingd to use this command:\n"
+        "  {command}",
         note_what="The picture is not sound: {detail}. Such pictures are not published here",
     ),
     "out_of_memory": Words(

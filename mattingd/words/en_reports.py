@@ -35,6 +35,9 @@ LABELS: Final = {
     "status_why": "    What happened:  {what}",
     "status_do": "    What to do:     {do}",
     "status_more": "  ... and {number} more: the folder _failed beside the cut-outs has a note on each.",
+    "status_stays": "The folder {folder} stays here until every picture in it is finished. Then it moves to"
+    " the archive by itself.\nIt still waits for: {pictures}\nIf you do not need such a picture, take it out"
+    " of the folder.",
     "status_foot": "You need not do anything with this file. It is renewed by itself, and goes away when"
     " every picture is finished or taken out of the folder.",
     "minutes": "{number} min",

@@ -28,7 +28,7 @@ _READING: Final = {
         "请把缩小后的副本保存到投放文件夹，或请负责 mattingd 的同事允许更大的图片。",
         "图片有 {width} x {height} 像素（{megapixels} 百万像素），这里最多允许 {limit:g} 百万像素",
     ),
-    "truncated": Words("图片不完整（{detail}）", "请重新复制", _COPY),
+    "truncated": Words("图片不完整（{detail}）", "请重新复制", _COPY, "图片只到了一部分（{detail}）"),
     "damaged": Words("图片已损坏（{detail}）", "请用图片编辑软件打开并重新保存", _SAVE),
     "not_read": Words(
         "{detail}", _FORMAT, "请另存为 JPEG、PNG、TIFF、WebP、AVIF 或 HEIC，并放入投放文件夹。"
@@ -58,7 +58,7 @@ _READING: Final = {
         note_do="请任选一种做法：\n"
         "- 把主体涂在名为 {stem}.keep.png 的文件里，并保存在图片旁边；\n"
         "- 裁剪图片，让主体占更大的面积，然后重新保存；\n"
-        "- 用下面的命令按现状发布：\n"
+        "- 或请负责 mattingd 的同事用下面的命令按现状发布：\n"
         "  {command}",
     ),
     "try_another": Words("其中没有找到主体", "请换一张有主体的图片"),
@@ -66,7 +66,7 @@ _READING: Final = {
     "upload_settings": Words("它的设置无法使用：{error}"),
     "damage_fails": Words(
         "{detail}；`on_damage` 规定这种情况算失败",
-        note_do=_SAVE + "如果要按现状发布，请用下面的命令：\n  {command}",
+        note_do=_SAVE + "如果需要按现状发布，请负责 mattingd 的同事使用下面的命令：\n  {command}",
         note_what="图片有问题：{detail}。这里不发布这样的图片",
     ),
     "out_of_memory": Words(

@@ -31,6 +31,8 @@ LABELS: Final = {
     "status_why": "    发生了什么：{what}",
     "status_do": "    怎么办：{do}",
     "status_more": "  ……还有 {number} 张，抠图旁边的 _failed 文件夹里有每一张的说明。",
+    "status_stays": "文件夹 {folder} 会留在这里，等其中的图片全部完成后自动移到存档。\n还在等：{pictures}\n"
+    "如果不需要其中的某张图片，请把它移出该文件夹。",
     "status_foot": "您不需要对这个文件做任何事。它会自动更新，所有图片完成或被取走后自动消失。",
     "digest_subject": "mattingd：{folder}，批次 {drop}：{counts}",
     "digest_failed": "没有完成的图片和原因：",
