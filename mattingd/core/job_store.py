@@ -23,8 +23,7 @@ from mattingd.domain.jobs import NO_STAGE_TIMES, Chore, Folder, Geometry, StageT
 from mattingd.domain.picture_names import surely_dropped
 from mattingd.domain.reasons import NO_REASON, Reason
 
-STRIKES = 2
-"""Crashes while alone after which a picture is set aside."""
+STRIKES = 2  # crashes while alone after which a picture is set aside
 UNKNOWN = "not installed"  # the reference of a model that a preset names and that is not there
 
 
@@ -45,9 +44,9 @@ class JobStore:
         self.gates = FolderGates(self.lanes)
         self.use_folders(folders)
         self.wanted: set[SourceId] = set()
-        """Files that a person wants done now, whatever the hours of their folder."""
+        """Files that a person wants done now, and that are not jobs yet."""
         self.express: list[Job] = []
-        """Queued jobs of these, where their folder is outside its hours."""
+        """Queued jobs that a person wants done, where their folder is outside its hours."""
         self.suspects: list[Job] = []
         self.publishable: dict[int, Job] = {}
         self.chores: dict[int, Job] = {}
@@ -101,6 +100,8 @@ class JobStore:
         """Make a job of the journal live."""
         key = SourceId(job.folder, job.path)
         self.jobs[job.id] = self.by_path[key] = job
+        job.wished = job.wished or key in self.wanted
+        self.wanted.discard(key)
         self._count(job, job.state, 1)
         if job.drop:
             self.drops.began(DropId(job.folder, job.drop))
@@ -227,7 +228,6 @@ class JobStore:
         self.release(job)
         if self.by_path.get(key := SourceId(job.folder, job.path)) is job:
             del self.by_path[key]
-            self.wanted.discard(key)
         self.lanes.remove(job.folder, job.id)
         self.schedule_cleanup(job)
 
@@ -294,23 +294,27 @@ class JobStore:
             self.suspects.append(job)
             if job.due > self.now:
                 self.timers.wake(job.due, "wake", None)
-        elif SourceId(job.folder, job.path) in self.wanted and self.gates.opens(job.folder):
+        elif job.wished and self.gates.opens(job.folder):
             self.express.append(job)
         else:
             self.lanes.push(job.folder, job.id, first=first)
 
     def hasten(self, key: SourceId) -> None:
         """A person wants a file done now: it does not wait for the hours of its folder."""
-        if self.gates.opens(key.folder) is None:
-            return
-        self.wanted.add(key)
-        job = self.by_path.get(key)
-        if job is not None and self.lanes.remove(job.folder, job.id):
+        if (job := self.by_path.get(key)) is not None:
+            job.wished = True
+            self.past_hours(job)
+        elif self.gates.opens(key.folder):
+            self.wanted.add(key)
+
+    def past_hours(self, job: Job) -> None:
+        """Take a queued job that a person wants out of the queue of a folder that is closed."""
+        if job.wished and self.gates.opens(job.folder) and self.lanes.remove(job.folder, job.id):
             self.enqueue(job)
 
     def may_begin(self, job: Job) -> bool:
         """Whether its folder holds a job up at present."""
-        if SourceId(job.folder, job.path) in self.wanted:
+        if job.wished:
             return not self.gates.barred(job.folder)
         return not self.gates.waits(job.folder)
 

@@ -195,6 +195,8 @@ class Job:
     isolated_crashes: int = 0
     last: PreviousResult | None = None
     forced: bool = False
+    wished: bool = False
+    """Whether a person waits for it, so that it does not wait for the hours of its folder."""
     anyway: bool = False
     stale_notes: tuple[str, ...] = ()
     chores: frozenset[str] = field(default_factory=frozenset)
@@ -279,6 +281,7 @@ class Job:
             isolated_crashes=row.isolated_crashes,
             last=row.last,
             forced=row.forced,
+            wished=row.forced or row.touched_up,
             anyway=row.anyway,
             stale_notes=row.stale_notes,
             chores=row.chores,

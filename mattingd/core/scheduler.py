@@ -281,8 +281,9 @@ class Scheduler:
 
     def _time_of_day(self, fact: events.TimeOfDay) -> None:
         """Hot folders open and close; a run that ends by itself was started by a person, who waits for it."""
-        if not self.shutdown.ending.ends_when_idle:
-            self.work.gates.at(fact.minute)
+        if not self.shutdown.ending.ends_when_idle and self.work.gates.at(fact.minute):
+            for job in self.work.by_path.values():
+                self.work.past_hours(job)
 
     # --- start ---
 

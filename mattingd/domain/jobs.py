@@ -358,6 +358,8 @@ class Chore(StrEnum):
 
     NOTE = "note"
     """Write the error note."""
+    touched_up: bool = False
+    """Whether a user painted strokes on a picture that had come to its end."""
     REMOVE_NOTE = "unnote"
     """Remove the error notes of earlier failures of this source."""
     ORIGINAL = "original"

@@ -26,6 +26,7 @@ from mattingd.journal.rows import (
     past_at,
     past_of,
     remarks_of,
+    touched_up,
     with_outputs,
 )
 
@@ -74,6 +75,7 @@ class Admission:
         outputs = self._give_places(job, admit) if admit.ignored is None else ()
         same = may_be_same(self._db, job, admit.stamp.size, admit.recipe.hash)
         row = replace(_row(job, admit, outputs, past), follows=follows, maybe_same=same)
+        row = replace(row, touched_up=touched_up(admit.stamp, versions))
         return Admitted(replace(row, forced=forced, anyway=anyway, quarantine_candidate=quarantine_candidate))
 
     def follow(self, job: int) -> None:

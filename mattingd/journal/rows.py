@@ -122,6 +122,15 @@ def past_of(versions: list[Version]) -> JobHistory:
     return JobHistory(None, tuple(notes))
 
 
+def touched_up(stamp: Stamp, versions: list[Version]) -> bool:
+    """Whether a user painted on a picture that came to its end: other strokes are beside the same file."""
+    before = next((version for version in versions if version.state in {*RESULTS, "failed"}), None)
+    if before is None or before.forgotten:
+        return False
+    same = (before.stamp.size, before.stamp.mtime_ns) == (stamp.size, stamp.mtime_ns)
+    return same and before.stamp.strokes != stamp.strokes
+
+
 def past_at(db: sqlite3.Connection, folder: int, path: bytes, before: int = 1 << 62) -> JobHistory:
     """Return the history of a source, with the outputs that still exist."""
     versions = history(db, folder, path, before)
@@ -221,14 +230,16 @@ def _patience_of(row: dict[str, Any], now: float) -> Patience:
 def _row(db: sqlite3.Connection, raw: tuple[Any, ...], now: float) -> JobRecord:
     value = dict(zip(JOB_COLUMNS, raw, strict=True))
     (presets,) = db.execute("SELECT presets FROM recipes WHERE hash = ?", (value["recipe"],)).fetchone()
-    past = past_at(db, value["folder"], value["path"], value["id"])
+    versions = history(db, value["folder"], value["path"], value["id"])
+    past = with_outputs(db, past_of(versions), versions)
+    stamp = Stamp(value["size"], value["mtime_ns"], strokes=value["strokes"], mark=value["mark"])
     if value["follows"] is not None:
         past = past._replace(last=past_at(db, value["folder"], value["follows"], value["id"]).last)
     return JobRecord(
         job=value["id"],
         folder=value["folder"],
         path=value["path"],
-        stamp=Stamp(value["size"], value["mtime_ns"], strokes=value["strokes"], mark=value["mark"]),
+        stamp=stamp,
         state=value["state"],
         recipe=_recipe(value["recipe"], presets),
         outputs=outputs_of(db, value["id"]),
@@ -249,6 +260,7 @@ def _row(db: sqlite3.Connection, raw: tuple[Any, ...], now: float) -> JobRecord:
         follows=value["follows"],
         maybe_same=may_be_same(db, value["id"], value["size"], value["recipe"]),
         patience=_patience_of(value, now),
+        touched_up=touched_up(stamp, versions),
     )
 
 

@@ -1,6 +1,9 @@
 """Hot folders with hours: outside them pictures wait and say so; what a person asks for is done at once."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SourceId
@@ -10,7 +13,7 @@ from mattingd.domain.commands import LookAt, Read
 from mattingd.domain.hours import Hours, window
 from mattingd.domain.jobs import Fault
 from mattingd.domain.reasons import Reason
-from tests.core.desk import FOLDERS, ONE, Desk, all_of, only, stamp_of
+from tests.core.desk import FOLDERS, ONE, Desk, all_of, only, row, stamp_of
 
 NIGHT = Hours((window("20:00-06:00"),))
 NOON, EVENING = 12 * 60, 20 * 60
@@ -147,3 +150,30 @@ def test_what_is_wanted_in_a_paused_folder_waits_for_the_pause() -> None:
     now = desk.scheduler.snapshot().waits
     assert (now.paused, now.hours, now.queued, now.in_work) == (2, 0, 0, 0)
     assert [read.job for read in all_of(desk.say(events.PauseAsked(1, paused=False)), Read)] == [2]
+
+
+@pytest.mark.parametrize("wish", [{"forced": True}, {"touched_up": True}], ids=str)
+def test_what_a_person_asked_for_or_painted_is_done_at_once_also_after_a_restart(
+    wish: dict[str, Any],
+) -> None:
+    desk = at_night()
+    desk.admit(1)
+    assert only(desk.admit(2, **wish), Read).job == 2
+    later = at_night()
+    later.scheduler = Scheduler(ONE, {1: replace(FOLDERS[1], hours=NIGHT), 2: FOLDERS[2]})
+    later.say(events.TimeOfDay(NOON))
+    reads = all_of(later.start(row(1), row(2, **wish)), Read)
+    assert [read.job for read in reads] == [2]
+
+
+def test_a_wish_of_the_hours_counts_when_the_folder_has_closed_meanwhile() -> None:
+    desk = at_night()
+    desk.say(events.TimeOfDay(EVENING))
+    busy = only(desk.admit(1, folder=2), Read)
+    desk.say(events.SpaceLow(Reason.of("disk_full")))
+    desk.admit(2, 3)
+    desk.say(events.RetryAsked(1, b"3.jpg"))
+    desk.say(events.TimeOfDay(NOON))
+    desk.say(events.SpaceLow(None))
+    assert [read.job for read in all_of(desk.work_off([busy]), Read)] == [1, 3]
+    assert desk.states == {1: "done", 2: "queued", 3: "done"}

@@ -24,10 +24,11 @@ class FolderGates:
         self._folders = folders
         self._look_at_hours()
 
-    def at(self, minute: int) -> None:
-        """It is this minute of the day."""
-        self._minute = minute
+    def at(self, minute: int) -> bool:
+        """It is this minute of the day; returns whether a folder has closed since."""
+        before, self._minute = self._closed.keys(), minute
         self._look_at_hours()
+        return not self._closed.keys() <= before
 
     def pause(self, folder: int, *, paused: bool) -> None:
         """Begin no more pictures of a folder because a person wants it so, or go on with them."""
