@@ -31,7 +31,7 @@ LAYERS: dict[str, str] = {
     "training": "words domain system imaging inference",
     "observability": "words domain system journal",
     "ingest": "words domain system imaging touchup core journal config",
-    "outputs": "words domain system imaging touchup core journal config",
+    "outputs": "words domain system imaging touchup core journal config ingest",
     "workers": "words domain system imaging touchup core config inference outputs",
     "remote": "words domain system imaging touchup config inference outputs workers",
     "shares": "words domain system imaging touchup core journal config ingest outputs workers",
@@ -52,7 +52,8 @@ CORE_ONLY = {"core.scheduler", "core.dispatch", "core.engine_supervisor", "core.
              "core.user_requests", "core.job_store", "core.heartbeats",
              "core.stopping", "core.worker_answers", "core.snapshot", "core.fleet.remote",
              "core.fleet.residency", "core.policy",
-             "core.queue.gates", "core.queue.estimates", "core.queue.open_sets"}  # fmt: skip
+             "core.queue.gates", "core.queue.estimates", "core.queue.open_sets",
+             "core.queue.whole_folders"}  # fmt: skip
 """The decisions that put others together; all other modules of `core` know `domain` alone."""
 
 ONLY_IN: dict[str, set[str]] = {

@@ -217,4 +217,7 @@ def _folder(daemon: Daemon, number: int, now: FolderView, tally: RunStats) -> an
         root=bytes(folder.path).hex(),
         state=_folder_state(now),
         opens=now.opens,
+        staying=tuple(
+            answers.Staying(readable(each.name), tuple(map(readable, each.waits_for))) for each in now.staying
+        ),
     )

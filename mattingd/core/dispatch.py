@@ -12,7 +12,7 @@ from mattingd.core.lifecycle import Event, Job, State
 from mattingd.core.output_paths import archive_place
 from mattingd.core.policy import MEGAPIXEL, SECOND
 from mattingd.core.worker_pool import WorkerPool, WorkerSlot
-from mattingd.domain.commands import DoChore, Finish, Publish, Read
+from mattingd.domain.commands import DoChore, Finish, MoveFolder, Publish, Read
 from mattingd.domain.events import FolderTrouble, OutputTrouble, SpaceLow
 from mattingd.domain.jobs import Chore, Original
 from mattingd.domain.picture_names import surely_dropped
@@ -133,11 +133,29 @@ class Dispatcher:
         job = self.work.chores.pop(number)
         self._begin(slot, job)
         chore = Chore(min(job.chores, key=lambda chore: (chore == Chore.ORIGINAL, chore)))
+        together = self.work.sets.of(job) if chore is Chore.ORIGINAL else None
+        if together is not None and together.mover == job.id:
+            part = job.path.partition(b"/")[0]
+            self.work.out.append(
+                MoveFolder(slot.id, job.id, job.folder, part, together.place, together.files)
+            )
+            return True
         notes = job.stale_notes if chore is Chore.REMOVE_NOTE else (job.note,)
         outputs = () if job.state is State.UNCHANGED and chore is Chore.ORIGINAL else job.outputs
         original = self._original(job) if chore is Chore.ORIGINAL else None
         self.work.out.append(
-            DoChore(slot.id, job.id, chore, outputs, notes, job.folder, job.path, job.reason, original)
+            DoChore(
+                slot.id,
+                job.id,
+                chore,
+                outputs,
+                notes,
+                job.folder,
+                job.path,
+                job.reason,
+                original,
+                together=together is not None,
+            )
         )
         return True
 
@@ -154,7 +172,8 @@ class Dispatcher:
             return None
         if folder.originals == "delete" and job.state is not State.DONE:
             return None
-        place = archive_place(folder, job.path, job.date)
+        together = self.work.sets.of(job)
+        place = archive_place(folder, job.path, job.date if together is None else together.date)
         return Original(folder.originals, place, job.stamp, job.sha256)
 
     def _read(self, slot: WorkerSlot) -> bool:

@@ -36,7 +36,7 @@ class JobStore:
         self.now = 0
         self.timers = Timers()
         self.drops = DropEnds()
-        self._sets = OpenSets(self.drops)
+        self.sets = OpenSets(self.drops, self.timers)
         self.out: list[Command] = []
         self.jobs: dict[int, Job] = {}
         self.by_path: dict[SourceId, Job] = {}
@@ -155,14 +155,14 @@ class JobStore:
         self.lanes.first = frozenset(number for number, folder in folders.items() if folder.first)
         self.lanes.weights = {number: folder.weight for number, folder in folders.items()}
         self.gates.use_folders(folders)
-        for job in self._sets.use_folders(folders):
+        for job in self.sets.use_folders(folders):
             self.schedule_cleanup(job)
 
     def close_drop(self, drop: DropId) -> None:
         """Report the end of a drop, if it has ended."""
         if (ended := self.drops.over(drop, self.now)) is not None:
             self.out += [EndDrop(ended.folder, ended.drop), ended]
-        self.chores |= self._sets.ended(drop)
+        self.sets.closed(drop, self.now)
 
     def _announce(self, job: Job) -> None:
         self._measure(job)
@@ -251,22 +251,18 @@ class JobStore:
 
     def schedule_cleanup(self, job: Job) -> None:
         """Queue the cleanup of an ended job; after the last task the job leaves memory."""
-        key = SourceId(job.folder, job.path)
-        if job.chores:
-            self.jobs[job.id] = job
-            if not self._sets.keep(job):
-                self.chores[job.id] = job
-            self._owing.setdefault(key, {})[job.id] = job
+        if not job.chores:
+            self.let_go(job)
             return
-        self.jobs.pop(job.id, None)
-        owing = self._owing.get(key, {})
-        owing.pop(job.id, None)
-        if not owing:
-            self._owing.pop(key, None)
+        self.jobs[job.id] = job
+        if not self.sets.keep(job, self.now):
+            self.chores[job.id] = job
+        self._owing.setdefault(SourceId(job.folder, job.path), {})[job.id] = job
 
     def let_go(self, job: Job) -> None:
-        """Drop a job from this run; its row stays unchanged for the next run."""
+        """Drop a job from this run; its row stays as it is."""
         key = SourceId(job.folder, job.path)
+        self.sets.left(job)
         self.jobs.pop(job.id, None)
         self._owing.get(key, {}).pop(job.id, None)
         if not self._owing.get(key):

@@ -139,6 +139,7 @@ class Scheduler:
             "window": lambda *_: None,
             "room": lambda *_: None,
             "ready": lambda _, key: self.intake.marker_due(key),
+            "part": lambda _, part: self.answers.whole.due(part),
             "drop": lambda _, drop: self.work.close_drop(drop),
             "stop": lambda *_: self.shutdown.overdue(),
             "wake": lambda *_: None,

@@ -68,6 +68,15 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
+class StayingView:
+    """A sub-folder that is one job and stays in its hot folder because of single pictures."""
+
+    name: bytes
+    waits_for: tuple[bytes, ...]
+    """Paths of pictures that failed, or wait for a reason of their own; only some of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderView:
     """A hot folder."""
 
@@ -79,6 +88,8 @@ class FolderView:
     """It does not answer at present."""
     opens: str | None = None
     """When it opens, if it is outside its hours: `20:00`."""
+    staying: tuple[StayingView, ...] = ()
+    """Its sub-folders that are not archived yet, and for which pictures they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +312,7 @@ class StatusReader:
             number not in self._intake.unscanned,
             number in self._work.gates.offline,
             self._work.gates.opens(number),
+            tuple(StayingView(name, one.waits_for) for name, one in self._work.sets.waiting(number)),
         )
 
     def _engine(self) -> EngineView:

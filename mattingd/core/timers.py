@@ -6,7 +6,7 @@ for a deadline that moves often; there is one per key at a time. Times are nanos
 
 import heapq
 
-ALARMS = frozenset({"worker", "engine", "window", "idle", "drop", "ready"})
+ALARMS = frozenset({"worker", "engine", "window", "idle", "drop", "ready", "part"})
 """Kinds of deadlines that are set with `alarm`."""
 
 

@@ -9,6 +9,7 @@ from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import WORKING, Event, Job, State
 from mattingd.core.policy import SECOND
+from mattingd.core.queue.whole_folders import WholeFolders
 from mattingd.core.stopping import Shutdown
 from mattingd.core.worker_pool import DEATHS, START_NS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
@@ -57,6 +58,7 @@ class WorkerAnswers:
         self.inference = inference
         self.shutdown = shutdown
         self.offline = offline
+        self.whole = WholeFolders(work, intake, shutdown)
         self._dying: set[int] = set()
         """Workers whose death is among the facts of this turn."""
 
@@ -79,6 +81,8 @@ class WorkerAnswers:
             events.TempFileMissing: self._temp_file_missing,
             events.Faulted: self._faulted,
             events.ChoreDone: self._chore_done,
+            events.FolderMoved: lambda fact: self.whole.moved(self._answered(fact.worker, fact.job), fact),
+            events.PartSeen: self.whole.seen,
         }
 
     # --- workers ---
@@ -291,8 +295,12 @@ class WorkerAnswers:
         job = self._answered(fact.worker, fact.job)
         if fact.where:
             self._do(RecordArchived(job.id, fact.where, self.intake.today))
+        if fact.stays:
+            self.whole.checked(job)
+            return
         if fact.failed is None or fact.chore not in job.chores:
             self.work.chore_done(job, fact.chore)
+            self.whole.go_on(job)
             if fact.chore is Chore.ORIGINAL and job.folder in self.intake.folders:
                 self._do(LookAt(job.folder, job.path))  # the same file may be put there again before any scan
             return

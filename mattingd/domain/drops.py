@@ -1,11 +1,12 @@
-"""What users get of a drop: the files of its report, and notices of its end."""
+"""Drops: sub-folders that are one, the files of a report, and notices of the end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mattingd import words
-from mattingd.domain.jobs import ENDS
+from mattingd.domain.jobs import ENDS, Stamp
 from mattingd.words import Language
 
 NO_DROP = "-0"
@@ -14,6 +15,22 @@ NO_DROP = "-0"
 
 LOOKS = "_Needs_a_look"
 """The folder of links to cut-outs that need a look."""
+
+
+class Part(NamedTuple):
+    """A sub-folder of a hot folder that is one drop, with everything in it."""
+
+    folder: int
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndedFile:
+    """A file of such a sub-folder that has come to its end."""
+
+    path: bytes
+    """In the hot folder."""
+    stamp: Stamp
 
 
 class Channel(StrEnum):

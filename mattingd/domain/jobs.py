@@ -342,6 +342,8 @@ class JobRecord:
     maybe_same: bool = False
     """Whether another file of this size had these settings: its content may be the same."""
     patience: Patience = Patience()
+    touched_up: bool = False
+    """Whether a user painted strokes on a picture that had come to its end."""
 
     @property
     def date(self) -> str:
@@ -358,8 +360,6 @@ class Chore(StrEnum):
 
     NOTE = "note"
     """Write the error note."""
-    touched_up: bool = False
-    """Whether a user painted strokes on a picture that had come to its end."""
     REMOVE_NOTE = "unnote"
     """Remove the error notes of earlier failures of this source."""
     ORIGINAL = "original"

@@ -7,12 +7,15 @@ from mattingd.domain.artifacts import ArtifactKind
 from mattingd.domain.commands import (
     Approve,
     AskAgain,
+    AskPart,
     Forget,
     ForgetWaiting,
     RecordArtifacts,
     RememberWaiting,
 )
-from mattingd.domain.jobs import Look
+from mattingd.domain.drops import EndedFile
+from mattingd.domain.events import PartSeen
+from mattingd.domain.jobs import Look, Stamp
 
 NEWEST_CUT_OUTS: Final = (
     "j.state = 'done' AND NOT j.forgotten AND EXISTS (SELECT 1 FROM outputs o WHERE o.job = j.id"
@@ -29,6 +32,20 @@ def ask_again(db: sqlite3.Connection, ask: AskAgain) -> None:
         " WHERE folder = ? AND path = ? AND current AND ended_at IS NOT NULL",
         (ask.anyway, ask.folder, ask.path),
     )
+
+
+def part_seen(db: sqlite3.Connection, ask: AskPart) -> PartSeen:
+    """Return what became of the files of a sub-folder; without those that are to be made again."""
+    below = "FROM jobs WHERE folder = ? AND path > ? AND path < ? AND current AND ended_at IS NOT NULL"
+    whose = (ask.part.folder, ask.part.name + b"/", ask.part.name + b"0")
+    failed = tuple(
+        path for (path,) in db.execute(f"SELECT path {below} AND state = 'failed' ORDER BY path", whose)
+    )
+    if failed:
+        return PartSeen(ask.part, failed, ())
+    rows = db.execute(f"SELECT path, size, mtime_ns, strokes {below} AND NOT again ORDER BY path", whose)
+    ended = tuple(EndedFile(path, Stamp(size, time, strokes=strokes)) for path, size, time, strokes in rows)
+    return PartSeen(ask.part, (), ended)
 
 
 def forget(db: sqlite3.Connection, wanted: Forget) -> None:

@@ -18,6 +18,7 @@ from mattingd.domain.commands import (
     Admit,
     Approve,
     AskAgain,
+    AskPart,
     FindSame,
     Forget,
     ForgetWaiting,
@@ -44,6 +45,7 @@ from mattingd.journal.requests import (
     forget,
     look_of,
     no_more_waiting,
+    part_seen,
     remember,
     remember_waiting,
 )
@@ -316,6 +318,8 @@ class JournalWriter:
                 remember(self._db, write)
                 if write.home:
                     self._put_meta("home", write.home.hex())
+            case AskPart():
+                return part_seen(self._db, write)
             case FindSame():
                 return EarlierFound(write.job, self._admission.find_same(write))
             case UseModel(models):

@@ -27,6 +27,7 @@ from mattingd.domain.commands import (
 from mattingd.domain.jobs import ENDS, Chore, Fault, JobRecord, model_name
 from mattingd.domain.reasons import Reason, told
 from mattingd.domain.text import readable
+from mattingd.observability.folder_log import FolderLog
 from mattingd.observability.rate_limit import LogRateLimiter
 from mattingd.observability.remote_log import RemoteLog
 from mattingd.system import clock
@@ -115,6 +116,7 @@ class LogReporter:
         self._names = names
         self._log = log
         self._remote = RemoteLog(log)
+        self._sets = FolderLog(log, names.folders)
         self._floods = LogRateLimiter()
         self._output_fails = False
         self._stop_reason = ""
@@ -130,6 +132,7 @@ class LogReporter:
         """Log a fact, if it is important."""
         self._tell_gathered(clock.monotonic_ns())
         self._remote.fact(fact)
+        self._sets.fact(fact)
         match fact:
             case events.Admitted(row=row):
                 self._names.remember(row)

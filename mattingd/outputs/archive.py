@@ -75,6 +75,18 @@ class OriginalsStore:
                 self._take_strokes(folder, name, where, hidden)
             return where
 
+    def is_there(self, source: Source, original: Original) -> bool:
+        """Whether an original is in its hot folder as it was read, with the same strokes beside it."""
+        directory, name = os.path.split(os.fsdecode(source.path))
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._disk.folder(os.fsdecode(source.root)) as root,
+            self._disk.folder(directory, root, one_disk=False) as folder,
+        ):
+            found = self._find(folder, name, original)
+            return found is not None and not self._painted_since(folder, name, original)
+        return False
+
     def put_back(self, source: Source) -> None:
         """Restore an original that is to stay after all: an earlier attempt may have hidden it.
 
@@ -131,14 +143,8 @@ class OriginalsStore:
 
     def _painted_since(self, folder: int, name: str, original: Original) -> bool:
         """Whether the strokes beside an original differ from those that its cut-outs were made with."""
-        lying, found = set(os.listdir(folder)), list[tuple[bytes, Stamp]]()
-        if name not in lying:
-            return False
-        for kind in names_beside(os.fsencode(name)):
-            if strokes := next((each for each in kind if os.fsdecode(each) in lying), None):
-                status = self._disk.status_in(folder, os.fsdecode(strokes))
-                found += [] if kind_of(status.st_mode) else [(strokes, stamp_of(status))]
-        return identity_of_strokes(found) != original.stamp.strokes
+        lying = set(os.listdir(folder))
+        return name in lying and painted_beside(self._disk, folder, name, lying) != original.stamp.strokes
 
     def _take_strokes(self, folder: int, name: str, where: str, hidden: str) -> None:
         """Archive the strokes beside an archived original, under names that match its own.
@@ -223,6 +229,16 @@ class OriginalsStore:
             except FileNotFoundError:
                 break
         return name, False
+
+
+def painted_beside(disk: Disk, folder: int, name: str, lying: set[str]) -> int:
+    """Return the identity of the strokes beside a picture in an open folder in which these names are."""
+    found = list[tuple[bytes, Stamp]]()
+    for kind in names_beside(os.fsencode(name)):
+        if strokes := next((each for each in kind if os.fsdecode(each) in lying), None):
+            status = disk.status_in(folder, os.fsdecode(strokes))
+            found += [] if kind_of(status.st_mode) else [(strokes, stamp_of(status))]
+    return identity_of_strokes(found)
 
 
 def _names(place: str) -> Iterator[str]:

@@ -138,6 +138,7 @@ class StatusFiles(threading.Thread):
             paused=view is not None and view.paused,
             offline=view is not None and view.offline,
             opens=None if view is None else view.opens,
+            staying=() if view is None else view.staying,
         )
         return status_text(situation, now.language)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mattingd import words
+from mattingd.core.snapshot import StayingView
 from mattingd.domain.text import readable
 from mattingd.journal.drops import FolderStanding
 from mattingd.outputs.error_notes import in_sentences
@@ -28,6 +29,8 @@ class Situation:
     offline: bool = False
     opens: str | None = None
     """When the folder is worked on again, if it is outside its hours."""
+    staying: tuple[StayingView, ...] = ()
+    """Sub-folders that stay here because of single pictures."""
 
     @property
     def running(self) -> int:
@@ -68,6 +71,9 @@ def status_text(now: Situation, language: Language) -> str | None:
     lines += _standstill(now, language)
     if now.standing.failed:
         lines += ["", *_failures(now.standing, language)]
+    for folder in now.staying:
+        pictures = say("comma").join(map(readable, folder.waits_for))
+        lines += ["", say("status_stays", folder=readable(folder.name), pictures=pictures)]
     return "\n".join([*lines, "", say("status_foot"), ""])
 
 

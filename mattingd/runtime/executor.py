@@ -104,6 +104,7 @@ class CommandExecutor:
         command: commands.Read
         | commands.Publish
         | commands.DoChore
+        | commands.MoveFolder
         | commands.TrimMemory
         | commands.Finish
         | commands.Discard

@@ -215,6 +215,19 @@ class Disk:
         """
         return no_replace.rename(old, new, old_folder, new_folder)
 
+    def move_folder(self, old: str, new: str, old_folder: int, new_folder: int) -> bool:
+        """Rename a folder without replacing anything but an empty folder; False when the name is taken.
+
+        Any file system refuses to replace a folder with something in it, and a file by a folder.
+        """
+        try:
+            os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        except OSError as error:
+            if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+                return False
+            raise
+        return True
+
     def is_claimed(self, path: str, temp: str) -> bool:
         """Whether a name is only claimed: the process was killed before this temp file got the name."""
         return no_replace.is_claimed(path, temp)

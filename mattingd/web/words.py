@@ -138,6 +138,7 @@ WORDS: dict[str, dict[str, str]] = {
     "folder": {"en": "Folder", "zh": "文件夹"},
     "state": {"en": "State", "zh": "状态"},
     "watched": {"en": "watched", "zh": "监控中"},
+    "waits_for": {"en": "stays and waits for", "zh": "未移走，还在等"},
     "from": {"en": "waits for its hours, from", "zh": "等待工作时间，开始于"},
     "paused": {"en": "paused", "zh": "已暂停"},
     "pause": {"en": "Pause", "zh": "暂停"},

@@ -11,7 +11,16 @@ from typing import Any
 
 import cv2
 
-from mattingd.domain.commands import Discard, DoChore, Finish, Publish, Read, TrimMemory, WorkerConfig
+from mattingd.domain.commands import (
+    Discard,
+    DoChore,
+    Finish,
+    MoveFolder,
+    Publish,
+    Read,
+    TrimMemory,
+    WorkerConfig,
+)
 from mattingd.domain.events import (
     AnotherPass,
     EarlierGone,
@@ -70,7 +79,8 @@ class Worker:
         """Carry out one command; returns None for those without an answer.
 
         Args:
-            command: `Read`, `Finish`, `Publish`, `DoChore`, `Discard`, `TrimMemory` or `WorkerConfig`.
+            command: `Read`, `Finish`, `Publish`, `DoChore`, `MoveFolder`, `Discard`, `TrimMemory` or
+                `WorkerConfig`.
             payload: for `Finish` the matte, float32[net_h,net_w] as bytes, unless it was recalled.
         """
         match command:
@@ -83,7 +93,7 @@ class Worker:
             case TrimMemory():
                 give_memory_back()
                 return None
-            case DoChore():
+            case DoChore() | MoveFolder():
                 return self._publisher.chore(command), None
         try:
             return self._operate(command, payload)

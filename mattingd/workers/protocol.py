@@ -54,6 +54,7 @@ FROM_WORKER = schema(
     events.TempFileMissing,
     events.Faulted,
     events.ChoreDone,
+    events.FolderMoved,
 )
 FROM_ENGINE = schema(events.EngineUp, events.EngineDied, events.Inferred, events.InferFailed)
 TO_WORKER = schema(
@@ -62,6 +63,7 @@ TO_WORKER = schema(
     commands.Finish,
     commands.Publish,
     commands.DoChore,
+    commands.MoveFolder,
     commands.Discard,
     commands.TrimMemory,
 )

@@ -3,11 +3,12 @@
 import errno
 import os
 
-from mattingd.domain.commands import DoChore, Publish, WorkerConfig
-from mattingd.domain.events import ChoreDone, Fact, NameOccupied, Published, TempFileMissing
+from mattingd.domain.commands import DoChore, MoveFolder, Publish, WorkerConfig
+from mattingd.domain.events import ChoreDone, Fact, FolderMoved, NameOccupied, Published, TempFileMissing
 from mattingd.domain.jobs import Chore, Output
 from mattingd.outputs.archive import OriginalsStore, Source
 from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.whole_folder import WholeFolderStore
 from mattingd.outputs.write_faults import refused_place
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
@@ -24,6 +25,7 @@ class Publisher:
         self.disk = disk
         self._files = files
         self._originals = OriginalsStore(disk, bench.archive_root, bench.instance)
+        self._folders = WholeFolderStore(disk, bench.archive_root or "")
 
     def publish(self, command: Publish) -> Fact:
         """Publish the outputs of a job, or continue an interrupted publication: any step may be done already.
@@ -65,13 +67,15 @@ class Publisher:
 
     # --- chores ---
 
-    def chore(self, command: DoChore) -> Fact:
+    def chore(self, command: DoChore | MoveFolder) -> Fact:
         """Carry out one cleanup task."""
-        where = ""
+        if isinstance(command, MoveFolder):
+            return self._move_folder(command)
+        where, stays = "", False
         try:
             match command.chore:
                 case Chore.ORIGINAL:
-                    where = self._put_away(command)
+                    where, stays = self._put_away(command)
                 case Chore.NOTE:
                     self._write_note(command)
                 case Chore.REMOVE_NOTE:
@@ -87,7 +91,7 @@ class Publisher:
                         self.disk.remove(temp)
         except (OSError, UnicodeError) as error:
             return self._chore_failed(command, error)
-        return ChoreDone(self.bench.worker, command.job, command.chore, where=where)
+        return ChoreDone(self.bench.worker, command.job, command.chore, where=where, stays=stays)
 
     def _chore_failed(self, command: DoChore, error: OSError | UnicodeError) -> ChoreDone:
         alone = self._files.concerns_one_place(error)
@@ -96,12 +100,27 @@ class Publisher:
             reason = str(refused_place(error, ", ".join(command.notes)))
         return ChoreDone(self.bench.worker, command.job, command.chore, reason, alone=alone)
 
-    def _put_away(self, command: DoChore) -> str:
-        """Archive or delete the original of a job whose outputs all exist unchanged; otherwise it stays."""
+    def _move_folder(self, command: MoveFolder) -> Fact:
+        """Move a sub-folder that is one job into the archive."""
+        where: str | None = ""
+        failed, root = "", self.bench.roots.get(command.folder)
+        try:
+            self._files.check_root()
+            if root is not None and self.bench.archive_root is not None:
+                where = self._folders.move(root, command)
+        except (OSError, UnicodeError) as error:
+            failed = getattr(error, "strerror", None) or str(error)
+        return FolderMoved(self.bench.worker, command.job, where or "", failed)
+
+    def _put_away(self, command: DoChore) -> tuple[str, bool]:
+        """Archive or delete the original of a job whose outputs all exist unchanged; otherwise it stays.
+
+        Returns its path in the archive, or "", and whether it is to leave with its whole folder.
+        """
         self._files.check_root()
         root, original = self.bench.roots.get(command.folder), command.original
         if root is None:
-            return ""
+            return "", False
         source = Source(root, command.source, command.job)
         stand = all(
             self._files.is_ours(self._files.path(output.place.path), output) for output in command.outputs
@@ -109,8 +128,12 @@ class Publisher:
         deletes_all_there_is = original is not None and original.action == "delete" and not command.outputs
         if original is None or not stand or deletes_all_there_is:
             self._originals.put_back(source)
-            return ""
-        return self._originals.put_away(source, original)
+            return "", False
+        if not command.together:
+            return self._originals.put_away(source, original), False
+        self._originals.put_back(source)
+        there = self._originals.is_there(source, original) or self._folders.holds(source, original)
+        return "", there
 
     def _write_note(self, command: DoChore) -> None:
         self._files.check_root()

@@ -115,7 +115,7 @@ class Desk:
 
     # --- answers to actions ---
 
-    def answer(self, action: Action) -> list[Action]:
+    def answer(self, action: Action) -> list[Action]:  # noqa: PLR0911 - a line for each
         """Let an operation succeed."""
         match action:
             case commands.Read(worker, job):
@@ -128,7 +128,9 @@ class Desk:
             case commands.Publish(worker, job):
                 return self.say(events.Published(worker, job, 0.125))
             case commands.DoChore(worker, job, chore):
-                return self.say(events.ChoreDone(worker, job, chore))
+                return self.say(events.ChoreDone(worker, job, chore, stays=action.together))
+            case commands.MoveFolder(worker, job):
+                return self.say(events.FolderMoved(worker, job, action.place))
         return []
 
     def work_off(self, actions: list[Action]) -> list[Action]:

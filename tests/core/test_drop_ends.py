@@ -180,7 +180,7 @@ def test_the_originals_of_a_sub_folder_stay_together_until_its_last_picture_has_
     together: bool,  # noqa: FBT001 - a case of a test
 ) -> None:
     desk = Desk(ONE)
-    folder = replace(FOLDERS[1], drop_by_subfolder=together, originals="archive")
+    folder = replace(FOLDERS[1], drop_by_subfolder=together, originals="delete")
     desk.scheduler = Scheduler(ONE, {1: folder, 2: FOLDERS[2]})
     desk.start()
     read = only(desk.say(Admitted(row(2, path=b"set/2.jpg", drop=DROP))), Read)

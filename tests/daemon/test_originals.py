@@ -1,13 +1,15 @@
 """Originals that are archived or deleted by a real daemon, also one that is killed: none is ever lost."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import hostile
+import mattingd_killing
 import yaml
 
 from tests.daemon.harness.pictures import picture, read
-from tests.daemon.harness.site import Site, wait_until
+from tests.daemon.harness.site import KILLING, Site, wait_until
 
 MakeSite = Callable[..., Site]
 
@@ -65,5 +67,45 @@ def test_originals_go_only_behind_their_cut_outs_whatever_kills_the_daemon(make_
     assert f"original: {place}" in site.command("status", str(site.hot[0] / "sub" / "p0.png")).stdout
     result = site.audit()
     assert (result["present"], result["gaps"]) == (16, [])
+    assert site.temps() == []
+    assert site.stop() == 0
+
+
+def test_a_job_folder_is_archived_as_a_whole_also_when_the_daemon_is_killed_over_it(
+    make_site: MakeSite,
+) -> None:
+    site = make_site(watch={"drop_seconds": 1, "truncated_minutes": 0})
+    document, archive = yaml.safe_load(site.config.read_text()), site.root / "archive"
+    document["archive_dir"] = str(archive)
+    document["hot_folders"][0] |= {"originals": "archive", "drops": "subfolder", "status_file": True}
+    site.config.write_text(yaml.safe_dump(document))
+    names = sorted([*drop(site.hot[0], range(3)), "sub/READY", "sub/order.txt"])
+    for name in names[:2]:
+        (site.hot[0] / name).write_text("as it is")
+    bad = site.hot[0] / "sub" / "bad.png"
+    bad.write_bytes(hostile.encoded("PNG")[:-40] + b"x" * 40)
+    order, log = site.root / "order.json", site.root / "killed"
+    order.write_text(json.dumps({"point": mattingd_killing.FOLDER_MOVED, "nth": 1, "log": str(log)}))
+    process = site.start(KILLING, environment={mattingd_killing.ORDER: str(order)})
+    stays = [{"name": "sub", "waits_for": ["sub/bad.png"]}]
+    with site.explained():
+        wait_until(lambda: site.status()["folders"][0]["staying"] == stays, "it said what keeps the folder")
+        told = site.hot[0] / "_STATUS.txt"
+        wait_until(lambda: told.is_file() and "folder sub stays" in told.read_text(), "also in the folder")
+        assert not archive.exists()
+        bad.unlink()
+        wait_until(lambda: process.poll() is not None and log.is_file(), "it was killed at the rename")
+    assert not (site.hot[0] / "sub").exists()
+    site.start()
+    with site.explained():
+        wait_until(
+            lambda: all(row["original"] for row in site.rows() if row["state"] == "done"),
+            "the journal knows where all is",
+        )
+    (day,) = archive.iterdir()
+    assert [str(path.relative_to(day / "in")) for path in files(day)] == names
+    place = day / "in" / "sub" / "p0.png"
+    assert f"original: {place}" in site.command("status", str(site.hot[0] / "sub" / "p0.png")).stdout
+    assert site.audit()["gaps"] == []
     assert site.temps() == []
     assert site.stop() == 0

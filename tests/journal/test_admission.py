@@ -6,12 +6,15 @@ import pytest
 from because import why
 
 from mattingd.domain.commands import (
+    AskAgain,
+    AskPart,
     Move,
     Prepare,
     UseModel,
     Vanished,
 )
-from mattingd.domain.events import Admitted, AlreadyKnown
+from mattingd.domain.drops import EndedFile, Part
+from mattingd.domain.events import Admitted, AlreadyKnown, PartSeen
 from mattingd.domain.jobs import Models, PreviousResult, Stamp
 from mattingd.journal import JournalWriter, reading
 from tests.journal.journals import RECIPE, admit_of, admitted, made_of, places, publish
@@ -36,6 +39,40 @@ def test_new_content_is_a_new_job_and_the_next_version(journal: JournalWriter) -
     assert (places(first), places(second)) == (["shoe.png"], ["shoe_v2.png"])
     assert made_of(second.last) == PreviousResult(b"content", "as ever")
     assert [(name, size) for name, size, *_ in journal.known(1)] == [(b"shoe.jpg", 2)]
+
+
+def test_what_is_painted_on_a_picture_that_has_ended_is_told_from_a_new_picture(
+    journal: JournalWriter,
+) -> None:
+    def seen(stamp: Stamp) -> bool:
+        (answer,) = journal.apply([replace(admit_of(b"shoe.jpg"), stamp=stamp)])
+        assert isinstance(answer, Admitted)
+        assert journal.live()[-1] == answer.row, "a restart knows it, too"
+        return answer.row.touched_up
+
+    assert not seen(Stamp(1, 1, strokes=5)), "they came with it"
+    journal.apply([Move(journal.live()[-1].job, "superseded")])
+    assert not seen(Stamp(1, 1, strokes=6)), "nobody has seen a cut-out yet"
+    publish(journal, journal.live()[-1])
+    assert seen(Stamp(1, 1, strokes=7))
+    publish(journal, journal.live()[-1])
+    assert not seen(Stamp(2, 2, strokes=7)), "the picture is another one"
+    journal.apply([Move(journal.live()[-1].job, "failed")])
+    assert seen(Stamp(2, 2))
+
+
+def test_what_became_of_the_files_of_a_sub_folder(journal: JournalWriter) -> None:
+    rows = {name: admitted(journal, name) for name in (b"set/1.jpg", b"set/2.jpg", b"set2/1.jpg", b"set.jpg")}
+    journal.apply([admit_of(b"set/notes.txt", ignored="no picture")])
+    part = Part(1, b"set")
+    publish(journal, rows[b"set/1.jpg"])
+    journal.apply([Move(rows[b"set/2.jpg"].job, "failed"), Move(rows[b"set2/1.jpg"].job, "failed")])
+    assert journal.apply([AskPart(part)]) == [PartSeen(part, (b"set/2.jpg",), ())]
+    journal.apply([Vanished(1, b"set/2.jpg")])
+    known = tuple(EndedFile(name, Stamp(1, 1)) for name in (b"set/1.jpg", b"set/notes.txt"))
+    assert journal.apply([AskPart(part)]) == [PartSeen(part, (), known)]
+    journal.apply([AskAgain(1, b"set/1.jpg")])
+    assert journal.apply([AskPart(part)]) == [PartSeen(part, (), known[1:])], "it is about to be made again"
 
 
 def test_old_content_that_comes_back_is_new_again(journal: JournalWriter) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mattingd.core.snapshot import StayingView
 from mattingd.domain.reasons import Reason
 from mattingd.journal import Record
 from mattingd.journal.drops import FolderStanding
@@ -71,6 +72,15 @@ def test_it_says_what_waits_runs_failed_and_what_to_do(language: Language) -> No
     do = {"en": "What to do:", "zh": "怎么办"}[language]
     assert text.count(do) == 3
     assert "{" not in text, "no parameter is left over"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_says_which_folder_stays_for_which_picture_and_how_to_let_it_go(language: Language) -> None:
+    text = status_text(situation(failed=1, staying=(StayingView(b"set", (b"set/0.jpg",)),)), language)
+    assert text is not None
+    about = text.partition({"en": "The folder set stays", "zh": "文件夹 set 会留在这里"}[language])[2]
+    assert "set/0.jpg" in about
+    assert {"en": "take it out of the folder", "zh": "移出该文件夹"}[language] in about
 
 
 def test_a_file_that_has_nothing_to_say_is_not_there() -> None:

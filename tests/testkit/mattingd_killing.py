@@ -49,6 +49,8 @@ JOURNAL_POINTS = tuple(
     for what in ("admitted", "prepared", "done")
     for when in ("before", "after")
 )
+FOLDER_MOVED = "folder moved"
+"""A point that only some hot folders come to."""
 POINTS = (*WORKER_POINTS, *JOURNAL_POINTS, "deeds done", "batch done")
 """All named points."""
 
@@ -132,6 +134,12 @@ class KillingDisk(Disk):
         """A note stands, and nobody was told."""
         super().replace(temp, final)
         passing("note in its place", os.getppid())
+
+    def move_folder(self, old: str, new: str, old_folder: int, new_folder: int) -> bool:
+        """A whole folder is in the archive, and nobody was told."""
+        moved = super().move_folder(old, new, old_folder, new_folder)
+        passing(FOLDER_MOVED, os.getppid())
+        return moved
 
     def remove(self, path: str) -> None:
         """A note is gone, and nobody was told."""

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattingd.domain import commands, events
+from mattingd.domain.drops import EndedFile
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Chore, Fault, Fit, Geometry, Original, Output, PictureLimits, Place, Stamp
 from mattingd.domain.presets import BUILT_IN
@@ -54,6 +55,7 @@ EACH: list[Message] = [
     (events.TempFileMissing(1, 2), None),
     (events.Faulted(1, 2, Fault.BAD, why("Größe: 0 \u202f px")), None),
     (events.ChoreDone(1, 2, Chore.ORIGINAL, None, "there"), None),
+    (events.FolderMoved(1, 2, "there", "why"), None),
     (events.EngineUp(1, "cpu", "torch", "fp32", "cv-unet", "ab", 2, 0.1, 3), None),
     (events.EngineDied(1, why("it ended"), ExitCode.DEVICE, wrong=True), None),
     (events.Inferred(1, (True, False), 0.5, (0.25, math.inf)), MATTES * 2),
@@ -72,6 +74,7 @@ EACH: list[Message] = [
         ),
         None,
     ),
+    (commands.MoveFolder(1, 2, 3, b"set", "p", (EndedFile(b"set/\xff.jpg", STAMP),)), None),
     (commands.Discard(1, 2), None),
     (commands.TrimMemory(1), None),
     (commands.EngineConfig(1, "cv-unet", "auto", "auto", None, memory_gb=8), None),

@@ -69,6 +69,14 @@ class Engine(Answer, frozen=True):
     """All devices of the configuration; `auto` is a single entry until their number is known."""
 
 
+class Staying(Answer, frozen=True):
+    """A sub-folder that is one job and stays in its hot folder."""
+
+    name: str
+    waits_for: tuple[str, ...]
+    """Pictures that failed, or wait for a reason of their own."""
+
+
 class Folder(Answer, frozen=True):
     """A hot folder."""
 
@@ -91,6 +99,8 @@ class Folder(Answer, frozen=True):
     """`online`, `paused`, `closed` (outside its hours), or `offline`: it is waited for until it answers."""
     opens: str | None = None
     """When it opens, outside its hours: `20:00`."""
+    staying: tuple[Staying, ...] = ()
+    """Sub-folders that are not archived yet because of single pictures."""
 
 
 class Config(Answer, frozen=True):

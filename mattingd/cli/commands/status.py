@@ -228,6 +228,7 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
         "state": [_paused(folder) for folder in folders],
         "watched by": [folder.get("watched", "") for folder in folders],
         "passed over": [str(folder.get("passed_over") or "") for folder in folders],
+        "stays": ["; ".join(map(_stays, folder.get("staying") or ())) for folder in folders],
         "trouble": [folder.get("trouble") or "" for folder in folders],
     }
     told = {heading: cells for heading, cells in columns.items() if any(cells)}
@@ -237,6 +238,10 @@ def _show_folders(console: Console, folders: list[dict[str, Any]]) -> None:
     for row in zip(*told.values(), strict=True):
         table.add_row(*map(escape, row))
     console.print(table)
+
+
+def _stays(folder: dict[str, Any]) -> str:
+    return f"{folder['name']} waits for {', '.join(folder['waits_for'])}"
 
 
 def _paused(folder: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from mattingd.domain.commands.pictures import (
     DropMatte,
     Finish,
     LookAt,
+    MoveFolder,
     Publish,
     Read,
 )
@@ -37,6 +38,7 @@ from mattingd.domain.commands.writes import (
     Admit,
     Approve,
     AskAgain,
+    AskPart,
     EndDrop,
     FindSame,
     FinishReport,
@@ -66,6 +68,7 @@ Write = (
     | NextVersion
     | Vanished
     | AskAgain
+    | AskPart
     | FindSame
     | Forget
     | Approve
@@ -87,6 +90,7 @@ Action = (
     | Finish
     | Publish
     | DoChore
+    | MoveFolder
     | Discard
     | DropMatte
     | Infer
@@ -114,6 +118,7 @@ __all__ = [
     "Announcement",
     "Approve",
     "AskAgain",
+    "AskPart",
     "Command",
     "ContinueRetention",
     "Discard",
@@ -132,6 +137,7 @@ __all__ = [
     "KillWorker",
     "LookAt",
     "Move",
+    "MoveFolder",
     "NextVersion",
     "Prepare",
     "Publish",

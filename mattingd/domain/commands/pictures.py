@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mattingd.domain.drops import EndedFile
 from mattingd.domain.jobs import Chore, Geometry, Original, Output, Stamp
 from mattingd.domain.presets import Preset
 from mattingd.domain.reasons import Reason
@@ -86,6 +87,23 @@ class DoChore:
     source: bytes
     reason: Reason
     original: Original | None = None
+    together: bool = False
+    """Whether the original is only checked: it leaves with its whole folder, by `MoveFolder`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFolder:
+    """Move a sub-folder that is one job into the archive, as a whole. Answered by `FolderMoved`."""
+
+    worker: int
+    job: int
+    """One of the jobs whose originals are in it."""
+    folder: int
+    part: bytes
+    place: str
+    """Its preferred path in the archive."""
+    files: tuple[EndedFile, ...]
+    """What may be in it; with any other picture it stays."""
 
 
 @dataclass(frozen=True, slots=True)

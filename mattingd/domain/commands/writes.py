@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mattingd.domain.artifacts import ArtifactUpdate
-from mattingd.domain.drops import Channel, ReportFile
+from mattingd.domain.drops import Channel, Part, ReportFile
 from mattingd.domain.jobs import NO_STAGE_TIMES, Models, Naming, Output, Patience, Recipe, StageTimes, Stamp
 from mattingd.domain.reasons import NO_REASON, Reason, Reasons
 
@@ -118,6 +118,13 @@ class FindSame:
     recipe: str
     model: str
     """SHA-256 of the weights, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPart:
+    """Ask what became of the files of a sub-folder that is one job. Answered by `PartSeen`."""
+
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)

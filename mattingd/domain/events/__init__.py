@@ -25,6 +25,7 @@ from mattingd.domain.events.jobs import (
     DropEnded,
     EarlierFound,
     JobEnded,
+    PartSeen,
     VersionAssigned,
 )
 from mattingd.domain.events.outputs import (
@@ -61,6 +62,7 @@ from mattingd.domain.events.workers import (
     EarlierGone,
     Faulted,
     Finished,
+    FolderMoved,
     NameOccupied,
     NeedsRoom,
     Published,
@@ -84,6 +86,7 @@ Fact = (
     | Admitted
     | EarlierFound
     | EarlierGone
+    | PartSeen
     | AlreadyKnown
     | VersionAssigned
     | WorkerUp
@@ -102,6 +105,7 @@ Fact = (
     | TempFileMissing
     | Faulted
     | ChoreDone
+    | FolderMoved
     | EngineUp
     | EngineDied
     | Inferred
@@ -141,6 +145,7 @@ __all__ = [
     "FileObserved",
     "Finished",
     "FolderLeft",
+    "FolderMoved",
     "FolderTrouble",
     "ForgetAsked",
     "InferFailed",
@@ -152,6 +157,7 @@ __all__ = [
     "NeedsRoom",
     "OutputTrouble",
     "Overflowed",
+    "PartSeen",
     "PauseAsked",
     "Published",
     "ReadOk",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mattingd.domain.drops import EndedFile, Part
 from mattingd.domain.earlier import EarlierResult
 from mattingd.domain.jobs import JobRecord, Output
 from mattingd.domain.reasons import Reasons
@@ -28,6 +29,17 @@ class EarlierFound:
 
     job: int
     result: EarlierResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartSeen:
+    """What became of the files of a sub-folder that is one job: it leaves when none of them has failed."""
+
+    part: Part
+    failed: tuple[bytes, ...]
+    """Paths of pictures that failed and are still there."""
+    ended: tuple[EndedFile, ...]
+    """All others that have come to their end."""
 
 
 @dataclass(frozen=True, slots=True)

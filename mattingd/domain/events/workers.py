@@ -162,3 +162,17 @@ class ChoreDone:
     """Path of an original in the archive."""
     alone: bool = False
     """Whether it failed for a reason of its own: other paths can be written."""
+    stays: bool = False
+    """Whether an original is as it was read, and stays until its folder is moved as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMoved:
+    """A sub-folder that is one job is in the archive, or has to stay for now."""
+
+    worker: int
+    job: int
+    where: str
+    """Its path in the archive; empty if it is not there."""
+    failed: str = ""
+    """Why it stays for now; empty with `where` where its originals must go one by one."""

@@ -1,0 +1,46 @@
+"""Log lines about sub-folders that are one job: why one stays in its hot folder, and that it was archived."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mattingd.domain import events
+from mattingd.domain.text import readable
+
+if TYPE_CHECKING:
+    from mattingd.domain.drops import Part
+
+NAMED = 3
+"""Pictures named one by one in a line."""
+
+
+class FolderLog:
+    """See the module. Gets every fact that the log gets; says the same only once."""
+
+    def __init__(self, log: Any, folders: Mapping[int, str]) -> None:
+        self._log = log
+        self._folders = folders
+        self._told: dict[Part, tuple[bytes, ...]] = {}
+        self._failed = ""
+
+    def fact(self, fact: events.Fact) -> None:
+        """Log a change."""
+        if isinstance(fact, events.PartSeen):
+            self._stays(fact)
+        elif isinstance(fact, events.FolderMoved):
+            if fact.where:
+                self._log.info("folder archived", place=fact.where)
+            elif fact.failed and fact.failed != self._failed:
+                self._log.warning("folder stays", why=f"it cannot be moved at present: {fact.failed}")
+            self._failed = fact.failed
+
+    def _stays(self, fact: events.PartSeen) -> None:
+        if self._told.get(fact.part, ()) == fact.failed:
+            return
+        if not fact.failed:
+            del self._told[fact.part]
+            return
+        self._told[fact.part] = fact.failed
+        names = ", ".join(map(readable, fact.failed[:NAMED])) + (", ..." if len(fact.failed) > NAMED else "")
+        folder = f"{self._folders.get(fact.part.folder, '?')}/{readable(fact.part.name)}"
+        why = f"it moves to the archive when these are repaired or taken out: {names}"
+        self._log.warning("folder stays", folder=folder, why=why)

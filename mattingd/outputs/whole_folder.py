@@ -1,0 +1,178 @@
+"""Move a sub-folder that is one job into the archive, with everything in it, by one rename.
+
+It stays when a picture in it is not one of those that came to their end, is open for writing, or differs from
+what was processed. What appears in it at the last moment is put back. A crash may follow any step: a repeated
+call finds the folder in the archive, and continues.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, count
+
+from mattingd.domain.commands import MoveFolder
+from mattingd.domain.jobs import Original, Stamp
+from mattingd.ingest.ignore_rules import why_ignored
+from mattingd.outputs.archive import Source, painted_beside
+from mattingd.system.filesystem import Disk, kind_of
+from mattingd.touchup.files import names_beside
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A file that keeps the folder from being moved."""
+
+    path: str
+    why: str
+
+
+class WholeFolderStore:
+    """Moves whole folders into the archive, one at a time."""
+
+    def __init__(self, disk: Disk, archive: str) -> None:
+        self._disk = disk
+        self._archive = archive
+
+    def holds(self, source: Source, original: Original) -> bool:
+        """Whether an original is in the archive already, moved there with its folder."""
+        top = source.path.count(b"/")
+        place, below = original.place.rsplit("/", top)[0], os.fsdecode(source.path).partition("/")[2]
+        for version in self._versions(place):
+            directory, name = os.path.split(below)
+            with suppress(FileNotFoundError, NotADirectoryError), self._disk.folder(version) as folder:
+                with self._disk.folder(directory, folder) as inner:
+                    status, digest = self._disk.digest_in(inner, name)
+                stamp = original.stamp
+                same = (status.st_size, status.st_mtime_ns) == (stamp.size, stamp.mtime_ns)
+                if same and digest == original.sha256:
+                    return True
+        return False
+
+    def move(self, root: bytes, order: MoveFolder) -> str | None:
+        """Move a folder; returns its path in the archive, or None where another disk makes that impossible.
+
+        Raises:
+            OSError: it stays for now; nothing has changed.
+        """
+        part, known = os.fsdecode(order.part), self._known(order)
+        with self._disk.folder(os.fsdecode(root)) as hot:
+            is_here = self._found(hot, part, known) > 0
+            where = None if is_here else self._moved_before(order.place, known)
+            if where is None and not is_here:
+                raise OSError(errno.ENOENT, "it is gone")
+            if where is None:
+                with self._disk.folder(part, hot, one_disk=False) as folder:
+                    for stranger in self._strangers(folder, known):
+                        raise OSError(errno.EBUSY, f"{stranger.path} {stranger.why}")
+                where = self._renamed(hot, part, order.place)
+            if where is not None:
+                self._put_back(hot, part, where, known)
+            return where
+
+    @staticmethod
+    def _known(order: MoveFolder) -> dict[str, Stamp]:
+        """Return what may be in the folder, by its path there."""
+        return {os.fsdecode(file.path).partition("/")[2]: file.stamp for file in order.files}
+
+    def _found(self, within: int, name: str, known: dict[str, Stamp]) -> int:
+        """Return how many of these files are in a folder as they were; 0 where there is no such folder."""
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._disk.folder(name, within, one_disk=False) as there,
+        ):
+            return sum(self._is(there, path, stamp) for path, stamp in known.items())
+        return 0
+
+    def _is(self, folder: int, path: str, stamp: Stamp) -> bool:
+        try:
+            status = self._disk.status_in(folder, path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (status.st_size, status.st_mtime_ns) == (stamp.size, stamp.mtime_ns)
+
+    # --- the archive ---
+
+    def _versions(self, place: str) -> Iterator[str]:
+        """Yield the folders in the archive that have this place, or a later version of it."""
+        for name in _names(place):
+            path = os.path.join(self._archive, name)
+            if not os.path.lexists(path):
+                return
+            yield path
+
+    def _moved_before(self, place: str, known: dict[str, Stamp]) -> str | None:
+        """Return where the folder is in the archive, if an attempt whose answer was lost moved it."""
+        found: dict[str, int] = {}
+        for path in self._versions(place):
+            directory, name = os.path.split(path)
+            with self._disk.folder(directory) as target:
+                found[os.path.relpath(path, self._archive)] = self._found(target, name, known)
+        best = max(found, key=lambda where: found[where], default=None)
+        return best if best is not None and found[best] else None
+
+    def _renamed(self, hot: int, part: str, place: str) -> str | None:
+        directory = os.path.join(self._archive, os.path.dirname(place))
+        self._disk.make_directories(directory)
+        with self._disk.folder(directory) as target:
+            for name in _names(os.path.basename(place)):
+                try:
+                    if self._disk.move_folder(part, name, hot, target):
+                        break
+                except OSError as error:
+                    if error.errno == errno.EXDEV:
+                        return None
+                    raise
+            self._disk.sync(target)
+            self._disk.sync(hot)
+        return os.path.join(os.path.dirname(place), name)
+
+    def _put_back(self, hot: int, part: str, where: str, known: dict[str, Stamp]) -> None:
+        """Return to the hot folder what came into the folder, or was saved again, at the last moment."""
+        with self._disk.folder(os.path.join(self._archive, where)) as folder:
+            for stranger in list(self._strangers(folder, known)):
+                directory, name = os.path.split(stranger.path)
+                home = os.path.join(part, directory).rstrip("/")
+                with (
+                    self._disk.folder(directory, folder) as inner,
+                    self._disk.folder(home, hot, make=True, one_disk=False) as target,
+                ):
+                    for each in (name, *map(os.fsdecode, chain(*names_beside(os.fsencode(name))))):
+                        with suppress(FileNotFoundError):
+                            self._disk.move(each, each, old_folder=inner, new_folder=target)
+                    self._disk.sync(target)
+
+    # --- what is in it ---
+
+    def _strangers(self, folder: int, known: dict[str, Stamp], directory: str = "") -> Iterator[Stranger]:
+        """Yield pictures that are not among the known files as they were."""
+        names = os.listdir(folder)
+        lying = set(names)
+        for name in names:
+            path, mode = os.path.join(directory, name), self._disk.status_in(folder, name).st_mode
+            odd = kind_of(mode)
+            is_dir = odd is not None and odd.code == "folder"
+            if why_ignored(os.fsencode(name), is_dir=is_dir):
+                continue
+            if is_dir:
+                with self._disk.folder(name, folder, one_disk=False) as inner:
+                    yield from self._strangers(inner, known, path)
+            elif odd is None and (why := self._strange(folder, name, known.get(path), lying)):
+                yield Stranger(path, why)
+
+    def _strange(self, folder: int, name: str, stamp: Stamp | None, lying: set[str]) -> str:
+        if stamp is None:
+            return "has just come"
+        if not self._is(folder, name, stamp):
+            return "was saved again"
+        if stamp.strokes != painted_beside(self._disk, folder, name, lying):
+            return "has other strokes now"
+        return "is open for writing in another program" if self._disk.in_use(folder, name) else ""
+
+
+def _names(place: str) -> Iterator[str]:
+    """Yield `set`, then `set_v2`, ..."""
+    yield place
+    for version in count(2):
+        yield f"{place}_v{version}"
