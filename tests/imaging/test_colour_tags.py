@@ -1,5 +1,6 @@
 """Colours that are told otherwise than by an ICC profile: each mark is read, in one order, in all formats."""
 
+import io
 import struct
 import zlib
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from mattingd.domain.jobs import PictureLimits
@@ -154,6 +156,53 @@ def test_hdr_is_shown_as_bright_as_paper(transfer: int, kind: str, paper: int, h
     assert tuple(map(str, picture.notes)) == (
         f"its brightness is coded for HDR ({kind}): on other screens its highlights are compressed",
     )
+
+
+def tiff(array: Any, table: Any, **more: Any) -> bytes:
+    """With the tag TransferFunction: the light of each level, 0 to 65535."""
+    sink = io.BytesIO()
+    values = np.rint(np.ravel(table) * 65535).astype(int).tolist()
+    extra = [(301, "H", len(values), values, True), *more.pop("extra", [])]
+    tifffile.imwrite(sink, array, metadata=None, extratags=extra, **more)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_transfer_function_of_a_tiff_is_its_curve(bits: int) -> None:
+    deep = SMALL if bits == 8 else SMALL.astype(np.uint16) * 257
+    levels = np.linspace(0, 1, 1 << bits)
+    linear = read(tiff(deep, levels), LIMITS)
+    np.testing.assert_array_equal(linear.rgb, deep)
+    expected = read(png(SMALL, gAMA=struct.pack(">I", 100_000)), LIMITS).srgb
+    assert np.abs(linear.srgb.astype(int) - expected).max() <= 1
+    for like_srgb in (levels**2.2, icc.srgb_light(levels)):
+        assert read(tiff(deep, like_srgb), LIMITS).icc is None
+    each = [levels, levels**2.2, levels**2.2]
+    for channel, alike in ((0, levels), (1, levels**2.2)):
+        only = np.zeros_like(deep)
+        only[..., channel] = deep[..., channel]
+        found, expected = (read(tiff(only, table), LIMITS).srgb.astype(int) for table in (each, alike))
+        assert np.abs(found - expected).max() <= (1 if channel == 0 else 8)
+
+
+def test_a_transfer_function_goes_with_primaries_and_turns_with_the_levels() -> None:
+    rational = [value for number in (0.3127, 0.329) for value in (round(number * 10_000), 10_000)]
+    corners = [value for number in (64, 33, 21, 71, 15, 6) for value in (number, 100)]
+    extra = [(318, "2I", 2, rational, True), (319, "2I", 6, corners, True)]
+    both = read(tiff(SMALL, np.linspace(0, 1, 256) ** (563 / 256), extra=extra), LIMITS)
+    adobe = read(png(SMALL, iCCP=MARKS["iCCP"]), LIMITS).srgb
+    assert np.abs(both.srgb.astype(int) - adobe).max() <= 2
+    grey = np.ascontiguousarray(SMALL[..., 0])
+    light = np.linspace(0, 1, 256) ** 1.4
+    expected = read(tiff(grey, light, photometric="minisblack"), LIMITS).rgb
+    turned = read(tiff(255 - grey, light[::-1], photometric="miniswhite"), LIMITS).rgb
+    np.testing.assert_array_equal(turned, expected)
+    assert np.abs(expected[..., 0].astype(int) - grey).mean() > 2
+
+
+@pytest.mark.parametrize("table", [np.linspace(0, 1, 100), np.full(256, 0.5), np.tile([0.0, 1.0], 128)])
+def test_a_transfer_function_that_is_none_changes_nothing(table: Any) -> None:
+    assert read(tiff(SMALL, table), LIMITS).icc is None
 
 
 def test_a_bmp_tells_its_colours_in_its_header() -> None:

@@ -24,7 +24,10 @@ Point3 = tuple[Point, Point, Point]
 """Red, green and blue."""
 
 Curve = float | npt.NDArray[np.float64] | None
-"""From levels to light: an exponent, the light (0 to 1) of evenly spaced levels, or None: as in sRGB."""
+"""From levels to light: an exponent, the light (0 to 1) of evenly spaced levels, or None: as in sRGB.
+
+For RGB, three rows of light give each channel its own.
+"""
 
 
 def matrix_profile(
@@ -39,13 +42,14 @@ def matrix_profile(
 ) -> bytes:
     """Return an RGB profile; ``coded`` are the ISO 23091-2 code points of primaries and transfer function."""
     matrix = _to_d50(red, green, blue, white)
-    points = _curve(curve)
+    own = isinstance(curve, np.ndarray) and curve.ndim > 1
+    curves = [_curve(row) for row in curve] if own else [_curve(curve)] * 3
     tags = {
         b"desc": _description(name),
         b"cprt": b"text\0\0\0\0Public domain\0",
         b"wtpt": _xyz(np.array(_D50)),
         **{kind: _xyz(matrix[:, index]) for index, kind in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))},
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), points),
+        **dict(zip((b"rTRC", b"gTRC", b"bTRC"), curves, strict=True)),
     }
     if coded:
         tags[b"cicp"] = b"cicp" + bytes(4) + bytes((*coded, 0, 1))
@@ -81,12 +85,13 @@ def _xyz_of(point: Point) -> npt.NDArray[np.float64]:
 def _curve(curve: Curve) -> bytes:
     if isinstance(curve, int | float):
         return struct.pack(">4s4xIH", b"curv", 1, max(1, min(0xFFFF, round(curve * 256))))
-    light = _srgb_light(np.linspace(0, 1, _CURVE_POINTS)) if curve is None else curve
+    light = srgb_light(np.linspace(0, 1, _CURVE_POINTS)) if curve is None else curve
     points: bytes = np.rint(light * 65535).astype(">u2").tobytes()
     return struct.pack(">4s4xI", b"curv", len(light)) + points
 
 
-def _srgb_light(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def srgb_light(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the light of levels in sRGB, both 0 to 1."""
     return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004
 
 

@@ -2,7 +2,8 @@
 
 The order is that of the PNG specification (third edition): cICP, an ICC profile, sRGB, cHRM and gAMA; then
 what a BMP's header says; then EXIF data, where cameras set to Adobe RGB record it. AVIF and HEIC have their
-coded numbers after the profile. Knows tags; must not know pixels.
+coded numbers after the profile; a TIFF's transfer function counts with EXIF's primaries. Knows tags; must not
+know pixels.
 """
 
 import struct
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from mattingd.domain.reasons import Reason, Reasons
@@ -38,7 +40,10 @@ _HDR = {16: ("PQ", icc.pq_light), 18: ("HLG", icc.hlg_light)}
 _SRGB_GAMMA, _NEAR = 2.2, 0.02
 _CLOSE = 0.002  # in x and y: the same primaries
 _EXIF, _INTEROP = 0x8769, 0xA005
-_COLOUR_SPACE, _GAMMA, _WHITE, _CHROMATICITIES = 0xA001, 0xA500, 0x013E, 0x013F
+_COLOUR_SPACE, _GAMMA, _WHITE, _CHROMATICITIES, _TRANSFER = 0xA001, 0xA500, 0x013E, 0x013F, 0x012D
+_TABLES = {1 << bits: 1 for bits in range(1, 17)} | {3 << bits: 3 for bits in range(1, 17)}
+"""Tables in a transfer function, by the number of its values: one for all channels, or one each."""
+_LONGEST_CURVE = 4096
 _SPACE_SRGB, _SPACE_ADOBE = 1, 2
 _GREY_MODES = ("1", "L", "I", "F")
 
@@ -122,33 +127,42 @@ def _profile(name: str, points: icc.Point3, white: icc.Point, curve: icc.Curve, 
 
 def _of_png(chunks: dict[bytes, bytes], *, grey: bool) -> Colours | None:
     """Return the colours of cHRM and gAMA."""
-    gamma = None
+    curve = None
     if len(told := chunks.get(b"gAMA", b"")) == 4 and any(told):  # noqa: PLR2004 - bytes
-        gamma = 100_000 / struct.unpack(">I", told)[0]
+        curve = 100_000 / struct.unpack(">I", told)[0]
     corners = None
     if len(told := chunks.get(b"cHRM", b"")) == 32:  # noqa: PLR2004 - bytes
         corners = [value / 100_000 for value in struct.unpack(">8I", told)]
-    return _of_numbers(corners, gamma, grey=grey)
+    return _of_numbers(corners, curve, grey=grey)
 
 
-def _of_numbers(corners: list[float] | None, gamma: float | None, *, grey: bool) -> Colours | None:
-    """Return the colours for x and y of white, red, green and blue, and the exponent; sRGB if near."""
-    if corners is None and gamma is None:
+def _of_numbers(corners: list[float] | None, curve: icc.Curve, *, grey: bool) -> Colours | None:
+    """Return the colours for x and y of white, red, green and blue, and the curve; sRGB if near."""
+    if corners is None and curve is None:
         return None
     x = [*icc.D65, *(value for point in _SRGB for value in point)] if corners is None else corners
-    like_srgb = gamma is None or abs(gamma / _SRGB_GAMMA - 1) < _NEAR
-    if (grey or _are_near(x, _SRGB)) and like_srgb:
+    if (grey or _are_near(x, _SRGB)) and _is_like_srgb(curve):
         return Colours(None)
     white, red, green, blue = ((x[at], x[at + 1]) for at in range(0, 8, 2))
     name = "Adobe RGB (1998)" if _are_near(x, _ADOBE) else "its own primaries"
+    shape = "its own curve" if isinstance(curve, np.ndarray) else f"gamma {curve or 0:.3g}"
     try:
-        if not 0.1 < (gamma or 1) < 10:  # noqa: PLR2004 - nonsense
+        if not isinstance(curve, np.ndarray) and not 0.1 < (curve or 1) < 10:  # noqa: PLR2004 - nonsense
             return None
-        return Colours(
-            _profile(f"{name}, gamma {gamma or 0:.3g}", (red, green, blue), white, gamma, grey=grey)
-        )
+        return Colours(_profile(f"{name}, {shape}", (red, green, blue), white, curve, grey=grey))
     except (np.linalg.LinAlgError, ZeroDivisionError, ValueError, OverflowError, struct.error):
         return None
+
+
+def _is_like_srgb(curve: icc.Curve) -> bool:
+    """Whether a curve is (nearly) that of sRGB, or the exponent that most programs write for it."""
+    if isinstance(curve, np.ndarray):
+        levels = np.linspace(0, 1, curve.shape[-1])
+        return any(
+            float(np.abs(curve ** (1 / _SRGB_GAMMA) - light ** (1 / _SRGB_GAMMA)).max()) < _NEAR
+            for light in (icc.srgb_light(levels), levels**_SRGB_GAMMA)
+        )
+    return curve is None or abs(curve / _SRGB_GAMMA - 1) < _NEAR
 
 
 def _are_near(corners: list[float], points: icc.Point3) -> bool:
@@ -180,6 +194,7 @@ def _of_exif(exif: Image.Exif, *, grey: bool) -> Colours | None:
         photo, index = exif.get_ifd(_EXIF), exif.get_ifd(_INTEROP).get(1, "")
         space, corners = photo.get(_COLOUR_SPACE), exif.get(_CHROMATICITIES)
         gamma = float(photo.get(_GAMMA, _SRGB_GAMMA))
+        light = _light(exif.get(_TRANSFER))
         named = index.decode("ascii", "replace") if isinstance(index, bytes) else str(index)
         numbers = [float(value) for value in (*exif.get(_WHITE, ()), *corners)] if corners else []
     except Exception:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
@@ -188,9 +203,27 @@ def _of_exif(exif: Image.Exif, *, grey: bool) -> Colours | None:
         return Colours(None)
     if space == _SPACE_ADOBE or named.startswith("R03"):
         return _adobe(grey=grey)
-    if len(numbers) == 8 and all(0 < value < 1 for value in numbers):  # noqa: PLR2004 - four points
-        return _of_numbers(numbers, gamma, grey=grey)
-    return None
+    has_corners = len(numbers) == 8 and all(0 < value < 1 for value in numbers)  # noqa: PLR2004 - four points
+    if light is not None:
+        light = light[0] if grey or len(light) == 1 else light
+        return _of_numbers(numbers if has_corners else None, light, grey=grey)
+    return _of_numbers(numbers, gamma, grey=grey) if has_corners else None
+
+
+def _light(told: object) -> npt.NDArray[np.float64] | None:
+    """Return the light of a TIFF's transfer function, [1 or 3, N] in 0..1; None when it is no such thing."""
+    if not isinstance(told, tuple) or (rows := _TABLES.get(len(told))) is None:
+        return None
+    tables = np.asarray(told, np.float64).reshape(rows, -1) / 0xFFFF
+    if tables[0, 0] > tables[0, -1]:
+        tables = tables[:, ::-1]  # of a picture whose 0 is white: its levels were turned round
+    if (np.diff(tables) < 0).any() or tables.max() > 1 or (tables[:, 0] == tables[:, -1]).any():
+        return None
+    count = tables.shape[1]
+    if count <= _LONGEST_CURVE:
+        return tables
+    at = np.linspace(0, count - 1, _LONGEST_CURVE)
+    return np.stack([np.interp(at, np.arange(count), table) for table in tables])
 
 
 @cache
