@@ -170,7 +170,7 @@ class Checks:
         path = output.place.path
         assert row[0] == State.PREPARED, f"{path} became visible while job {job} was {row[0]}"
         assert row[1:] == (data, path, made_by(data)), f"{path} is not what was prepared: {row}"
-        content = self.shown(data)
+        content = self.shown(data, self.paths[job])
         assert content.whole, f"{path} shows an unfinished version"
         assert content.kind in {Kind.GOOD, Kind.EMPTY}, f"{path} shows {content.kind}"
         assert content in self.hot.versions[self.paths[job]], f"{path} shows another file's picture"
@@ -191,13 +191,22 @@ class Checks:
         assert sha256.partition(b" caption")[0] == content.sha256, (
             f"job {job} was made from another file than the one that goes"
         )
-        assert self.made[content], f"the original of job {job} goes, and nothing was made of it"
+        made = self.made_of(content, copies=state == State.UNCHANGED)
+        assert made, f"the original of job {job} goes, and nothing was made of it"
 
-    def shown(self, data: bytes) -> Content:
-        """The picture that a cut-out shows, with the matte that was made of it."""
-        model = made_by(data)
-        for versions in self.hot.versions.values():
-            for content in versions:
+    def made_of(self, content: Content, *, copies: bool) -> list[tuple[str, int]]:
+        """The cut-outs of a content, else perhaps of its copies: one moved here brought its record along."""
+        own = self.made.get(content, [])
+        if own or not copies:
+            return own
+        twins = [twin for twin in self.made if twin.number == content.number]
+        return [place for twin in twins for place in self.made[twin]]
+
+    def shown(self, data: bytes, key: Key) -> Content:
+        """The picture that a cut-out shows with its own matte: of several copies the one at this path."""
+        model, versions = made_by(data), self.hot.versions
+        for contents in (versions[key], *versions.values()):
+            for content in contents:
                 if cut_out(content, Matte(content.number, model), strokes_in(data)) == data:
                     return content
         raise AssertionError(f"{data!r} is no picture with its own matte")

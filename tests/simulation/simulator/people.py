@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from because import why
@@ -19,6 +19,8 @@ QUIET = 2.0
 SHAPES = ((448, 448), (320, 448))
 SMALL = 0.5
 """Share of pictures whose subject is small in the frame."""
+COPIED = 0.15
+"""Share of saved pictures that are copies of another in their hot folder, which has the same settings."""
 NAMES = (
     "shoe.jpg",
     "shoe.png",
@@ -82,8 +84,24 @@ class Office:
             self.clock.after(self.rng.uniform(0.0, 0.3), trigger)
 
     def save(self, key: Key) -> None:
-        """Put new, good content there at once."""
-        self.folders.put(key, self.content())
+        """Put good content there at once: new, or now and then a copy of what is saved elsewhere."""
+        content = self._copied(key) if self.rng.random() < COPIED else None
+        self.folders.put(key, content or self.content())
+
+    def _copied(self, key: Key) -> Content | None:
+        """A copy of a good picture that was never at this path; None when there is none."""
+        versions = self.folders.versions
+        own = {content.number for content in versions.get(key, [])}
+        others = [
+            content
+            for (folder, _), saved in versions.items()
+            for content in saved
+            if folder == key[0] and content.kind is Kind.GOOD and content.whole and content.number not in own
+        ]
+        if not others:
+            return None
+        self.weather.count("copied")
+        return replace(self.rng.choice(others))
 
     def vanish(self, key: Key, fault: str) -> None:
         """Take the file away, if it still lies there."""

@@ -75,8 +75,9 @@ class Verdict:
                 for path, job in self.checks.made[content]
                 if not path.endswith(FURTHER)
             ]
-            made = [(f"{made_by(data)} {strokes_in(data)}", job) for data, job in cut_outs]
-            self._once(key, made, journal.jobs_of(key))
+            jobs = journal.jobs_of(key)  # those of a file that was moved went with it
+            made = [(f"{made_by(data)} {strokes_in(data)}", job) for data, job in cut_outs if job in jobs]
+            self._once(key, made, jobs)
 
     def _once(self, key: Key, made: list[tuple[str, int]], jobs: dict[int, tuple[str, bool, str]]) -> None:
         """A content is published once by the same settings and weights, unless somebody asked for more.
@@ -92,7 +93,8 @@ class Verdict:
             assert not (forced and state == "unchanged"), f"{key} was asked for once more ({recipe}) in vain"
 
     def _ended_well(self, key: Key, file: File, state: str, reason: str) -> None:
-        content, made = file.content, self.checks.made[file.content]
+        content = file.content
+        made = self.checks.made_of(content, copies=state == State.UNCHANGED)
         expected = self._expected(key, file)
         if reason.startswith(QUARANTINED) and self.checks.innocents:
             expected = "failed"

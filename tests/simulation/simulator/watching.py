@@ -41,7 +41,7 @@ class FolderWatch:
         self._last = 0
         self.ended = False
         self.complete_at = 0
-        """When the last complete scan was made."""
+        """When the last complete scan was made of which everything is told."""
 
     def start(self) -> None:
         """The first scan, and then one every so often."""
@@ -91,9 +91,13 @@ class FolderWatch:
                 self._report(path, _shallow(file))
             for path in [path for path in self._known if path not in there]:
                 self._report(path, None)
-        self.complete_at = self._clock.now
         self._say(Scanned(self.folder, seen, 0.01))
-        self._clock.at(self._clock.now + SCAN_SECONDS * SECOND, self._scan)
+        now = self._clock.now
+        self._clock.at(max(now, self._last), lambda: self._complete(now))
+        self._clock.at(now + SCAN_SECONDS * SECOND, self._scan)
+
+    def _complete(self, made_at: int) -> None:
+        self.complete_at = made_at
 
     def _report(self, path: bytes, look: FileObservation | None, *, again: bool = False) -> None:
         file = None if look is None else self._disk.get((self.folder, path))

@@ -17,6 +17,8 @@ FAULTS = (
     "away and back with the same stamp",
     "touched",
     "captioned",
+    "copied",
+    "same picture",
     "saved again",
     "changed during reading",
     "changed after reading",

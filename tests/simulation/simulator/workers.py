@@ -365,6 +365,7 @@ class SimWorker:
             replace(o, temp=outputs.temp(order.job, o).rpartition("/")[2], sha256=e.sha256, size=e.size)
             for o, e in zip(order.outputs, order.same, strict=True)
         )
+        weather.count("same picture")
         return Finished(self.number, order.job, done)
 
     def _publish(self, order: Publish) -> Operation:
