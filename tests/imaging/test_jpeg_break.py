@@ -66,6 +66,40 @@ def test_no_sound_photograph_is_said_to_be_damaged(quality: int, subsampling: in
             assert read(encode(part, "JPEG", quality=quality, subsampling=subsampling), LIMITS).doubts == ()
 
 
+def stair(under: UInt8, over: UInt8, unit: int) -> UInt8:
+    """Two pictures one above the other, with a step of one block's height in between, as damage has it."""
+    height, width = under.shape[:2]
+    row, column = height // 2 // unit * unit, width // 3 // unit * unit
+    drawn = under.copy()
+    drawn[row + unit :] = over[row + unit :]
+    drawn[row : row + unit, column:] = over[row : row + unit, column:]
+    return drawn
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("step", [12, 40, 150])
+def test_a_drawn_stair_is_no_damage(step: int, subsampling: int) -> None:
+    """Not from one colour to another, nor from one slope to another, nor with writing on it."""
+    unit = 8 if subsampling == 0 else 16
+    plain = np.full((336, 448, 3), 90, np.uint8)
+    slope = as_uint8(plain + np.linspace(0, 60, 448)[None, :, None])
+    written = plain.copy()
+    cv2.putText(written, "one line", (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 1, (255, 255, 255), 2)
+    for under in (plain, slope, written):
+        drawn = stair(under, as_uint8(under + step), unit)
+        data = encode(drawn, "JPEG", quality=90, subsampling=subsampling)
+        assert read(data, LIMITS).doubts == ()
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_the_same_stair_in_a_photograph_is_damage(subsampling: int) -> None:
+    unit = 8 if subsampling == 0 else 16
+    for photograph in PHOTOGRAPHS:
+        darker = as_uint8(np.clip(photograph.astype(np.int16) - 40, 0, 255))
+        data = encode(stair(photograph, darker, unit), "JPEG", quality=90, subsampling=subsampling)
+        assert [doubt.code for doubt in read(data, LIMITS).doubts] == ["colours_break"]
+
+
 @pytest.mark.parametrize("size", [(8, 8), (16, 200), (200, 16), (63, 65), (64, 31)])
 def test_pictures_of_few_blocks_are_read(size: tuple[int, int]) -> None:
     small = as_uint8(cv2.resize(PHOTOGRAPHS[0], size))

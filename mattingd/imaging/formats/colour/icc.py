@@ -42,8 +42,8 @@ def matrix_profile(
 ) -> bytes:
     """Return an RGB profile; ``coded`` are the ISO 23091-2 code points of primaries and transfer function."""
     matrix = _to_d50(red, green, blue, white)
-    own = isinstance(curve, np.ndarray) and curve.ndim > 1
-    curves = [_curve(row) for row in curve] if own else [_curve(curve)] * 3
+    each = curve if isinstance(curve, np.ndarray) and curve.ndim > 1 else (curve,) * 3
+    curves = [_curve(row) for row in each]
     tags = {
         b"desc": _description(name),
         b"cprt": b"text\0\0\0\0Public domain\0",
