@@ -330,3 +330,10 @@ class Job:
         """Apply the event and return the new state."""
         self.state = advance(self.state, event)
         return self.state
+
+
+def note_moved(job: Job, newer: Job | None, where: str) -> None:
+    """Note where the error note of a job is, also for a newer job of the same source, which removes it."""
+    if newer is not None:
+        newer.stale_notes = tuple(where if note == job.note else note for note in newer.stale_notes)
+    job.note = where

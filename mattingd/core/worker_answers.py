@@ -7,9 +7,10 @@ from mattingd.core.dispatch import Dispatcher, Offline
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import WORKING, Event, Job, State
+from mattingd.core.lifecycle import WORKING, Event, Job, State, note_moved
 from mattingd.core.policy import SECOND
 from mattingd.core.queue.whole_folders import WholeFolders
+from mattingd.core.settling import SourceId
 from mattingd.core.stopping import Shutdown
 from mattingd.core.worker_pool import DEATHS, START_NS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
@@ -21,6 +22,7 @@ from mattingd.domain.commands import (
     NextVersion,
     Prepare,
     RecordArchived,
+    RecordNote,
     StartWorker,
 )
 from mattingd.domain.exit_codes import ExitCode
@@ -293,7 +295,10 @@ class WorkerAnswers:
 
     def _chore_done(self, fact: events.ChoreDone) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.where:
+        if fact.where and fact.chore is Chore.NOTE:
+            note_moved(job, self.work.by_path.get(SourceId(job.folder, job.path)), fact.where)
+            self._do(RecordNote(job.id, fact.where))
+        elif fact.where:
             self._do(RecordArchived(job.id, fact.where, self.intake.today))
         if fact.stays:
             self.whole.checked(job)

@@ -27,6 +27,7 @@ from mattingd.domain.commands import (
     Prepare,
     RecordArchived,
     RecordArtifacts,
+    RecordNote,
     RememberWaiting,
     SetPaused,
     UseModel,
@@ -314,6 +315,8 @@ class JournalWriter:
                 self._db.execute(
                     "UPDATE jobs SET original = ?, original_on = ? WHERE id = ?", (where, day, job)
                 )
+            case RecordNote(job, where):
+                self._db.execute("UPDATE jobs SET note = ? WHERE id = ?", (where, job))
             case RecordArtifacts():
                 remember(self._db, write)
                 if write.home:

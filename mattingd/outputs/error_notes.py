@@ -9,6 +9,7 @@ from mattingd.domain.reasons import ABOUT, Reason
 from mattingd.domain.text import readable
 from mattingd.words import LANGUAGES, Language
 
+ENDING: Final = ".error.txt"
 _INDENT: Final = "\n" + " " * 16
 """Further lines stand below the first."""
 
@@ -42,6 +43,16 @@ def in_sentences(source: bytes, reason: Reason, language: Language) -> tuple[str
 def possible_texts(source: bytes, reason: Reason) -> tuple[bytes, ...]:
     """Return every text that this program may have written for it: in all languages, and by version 0.1."""
     return *(note_text(source, reason, language) for language in LANGUAGES), _of_version_3(source, reason)
+
+
+def is_note_of(source: bytes, text: bytes) -> bool:
+    """Whether this is an error note of the picture at `source`."""
+    return readable(source).encode() in text
+
+
+def other_name(note: str, number: int) -> str:
+    """Return a further name of a note: `shoe.PNG (2).error.txt`."""
+    return f"{note.removesuffix(ENDING)} ({number}){ENDING}"
 
 
 def _command(source: bytes) -> str:

@@ -7,14 +7,17 @@ from mattingd.domain.commands import DoChore, MoveFolder, Publish, WorkerConfig
 from mattingd.domain.events import ChoreDone, Fact, FolderMoved, NameOccupied, Published, TempFileMissing
 from mattingd.domain.jobs import Chore, Output
 from mattingd.outputs.archive import OriginalsStore, Source
-from mattingd.outputs.error_notes import note_text
+from mattingd.outputs.error_notes import is_note_of, note_text, other_name
 from mattingd.outputs.whole_folder import WholeFolderStore
 from mattingd.outputs.write_faults import refused_place
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk
 from mattingd.system.permissions import give
 from mattingd.workers.output_files import OutputFiles
-from mattingd.workers.trouble import again
+from mattingd.workers.trouble import PASSING, again
+
+NAMES = 1000
+"""Error notes of pictures whose names are the same on some file systems."""
 
 
 class Publisher:
@@ -77,7 +80,7 @@ class Publisher:
                 case Chore.ORIGINAL:
                     where, stays = self._put_away(command)
                 case Chore.NOTE:
-                    self._write_note(command)
+                    where = self._write_note(command)
                 case Chore.REMOVE_NOTE:
                     self._remove_notes(command.notes)
                 case Chore.SWEEP:
@@ -135,20 +138,39 @@ class Publisher:
         there = self._originals.is_there(source, original) or self._folders.holds(source, original)
         return "", there
 
-    def _write_note(self, command: DoChore) -> None:
+    def _write_note(self, command: DoChore) -> str:
+        """Write an error note; returns its path if another file has its own name."""
         self._files.check_root()
-        for note in command.notes:
-            final = self._files.path(note)
-            directory = os.path.dirname(final)
-            self._files.make_directories(directory)
-            temp = self._files.note_temp(command.job, note)
-            root = self.bench.roots.get(command.folder, b"")
-            self.disk.write(
-                temp, note_text(os.path.join(root, command.source), command.reason, self.bench.language)
-            )
-            give(temp, self.bench.permissions)
+        (note,) = command.notes
+        directory = os.path.dirname(self._files.path(note))
+        self._files.make_directories(directory)
+        temp = self._files.note_temp(command.job, note)
+        source = os.path.join(self.bench.roots.get(command.folder, b""), command.source)
+        self.disk.write(temp, note_text(source, command.reason, self.bench.language))
+        give(temp, self.bench.permissions)
+        names = (note, *(other_name(note, number) for number in range(2, NAMES)))
+        where = next((name for name in names if self._is_note(temp, self._files.path(name), source)), None)
+        if where is None:
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+        self.disk.sync_directory(directory)
+        return "" if where == note else where
+
+    def _is_note(self, temp: str, final: str, source: bytes) -> bool:
+        """Give an error note its name, also over an older one of the same picture; False when it is taken.
+
+        On shares and Macs `shoe.PNG` has the name of `shoe.png`.
+        """
+        if self.disk.publish(temp, final):
+            return True
+        try:
+            older = is_note_of(source, self.disk.read_back(final))
+        except OSError as error:
+            if error.errno in PASSING:
+                raise
+            return False
+        if older:
             self.disk.replace(temp, final)
-            self.disk.sync_directory(directory)
+        return older
 
     def _remove_notes(self, notes: tuple[str, ...]) -> None:
         """Remove notes, and the folders that become empty, up to `_failed`."""

@@ -11,6 +11,8 @@ from mattingd.domain.commands import (
     NextVersion,
     Publish,
     Read,
+    RecordArchived,
+    RecordNote,
     Stop,
 )
 from mattingd.domain.exit_codes import ExitCode
@@ -138,6 +140,18 @@ def test_a_note_that_cannot_be_written_is_tried_again_and_called_off_by_a_newer_
     done = desk.work_off(desk.say(events.Admitted(newer)) + desk.later(60))
     assert {chore.chore for chore in all_of(done, DoChore)} == {Chore.SWEEP, Chore.REMOVE_NOTE}
     assert not desk.scheduler.work.jobs
+
+
+def test_a_note_whose_name_was_taken_is_removed_where_it_is() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    chore = only(desk.fault(only(desk.admit(1), Read), Fault.BAD, "it is damaged"), DoChore)
+    desk.say(events.Admitted(row(2, path=b"1.jpg", stale_notes=(row(1).note,))))
+    actions = desk.say(events.ChoreDone(chore.worker, 1, chore.chore, where="elsewhere"))
+    assert RecordNote(1, "elsewhere") in desk.writes
+    assert not any(isinstance(write, RecordArchived) for write in desk.writes)
+    removed = [each for each in all_of(desk.work_off(actions), DoChore) if each.chore is Chore.REMOVE_NOTE]
+    assert [each.notes for each in removed] == [("elsewhere",)]
 
 
 # --- the end ---

@@ -183,9 +183,12 @@ def check_cut_outs(site: Site, crowd: Crowd) -> None:
 
 def check_notes(site: Site, crowd: Crowd) -> None:
     """A note for each picture that cannot be cut out, and for no other."""
-    notes = {note.name.removesuffix(".error.txt") for note in site.out.rglob("*.error.txt")}
-    assert notes == {path.name for path, label in crowd.lying.items() if label is None}
-    assert all("No subject" in note.read_text(encoding="utf-8") for note in site.out.rglob("*.error.txt"))
+    notes = {note: note.read_text(encoding="utf-8") for note in site.out.rglob("*.error.txt")}
+    blank = [path for path, label in crowd.lying.items() if label is None]
+    assert sorted(notes) == sorted(site.out / site.records(path)[0].note for path in blank)
+    assert all("No subject" in text for text in notes.values())
+    for path in blank:
+        assert str(path) in notes[site.out / site.records(path)[0].note]
 
 
 def check_originals(site: Site, crowd: Crowd) -> None:

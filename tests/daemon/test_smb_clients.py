@@ -104,12 +104,20 @@ def test_what_clients_drop_is_done_once_and_whole(make_site: MakeSite, share: tu
         clock.sleep(1)
         for finish in slow:
             finish()
-    site.wait_ended(drops.labels, 120)
+    blank = [samba.share / "served" / name for name in ("blank.png", "Blank.PNG")]
+    for file in blank:
+        file.write_bytes(pictures.encode(pictures.blank()))
+    site.wait_ended([*drops.labels, *blank], 120)
+    for file in blank:
+        note = site.out / site.records(file)[0].note
+        assert str(file) in note.read_text(encoding="utf-8"), "two names that are one on the share"
     for file, label in drops.labels.items():
         check(site, file, label)
     links = {row["path"] for row in site.rows() if row["state"] == "ignored"}
     assert links <= {b"loop", b"link.png"}
-    assert len(site.rows()) == len(drops.labels) + sum(row["state"] == "ignored" for row in site.rows())
+    assert len(site.rows()) == len(drops.labels) + len(blank) + sum(
+        row["state"] == "ignored" for row in site.rows()
+    )
     watched = [folder["watched"] for folder in site.status()["folders"]]
     assert watched == ["events", "scans"]
     assert site.audit()["gaps"] == []
@@ -165,7 +173,7 @@ def test_killed_at_every_point_with_outputs_on_the_mount(
     monkeypatch.setattr(test_kills, "EACH_POINT", 1)
     site = make_site(folders=("in", "more"), output_dir=str(mount.path / "out"))
     site.out = mount.path / "out"
-    reader = Reader(samba.share / "out")
+    reader = Reader(samba.share / "out", claims=True)
     reader.start()
     crowd = Crowd(site.hot, tmp_path, seed=3)
     killer = Killer(site, crowd, seed=3)

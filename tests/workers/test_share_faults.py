@@ -11,10 +11,12 @@ from faulty_share import ABILITIES, FaultyShare, needs_fuse
 
 from mattingd.core.output_paths import place
 from mattingd.domain.artifacts import Permissions
-from mattingd.domain.commands import Publish, WorkerConfig
-from mattingd.domain.events import Fact, Faulted, Published
-from mattingd.domain.jobs import Fault, Geometry, Output, PictureLimits
+from mattingd.domain.commands import DoChore, Publish, WorkerConfig
+from mattingd.domain.events import ChoreDone, Fact, Faulted, Published
+from mattingd.domain.jobs import Chore, Fault, Geometry, Output, PictureLimits
+from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats.encode import File
+from mattingd.outputs.error_notes import note_text
 from mattingd.system.filesystem import Disk
 from mattingd.workers.picture_worker import Worker
 from mattingd.workers.trouble import PASSING, Trouble
@@ -63,6 +65,25 @@ def published(worker: Worker, order: Publish) -> Fact:
     answer = worker.perform(order, None)
     assert answer is not None
     return answer[0]
+
+
+def test_pictures_of_the_same_name_on_a_share_have_a_note_each(share: FaultyShare) -> None:
+    """On shares and Macs `shoe.PNG` is `shoe.png`. A second failure of a picture replaces its own note."""
+    worker, note = worker_on(share), "_failed/shoe.png.error.txt"
+    for abilities in (ABILITIES, ()):
+        share.tell(abilities=abilities)
+        for code in ("no_subject", "empty_file"):
+            for job, name in enumerate((b"shoe.png", b"shoe.PNG")):
+                order = DoChore(0, job, Chore.NOTE, (), (note,), 1, name, Reason.of(code))
+                answer = worker.perform(order, None)
+                assert answer is not None
+                other = "" if job == 0 else "_failed/shoe.png (2).error.txt"
+                assert answer[0] == ChoreDone(0, job, Chore.NOTE, where=other)
+        expected = {
+            note: note_text(b"shoe.png", Reason.of("empty_file")),
+            "_failed/shoe.png (2).error.txt": note_text(b"shoe.PNG", Reason.of("empty_file")),
+        }
+        assert lying(share) == expected
 
 
 def lying(share: FaultyShare) -> dict[str, bytes]:

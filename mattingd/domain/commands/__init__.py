@@ -49,6 +49,7 @@ from mattingd.domain.commands.writes import (
     Prepare,
     RecordArchived,
     RecordArtifacts,
+    RecordNote,
     RecordNotice,
     RecordReceivers,
     RecordReportFiles,
@@ -76,6 +77,7 @@ Write = (
     | ForgetWaiting
     | SetPaused
     | RecordArchived
+    | RecordNote
     | RecordArtifacts
     | RecordReceivers
     | EndDrop
@@ -144,6 +146,7 @@ __all__ = [
     "Read",
     "RecordArchived",
     "RecordArtifacts",
+    "RecordNote",
     "RecordNotice",
     "RecordReceivers",
     "RecordReportFiles",

@@ -173,6 +173,14 @@ class RecordArchived:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordNote:
+    """Record where the error note of a job is: its own name was taken."""
+
+    job: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordArtifacts:
     """Record what retention is about to do, or did. Followed by `ContinueRetention`."""
 

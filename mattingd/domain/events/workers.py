@@ -159,7 +159,7 @@ class ChoreDone:
     chore: Chore
     failed: str | None = None
     where: str = ""
-    """Path of an original in the archive."""
+    """Path of an original in the archive, or of a note that did not get its own name."""
     alone: bool = False
     """Whether it failed for a reason of its own: other paths can be written."""
     stays: bool = False
