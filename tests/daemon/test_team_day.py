@@ -70,7 +70,7 @@ class Team:
     def end(self) -> None:
         for thread in self._threads:
             thread.join(240 * ROUNDS)
-            assert not thread.is_alive()
+            assert not thread.is_alive(), f"{len(self.ledger)} files were dropped"
 
     def _work(self, index: int, how: str) -> None:
         chance = random.Random(index)
@@ -123,7 +123,7 @@ def test_a_day_in_a_teams_life(make_site: MakeSite, share: tuple[Samba, Mount]) 
             local / path.name if path.parent == local else mount.path / "in" / path.name
             for path in team.ledger
         ],
-        240,
+        240 * ROUNDS,
     )
     for path, digest in team.ledger.items():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, path

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from smbprotocol.connection import Connection
@@ -33,6 +33,7 @@ from smbprotocol.tree import TreeConnect
 from mattingd.system import clock
 
 PASSWORD = "pw"  # noqa: S105 - of a server that lives for one test
+ANSWER_SECONDS = 30
 _CONFIGURATION = """[global]
   server role = standalone server
   interfaces = {address}
@@ -195,11 +196,23 @@ def mounted(root: Path, options: str = "") -> Iterator[tuple[Samba, Mount]]:
         samba.close()
 
 
+class PatientForAWhile(Connection):  # type: ignore[misc]
+    """A connection that gives up: by itself it waits for ever where its server died just after a request."""
+
+    def receive(self, request: Any, wait: bool = True, timeout: int | None = None, **more: Any) -> Any:  # noqa: FBT001, FBT002
+        """Return the answer.
+
+        Raises:
+            SMBException: there is none.
+        """
+        return super().receive(request, wait, ANSWER_SECONDS if timeout is None else timeout, **more)
+
+
 class Client:
     """An SMB client that writes as slowly, and in as many pieces, as one wants."""
 
     def __init__(self, address: str) -> None:
-        self._connection = Connection(uuid.uuid4(), address, 445)
+        self._connection = PatientForAWhile(uuid.uuid4(), address, 445)
 
     def __enter__(self) -> Self:
         self._connection.connect(timeout=5)
