@@ -63,6 +63,7 @@ def _status(
         output_dir=str(daemon.in_use.settings.output_dir),
         space=_told(daemon, now.no_space) or None,
         retention=daemon.parts.cleaner.report.refused,
+        others=tally.others,
         remote=None if tally.remote is None else msgspec.convert(asdict(tally.remote), fleet.Remote),
     )
 

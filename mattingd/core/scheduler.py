@@ -39,6 +39,7 @@ TOLD_ONLY = (
     events.Overflowed,
     events.FolderLeft,
     events.Cleaned,
+    events.OutputShared,
     events.Stuck,
     events.Reloaded,
     events.ReloadRefused,

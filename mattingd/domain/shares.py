@@ -42,6 +42,10 @@ class WatchOutput:
     root: str
     marker: str
     """The marker file that it must contain; empty when it has none yet."""
+    own_marker: str
+    """Its name, whether there is one or not."""
+    own_card: str
+    """What it says of this daemon; see `mattingd.outputs.other_daemons`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class SweepShare:
     failed_days: int | None
     archived_days: int | None
     brake_percent: float
+    file_seconds: float
+    """A step on one file that takes longer hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +93,5 @@ class OutputSeen:
 
     free: int = 0
     trouble: str | None = None
+    others: str | None = None
+    """Other daemons that work for it."""

@@ -167,10 +167,8 @@ class LogReporter:
                 self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", job=job)
             case events.OutputTrouble(reason=reason):
                 self._tell_of_folder("output", reason)
-            case events.SpaceLow(reason=Reason() as reason):
-                self._log.warning("paused", why=str(reason))
-            case events.SpaceLow():
-                self._log.info("resumed", why="the output disk has enough free space again")
+            case events.OutputShared() | events.SpaceLow():
+                self._tell_of_output(fact)
             case events.Cleaned():
                 self._tell_of_cleaning(fact)
             case events.Stuck(who=who):
@@ -284,6 +282,15 @@ class LogReporter:
             level = "warning" if ended.state == "failed" else "info"
             self._often(level, ended.state, ended.reason, **whose)
 
+    def _tell_of_output(self, fact: events.OutputShared | events.SpaceLow) -> None:
+        match fact:
+            case events.OutputShared(others=others):
+                self._log.warning("shared", why=others or "no other mattingd works for the output folder now")
+            case events.SpaceLow(reason=Reason() as reason):
+                self._log.warning("paused", why=str(reason))
+            case events.SpaceLow():
+                self._log.info("resumed", why="the output disk has enough free space again")
+
     def _tell_of_folder(self, folder: str, reason: str | None) -> None:
         if reason is None:
             self._often("info", "online", "the hot folder can be read again", folder=folder)
@@ -342,6 +349,7 @@ class RunStats:
     """By hot folder: files of the last scan that no user dropped."""
     remote: events.RemoteState | None = None
     """The state of the workers on other machines; None without any."""
+    others: str | None = None
     finished: int = 0
     failed: int = 0
     batches: int = 0
@@ -363,6 +371,8 @@ class RunStats:
                 self.passed_over[folder] = number
             case events.RemoteState():
                 self.remote = fact
+            case events.OutputShared(others=others):
+                self.others = others
             case events.Inferred(empty=empty):
                 self.batches += 1
                 self.batched += len(empty)

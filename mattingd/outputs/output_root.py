@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mattingd.domain.artifacts import Artifact, ArtifactFinding, ArtifactInspection, ArtifactState
-from mattingd.domain.events import SpaceLow
+from mattingd.domain.events import OutputShared, SpaceLow
 from mattingd.domain.reasons import Reason
+from mattingd.outputs.other_daemons import OtherDaemons
 from mattingd.system.filesystem import (
     TEMP_PREFIX,
     Disk,
@@ -189,15 +190,16 @@ def _see_mark(root: str, descriptor: int, mark: str, disk: Disk, founding: Found
 
 
 class RoomWatch(threading.Thread):
-    """Checks the free space of the output disk periodically."""
+    """Checks the free space of the output disk, and who else works for it, periodically."""
 
     def __init__(
         self,
         root: str,
         judge: Callable[[int, bool], Reason | None],
-        tell: Callable[[SpaceLow], None],
+        tell: Callable[[SpaceLow | OutputShared], None],
         disk: Disk,
         failed: Callable[[BaseException], None],
+        daemons: OtherDaemons,
     ) -> None:
         """Set up.
 
@@ -208,6 +210,7 @@ class RoomWatch(threading.Thread):
             tell: called when that changes.
             disk: file operations.
             failed: called once if the thread ends by a defect.
+            daemons: looks for others that work for it.
         """
         super().__init__(name="room", daemon=True)
         self._root = root
@@ -215,6 +218,7 @@ class RoomWatch(threading.Thread):
         self._tell = tell
         self._disk = disk
         self._failed = failed
+        self._daemons = daemons
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -225,8 +229,12 @@ class RoomWatch(threading.Thread):
             self._failed(error)
 
     def _run(self) -> None:
-        low = False
+        low, before = False, None
         while True:
+            others = self._daemons.look()
+            if others != before:
+                before = others
+                self._tell(OutputShared(others))
             with contextlib.suppress(OSError):  # a missing output folder is reported by the writer
                 reason = self._judge(self._disk.free_bytes(self._root), low)
                 if (reason is not None) != low:

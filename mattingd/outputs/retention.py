@@ -340,11 +340,18 @@ def _as_kept(found: tuple[Note, str]) -> Artifact:
 
 
 def sweep_here(
-    places: Places, journal: Path, today: str, *, confirmed: bool, commit: Commit, stopped: Callable[[], bool]
+    places: Places,
+    journal: Path,
+    today: str,
+    *,
+    confirmed: bool,
+    commit: Commit,
+    stopped: Callable[[], bool],
+    disk: Disk | None = None,
 ) -> Report:
     """A sweep by this process; see `Sweep`.
 
     Raises:
         JournalError: the journal cannot be read.
     """
-    return Sweep(places, journal, today, confirmed=confirmed, stopped=stopped).run(commit)
+    return Sweep(places, journal, today, confirmed=confirmed, disk=disk, stopped=stopped).run(commit)

@@ -28,6 +28,7 @@ from mattingd.ingest.mount_points import MountPoints
 from mattingd.ingest.scan_plan import ScanPlan
 from mattingd.journal import JournalWriter, PlacingRules, known_to
 from mattingd.outputs.cleaner import Cleaner, Sweeper
+from mattingd.outputs.other_daemons import OtherDaemons, card
 from mattingd.outputs.output_root import RoomWatch
 from mattingd.outputs.retention import Commit, Places, Report, sweep_here
 from mattingd.runtime.daemon import JOURNAL, Daemon, Parts
@@ -113,7 +114,7 @@ def compose(
             processes=processes,
             scanners=scanners,
             cleaner=cleaner,
-            space=_space(in_use, journal, processes, inbox, disk),
+            space=_space(mode, in_use, journal, processes, inbox, disk),
             executor=executor,
             turns=turns,
             days=days,
@@ -212,7 +213,12 @@ def _asked(settings: Settings, wanted: dict[str, Any]) -> OwnSettings:
 
 
 def _space(
-    in_use: InUse, journal: JournalWriter, processes: ProcessSupervisor, inbox: Inbox, disk: Disk
+    mode: Mode,
+    in_use: InUse,
+    journal: JournalWriter,
+    processes: ProcessSupervisor,
+    inbox: Inbox,
+    disk: Disk,
 ) -> RoomWatch | ShareOutput:
     """Return the check of the output folder's free space; on a share, a child process makes it."""
     root = str(in_use.settings.output_dir)
@@ -220,11 +226,14 @@ def _space(
     def judge(free: int, low: bool) -> Reason | None:  # noqa: FBT001 - as it was before
         return low_space(free, in_use.settings.retention, low=low)
 
-    if not is_remote(in_use.settings.output_dir):
-        return RoomWatch(root, judge, inbox.tell_patiently, disk, inbox.defect)
     marker = output_root_marker(journal.instance)
+    named = "" if mode.once else marker
+    own = card(str(in_use.settings.state_dir), [str(hot.path) for hot in in_use.settings.hot_folders])
+    if not is_remote(in_use.settings.output_dir):
+        daemons = OtherDaemons(root, named, own)
+        return RoomWatch(root, judge, inbox.tell_patiently, disk, inbox.defect, daemons)
     return ShareOutput(
-        lambda: WatchOutput(root, marker if processes.marked else ""),
+        lambda: WatchOutput(root, marker if processes.marked else "", named, own),
         judge,
         inbox.tell_patiently,
         inbox.defect,

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from mattingd.domain.shares import (
 from mattingd.ingest.inspection import FileInspector
 from mattingd.ingest.scan_plan import ScanPlan
 from mattingd.ingest.scanner import Scanner
-from mattingd.shares.sweep_order import swept
+from mattingd.outputs.other_daemons import OtherDaemons
+from mattingd.shares.sweep_order import StepDisk, swept
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk, wrong_output_root
 from mattingd.system.mounts import missing_mount, mount_table, static_table
@@ -33,7 +35,6 @@ BEAT_SECONDS = 1.0
 """So often it is said that the last call returned."""
 OUTPUT_SECONDS = 2.0
 """So often the output folder is looked at."""
-
 Tell = Callable[[Any], None]
 
 
@@ -65,8 +66,7 @@ def serve(receive: Callable[[], Message], send: Callable[[Message], None]) -> No
             case WatchOutput():
                 _on_thread(lambda order=order: _look_at_output(order, tell))  # type: ignore[misc]
             case SweepShare():
-                _on_thread(lambda order=order: swept(order, tell, written))  # type: ignore[misc]
-                _on_thread(lambda order=order: _beat_of(order, tell))  # type: ignore[misc]
+                _sweep(order, tell, written)
             case ContinueRetention():
                 written.put(None)
             case RescanShare(seconds) if scanner is not None:
@@ -105,9 +105,18 @@ def _beat(scanner: Scanner, tell: Tell) -> None:
         clock.sleep(BEAT_SECONDS)
 
 
-def _beat_of(order: SweepShare, tell: Tell) -> None:
-    """Say that the folders of a sweep answer; no cache answers for their free space."""
-    while True:
+def _sweep(order: SweepShare, tell: Tell, written: "queue.SimpleQueue[None]") -> None:
+    disk = StepDisk()
+    _on_thread(lambda: swept(order, tell, written, disk))
+    _on_thread(lambda: _beat_of(order, tell, disk))
+
+
+def _beat_of(order: SweepShare, tell: Tell, disk: StepDisk) -> None:
+    """Say that the folders of a sweep answer; no cache answers for their free space.
+
+    A server may answer that and leave a call for one file without an answer: then nothing is said any more.
+    """
+    while clock.seconds_since(disk.began) < order.file_seconds:
         for root in filter(None, (order.output, order.archive)):
             with suppress(OSError):
                 Disk().free_bytes(root)
@@ -116,8 +125,10 @@ def _beat_of(order: SweepShare, tell: Tell) -> None:
 
 
 def _look_at_output(order: WatchOutput, tell: Tell) -> None:
+    daemons = OtherDaemons(order.root, order.own_marker, order.own_card)
     while True:
-        tell(output_seen(order))
+        seen = output_seen(order)
+        tell(seen if seen.trouble else replace(seen, others=daemons.look()))
         clock.sleep(OUTPUT_SECONDS)
 
 

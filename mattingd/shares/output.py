@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from mattingd.domain.events import Fact, OutputTrouble, SpaceLow
+from mattingd.domain.events import Fact, OutputShared, OutputTrouble, SpaceLow
 from mattingd.domain.reasons import Reason
 from mattingd.domain.shares import OutputSeen, WatchOutput
 from mattingd.shares.keeper import ShareKeeper
@@ -34,6 +34,7 @@ class ShareOutput:
         self._tell = tell
         self._low = False
         self._why: str | None = None
+        self._others: str | None = None
         self._keeper = ShareKeeper(
             "share-output",
             orders=lambda: (order(),),
@@ -56,6 +57,9 @@ class ShareOutput:
             return
         self._offline(said.trouble)
         if said.trouble is None:
+            if said.others != self._others:
+                self._others = said.others
+                self._tell(OutputShared(said.others))
             reason = self._judge(said.free, self._low)
             if (reason is not None) != self._low:
                 self._low = reason is not None

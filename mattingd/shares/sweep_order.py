@@ -1,6 +1,7 @@
 """The child's side of a sweep: retention of an output folder or an archive on a share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from mattingd.core.retention import RetentionPolicy
 from mattingd.domain.events import Swept
 from mattingd.domain.shares import ShareSwept, SweepShare
 from mattingd.outputs.retention import sweep_here
+from mattingd.system import clock
+from mattingd.system.filesystem import Disk
 
 if TYPE_CHECKING:
     import queue
@@ -21,7 +24,25 @@ class _Places:
     retention: RetentionPolicy
 
 
-def swept(order: SweepShare, tell: Callable[[Any], None], written: "queue.SimpleQueue[None]") -> None:
+class StepDisk(Disk):
+    """Knows when the work on the present file began."""
+
+    def __init__(self) -> None:
+        self.began = clock.monotonic_ns()
+
+    @contextmanager
+    def folder(
+        self, path: str, within: int | None = None, *, make: bool = False, one_disk: bool = True
+    ) -> Iterator[int]:
+        """Open a folder: with this each step on a file begins."""
+        self.began = clock.monotonic_ns()
+        with super().folder(path, within, make=make, one_disk=one_disk) as descriptor:
+            yield descriptor
+
+
+def swept(
+    order: SweepShare, tell: Callable[[Any], None], written: "queue.SimpleQueue[None]", disk: Disk
+) -> None:
     """Sweep; before anything is done that the journal must hold, wait until `written` says that it does."""
     policy = RetentionPolicy(
         days=order.days,
@@ -43,6 +64,7 @@ def swept(order: SweepShare, tell: Callable[[Any], None], written: "queue.Simple
         confirmed=order.confirmed,
         commit=commit,
         stopped=lambda: False,
+        disk=disk,
     )
     tell(
         ShareSwept(

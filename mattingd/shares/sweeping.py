@@ -14,6 +14,8 @@ from mattingd.system import clock
 from mattingd.workers.process import KEPT_MEMORY, Child
 from mattingd.workers.protocol import FROM_SHARE, Message
 
+FILE_SECONDS = 300.0
+"""Longer than a slow share needs to read the largest file."""
 LOOK_SECONDS = 0.5
 """How often it is made sure that the daemon does not end."""
 
@@ -21,9 +23,15 @@ LOOK_SECONDS = 0.5
 class ShareSweeper:
     """Does one sweep at a time. Never starts a child while the last one still hangs."""
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        """Nothing is done yet; `seconds`: a share that says nothing for longer hangs."""
+    def __init__(self, seconds: Callable[[], float], file_seconds: float = FILE_SECONDS) -> None:
+        """Set up; nothing is done yet.
+
+        Args:
+            seconds: a share that says nothing for longer hangs.
+            file_seconds: so does one that answers, and does not get on with a file for longer.
+        """
         self._seconds = seconds
+        self._file_seconds = file_seconds
         self._last: Child | None = None
 
     def sweep(
@@ -51,6 +59,7 @@ class ShareSweeper:
             policy.failed_days,
             policy.archived_days,
             policy.brake_percent,
+            self._file_seconds,
         )
         said: queue.SimpleQueue[Message | Reason] = queue.SimpleQueue()
         child = self._last = Child(

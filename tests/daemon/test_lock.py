@@ -1,4 +1,4 @@
-"""One daemon per state directory: who comes too soon waits, who comes too late is told who is there."""
+"""One daemon per state directory, and per folder: a second one waits, or both are told of each other."""
 
 import fcntl
 import os
@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from mattingd.runtime.lock import LOCK, Lock, LockedError
+from tests.daemon.conftest import MakeSite
+from tests.daemon.harness import people, pictures
+from tests.daemon.harness.site import wait_until
 
 
 @pytest.fixture
@@ -34,3 +37,21 @@ def test_the_lock_of_a_daemon_that_lives_is_respected(tmp_path: Path, held: int)
     with pytest.raises(LockedError, match=r"another mattingd \(process 4711\) works with"):
         Lock(tmp_path)
     assert (tmp_path / LOCK).read_text() == "4711\n"
+
+
+def test_a_second_daemon_on_the_same_folders_is_named_and_spoils_nothing(make_site: MakeSite) -> None:
+    first = make_site()
+    second = make_site(hot_folders=[{"path": str(first.hot[0])}], output_dir=str(first.out))
+    second.hot, second.out = first.hot, first.out
+    file = people.save(first.hot[0] / "a.png", pictures.picture(1))
+    for site in (first, second):
+        process = site.start()
+        site.wait_ended([file])
+    wait_until(lambda: bool(second.status()["others"]), "the first one was seen")
+    name = f"another mattingd works for the same output folder: process {first.processes[-1].pid} on "
+    assert second.status()["others"].startswith(name)
+    assert [line["why"].startswith(name) for line in second.events("shared")] == [True]
+    assert name in second.command("status").stdout
+    assert f"process {process.pid} on " in first.command("doctor", "--quick").stdout
+    assert {pictures.read(path.read_bytes()) for path in first.results()} == {pictures.Label(1)}
+    assert [site.stop() for site in (second, first)] == [0, 0]

@@ -172,6 +172,8 @@ class Status(Answer, frozen=True):
     """Why no cut-out may be written at present."""
     retention: str | None
     """Why retention removes nothing."""
+    others: str | None = None
+    """Other daemons that work for the same output folder."""
     remote: Remote | None = None
     """The workers on other machines; None without any in the configuration, or before anything is known."""
 

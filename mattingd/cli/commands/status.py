@@ -102,6 +102,7 @@ def _show(console: Console, answer: dict[str, Any]) -> None:
         ("rate", _rate(answer)),
         ("output", escape(answer["output_dir"])),
         ("paused", f"[yellow]{escape(answer.get('space') or '')}[/]" if answer.get("space") else ""),
+        ("others", f"[yellow]{escape(answer['others'])}[/]" if answer.get("others") else ""),
         ("retention", f"[yellow]{escape(answer['retention'])}[/]" if answer.get("retention") else ""),
     ):
         if text:

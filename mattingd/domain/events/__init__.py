@@ -30,6 +30,7 @@ from mattingd.domain.events.jobs import (
 )
 from mattingd.domain.events.outputs import (
     Cleaned,
+    OutputShared,
     OutputTrouble,
     SpaceLow,
     Swept,
@@ -79,6 +80,7 @@ Fact = (
     | Scanned
     | Overflowed
     | FolderTrouble
+    | OutputShared
     | OutputTrouble
     | FolderLeft
     | Today
@@ -155,6 +157,7 @@ __all__ = [
     "ModelAsked",
     "NameOccupied",
     "NeedsRoom",
+    "OutputShared",
     "OutputTrouble",
     "Overflowed",
     "PartSeen",

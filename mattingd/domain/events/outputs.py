@@ -14,6 +14,13 @@ class OutputTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputShared:
+    """Another daemon works for the same output folder, or (None) none does any more."""
+
+    others: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceLow:
     """The output disk has less free space than it must keep, or (None) enough again."""
 

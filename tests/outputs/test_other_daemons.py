@@ -1,0 +1,43 @@
+"""Daemons on one output folder know of each other, by what each says in its own marker."""
+
+import os
+from pathlib import Path
+
+from mattingd.outputs.other_daemons import ALIVE_SECONDS, OtherDaemons, card
+
+NAMES = [f".mattingd-{each}-home" for each in "ab"]
+
+
+def looked(folder: Path, name: str) -> str | None:
+    return OtherDaemons(str(folder), name, card(f"/state/{name}", [f"/srv/{name}"])).look()
+
+
+def test_without_a_marker_of_its_own_a_daemon_says_nothing(tmp_path: Path) -> None:
+    assert looked(tmp_path, NAMES[0]) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_names_the_other_until_it_says_nothing_for_a_while(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).touch()
+    assert looked(tmp_path, NAMES[0]) is None, "an empty marker is one of an older version"
+    said = looked(tmp_path, NAMES[1])
+    assert said is not None
+    for part in (f"process {os.getpid()} on ", "(state in /state/.mattingd-a-home)", "/srv/.mattingd-a-home"):
+        assert part in said
+    assert "-b-home" in (looked(tmp_path, NAMES[0]) or "")
+    old = (tmp_path / NAMES[0]).stat().st_mtime - ALIVE_SECONDS - 1
+    os.utime(tmp_path / NAMES[1], (old, old))
+    assert looked(tmp_path, NAMES[0]) is None, "it was killed, or lost the share"
+
+
+def test_what_another_program_wrote_there_is_no_daemon(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).touch()
+    wrong = b'{"host": 1, "pid": "x", "state_dir": 2, "hot_folders": 3}'
+    for content in (b"\xff\x00", b"[]", b'{"host": "a"}', wrong):
+        (tmp_path / NAMES[1]).write_bytes(content)
+        assert looked(tmp_path, NAMES[0]) is None
+    (tmp_path / NAMES[1]).unlink()
+    (tmp_path / NAMES[1]).symlink_to(tmp_path / NAMES[0])
+    assert looked(tmp_path, NAMES[0]) is None
