@@ -40,7 +40,7 @@ LAYERS: dict[str, str] = {
     "notices": "words domain system journal config runtime",
     "api": "words domain system core journal config observability workers runtime",
     "audit": "words domain system ingest journal config api",
-    "doctor": "words domain system imaging ingest journal config outputs workers runtime api audit",
+    "doctor": "words domain system imaging ingest journal config outputs workers shares runtime api audit",
     "web": "words domain system core journal config inference ingest workers runtime notices api language",
     "cli": "remote words domain system imaging touchup core journal config systemd inference training zoo "
     "observability ingest outputs workers shares runtime reports notices api audit doctor language web",

@@ -4,30 +4,27 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from getpass import getpass
 from importlib import resources
 from pathlib import Path
 
 from mattingd.cli.errors import CommandError, find_config
-from mattingd.config import Settings, load
+from mattingd.config import load
 from mattingd.domain.exit_codes import ExitCode
+from mattingd.shares.samba_config import Share, fragment, shares_of
 from mattingd.system import clock
 
 PICTURE = "coffee.jpg"
 """Of those that the demo uses."""
 LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A folder as Samba exports it."""
-
-    name: str
-    path: Path
-    comment: str
+REMOVED = (
+    "the shares work, but clients may not remove cut-outs; for that set output_files:"
+    ' {file_mode: "0664", folder_mode: "2775"} in the configuration'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +37,8 @@ class Trial:
     seconds: float
     folder: str | None
     """The share to test; by default the first hot folder's."""
-
-
-def shares_of(settings: Settings) -> list[Share]:
-    """Return the hot folders and, last, the output folder; their names are unique, whatever the case."""
-    found = [
-        Share(folder.name, folder.path, f"Drop pictures here ({folder.preset})")
-        for folder in settings.hot_folders
-        if not folder.uploads
-    ]
-    names = {share.name.casefold() for share in found}
-    name = settings.output_dir.name or "cut-outs"
-    name = f"{name} cut-outs" if name.casefold() in names else name
-    return [*found, Share(name, settings.output_dir, "Cut-outs")]
-
-
-def fragment(settings: Settings, group: str) -> str:
-    """Return the part of smb.conf that exports the folders of a configuration to a group."""
-    return "\n".join(_lines(shares_of(settings), group))
-
-
-def _lines(shares: list[Share], group: str) -> Iterator[str]:
-    yield "# Made by `mattingd share print` for /etc/samba/smb.conf; needs the package samba-vfs-modules."
-    for share in shares:
-        yield ""
-        yield f"[{share.name}]"
-        yield f"    comment = {share.comment}"
-        yield f"    path = {share.path}"
-        yield "    read only = no"
-        yield f"    valid users = @{group}"
-        yield "    # Every file belongs to the group, and the daemon is a member of it."
-        yield f"    force group = +{group}"
-        yield "    create mask = 0664"
-        yield "    force create mode = 0664"
-        yield "    directory mask = 2775"
-        yield "    force directory mode = 2775"
-        yield "    # Macs: tags and previews go into attributes, not into files beside the pictures."
-        yield "    vfs objects = catia fruit streams_xattr"
-        yield "    fruit:metadata = stream"
-        yield "    fruit:delete_empty_adfiles = yes"
-        yield "    # A file shows its real size while it comes in, so that its end can be seen."
-        yield "    strict allocate = no"
-        yield "    oplocks = no"
+    login: Path | None = None
+    """A file with name and password for smbclient."""
 
 
 def show(config: Path | None, group: str, *, as_json: bool) -> ExitCode:
@@ -105,6 +62,7 @@ def try_out(config: Path | None, trial: Trial) -> ExitCode:
         raise CommandError(f"no hot folder is offered as {trial.folder!r}")
     stem = f"mattingd-share-test-{os.getpid()}"
     with tempfile.TemporaryDirectory() as work:
+        trial = _with_password(trial, Path(work))
         picture = Path(work) / PICTURE
         picture.write_bytes(resources.files("mattingd.cli.demo_pictures").joinpath(PICTURE).read_bytes())
         _smb(trial, source, f'put "{picture}" "{stem}.jpg"', "the picture cannot be dropped")
@@ -114,12 +72,23 @@ def try_out(config: Path | None, trial: Trial) -> ExitCode:
             _smb(trial, output, f'get "{found}" "{work}/cut-out"', "the cut-out cannot be fetched")
             size = (Path(work) / "cut-out").stat().st_size
             print(f"fetched  {found} from {output.name}, {size:,} bytes")  # noqa: T201
-            _smb(trial, output, f'del "{found}"', "the cut-out cannot be removed")
+            _smb(trial, output, f'del "{found}"', REMOVED)
         finally:
             with suppress(CommandError):
                 _smb(trial, source, f'del "{stem}.jpg"', "the picture cannot be removed")
     print("the shares work: both files were removed again")  # noqa: T201
     return ExitCode.OK
+
+
+def _with_password(trial: Trial, work: Path) -> Trial:
+    """Ask for the password, once for all calls; smbclient reads it from a file that only we can read."""
+    if trial.user is None or "%" in trial.user or not sys.stdin.isatty():
+        return trial
+    login = work / "login"
+    login.touch(0o600)
+    asked = getpass(f"Samba password of {trial.user}: ")
+    login.write_text(f"username = {trial.user}\npassword = {asked}\n", encoding="utf-8")
+    return replace(trial, login=login)
 
 
 def _awaited(trial: Trial, output: Share, stem: str) -> str:
@@ -148,6 +117,7 @@ def _smb(trial: Trial, share: Share, command: str, why: str) -> str:
         CommandError: it failed; includes its output.
     """
     who = ["-N"] if trial.user is None else ["-U", trial.user]
+    who = who if trial.login is None else ["-A", str(trial.login)]
     arguments = ["smbclient", f"//{trial.server}/{share.name}", *who, "-p", str(trial.port), "-c", command]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, errors="replace")
     said = [line for line in (done.stdout + done.stderr).splitlines() if "NT_STATUS" in line]

@@ -368,7 +368,9 @@ def share_test(
     config: Config = None,
     user: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Log in as NAME, or NAME%PASSWORD. Default: as a guest."),
+        typer.Option(
+            metavar="NAME", help="Log in as NAME (asks for the password) or NAME%PASSWORD. Default: a guest."
+        ),
     ] = None,
     folder: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Where to drop. Default: the first hot folder.")

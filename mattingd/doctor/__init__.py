@@ -10,7 +10,7 @@ from functools import partial
 
 from mattingd.api.schemas import answers
 from mattingd.config import Settings
-from mattingd.doctor import daemon, folders, inotify, model, systemd_unit
+from mattingd.doctor import daemon, folders, inotify, model, shares, systemd_unit
 from mattingd.doctor.as_user import User, apart, myself, owner_of, user_of_process
 from mattingd.doctor.findings import Finding, Findings, Level, worst
 
@@ -41,6 +41,8 @@ def examine(
         yield stranger
     else:
         yield from _examine_folders(settings, user, busy, watched=bool(pid))
+    busy("looking at network shares")
+    yield from shares.examine(settings)
     if pid:
         yield from daemon.examine_sandbox(settings, pid)
     yield from systemd_unit.examine(settings)

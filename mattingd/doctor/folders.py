@@ -20,10 +20,11 @@ from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.domain.presets import Pin
 from mattingd.domain.text import readable
 from mattingd.journal import JournalError, reading
+from mattingd.outputs.other_daemons import others
 from mattingd.runtime.daemon import JOURNAL
 from mattingd.system import clock
-from mattingd.system.filesystem import TEMP_PREFIX, Disk
-from mattingd.system.mounts import NETWORK, Mount, missing_mount, mount_of, mount_table
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, output_root_marker
+from mattingd.system.mounts import Mount, may_hang, missing_mount, mount_of, mount_table
 from mattingd.system.no_replace import refuses_to_replace
 
 FSTAB = Path("/etc/fstab")
@@ -95,22 +96,15 @@ def examine_hot_folder(settings: Settings, folder: HotFolder, user: User) -> Fin
 def _watching(place: Place, settings: Settings) -> Finding:
     watch, kind = settings.watch, place.mount.kind or "an unknown file system"
     looks = f"{place.path} is on {kind}: a network share, looked through every {watch.poll_seconds:g} s"
-    if kind in NETWORK and watch.mode == "events":
+    if may_hang(kind) and watch.mode == "events":
         return place.found(
             Level.WARNING,
             f"{place.path} is on {kind}, where no notification tells of what others do, and `watch.mode` is"
             " events: pictures are found at the next complete look only",
             "set watch.mode to auto",
         )
-    if kind in NETWORK:
+    if may_hang(kind):
         return place.found(Level.OK, looks)
-    if kind.startswith("fuse") and watch.mode != "poll":
-        return place.found(
-            Level.NOTE,
-            f"{place.path} is on {kind}: it may give no notifications; it is scanned every"
-            f" {watch.rescan_seconds:g} s in any case",
-            "if new pictures are seen late, set watch.mode to poll",
-        )
     how = "looked through" if watch.mode == "poll" else "watched"
     return place.found(Level.OK, f"{place.path} is on {kind}, can be read and is {how}")
 
@@ -154,6 +148,24 @@ def examine_output(settings: Settings, user: User) -> Findings:
     place = place_of("output_dir", settings.output_dir, user)
     floor = round(settings.retention.min_free_gb * GB)
     yield from _examine_written(place, "cut-outs", LITTLE_FREE, floor)
+    with suppress(OSError):
+        yield from _other_daemons(place, settings.state_dir / JOURNAL)
+
+
+def _other_daemons(place: Place, journal: Path) -> Findings:
+    """Check that no other daemon works for the output folder."""
+    marker = output_root_marker("none")
+    with suppress(JournalError, PermissionError), reading(journal) as ledger:
+        marker = output_root_marker(ledger.instance)
+    with tempfile.NamedTemporaryFile(prefix=f"{TEMP_PREFIX}doctor-", dir=place.path) as file:
+        now = os.fstat(file.fileno()).st_mtime
+    for other in others(place.path / marker, now) if place.path.is_dir() else ():
+        yield place.found(
+            Level.WARNING,
+            str(other),
+            f"if its hot folders are these, stop one of the two: on {other.host}, kill {other.pid} or"
+            " systemctl stop mattingd",
+        )
 
 
 def examine_archive(path: Path, user: User) -> Findings:
@@ -195,11 +207,18 @@ def _try_out(place: Place) -> Findings:
         disk.write(final, b"second")
         disk.sync_directory(str(folder))
         yield from clocks(place, Path(temp))
-        if not refuses_to_replace(temp, final):
+        if not refuses_to_replace(temp, str(folder / "renamed")):
             yield place.found(
                 Level.NOTE,
                 f"renaming on {place.mount.kind} cannot refuse to replace a file: names are claimed first",
                 "let only mattingd create files here",
+            )
+        (folder / "case").touch()
+        if (folder / "CASE").exists():
+            yield place.found(
+                Level.NOTE,
+                f"{place.mount.kind} takes names that differ in their case only for the same",
+                "nothing to do: the second such picture gets another name",
             )
         published = disk.publish(str(folder / "final"), str(folder / "published"))
         if not published or disk.read_back(str(folder / "published")) != b"second":

@@ -74,6 +74,9 @@ class Mount(NamedTuple):
     read_only: bool
     root: str
     """The part of the file system that is mounted there."""
+    source: str = ""
+    """The device or, of a share, server and export."""
+    options: frozenset[str] = frozenset()
 
 
 NOWHERE = Mount(Path("/"), "", read_only=False, root="/")
@@ -98,6 +101,11 @@ def mount_of(path: Path, mountinfo: str) -> Mount:
         if mount.kind and len(mount.point.parts) >= depth and path.is_relative_to(mount.point):
             best, depth = mount, len(mount.point.parts)
     return best
+
+
+def is_automount(point: Path, mountinfo: str) -> bool:
+    """Whether what is mounted at this point is mounted by itself when it is needed."""
+    return any(each.kind == "autofs" and each.point == point for each in map(_mount, mountinfo.splitlines()))
 
 
 def may_hang(kind: str) -> bool:
@@ -177,14 +185,25 @@ def missing_mount(path: Path, mountinfo: str, fstab: str) -> Path | None:
     return None
 
 
+def planned_mount(point: Path, fstab: str) -> Mount:
+    """Return the mount that /etc/fstab plans at this point; of type "" if it plans none."""
+    for line in fstab.splitlines():
+        fields = line.split()
+        if len(fields) > 3 and not fields[0].startswith("#") and Path(_plain(fields[1])) == point:  # noqa: PLR2004
+            options = frozenset(fields[3].split(","))
+            return Mount(point, fields[2], "ro" in options, "/", _plain(fields[0]), options)
+    return NOWHERE
+
+
 def _mount(line: str) -> Mount:
     """Parse a line of the table; an invalid line has an empty type."""
     before, _, after = line.partition(" - ")
     fields, beyond = before.split(" "), after.split(" ")
     if len(fields) < 6:  # noqa: PLR2004 - as many come before what is optional
         return NOWHERE
-    options = {*fields[5].split(","), *(beyond[2].split(",") if len(beyond) > 2 else ())}  # noqa: PLR2004
-    return Mount(Path(_plain(fields[4])), beyond[0], "ro" in options, _plain(fields[3]))
+    source = _plain(beyond[1]) if len(beyond) > 1 else ""
+    options = frozenset(fields[5].split(",") + (beyond[2].split(",") if len(beyond) > 2 else []))  # noqa: PLR2004
+    return Mount(Path(_plain(fields[4])), beyond[0], "ro" in options, _plain(fields[3]), source, options)
 
 
 def _plain(text: str) -> str:

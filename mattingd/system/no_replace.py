@@ -48,9 +48,12 @@ def rename(old: str, new: str, old_folder: int | None = None, new_folder: int | 
     return number == 0
 
 
-def refuses_to_replace(old: str, taken: str) -> bool:
-    """Whether the file system itself refuses to replace a name; otherwise a link or a claim is used."""
-    return _renamed(old, taken, None, None) == errno.EEXIST
+def refuses_to_replace(old: str, free: str) -> bool:
+    """Whether the file system itself can refuse to replace a name; otherwise a link or a claim is used.
+
+    The file gets the free name if so. A name that is taken would not tell: the kernel knows that by itself.
+    """
+    return _renamed(old, free, None, None) == 0
 
 
 def is_claimed(path: str, temp: str) -> bool:

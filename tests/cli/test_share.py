@@ -1,5 +1,7 @@
 """`mattingd share`: what it prints is a configuration of Samba, and what it tries out is a real server."""
 
+import os
+import pty
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 from samba import PASSWORD, Samba, needs_samba
 
-from tests.daemon.harness.site import Site
+from tests.daemon.harness.site import MATTINGD, REPOSITORY, Site
 
 pytestmark = needs_samba
 
@@ -50,6 +52,7 @@ def test_a_picture_goes_in_and_its_cut_out_comes_back_as_a_client_would_have_it(
             path for path in site.out.rglob("*") if path.is_file() and not path.name.startswith(".")
         ] == []
         assert list(site.hot[0].iterdir()) == []
+        assert asked_for_password(site, samba, PASSWORD).endswith("both files were removed again")
         answer = site.command("share", "test", samba.address, "--user", "root%wrong")
         assert answer.returncode == 1
         assert "the picture cannot be dropped" in answer.stderr
@@ -57,3 +60,29 @@ def test_a_picture_goes_in_and_its_cut_out_comes_back_as_a_client_would_have_it(
         assert "Traceback" not in answer.stderr
     finally:
         samba.close()
+
+
+def asked_for_password(site: Site, samba: Samba, password: str) -> str:
+    """What a user at a terminal sees, who is asked once."""
+    keyboard, terminal = pty.openpty()
+    command = [*MATTINGD[:-2], "share", "test", samba.address, "--user", "root", "--config", str(site.config)]
+    try:
+        with subprocess.Popen(
+            command,
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            seen = b""
+            while not seen.endswith(b"Samba password of root: ") and (more := process.stdout.read(1)):
+                seen += more
+            os.write(keyboard, f"{password}\n".encode())
+            seen += process.stdout.read()
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert seen.count(b"assword") == 1
+    return seen.decode().strip()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mattingd.cli.share import fragment
 from mattingd.config import load
+from mattingd.shares.samba_config import fragment
 from mattingd.systemd import units
 
 ROOT = Path(__file__).parents[2]
