@@ -8,7 +8,7 @@ import msgspec
 from mattingd.api import actions, pages, queries, wire
 from mattingd.api.feed import Feed
 from mattingd.api.schemas import requests
-from mattingd.observability.job_log import RunStats
+from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.daemon import Daemon
 from mattingd.runtime.refusal import RefusedError
 

@@ -17,7 +17,7 @@ from mattingd.core.snapshot import DeviceView, EngineView, FolderView, JobView, 
 from mattingd.domain.reasons import Reason
 from mattingd.domain.text import readable
 from mattingd.journal import JournalReader, reading
-from mattingd.observability.job_log import RunStats
+from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.daemon import Daemon
 from mattingd.system import clock
 from mattingd.workers.entrypoint import TEST_ENGINE

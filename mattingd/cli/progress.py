@@ -9,7 +9,8 @@ from rich.progress import Progress as Bar
 
 from mattingd.domain import events
 from mattingd.domain.commands import Command
-from mattingd.observability.job_log import Ended, Names, RunStats
+from mattingd.observability.job_log import Ended, Names
+from mattingd.observability.run_stats import RunStats
 from mattingd.system import clock
 
 if TYPE_CHECKING:

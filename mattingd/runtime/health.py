@@ -13,7 +13,7 @@ from mattingd.core.snapshot import EngineView, SchedulerSnapshot
 from mattingd.domain import events
 from mattingd.domain.commands import Command, Stop
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.observability.job_log import RunStats
+from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.sd_notify import Notifier
 from mattingd.system import clock
 

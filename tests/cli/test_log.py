@@ -32,10 +32,11 @@ from mattingd.domain.events import (
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import Fault, JobRecord, Models, Recipe, Stamp
 from mattingd.observability import journald
-from mattingd.observability.job_log import LogReporter, Names, RunStats
+from mattingd.observability.job_log import LogReporter, Names
 from mattingd.observability.log_setup import configure_log
 from mattingd.observability.log_writer import LINES_WAITING, Outlet, StreamWriter
 from mattingd.observability.recent_lines import KEPT, RecentLines, masked
+from mattingd.observability.run_stats import RunStats
 from mattingd.system import clock
 
 

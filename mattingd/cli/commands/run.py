@@ -22,9 +22,10 @@ from mattingd.domain.events import Fact, Reloaded
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.journal import JournalError, reading
 from mattingd.notices.secrets import Secrets, secrets_of_process
-from mattingd.observability.job_log import LogReporter, Names, RunStats
+from mattingd.observability.job_log import LogReporter, Names
 from mattingd.observability.log_setup import configure_log
 from mattingd.observability.recent_lines import RecentLines
+from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.composition import compose
 from mattingd.runtime.daemon import JOURNAL, Daemon, Service
 from mattingd.runtime.in_use import InUse
