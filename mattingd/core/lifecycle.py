@@ -71,7 +71,7 @@ class Event(StrEnum):
     SUCCEEDED = "succeeded"
     """That operation succeeded."""
     AGAIN = "again"
-    """The picture goes through the network again: a crop of the subject, or the mirror image."""
+    """The picture goes through the network again, as a crop of the subject."""
     RECALLED = "recalled"
     """The matte of the last result is stored and fits this picture: the network is not needed."""
     SAME = "same"

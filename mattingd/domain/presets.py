@@ -42,7 +42,7 @@ REFERENCE_SIDE = 1024
 
 
 SecondPass = Literal["auto", "never", "always"]
-"""When a picture goes through the network again: a crop of the subject, or the mirror image."""
+"""When a picture goes through the network again, as a crop of the subject."""
 
 _HASH = "#sha256="
 
@@ -75,8 +75,8 @@ class Preset:
     model: str | None = None
     """The model that makes the matte, by its name; by default the one in use."""
     second_pass: SecondPass = "auto"  # noqa: S105 - no password
-    """A second run of the network, on a crop of a small subject or on the mirror image of an unsure picture:
-    `auto` where that helps, `never`, or `always`."""
+    """A second run of the network, on a crop of a small subject: `auto` where that helps, `never`, or
+    `always` where the crop shows more."""
     threshold: Annotated[int, Ge(0), Le(254)] = 0
     """Alpha below this (of 255) becomes 0."""
     threshold_mode: Literal["soft", "hard"] = "soft"

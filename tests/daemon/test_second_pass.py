@@ -86,42 +86,6 @@ def test_a_small_subject_is_seen_twice_and_cut_out_sharper(make_site: MakeSite, 
     assert np.count_nonzero(off) < 0.02 * np.count_nonzero(truth)
 
 
-def card(strength: float) -> bytes:
-    """A card on a plain ground that the test engine takes for so much of a subject: alpha is `strength`."""
-    picture = np.full((300, 400, 3), pictures.GROUND, np.uint8)
-    picture[50:250, 100:300] = pictures.GROUND[0] + round(8 + 56 * strength)
-    return pictures.encode(picture)
-
-
-def test_an_unsure_picture_is_asked_as_its_mirror_image(make_site: MakeSite, tmp_path: Path) -> None:
-    """What is not sure of anything then is reported, instead of being published as a haze."""
-    site = started(make_site, tmp_path, "auto")
-    sure, unsure = site.hot[0] / "sure.png", site.hot[0] / "unsure.png"
-    picture = np.array(Image.open(io.BytesIO(card(1))))
-    picture[50:250, 200:300] = np.array(Image.open(io.BytesIO(card(0.6))))[150, 150]
-    unsure.write_bytes(pictures.encode(picture))
-    site.wait_ended([unsure])
-    assert batches(site) == ["1 96x128"] * 2
-    haze = site.hot[0] / "haze.png"
-    haze.write_bytes(card(0.7))
-    site.wait_ended([haze])
-    assert batches(site) == ["1 96x128"] * 4
-    sure.write_bytes(card(1))
-    site.wait_ended([sure])
-    assert batches(site) == ["1 96x128"] * 5
-    ends = {
-        path.name: (site.records(path)[0].state, site.records(path)[0].reason)
-        for path in (sure, unsure, haze)
-    }
-    assert ends == {
-        "sure.png": ("done", ""),
-        "unsure.png": ("done", ""),
-        "haze.png": ("failed", "no subject was found in the picture"),
-    }
-    assert site.records(unsure)[0].confidence is not None
-    assert site.audit()["gaps"] == []
-
-
 def test_whoever_wants_one_pass_gets_one(make_site: MakeSite, tmp_path: Path) -> None:
     site = started(make_site, tmp_path, "never")
     path = site.hot[0] / "spot.png"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mattingd.domain.jobs import Geometry
 from mattingd.domain.presets import SecondPass
-from mattingd.imaging.matting import matte_file, second_pass
+from mattingd.imaging.matting import second_pass
 from mattingd.imaging.matting.confidence import confidence, of_two_passes
 from mattingd.imaging.matting.second_pass import Passes, all_passes, compared
 from tests.bench.soft_scenes import KINDS
@@ -145,91 +145,6 @@ def test_passes_that_do_not_agree_make_the_matte_doubtful() -> None:
 
 def test_one_pass_leaves_the_confidence_to_the_engine() -> None:
     assert said(small(), "never").confidence() is None
-
-
-# --- the mirror image ---
-
-UNSURE = np.full((300, 400), 40, np.uint8)
-UNSURE[50:250, 100:200], UNSURE[50:250, 200:300] = 255, 150
-"""Seen as it is by the network: half of the subject is sure."""
-
-
-def test_an_unsure_picture_with_no_more_to_see_is_asked_as_its_mirror_image() -> None:
-    passes = Passes(painted(UNSURE), NET)
-    plain = passes.net()
-    first = network(plain[None])[0]
-    assert passes.take(first)
-    assert (passes.crop, passes.mirrored) == (None, True)
-    assert np.array_equal(passes.net(), plain[:, ::-1])
-    assert passes.net().flags.c_contiguous
-    assert not passes.take(network(passes.net()[None])[0])
-    assert passes.first is not None
-    assert np.abs(passes.first - first).max() < 1e-3, "this network sees the same in a mirror"
-    sure = passes.confidence()
-    assert sure == pytest.approx(confidence(first, plain), abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("alpha", "wish", "due"),
-    [
-        (UNSURE, "never", False),
-        (np.where(UNSURE > 200, 255, 0), "auto", False),
-        (np.where(UNSURE > 200, 255, 0), "always", True),
-        (np.zeros_like(UNSURE), "always", False),
-        (small(), "auto", False),
-    ],
-    ids=["not wished for", "sure", "sure, but wished for", "no subject", "a crop shows more"],
-)
-def test_no_mirror_where_it_promises_nothing(alpha: Any, wish: SecondPass, due: bool) -> None:  # noqa: FBT001
-    assert said(alpha.astype(np.uint8), wish).mirrored is due
-
-
-def test_who_is_sure_counts_for_more() -> None:
-    passes = Passes(painted(UNSURE), NET)
-    first = np.full(passes.shape, 0.5, np.float32)
-    first[:, :100] = 0.999
-    assert passes.take(first)
-    second = np.full(passes.shape, 0.9, np.float32)
-    second[0, -1] = 0.001
-    passes.take(second)
-    assert passes.first is not None
-    # of odds 1 and 9 the middle is 3, of 999 and 9 it is 95; of 999 and 1/999 it is 1
-    assert passes.first[50, 200] == pytest.approx(3 / 4, abs=1e-3)
-    assert passes.first[50, 50] == pytest.approx(95 / 96, abs=1e-3)
-    assert passes.first[0, 0] == pytest.approx(1 / 2, abs=1e-3)
-    told = passes.confidence()
-    assert told is not None
-    assert told < confidence(passes.first, passes.net()), "they do not agree"
-
-
-def test_what_was_sure_and_its_contrary_are_no_division_by_nothing() -> None:
-    passes = Passes(painted(UNSURE), NET)
-    one = np.full(passes.shape, 0.6, np.float32)
-    one[:40], one[40:80] = 1, 0
-    passes.take(one)
-    passes.take(1 - one[:, ::-1])
-    assert passes.first is not None
-    assert passes.first[:80] == pytest.approx(0.5, abs=1e-3)
-
-
-def test_where_nothing_is_sure_to_both_there_is_no_subject() -> None:
-    """Once asked, it may still be one: only the mirror image settles that."""
-    haze = np.full((300, 400), 200, np.uint8)
-    assert not said(haze, "never").is_empty
-    assert said(haze).is_empty
-    assert not said(UNSURE).is_empty
-
-
-def test_a_touch_up_starts_from_what_both_said() -> None:
-    rng = np.random.default_rng(1)
-    passes = Passes(painted(UNSURE), NET)
-    for _ in range(2):
-        passes.take(np.clip(network(passes.net()[None])[0] + rng.normal(0, 0.1), 0, 1).astype(np.float32))
-    again = Passes(painted(UNSURE), NET)
-    (kept,) = passes.taken
-    assert np.array_equal(kept, matte_file.rounded(kept))
-    assert again.replay(passes.taken)
-    assert np.array_equal(again.matte(), passes.matte())
 
 
 # --- no seam ---

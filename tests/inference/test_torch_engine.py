@@ -25,7 +25,14 @@ from mattingd.inference.backends.torch_backend import (
     nvidia_driver,
     processor_name,
 )
-from mattingd.inference.networks.cv_unet import CvUnet, fuse, slow_depthwise_avoided
+from mattingd.inference.networks.cv_unet import (
+    SECOND_LOOK,
+    CvUnet,
+    fuse,
+    look_twice,
+    slow_depthwise_avoided,
+    three_quarters,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,6 +225,26 @@ def test_fusing_changes_nothing() -> None:
         after = fuse(net)(x).logits
     assert before.shape == (1, 1, 64, 96)
     torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
+
+
+def test_the_second_look_lies_over_the_first_at_its_place() -> None:
+    """What is left of it, once the first is taken away, fits the picture as it is, and not mirrored."""
+    model = registry.entry()
+    net = build(registry.weights(model))
+    ball = torch.from_numpy(np.roll(self_test.picture(), 60, axis=2)).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        first, both = net(ball).logits, look_twice(net, ball)
+    second = torch.sigmoid((both - (1 - SECOND_LOOK) * first) / SECOND_LOOK)
+    seen = torch.sigmoid(first) > 0.5
+    assert both.shape == (1, 1, 256, 256)
+    assert (second[seen] > 0.5).float().mean() > 0.95
+    assert (second[~seen] < 0.5).float().mean() > 0.95
+    assert seen.flip(3)[seen].float().mean() < 0.5, "a mirrored one would be noticed"
+
+
+@pytest.mark.parametrize(("side", "smaller"), [(32, 32), (64, 64), (256, 192), (352, 256), (416, 320)])
+def test_the_second_look_has_sides_that_the_network_takes(side: int, smaller: int) -> None:
+    assert three_quarters(side) == smaller
 
 
 @pytest.mark.parametrize(("stride", "dilation"), [(2, 1), (1, 2), (1, 1), (1, 3)])

@@ -1,10 +1,8 @@
 """A second pass through the network: decide whether and on what, and combine the results.
 
 The network sees about 416 x 416 pixels of any picture, and about 80 of a subject that fills a fifth of it. So
-the part of the picture around the first matte's subject goes to the network again, on its own. If a crop
-shows no more detail and the first matte is unsure, the mirror image of the whole picture goes to the network:
-where the network only guesses, it guesses differently. Knows mattes and pictures. Must not know the network,
-workers or files.
+the part of the picture around the first matte's subject goes to the network again, on its own. Knows mattes
+and pictures. Must not know the network, workers or files.
 
 The numbers were measured on 188 composites (55 cut-outs of the training set and drawn hair, fur, lace and
 spokes, 15 to 60 % of the frame, over landscapes) and on 136 training photographs that a network of half the
@@ -20,7 +18,7 @@ import numpy as np
 
 from mattingd.domain.jobs import Fit, Geometry
 from mattingd.domain.presets import SecondPass
-from mattingd.imaging.matting import confidence, flat_background, matte_file, preprocess
+from mattingd.imaging.matting import confidence, flat_background, preprocess
 from mattingd.imaging.matting.alpha import is_empty
 from mattingd.imaging.matting.confidence import undecided
 from mattingd.imaging.matting.tiles import Float32, Tile, UInt8, part
@@ -43,7 +41,7 @@ _GAIN: dict[SecondPass, float] = {"auto": 1.5, "always": 1.0}
 _GAIN_IF_UNSURE = 1.25
 _UNSURE = 0.2
 """For a matte with so much undecided less is enough: from 1.15 to 1.5 the IoU of such photographs rose by
-.01 to .04, that of sure ones by .003. The same much makes the mirror image worth its time, see the card."""
+.01 to .04, that of sure ones by .003."""
 
 _UNLIKE = 0.3
 """Two passes with less in common did not see the same thing, and the first saw the whole picture."""
@@ -51,11 +49,6 @@ _UNLIKE = 0.3
 _LOST, _NEW = 0.05, 0.4
 """Shares of the subject: losing more of what the first pass was sure of, or gaining more where it was sure
 that nothing is, the second contradicts it. Wisps of hair are new, and nothing is lost."""
-_LEAST_ALIKE, _LEAST_SURE = 0.45, 0.03
-"""Where a picture and its mirror image have less in common, or less of what is seen is sure after both,
-nothing is there: a cloud, a rock. Of 300 windows of landscapes that leaves 22 (54 after one pass); of 192
-drawn things it loses 28 (11): smoke, glass, cables, of which the matte shows next to nothing (a mean soft IoU
-of .13). Of 1,673 training photographs it loses none, from .5 alike on it would."""
 _SURE = 0.1
 """A first pass was sure up to this, and from 1 minus this."""
 _HALF = 0.5
@@ -89,7 +82,7 @@ class Seen:
 
 
 class Passes:
-    """One picture, with the network's mattes of it and of its crop or mirror image."""
+    """One picture, with the network's mattes of it and of its crop."""
 
     def __init__(self, srgb: UInt8, net: Geometry) -> None:
         """Start without mattes.
@@ -105,16 +98,13 @@ class Passes:
         self.first: Float32 | None = None
         self.crop: Crop | None = None
         self.seen: Seen | None = None
-        self.mirrored = False
-        """Whether the pass that is due, or was the last, is at the mirror image."""
         self.unseen = 0.0
         """Share of the lettering on a flat background, 0 to 1, that only `matte` made the subject's."""
-        self._alike: float | None = None
         self.taken: list[Float32] = []
         """What the mattes are made of, in order: one of the whole picture and, perhaps, one of its crop."""
         self._net = net
         self._shown: tuple[Crop | None, UInt8] | None = None
-        """What `_view` made last, and of which crop."""
+        """What `net` made last, and of which crop."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,18 +119,11 @@ class Passes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no subject was found in the whole picture, nor in its mirror image if that was used."""
-        if self.first is None:
-            return False
-        guessed = self._alike is not None and (self._alike < _LEAST_ALIKE or _sure(self.first) < _LEAST_SURE)
-        return guessed or is_empty(self.first)
+        """Whether no subject was found in the whole picture."""
+        return self.first is not None and is_empty(self.first)
 
     def net(self) -> UInt8:
-        """Return the network's input for that pass: contiguous uint8[net_height,net_width,3]."""
-        return np.ascontiguousarray(self._view()[:, ::-1]) if self.mirrored else self._view()
-
-    def _view(self) -> UInt8:
-        """Return the whole picture, or its crop if there is one, at the network's size; made once."""
+        """Return the network's input for that pass, contiguous uint8[net_height,net_width,3]; made once."""
         crop = self.crop
         if self._shown is None or self._shown[0] is not crop:
             part, fit = (self.srgb, self.fit) if crop is None else (self.srgb[crop.tile], crop.fit)
@@ -160,16 +143,10 @@ class Passes:
             if not self._net.second_pass:
                 return False
             self.crop = worthwhile(matte, self.fit, wish, self._net)
-            self.mirrored = self.crop is None and doubtful(matte, wish)
-            return self.crop is not None or self.mirrored
+            return self.crop is not None
         if self.crop is not None:
             self.taken.append(matte)
             self.seen = compared(self.first, self.fit, self.crop, matte)
-        else:
-            back = matte[:, ::-1]
-            self._alike = _in_common(self.first, back)
-            self.first = _joined(self.first, back)
-            self.taken = [self.first]
         return False
 
     def replay(self, mattes: Sequence[Float32]) -> bool:
@@ -177,7 +154,6 @@ class Passes:
         for number, matte in enumerate(mattes, 1):
             if matte.shape != self._said or (number > 1 and self.crop is None):
                 self.first = self.crop = self.seen = None
-                self.mirrored = False
                 self.taken.clear()
                 return False
             self.take(matte, "always" if number < len(mattes) else "never")
@@ -209,9 +185,7 @@ class Passes:
         None after one, where the engine computes it.
         """
         if self.seen is not None:
-            return confidence.of_two_passes(self.seen.matte, self._view(), self.seen.agreement)
-        if self.first is not None and self._alike is not None:
-            return confidence.of_two_passes(self.first, self._view(), self._alike)
+            return confidence.of_two_passes(self.seen.matte, self.net(), self.seen.agreement)
         return None
 
 
@@ -249,30 +223,6 @@ def worthwhile(first: Float32, fit: Fit, wish: SecondPass, net: Geometry) -> Cro
     crop = _around(first, fit, net)
     enough = _GAIN[wish] if undecided(first) < _UNSURE else min(_GAIN[wish], _GAIN_IF_UNSURE)
     return crop if _shown(crop.fit) > enough * _shown(fit) else None
-
-
-def doubtful(first: Float32, wish: SecondPass) -> bool:
-    """Whether the mirror image should be processed as well, where a crop shows no more detail.
-
-    Args:
-        first: float32[net_height,net_width] in 0..1, the matte of the whole picture.
-        wish: `auto`: where the matte is unsure; `always`; or `never`.
-    """
-    if wish == "never" or is_empty(first):
-        return False
-    return wish == "always" or undecided(first) >= _UNSURE
-
-
-def _sure(matte: Float32) -> float:
-    """Return the share, 0 to 1, of a matte's subject that is certain."""
-    return float(matte[matte > 1 - _SURE].sum()) / (float(matte.sum()) + 1)
-
-
-def _joined(one: Float32, other: Float32) -> Float32:
-    """Return the mean of two mattes' log odds, rounded like a stored matte: certainty counts more."""
-    subject, ground = np.sqrt(one * other), np.sqrt((1 - one) * (1 - other))
-    total = subject + ground
-    return matte_file.rounded(np.divide(subject, total, out=np.full_like(total, _HALF), where=total > 0))
 
 
 def _around(first: Float32, fit: Fit, net: Geometry) -> Crop:

@@ -18,11 +18,13 @@ from onnxruntime import quantization
 from mattingd.inference import self_test
 from mattingd.inference.backends.onnx_backend import OnnxEngine, prepared
 from mattingd.inference.backends.torch_backend import build
+from mattingd.inference.networks.cv_unet import look_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mattingd.inference.backend import ModelSpec, Pictures
+    from mattingd.inference.networks.cv_unet import CvUnet
     from mattingd.inference.registry import Entry
 
 OPSET = 18
@@ -32,15 +34,14 @@ TRACED_SHAPE = (64, 96)
 
 
 class _Logits(torch.nn.Module):
-    """The network with its main output only."""
+    """What the network says of a picture after its two looks."""
 
-    def __init__(self, net: torch.nn.Module) -> None:
+    def __init__(self, net: CvUnet) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.net(x).logits
-        return answer
+        return look_twice(self.net, x)
 
 
 def exported(content: bytes) -> bytes:

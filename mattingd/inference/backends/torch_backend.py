@@ -23,7 +23,7 @@ from mattingd.inference.backend import (
     check_batch,
 )
 from mattingd.inference.kept_choices import KeptChoices
-from mattingd.inference.networks.cv_unet import CvUnet, channels_last, fuse, shaped_for
+from mattingd.inference.networks.cv_unet import CvUnet, channels_last, fuse, look_twice, shaped_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,7 @@ class TorchEngine:
         x = ((x * spec.scale - mean) / std).to(dtype, memory_format=torch.channels_last)
         if spec.channel_order == "bgr":
             x = x.flip(1)
-        y = self._network()(x).logits[:, spec.output_index].float()
+        y = look_twice(self._network(), x)[:, spec.output_index]
         alpha = torch.sigmoid(y) if spec.activation == "sigmoid" else y.clamp(0, 1)
         if not bool(torch.isfinite(alpha).all()):
             raise BadBatch(f"the network's result is not finite ({self._precision})")
