@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mattingd.runtime import lock
 from mattingd.runtime.lock import LOCK, Lock, LockedError
+from mattingd.system import clock
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.site import wait_until
@@ -37,6 +39,20 @@ def test_the_lock_of_a_daemon_that_lives_is_respected(tmp_path: Path, held: int)
     with pytest.raises(LockedError, match=r"another mattingd \(process 4711\) works with"):
         Lock(tmp_path)
     assert (tmp_path / LOCK).read_text() == "4711\n"
+
+
+def test_children_that_hang_in_a_share_after_their_daemon_was_killed_do_not_hold_up_the_next_one(
+    tmp_path: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "PATIENCE_NS", 0)
+    monkeypatch.setattr(lock, "HANGS_NS", clock.SECOND // 5)
+    (tmp_path / lock.ALIVE).touch()
+    taken = Lock(tmp_path)
+    assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+    with pytest.raises(LockedError, match=rf"\(process {os.getpid()}\)"):
+        Lock(tmp_path)
+    taken.release()
+    Lock(tmp_path).release()
 
 
 def test_a_second_daemon_on_the_same_folders_is_named_and_spoils_nothing(make_site: MakeSite) -> None:
