@@ -1,6 +1,12 @@
-"""How a hot folder is to be scanned."""
+"""How a hot folder is to be scanned, and how often."""
 
+from collections import deque
 from dataclasses import dataclass
+
+STRETCH = 20
+"""A folder that takes long to scan is scanned more rarely: the pause is at least so many scan durations."""
+SCANS = 3
+"""The shortest of so many counts: one may have waited for a server that was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +26,16 @@ class ScanPlan:
     """Where its file system was last mounted; empty when unknown."""
     patient: bool = True
     """Delay inspections and reports of missing files while the folder is offline."""
+
+
+class ScanPauses:
+    """Pauses between scans, in ns."""
+
+    def __init__(self) -> None:
+        self._took: deque[int] = deque(maxlen=SCANS)
+
+    def after(self, duration: int, interval: int) -> int:
+        """Return the pause after a scan that took so long, where scans are wanted at this interval."""
+        self._took.append(duration)
+        stretch = STRETCH if len(self._took) == SCANS else 1
+        return max(interval, stretch * min(self._took))

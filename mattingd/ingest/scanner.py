@@ -19,12 +19,10 @@ from mattingd.ingest.ignore_rules import STROKES, why_ignored, why_ignored_at
 from mattingd.ingest.inspection import FileInspector, is_folder, is_steady, without_picture
 from mattingd.ingest.known_files import KnownFiles
 from mattingd.ingest.root_guard import RootGuard
-from mattingd.ingest.scan_plan import ScanPlan
+from mattingd.ingest.scan_plan import ScanPauses, ScanPlan
 from mattingd.system import clock
 from mattingd.touchup.files import belongs, is_strokes
 
-STRETCH = 20
-"""A folder that takes long to scan is scanned more rarely: the pause is at least so many scan durations."""
 GATHER_SECONDS = 0.1
 """Events of the same burst are looked at together."""
 ROOT_SECONDS = 5.0
@@ -73,6 +71,7 @@ class Scanner(threading.Thread):
         self._ended = ended
         self._deaf = deaf
         self._check = EventCheck()
+        self._pauses = ScanPauses()
         self._identity: tuple[int, int] | None = None
         self._guard = RootGuard(plan.root, plan.point)
         self._failures = 0
@@ -255,7 +254,7 @@ class Scanner(threading.Thread):
         self._ignore_existing = False
         duration = clock.monotonic_ns() - started
         self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND, self._passed_over))
-        return max(round(self.plan.interval_seconds * clock.SECOND), STRETCH * duration)
+        return self._pauses.after(duration, round(self.plan.interval_seconds * clock.SECOND))
 
     def _offline(self) -> bool:
         """Whether the folder is missing, or is not the known one; reported once."""
