@@ -26,8 +26,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## cut out three photographs through the daemon, and show them
 	$(BIN)/python -m mattingd demo build/demo
 
-test: $(READY) ## the whole test suite on two cores (PYTEST_ARGS="-k config" for a part)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test: $(READY) ## the whole test suite, for two cores (PYTEST_ARGS="-k config" for a part)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 quick: $(READY) ## lint, types and the pure tests: the loop while you write, under 90 seconds
 	$(BIN)/ruff check
