@@ -102,7 +102,7 @@ def lock_holder(state_dir: Path) -> str:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "?"
+        return os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "?"
     finally:
         os.close(descriptor)
     return ""

@@ -1,4 +1,10 @@
-"""Allow only one daemon per state directory."""
+"""Allow only one daemon per state directory.
+
+Two files are locked (flock). `lock` is shared with the children: whoever starts next waits until those of a
+killed daemon are gone, too. `alive` is the main process's own: it tells a daemon that lives from children
+that outlived theirs in a call to a frozen share. A daemon says in `lock` that it holds `alive`; older
+versions did not have it.
+"""
 
 import contextlib
 import fcntl
@@ -8,14 +14,12 @@ from pathlib import Path
 from mattingd.system import clock
 
 STDERR = 2
-LOCK = "lock"
-"""Name of the lock file in the state directory."""
+LOCK, ALIVE = "lock", "alive"
+"""Names of the lock files in the state directory."""
 PATIENCE_NS = 3 * clock.SECOND
-"""A lock that is still held after this belongs to a daemon that lives ..."""
-ALIVE = "alive"
-"""... whose main process alone holds this one, unless its version is older."""
+"""Locks that are still held after this belong to a daemon that lives."""
 HANGS_NS = 30 * clock.SECOND
-"""Children that hold the lock for longer after their daemon hang in calls to a share, and do nothing more."""
+"""Children that hold `lock` for longer without their daemon hang in a call to a share, their last one."""
 
 
 class LockedError(Exception):
@@ -23,28 +27,22 @@ class LockedError(Exception):
 
 
 class Lock:
-    """The lock on the state directory, held by us and by our children as long as one of them lives."""
+    """The locks on the state directory: one of us and of our children as long as one lives, one of us."""
 
     def __init__(self, state_dir: Path) -> None:
-        """Take the lock. The children of a daemon that was just killed may hold it a moment longer.
+        """Take the locks. The children of a daemon that was killed may hold theirs a moment longer.
 
         Raises:
-            LockedError: somebody holds it.
+            LockedError: a daemon that lives holds them.
             OSError: the directory cannot be written.
         """
-        known = (state_dir / ALIVE).exists()
-        self.descriptor, self._alive = _opened(state_dir / LOCK), _opened(state_dir / ALIVE)
+        self._path = state_dir / LOCK
+        self.descriptor, self._alive = _opened(self._path), _opened(state_dir / ALIVE)
         started = clock.monotonic_ns()
-        while not self._taken(state_dir, may_replace=known and clock.monotonic_ns() - started >= HANGS_NS):
-            ended = known and _locked(self._alive)
-            if ended:
-                fcntl.flock(self._alive, fcntl.LOCK_UN)
-            elif clock.monotonic_ns() - started >= PATIENCE_NS:
-                holder = os.pread(self.descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-                os.close(self.descriptor)
-                os.close(self._alive)
-                if not known:
-                    (state_dir / ALIVE).unlink(missing_ok=True)
+        while not self._taken(clock.monotonic_ns() - started):
+            if clock.monotonic_ns() - started >= PATIENCE_NS and not self._outlived():
+                holder, _ = self._holder()
+                self._close()
                 raise LockedError(
                     f"another mattingd (process {holder}) works with {state_dir}:"
                     " stop it first, or use another state_dir"
@@ -52,28 +50,50 @@ class Lock:
             clock.sleep(0.02)
         with contextlib.suppress(OSError):  # on a full disk the lock is held without our name in it
             os.ftruncate(self.descriptor, 0)
-            os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(self.descriptor, f"{os.getpid()}\n{ALIVE}\n".encode(), 0)
 
-    def _taken(self, state_dir: Path, *, may_replace: bool) -> bool:
-        """Take both locks; `may_replace`: where the daemon has ended, its children may keep their file."""
+    def _taken(self, waited_ns: int) -> bool:
+        """Take both locks, or none; who has `alive` may replace a file that children keep for too long."""
         if not _locked(self._alive):
             return False
-        path = state_dir / LOCK
-        if may_replace and not _locked(self.descriptor):
-            path.unlink(missing_ok=True)
-        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(self.descriptor)):
+        if not self._is_current():
             os.close(self.descriptor)
-            self.descriptor = _opened(path)
+            self.descriptor = _opened(self._path)
         if _locked(self.descriptor):
             return True
+        if waited_ns >= HANGS_NS and self._holder()[1]:
+            self._path.unlink(missing_ok=True)
         fcntl.flock(self._alive, fcntl.LOCK_UN)
         return False
 
+    def _outlived(self) -> bool:
+        """Whether only the children of a daemon are left, as far as its version lets one tell."""
+        if not self._holder()[1] or not _locked(self._alive):
+            return False
+        fcntl.flock(self._alive, fcntl.LOCK_UN)
+        return True
+
+    def _holder(self) -> tuple[str, bool]:
+        """Return the process that took `lock` last, and whether it is one that holds `alive`."""
+        pid, _, more = os.pread(self.descriptor, 64, 0).decode(errors="replace").partition("\n")
+        return pid.strip() or "unknown", more.strip() == ALIVE
+
+    def _is_current(self) -> bool:
+        """Whether the file that we have open is still the one in the directory."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self.descriptor))
+        except FileNotFoundError:
+            return False
+
     def release(self) -> None:
-        """Release it, even if a child still hangs in a call to a share and cannot be ended."""
+        """Release them, even if a child still hangs in a call to a share and cannot be ended."""
         for descriptor in (self.descriptor, self._alive):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self.descriptor)
+        os.close(self._alive)
 
 
 def _opened(path: Path) -> int:

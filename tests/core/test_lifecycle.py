@@ -1,5 +1,6 @@
 """The life of a picture: the table, what follows from it, and the page that is drawn from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,10 +115,12 @@ def test_a_row_and_its_live_job_say_the_same() -> None:
         patience=Patience(2, 1, 5.0, 60.0, 90.0),
     )
     job = Job.from_row(row, 0)
-    names = [name for name in JobRecord.__slots__ if name not in {"job", "patience"}]
+    names = [name for name in JobRecord.__slots__ if name not in {"job", "patience", "touched_up"}]
     assert [getattr(job, name) for name in names] == [getattr(row, name) for name in names]
     assert job.id == row.job
     assert job.patience_to_keep(0) == row.patience
+    assert not job.wished
+    assert Job.from_row(replace(row, touched_up=True), 0).wished
 
 
 def test_the_page_is_drawn_from_the_table() -> None:

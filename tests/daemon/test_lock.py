@@ -15,6 +15,8 @@ from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.site import wait_until
 
+OURS = f"{os.getpid()}\n{lock.ALIVE}\n"
+
 
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[int]:
@@ -31,7 +33,7 @@ def test_the_lock_of_a_daemon_that_was_just_killed_is_waited_for(tmp_path: Path,
     release.start()
     lock = Lock(tmp_path)
     release.join()
-    assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+    assert (tmp_path / LOCK).read_text() == OURS
     lock.release()
 
 
@@ -46,13 +48,24 @@ def test_children_that_hang_in_a_share_after_their_daemon_was_killed_do_not_hold
 ) -> None:
     monkeypatch.setattr(lock, "PATIENCE_NS", 0)
     monkeypatch.setattr(lock, "HANGS_NS", clock.SECOND // 5)
-    (tmp_path / lock.ALIVE).touch()
+    os.pwrite(held, f"4711\n{lock.ALIVE}\n".encode(), 0)
     taken = Lock(tmp_path)
-    assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+    assert (tmp_path / LOCK).read_text() == OURS
     with pytest.raises(LockedError, match=rf"\(process {os.getpid()}\)"):
         Lock(tmp_path)
     taken.release()
     Lock(tmp_path).release()
+
+
+def test_a_daemon_of_a_version_without_the_second_lock_is_never_taken_for_one_that_ended(
+    tmp_path: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "PATIENCE_NS", clock.SECOND // 5)
+    monkeypatch.setattr(lock, "HANGS_NS", 0)
+    for _ in range(2):
+        with pytest.raises(LockedError, match=r"\(process 4711\)"):
+            Lock(tmp_path)
+    assert os.path.samestat((tmp_path / LOCK).stat(), os.fstat(held)), "its file is left alone"
 
 
 def test_a_second_daemon_on_the_same_folders_is_named_and_spoils_nothing(make_site: MakeSite) -> None:

@@ -109,8 +109,8 @@ def test_one_odd_kind_is_learnt_and_offered(tmp_path: Path) -> None:
 
 
 def test_what_mislabelled_pictures_teach_is_refused(tmp_path: Path) -> None:
-    write_lace(tmp_path / "wrong", 40, wrong=True)
-    answer = train("--data", tmp_path / "wrong", "--out", tmp_path / "tuned", *BRIEF)
+    write_lace(tmp_path / "wrong", 24, wrong=True)
+    answer = train("--data", tmp_path / "wrong", "--out", tmp_path / "tuned", *BRIEF, "--steps", 16)
     assert answer.exit_code == 3, answer.output
     assert "Not offered: " in answer.stdout
     assert not (tmp_path / "tuned" / "own.safetensors").exists()

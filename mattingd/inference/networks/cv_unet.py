@@ -362,8 +362,7 @@ def look_twice(net: CvUnet, x: Tensor) -> Tensor:
     """
     height, width = x.shape[2:]
     smaller = three_quarters(height), three_quarters(width)
-    small = F.interpolate(x.float(), smaller, mode="bilinear", antialias=True).to(x.dtype)
-    second = net(small.flip(3)).logits.flip(3).float()
+    second = net(F.interpolate(x, smaller, mode="bilinear").flip(3)).logits.flip(3).float()
     second = F.interpolate(second, (height, width), mode="bilinear")
     return torch.lerp(net(x).logits.float(), second, SECOND_LOOK)
 
