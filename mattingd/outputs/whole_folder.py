@@ -1,23 +1,30 @@
 """Move a sub-folder that is one job into the archive, with everything in it, by one rename.
 
 It stays when a picture in it is not one of those that came to their end, is open for writing, or differs from
-what was processed. What appears in it at the last moment is put back. A crash may follow any step: a repeated
-call finds the folder in the archive, and continues.
+what was processed, and while a program still writes a working file in it: a copy that goes on under another
+name would lose its folder. What appears in it at the last moment is put back. A crash may follow any step: a
+repeated call finds the folder in the archive, and continues.
 """
 
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 
 from mattingd.domain.commands import MoveFolder
 from mattingd.domain.jobs import Original, Stamp
-from mattingd.ingest.ignore_rules import why_ignored
+from mattingd.ingest.ignore_rules import COPY, HIDDEN, UNFINISHED, why_ignored
 from mattingd.outputs.archive import Source, painted_beside
+from mattingd.system import clock
 from mattingd.system.filesystem import Disk, kind_of
 from mattingd.touchup.files import names_beside
+
+WORKING = frozenset({COPY, HIDDEN, UNFINISHED})
+"""Ignored names under which programs write what gets another name when it is complete."""
+WRITTEN_SECONDS = 60.0
+"""A working file that was changed within this time is still being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +152,47 @@ class WholeFolderStore:
 
     # --- what is in it ---
 
-    def _strangers(self, folder: int, known: dict[str, Stamp], directory: str = "") -> Iterator[Stranger]:
-        """Yield pictures that are not among the known files as they were."""
+    def _strangers(
+        self, folder: int, known: dict[str, Stamp], directory: str = "", *, working: bool = False
+    ) -> Iterator[Stranger]:
+        """Yield pictures that are not among the known files as they were, and what is still being written.
+
+        Args:
+            folder: the folder, open.
+            known: what may be in it, by path.
+            directory: its path in the folder that is to move.
+            working: whether a program keeps it for working files.
+        """
         names = os.listdir(folder)
         lying = set(names)
         for name in names:
-            path, mode = os.path.join(directory, name), self._disk.status_in(folder, name).st_mode
-            odd = kind_of(mode)
+            path, status = os.path.join(directory, name), self._disk.status_in(folder, name)
+            odd = kind_of(status.st_mode)
             is_dir = odd is not None and odd.code == "folder"
-            if why_ignored(os.fsencode(name), is_dir=is_dir):
+            ignored = why_ignored(os.fsencode(name), is_dir=is_dir)
+            if ignored is not None and ignored not in WORKING:
                 continue
+            at_work = working or ignored is not None
             if is_dir:
-                with self._disk.folder(name, folder, one_disk=False) as inner:
-                    yield from self._strangers(inner, known, path)
-            elif odd is None and (why := self._strange(folder, name, known.get(path), lying)):
+                with ExitStack() as stack:
+                    if at_work:
+                        stack.enter_context(suppress(PermissionError))
+                    inner = stack.enter_context(self._disk.folder(name, folder, one_disk=False))
+                    yield from self._strangers(inner, known, path, working=at_work)
+            elif odd is None and at_work and self._is_being_written(folder, name, status.st_mtime):
+                yield Stranger(path, "is still being written")
+            elif odd is None and not at_work and (why := self._strange(folder, name, known.get(path), lying)):
                 yield Stranger(path, why)
+
+    def _is_being_written(self, folder: int, name: str, changed: float) -> bool:
+        """Whether a program's working file is in use; not the files in which a Mac keeps its attributes."""
+        if name.lower() == ".ds_store" or name.startswith("._"):
+            return False
+        if abs(clock.wall().timestamp() - changed) < WRITTEN_SECONDS:
+            return True
+        with suppress(PermissionError):
+            return self._disk.in_use(folder, name)
+        return False
 
     def _strange(self, folder: int, name: str, stamp: Stamp | None, lying: set[str]) -> str:
         if stamp is None:

@@ -219,11 +219,19 @@ class Disk:
         """Rename a folder without replacing anything but an empty folder; False when the name is taken.
 
         Any file system refuses to replace a folder with something in it, and a file by a folder.
+
+        Raises:
+            NotADirectoryError: `old` is no folder.
+            OSError: any other error of the system.
         """
-        try:
-            os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        try:  # by its slash the system refuses a file, which could replace one
+            os.rename(f"{old}/", new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        except NotADirectoryError:
+            if not stat.S_ISDIR(self.status_in(old_folder, old).st_mode):
+                raise
+            return False
         except OSError as error:
-            if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+            if error.errno in {errno.EEXIST, errno.ENOTEMPTY}:
                 return False
             raise
         return True

@@ -106,11 +106,19 @@ def open_for_writing(place: Place) -> object:
     return (place.hot / "set" / "1.jpg").open("ab")
 
 
+def copied(place: Place, name: str) -> None:
+    (place.hot / "set" / name).parent.mkdir(exist_ok=True)
+    (place.hot / "set" / name).write_text("half of a picture")
+
+
 MEDDLING: dict[str, tuple[Callable[[Place], object], str]] = {
     "a new picture": (lambda place: (place.hot / "set/inner/3.jpg").write_text("new"), "has just come"),
     "saved again": (lambda place: (place.hot / "set/1.jpg").write_text("other"), "was saved again"),
     "other strokes": (lambda place: (place.hot / "set/1.drop.png").write_text("x"), "has other strokes"),
     "open": (open_for_writing, "is open for writing"),
+    "rsync": (lambda place: copied(place, "inner/.3.jpg.Xa8d1f"), "is still being written"),
+    "a download": (lambda place: copied(place, "3.jpg.part"), "is still being written"),
+    "a Mac saves": (lambda place: copied(place, ".sb-1/3.jpg"), "is still being written"),
 }
 
 
@@ -124,6 +132,44 @@ def test_it_stays_as_a_whole_when_something_in_it_is_not_done(place: Place, medd
         with pytest.raises(OSError, match=why):
             place.move()
     assert place.files() == before
+
+
+def test_working_files_that_were_left_behind_go_with_it_and_so_do_the_notes_of_macs(place: Place) -> None:
+    for name, old in (
+        (".3.jpg.Xa8d1f", True),
+        ("3.jpg.part", True),
+        (".DS_Store", False),
+        ("._1.jpg", False),
+    ):
+        copied(place, name)
+        if old:
+            os.utime(place.hot / "set" / name, ns=(10**18, 10**18))
+    assert place.move() == PLACE
+    assert not (place.hot / "set").exists()
+
+
+def test_a_working_file_that_is_open_keeps_it_however_old(place: Place) -> None:
+    copied(place, "3.jpg.part")
+    with (place.hot / "set/3.jpg.part").open("ab"):
+        os.utime(place.hot / "set/3.jpg.part", ns=(10**18, 10**18))
+        with pytest.raises(OSError, match="is still being written"):
+            place.move()
+
+
+def test_a_file_that_takes_the_name_of_the_folder_at_the_last_moment_replaces_nothing(place: Place) -> None:
+    class Racing(Disk):
+        def move_folder(self, old: str, new: str, old_folder: int, new_folder: int) -> bool:
+            if not (place.root / "taken").exists():
+                (place.hot / "set").rename(place.root / "taken")
+                (place.hot / "set").write_text("a file")
+            return super().move_folder(old, new, old_folder, new_folder)
+
+    (place.archive / PLACE).parent.mkdir(parents=True)
+    (place.archive / PLACE).write_text("archived before")
+    with pytest.raises(NotADirectoryError):
+        place.move(Racing())
+    assert (place.archive / PLACE).read_text() == "archived before"
+    assert (place.hot / "set").read_text() == "a file"
 
 
 def test_what_comes_at_the_last_moment_is_put_back_even_after_a_kill(place: Place) -> None:
