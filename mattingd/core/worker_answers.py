@@ -375,7 +375,7 @@ class WorkerAnswers:
     def _leave(self, job: Job, failures: int, reason: str) -> None:
         """End a single run without this picture: it stays in the journal for the next run."""
         if self.shutdown.ending.gives_up(failures):
-            self.work.let_go(job)
+            self.whole.give_up(job, reason)
             self.shutdown.left_alone.add(reason)
 
     def _wait_or_break(self, job: Job, fact: events.Faulted) -> None:

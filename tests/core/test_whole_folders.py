@@ -1,9 +1,11 @@
 """A sub-folder that is one job goes into the archive as a whole, when each of its pictures is done."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from mattingd.core.policy import Policy
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain.commands import AskPart, DoChore, MoveFolder, Read, RecordArchived, Stop
@@ -20,18 +22,24 @@ from mattingd.domain.events import (
     WorkerUp,
 )
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Chore, Fault
+from mattingd.domain.jobs import Chore, Fault, JobRecord
 from mattingd.domain.reasons import Reason
-from tests.core.desk import FOLDERS, ONE, Desk, all_of, only, row, stamp_of
+from tests.core.desk import FOLDERS, ONE, TWO, Desk, all_of, only, row, stamp_of
 
 DROP, SET, PLACE = "2026-11-20-1", Part(1, b"set"), "2026-11-20/in1/set"
 SETS = {1: replace(FOLDERS[1], drop_by_subfolder=True, originals="archive"), 2: FOLDERS[2]}
 
 
-def at_sets(*, alone: bool = False) -> Desk:
-    desk = Desk(ONE, ending=ExitWhenIdle() if alone else None)
-    desk.scheduler = Scheduler(ONE, SETS, ending=desk.ending)
+def at_sets(policy: Policy = ONE, *, alone: bool = False) -> Desk:
+    desk = Desk(policy, ending=ExitWhenIdle() if alone else None)
+    desk.scheduler = Scheduler(policy, SETS, ending=desk.ending)
     return desk
+
+
+def done_before(*numbers: int) -> list[JobRecord]:
+    """Rows of pictures of the set that only their originals have still to leave."""
+    more: dict[str, Any] = {"drop": DROP, "chores": frozenset({"original"}), "sha256": b"1"}
+    return [row(number, "done", path=b"set/%d.jpg" % number, **more) for number in numbers]
 
 
 def admitted(number: int) -> Admitted:
@@ -162,21 +170,49 @@ def test_a_worker_that_dies_over_it_costs_only_another_try() -> None:
 
 def test_after_a_restart_the_originals_that_are_left_are_looked_at_again() -> None:
     desk = at_sets()
-    rows = [
-        row(
-            number,
-            "done",
-            path=b"set/%d.jpg" % number,
-            drop=DROP,
-            chores=frozenset({"original"}),
-            sha256=b"1",
-        )
-        for number in (1, 2)
-    ]
-    desk.start(*rows)
+    desk.start(*done_before(1, 2))
     assert asked(desk) == 1
     desk.work_off(desk.say(PartSeen(SET, (), ())))
     assert archived(desk) == [(1, f"{PLACE}/1.jpg"), (2, f"{PLACE}/2.jpg")]
+
+
+def test_a_picture_that_is_done_while_the_folder_moves_is_not_said_to_have_gone_with_it() -> None:
+    desk = at_sets(TWO)
+    desk.start(*done_before(1, 2))
+    one, two = all_of(desk.say(PartSeen(SET, (), ())), DoChore)
+    desk.answer(one)
+    move = only(desk.answer(two), MoveFolder)
+    done(desk, 3)
+    desk.answer(move)
+    assert archived(desk) == [(1, f"{PLACE}/1.jpg"), (2, f"{PLACE}/2.jpg")]
+    assert set(desk.scheduler.work.jobs) == {3}
+    desk.later(10)
+    assert asked(desk) == 2
+    desk.work_off(desk.say(PartSeen(SET, (), ())))
+    assert archived(desk)[2:] == [(3, f"{PLACE}/3.jpg")]
+
+
+def test_a_run_that_ends_by_itself_leaves_a_folder_with_an_original_that_cannot_be_read_any_more() -> None:
+    desk = at_sets(alone=True)
+    desk.start(*done_before(1, 2))
+    desk.say(Scanned(1, 2, 0.1))
+    desk.say(Scanned(2, 0, 0.1))
+    todo = desk.say(PartSeen(SET, (), ()))
+    for _ in range(20):
+        for each in all_of(todo, Stop):
+            assert each.code is ExitCode.PARTIAL
+            assert "the folder set stays: Permission denied" in each.reason
+            return
+        assert not all_of(todo, MoveFolder)
+        checks = all_of(todo, DoChore)
+        if not checks:
+            todo = desk.later(60)
+        elif checks[0].job == 1:
+            denied = ChoreDone(0, 1, Chore.ORIGINAL, "Permission denied", alone=True)
+            todo = desk.say(denied) + todo[1:]
+        else:
+            todo = desk.answer(checks[0]) + todo[1:]
+    pytest.fail("it does not end")
 
 
 def test_names_that_the_archive_cannot_have_leave_one_by_one() -> None:
@@ -191,8 +227,7 @@ def test_names_that_the_archive_cannot_have_leave_one_by_one() -> None:
 @pytest.mark.parametrize("failed", [(), (b"set/3.jpg",)])
 def test_a_run_that_ends_by_itself_leaves_what_has_to_stay(failed: tuple[bytes, ...]) -> None:
     desk = at_sets(alone=True)
-    rows = [row(1, "done", path=b"set/1.jpg", drop=DROP, chores=frozenset({"original"}), sha256=b"1")]
-    desk.start(*rows)
+    desk.start(*done_before(1))
     desk.say(Scanned(1, 1, 0.1))
     desk.say(Scanned(2, 0, 0.1))
     stop = only(desk.work_off(desk.say(PartSeen(SET, failed, ()))), Stop)

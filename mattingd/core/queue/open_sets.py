@@ -25,7 +25,11 @@ class OpenSet:
     ended: tuple[EndedFile, ...] = ()
     """What the journal said of the files in it, when it was asked last."""
     mover: int | None = None
-    """The job in whose name the whole folder is moved."""
+    """The job in whose name the whole folder is moved ..."""
+    moving: frozenset[int] = frozenset()
+    """... and those whose originals were checked before: others may come while it is under way."""
+    unfit: str = ""
+    """Why an original could not be checked, in a run that does not try it for ever: then the folder stays."""
     date: str = ""
     """The day of the archive that it goes to ..."""
     place: str = ""
@@ -43,7 +47,7 @@ class OpenSet:
 
     def rest(self) -> None:
         """Wait again: something has come in between."""
-        self.unchecked, self.mover = None, None
+        self.unchecked, self.mover, self.moving = None, None, frozenset()
 
     def stays(self, job: int) -> bool:
         """Whether there is nothing to do for the original of this job at present."""

@@ -80,9 +80,19 @@ class WholeFolders:
         if self.work.sets.open_drop(one) or self._under_way(part):
             one.rest()
             self._later(part)
-            return
-        one.mover = min(one.jobs)
-        self.work.chores[one.mover] = one.jobs[one.mover]
+        elif one.unfit:
+            one.rest()
+            self._stays(part, one, one.unfit)
+        else:
+            one.mover, one.moving = min(one.jobs), frozenset(one.jobs)
+            self.work.chores[one.mover] = one.jobs[one.mover]
+
+    def give_up(self, job: Job, why: str) -> None:
+        """Leave a job to the next run; a sub-folder whose original could not be checked stays as a whole."""
+        if (one := self.work.sets.of(job)) is not None:
+            one.unfit = why
+        self.work.let_go(job)
+        self.go_on(job)
 
     def moved(self, job: Job, fact: FolderMoved) -> None:
         """Record where all originals of a sub-folder are now, or let it stay for a while."""
@@ -95,11 +105,14 @@ class WholeFolders:
         elif not fact.where:
             self._one_by_one(one)
         else:
-            for each in list(one.jobs.values()):
+            for each in [one.jobs[number] for number in sorted(one.moving & one.jobs.keys())]:
                 where = f"{fact.where}/{self._below(each)}"
                 self.work.out.append(RecordArchived(each.id, where, self.intake.today))
                 self.work.chore_done(each, Chore.ORIGINAL)
                 self.work.out.append(LookAt(each.folder, each.path))  # it may be put there again at once
+            one.rest()
+            if one.jobs:
+                self._later(part)
 
     def _below(self, job: Job) -> str | None:
         """Return the path of an original in its sub-folder; None where the archive needs another name."""
