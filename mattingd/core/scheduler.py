@@ -231,6 +231,7 @@ class Scheduler:
         self.work.use_folders(folders)
         self.intake.reconfigure(policy.settle, folders)
         self._hold(paused)
+        self._past_hours()
         return self.handle(events.Tick(), now)
 
     def know_models(self, found: Policy) -> None:
@@ -284,8 +285,12 @@ class Scheduler:
     def _time_of_day(self, fact: events.TimeOfDay) -> None:
         """Hot folders open and close; a run that ends by itself was started by a person, who waits for it."""
         if not self.shutdown.ending.ends_when_idle and self.work.gates.at(fact.minute):
-            for job in self.work.by_path.values():
-                self.work.past_hours(job)
+            self._past_hours()
+
+    def _past_hours(self) -> None:
+        """Take what a person wants out of the queues of folders that have closed."""
+        for job in self.work.by_path.values():
+            self.work.past_hours(job)
 
     # --- start ---
 

@@ -177,3 +177,17 @@ def test_a_wish_of_the_hours_counts_when_the_folder_has_closed_meanwhile() -> No
     desk.say(events.SpaceLow(None))
     assert [read.job for read in all_of(desk.work_off([busy]), Read)] == [1, 3]
     assert desk.states == {1: "done", 2: "queued", 3: "done"}
+
+
+def test_a_wish_counts_also_when_other_hours_close_the_folder() -> None:
+    desk = Desk(ONE)
+    desk.start()
+    desk.say(events.TimeOfDay(NOON))
+    busy = only(desk.admit(1, folder=2), Read)
+    desk.say(events.SpaceLow(Reason.of("disk_full")))
+    desk.admit(2, 3)
+    desk.say(events.RetryAsked(1, b"3.jpg"))
+    folders = {1: replace(FOLDERS[1], hours=NIGHT), 2: FOLDERS[2]}
+    desk._sort(desk.scheduler.reconfigure(ONE, folders, (), desk.now))
+    desk.say(events.SpaceLow(None))
+    assert [read.job for read in all_of(desk.work_off([busy]), Read)] == [1, 3]
