@@ -7,6 +7,7 @@ process of its own: a folder on a dead share hangs whoever touches it.
 import errno
 import os
 import shutil
+import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -149,17 +150,19 @@ def examine_output(settings: Settings, user: User) -> Findings:
     floor = round(settings.retention.min_free_gb * GB)
     yield from _examine_written(place, "cut-outs", LITTLE_FREE, floor)
     with suppress(OSError):
-        yield from _other_daemons(place, settings.state_dir / JOURNAL)
+        yield from _other_daemons(place, settings.state_dir)
 
 
-def _other_daemons(place: Place, journal: Path) -> Findings:
+def _other_daemons(place: Place, state_dir: Path) -> Findings:
     """Check that no other daemon works for the output folder."""
-    marker = output_root_marker("none")
-    with suppress(JournalError, PermissionError), reading(journal) as ledger:
-        marker = output_root_marker(ledger.instance)
+    marker, own = output_root_marker("none"), (socket.gethostname(), readable(os.fsencode(state_dir)))
+    with suppress(JournalError, PermissionError), reading(state_dir / JOURNAL) as ledger:
+        marker, own = output_root_marker(ledger.instance), ("", "")
     with tempfile.NamedTemporaryFile(prefix=f"{TEMP_PREFIX}doctor-", dir=place.path) as file:
         now = os.fstat(file.fileno()).st_mtime
     for other in others(place.path / marker, now) if place.path.is_dir() else ():
+        if (other.host, other.state_dir) == own:  # our own, whose journal cannot be read
+            continue
         yield place.found(
             Level.WARNING,
             str(other),

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mattingd.config import Settings
@@ -33,6 +34,7 @@ CONNECT_SECONDS = 3.0
 TESTPARM_SECONDS = 20.0
 SMB_CONF = Path("/etc/samba/smb.conf")
 SAMBA = "samba"
+TCP_TABLES, LISTENS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6")), "0A"
 
 
 def examine(settings: Settings) -> Findings:
@@ -171,12 +173,12 @@ def _exports(shares: list[Share], sections: configparser.RawConfigParser) -> Fin
             SAMBA,
             Level.NOTE,
             f"Samba does not offer {', '.join(missing)}",
-            "if clients are to reach it: mattingd share print --group GROUP >> /etc/samba/smb.conf",
+            "if clients are to reach it: add its section of `mattingd share print --group GROUP` to smb.conf",
         )
     if not exported:
         return
     for share, section in exported:
-        yield from _examine_section(share, section, is_output=share is shares[-1])
+        yield from _examine_section(share, section)
     yield _listening(sections.defaults())
 
 
@@ -187,20 +189,21 @@ def _section_of(share: Share, sections: configparser.RawConfigParser) -> configp
     return max(above, key=lambda section: len(section["path"]), default=None)
 
 
-def _examine_section(share: Share, section: configparser.SectionProxy, *, is_output: bool) -> Findings:
+def _examine_section(share: Share, section: configparser.SectionProxy) -> Findings:
     about, print_it = f"{SAMBA} share {section.name}", "set it as `mattingd share print` does"
     wrong = False
-    if not is_output and section.get("read only", "yes").lower() != "no":
+    takes = not share.is_output
+    if takes and section.get("read only", "yes").lower() != "no" and not section.get("write list"):
         wrong = True
         what = f"clients cannot drop pictures into {share.path}: the share is read-only"
         yield Finding(about, Level.PROBLEM, what, "read only = no")
-    if not is_output and section.get("strict allocate", "no").lower() == "yes":
+    if takes and section.get("strict allocate", "no").lower() == "yes":
         wrong = True
         what = (
             "a file that Explorer begins takes all its room at once: a part that never came looks like black"
         )
         yield Finding(about, Level.WARNING, what, f"strict allocate = no; {print_it}")
-    if not is_output and section.get("oplocks", "yes").lower() != "no":
+    if takes and section.get("oplocks", "yes").lower() != "no":
         wrong = True
         what = "clients may keep back what they write (oplocks): files are seen late"
         yield Finding(about, Level.NOTE, what, f"oplocks = no; {print_it}")
@@ -213,15 +216,23 @@ def _examine_section(share: Share, section: configparser.SectionProxy, *, is_out
 
 
 def _listening(general: Mapping[str, str]) -> Finding:
-    """Check that the server runs."""
-    found = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", general.get("interfaces", ""))
-    host = found[0] if found else "127.0.0.1"
+    """Check that the server runs: whichever addresses it is bound to, it listens at its port."""
     ports = general.get("smb ports", "445").split()
     port = int(ports[0]) if ports and ports[0].isdecimal() else PORTS["cifs"]
-    try:
-        socket.create_connection((host, port), CONNECT_SECONDS).close()
-    except OSError as error:
-        what = f"no server answers on {host}, TCP port {port}: {error.strerror or error}"
-        return Finding(SAMBA, Level.WARNING, what, "systemctl enable --now smbd")
-    what = f"the server answers on TCP port {port}; a firewall must let the team's network through to it"
+    if not _listens(port):
+        return Finding(
+            SAMBA, Level.WARNING, f"no server listens on TCP port {port}", "systemctl enable --now smbd"
+        )
+    what = f"the server listens on TCP port {port}; a firewall must let the team's network through to it"
     return Finding(SAMBA, Level.OK, what, f"ufw allow from 192.168.1.0/24 to any port {port} proto tcp")
+
+
+def _listens(port: int) -> bool:
+    """Whether a program on this machine listens on a TCP port."""
+    for table in TCP_TABLES:
+        with suppress(OSError):
+            for line in table.read_text(encoding="ascii").splitlines()[1:]:
+                _, local, _, state, *_ = line.split()
+                if state == LISTENS and int(local.rpartition(":")[2], 16) == port:
+                    return True
+    return False

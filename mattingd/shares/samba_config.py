@@ -14,6 +14,8 @@ class Share:
     name: str
     path: Path
     comment: str
+    is_output: bool = False
+    """Whether clients only fetch cut-outs there."""
 
 
 def shares_of(settings: Settings) -> list[Share]:
@@ -26,7 +28,7 @@ def shares_of(settings: Settings) -> list[Share]:
     names = {share.name.casefold() for share in found}
     name = settings.output_dir.name or "cut-outs"
     name = f"{name} cut-outs" if name.casefold() in names else name
-    return [*found, Share(name, settings.output_dir, "Cut-outs")]
+    return [*found, Share(name, settings.output_dir, "Cut-outs", is_output=True)]
 
 
 def fragment(settings: Settings, group: str) -> str:

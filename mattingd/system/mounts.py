@@ -105,6 +105,8 @@ def mount_of(path: Path, mountinfo: str) -> Mount:
 
 def is_automount(point: Path, mountinfo: str) -> bool:
     """Whether what is mounted at this point is mounted by itself when it is needed."""
+    if mount_of(point.parent, mountinfo).kind == "autofs":  # one of several that are named in a map
+        return True
     return any(each.kind == "autofs" and each.point == point for each in map(_mount, mountinfo.splitlines()))
 
 

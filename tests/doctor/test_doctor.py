@@ -23,6 +23,7 @@ from mattingd.doctor import folders, systemd_unit
 from mattingd.doctor.as_user import User, apart, myself
 from mattingd.doctor.findings import Finding, Level
 from mattingd.domain.presets import Pin
+from mattingd.outputs.other_daemons import card
 from mattingd.system import clock
 from tests.cli.conftest import Say, environment, here, pictures
 from tests.daemon.harness.site import Site
@@ -212,6 +213,15 @@ def test_a_share_that_is_not_mounted(site: Site, monkeypatch: pytest.MonkeyPatch
         f"{site.hot[0]} stands in {fstab} and is not mounted",
         f"mount {site.hot[0]}",
     )
+
+
+def test_a_daemon_whose_journal_cannot_be_read_is_not_taken_for_another_one(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    marker = tmp_path / ".mattingd-abc-home"
+    place = folders.place_of("output_dir", tmp_path, myself())
+    for own, number in ((str(state), 0), ("/state/of/another", 1)):
+        marker.write_text(card(own, ["/srv/in"]), encoding="utf-8")
+        assert len(list(folders._other_daemons(place, state))) == number
 
 
 def test_what_is_missing_or_damaged(site: Site) -> None:

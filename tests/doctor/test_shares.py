@@ -66,6 +66,9 @@ def test_a_share_that_is_not_mounted_by_itself_is_named() -> None:
     line = CIFS.format("soft,serverino,actimeo=1")
     assert is_automount(Path("/srv/share"), AUTOFS + line)
     assert not is_automount(Path("/srv/share"), line)
+    of_a_map = AUTOFS.replace("/srv/share", "/srv").replace("systemd-1", "/etc/auto.shares")
+    assert is_automount(Path("/srv/share"), of_a_map + line)
+    assert not is_automount(Path("/srv/share/below"), of_a_map + line)
     assert told(findings(line, automount=False)) == [
         ("note", "use an automount unit, or x-systemd.automount in /etc/fstab")
     ]
@@ -94,7 +97,7 @@ def test_a_server_that_cannot_be_reached_is_a_problem() -> None:
 
 @pytest.fixture
 def samba(tmp_path: Path) -> Iterator[tuple[Samba, list[Share]]]:
-    shares = [Share("in", tmp_path / "in", ""), Share("out", tmp_path / "out", "")]
+    shares = [Share("in", tmp_path / "in", ""), Share("out", tmp_path / "out", "", is_output=True)]
     options = "".join(
         f"[{share.name}]\n path = {share.path}\n read only = no\n oplocks = no\n"
         " vfs objects = catia fruit streams_xattr\n"
@@ -127,6 +130,15 @@ def test_samba_is_seen_to_offer_the_folders_as_it_should(samba: tuple[Samba, lis
         conf.write_text(sound.replace(*change, 1), encoding="utf-8")
         wrong = [f for f in examine_samba(shares, conf) if f.level != Level.OK]
         assert [(f.level, f.remedy.startswith(remedy)) for f in wrong] == [(level, True)], (change, wrong)
+    conf.write_text(sound.replace("read only = no\n oplocks", "read only = yes\n oplocks"), encoding="utf-8")
+    only_the_hot_folder = [f.level for f in examine_samba(shares[:1], conf)]
+    assert Level.PROBLEM in only_the_hot_folder, "with the output folder on another server's share"
+    for harmless in (
+        ("read only = no\n oplocks", "read only = yes\n write list = root\n oplocks"),
+        ("interfaces = 127.", "interfaces = 192.0.2.0/24 127."),
+    ):
+        conf.write_text(sound.replace(*harmless, 1), encoding="utf-8")
+        assert {f.level for f in examine_samba(shares, conf)} == {Level.OK}, harmless
     assert not list(examine_samba(shares, Path(os.devnull) / "none"))
 
 
