@@ -90,6 +90,8 @@ def test_rembgs_clients_get_the_model_they_name_if_it_is_installed(shop: Page) -
             refused = client.post(f"/api/{address}", files=files, data={"model": model})
             assert refused.status_code == 422
             assert "installed: cv-unet, u2net-rembg" in refused.json()["detail"]
+        installed(shop.site, "鞋", 2)
+        assert made_by(client, "/api/matting", model="鞋") == ("%E9%9E%8B", None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
@@ -24,8 +25,8 @@ router = APIRouter(prefix="/api", tags=["one picture"])
 async def matting(request: Request, context: Shared) -> Response:
     """Answer with the finished picture: `image`, `preset` and settings, in the form or the query.
 
-    The header `X-Model` names the model that made the matte. With the request header `Prefer: respond-async`
-    the answer is 202 and a job.
+    The header `X-Model` names the model that made the matte (percent-encoded beyond ASCII). With the request
+    header `Prefer: respond-async` the answer is 202 and a job.
     """
     async with form_of(request, context) as form:
         pictures = _pictures(form, "image", "file")
@@ -88,7 +89,12 @@ async def _answered(
     place = await run_in_threadpool(context.desk.result, job)
     headers = {"X-Job": job, "Cache-Control": "no-store", **more}
     if told.model is not None:
-        headers["X-Model"] = told.model
+        headers["X-Model"] = as_header(told.model)
     if told.confidence is not None:
         headers["X-Confidence"] = f"{told.confidence:.3f}"
     return FileResponse(place, headers=headers, filename=place.name, content_disposition_type="inline")
+
+
+def as_header(text: str) -> str:
+    """Return a text as a header may contain it: percent-encoded where it is not printable ASCII."""
+    return text if text.isascii() and text.isprintable() else quote(text)
