@@ -19,8 +19,8 @@ SAY_SECONDS = 60.0
 ALIVE_SECONDS = 4 * SAY_SECONDS
 """A daemon that said nothing for longer does not work here any more: it was killed, or lost the share."""
 _ENDING = "-home"
-_MOST = 4096
-"""Bytes: a marker is short."""
+_MOST = 1 << 18
+"""Bytes: a marker is no longer than the paths of its hot folders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,3 +41,11 @@ def test_what_another_program_wrote_there_is_no_daemon(tmp_path: Path) -> None:
     (tmp_path / NAMES[1]).unlink()
     (tmp_path / NAMES[1]).symlink_to(tmp_path / NAMES[0])
     assert looked(tmp_path, NAMES[0]) is None
+
+
+def test_many_hot_folders_with_long_names_are_all_named(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).touch()
+    folders = [f"/srv/图片/{number}/电子商务部门的热文件夹" for number in range(100)]
+    OtherDaemons(str(tmp_path), NAMES[1], card("/state", folders)).look()
+    assert folders[-1] in (looked(tmp_path, NAMES[0]) or "")
