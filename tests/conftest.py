@@ -34,8 +34,10 @@ KINDS = {
 }
 """Marker -> the folders of `tests/` whose tests bear it; a test may have further markers of its own."""
 
+LONGEST = {"test_rembg.py", "test_tuning.py"}
 LONGEST_FIRST = ("daemon", "machine", "model", "files", "pure")
-"""The order of the kinds where several processes share them out: no long file comes last and alone."""
+"""These files, and then the kinds in this order, where several processes share the tests: no long file comes
+last and alone."""
 
 
 def kind_of(folder: str) -> str:
@@ -52,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(kind(item))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: LONGEST_FIRST.index(kind(item)))
+        items.sort(key=lambda item: (item.path.name not in LONGEST, LONGEST_FIRST.index(kind(item))))
 
 
 @cache
