@@ -12,9 +12,10 @@ MakeSite = Callable[..., Site]
 
 
 def drop(site: Site, count: int) -> list[Path]:
+    """So many pictures, no two of the same bytes: of those only one would be asked of an engine."""
     paths = [site.hot[0] / f"p{number:03}.png" for number in range(count)]
     for path in paths:
-        path.write_bytes(hostile.encoded("PNG"))
+        path.write_bytes(hostile.named(path.name))
     return paths
 
 
