@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     trains.add_argument(
         "--empty-share", type=float, default=Recipe.empty_share, help="of pictures of nothing"
     )
+    trains.add_argument(
+        "--finding", type=int, default=Recipe.finding, help="steps of the coarse head before each whole one"
+    )
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
     trains.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
     trains.add_argument("--weights", type=Path, help="go on from these exported weights instead")
@@ -112,6 +115,7 @@ def recipe(given: argparse.Namespace) -> Recipe:
         more=tuple(given.more),
         photo_share=given.photo_share,
         empty_share=given.empty_share,
+        finding=given.finding,
         save_seconds=given.save_seconds,
     )
 

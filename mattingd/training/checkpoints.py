@@ -43,7 +43,7 @@ class Average:
 class Run:
     """Everything that changes while training."""
 
-    net: nn.Module
+    net: CvUnet
     optimiser: torch.optim.Optimizer
     average: Average
     rng: np.random.Generator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,6 +70,37 @@ def gradient(difference: Tensor) -> Tensor:
     return difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
 
 
+class Small(NamedTuple):
+    """A target at 1/16 of its size: alpha and weight [N,1,h,w] in [0,1]."""
+
+    alpha: Tensor
+    weight: Tensor
+
+
+def shrunk(target: Tensor, weight: Tensor) -> Small:
+    """Alpha [N,1,H,W] as means of 16 x 16 pixels, of the known ones only."""
+    small = F.avg_pool2d(weight, 16)
+    return Small((F.avg_pool2d(target * weight, 16) / small.clamp(min=1e-3)).clamp(0, 1), small)
+
+
+def finding_loss(coarse: Tensor, target: Tensor, weight: Tensor, terms: Terms = TERMS) -> Tensor:
+    """The loss of the coarse head alone: is the subject where it should be?
+
+    Args:
+        coarse: logits [N,1,H/16,W/16].
+        target: alpha [N,1,H,W] in [0,1].
+        weight: [N,1,H,W] in [0,1]; zero where the truth is unknown.
+        terms: the weights of cross-entropy, L1 and overlap.
+    """
+    small, logits = shrunk(target, weight), coarse.float()
+    bce = weighted_mean(
+        F.binary_cross_entropy_with_logits(logits, small.alpha, reduction="none"), small.weight
+    )
+    alpha = torch.sigmoid(logits)
+    l1 = weighted_mean((alpha - small.alpha).abs(), small.weight)
+    return terms.bce * bce + terms.l1 * l1 + terms.overlap * soft_iou(alpha, small.alpha, small.weight)
+
+
 def matting_loss(output: Output, target: Tensor, weight: Tensor, terms: Terms = TERMS) -> Tensor:
     """The sum of the terms that have a weight.
 
@@ -81,16 +112,15 @@ def matting_loss(output: Output, target: Tensor, weight: Tensor, terms: Terms = 
     """
     logits = output.logits.float()
     alpha = torch.sigmoid(logits)
+    small = shrunk(target, weight)
     bce = weighted_mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
     difference = (alpha - target) * weight
     l1 = difference.abs().sum() / weight.sum().clamp(min=1.0)
     soft = weight * ((target > EDGE) & (target < 1 - EDGE))
     softness = difference.abs().mul(soft).sum() / soft.sum().clamp(min=1.0)
-    small_weight = F.avg_pool2d(weight, 16)
-    small = F.avg_pool2d(target * weight, 16) / small_weight.clamp(min=1e-3)
-    rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.clamp(0, 1), reduction="none")
+    rough = F.binary_cross_entropy_with_logits(output.coarse.float(), small.alpha, reduction="none")
     whole = terms.bce * bce + terms.l1 * l1 + terms.soft * softness
-    whole = whole + terms.coarse * weighted_mean(rough, small_weight)
+    whole = whole + terms.coarse * weighted_mean(rough, small.weight)
     if terms.laplacian:
         whole = whole + terms.laplacian * laplacian(difference)
     if terms.overlap:

@@ -19,11 +19,13 @@ from mattingd.training.data.datasets import divided, open_library, with_world, w
 from mattingd.training.data.sampler import Batch, Sampler
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, predict, scores_of, table_line, to_tensor
-from mattingd.training.losses import TERMS, Terms, matting_loss
+from mattingd.training.losses import TERMS, Terms, finding_loss, matting_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from torch import Tensor
 
     from mattingd.training.data.datasets import Library, Photo
 
@@ -54,6 +56,9 @@ class Recipe:
         (1.0, (352, 384, 416)),
     )
     """Until which progress which network sides are drawn from."""
+    finding: int = 0
+    """Steps of the coarse head alone before each whole one, until the last of `sides`: they teach where the
+    subject is, three pictures in the time of one."""
     encoder_rate: float = 3e-4
     """0 leaves the encoder as it is, and each step takes two thirds of the time."""
     decoder_rate: float = 2e-3
@@ -121,20 +126,34 @@ def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups)
 
 
-def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS) -> float:
-    """One optimiser step on `batch`; the loss before it.
+def only_finding(recipe: Recipe, run: Run) -> bool:
+    """Whether the next step is one of the coarse head alone."""
+    until = recipe.sides[-2][0] if len(recipe.sides) > 1 else 0
+    return progress(recipe, run) <= until and run.step % (recipe.finding + 1) != 0
+
+
+def loss_of(net: CvUnet, batch: Batch, terms: Terms, *, finding: bool) -> Tensor:
+    """The loss of `batch`: of the whole network, or of the coarse head alone."""
+    images = to_tensor(batch.images)
+    target, weight = (torch.from_numpy(plane)[:, None] for plane in (batch.alphas, batch.weights))
+    if finding:
+        with torch.autocast("cpu", torch.bfloat16):
+            coarse = net.found(images)
+        return finding_loss(coarse, target, weight, terms)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = net(images)
+    return matting_loss(output, target, weight, terms)
+
+
+def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS, *, finding: bool = False) -> float:
+    """One optimiser step on `batch`, of the whole network or of the coarse head alone; the loss before it.
 
     A batch whose gradients are not finite changes nothing: one such step would make every weight NaN.
     """
-    freeze_statistics(run.net.encoder)  # type: ignore[arg-type]
-    images = to_tensor(batch.images)
-    target = torch.from_numpy(batch.alphas)[:, None]
-    weight = torch.from_numpy(batch.weights)[:, None]
+    freeze_statistics(run.net.encoder)
     for group in run.optimiser.param_groups:
         group["lr"] = group["base"] * factor
-    with torch.autocast("cpu", torch.bfloat16):
-        output = run.net(images)
-    loss = matting_loss(output, target, weight, terms)
+    loss = loss_of(run.net, batch, terms, finding=finding)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
@@ -215,12 +234,13 @@ class Ticker:
     def start_again(self, now: float) -> None:
         """Forget what was counted."""
         self.losses: list[float] = []
+        self.finding: list[float] = []
         self.pictures, self.since, self.skipped = 0, now, 0
 
-    def add(self, loss: float, pictures: int) -> None:
-        """Count one step."""
+    def add(self, loss: float, pictures: int, *, finding: bool = False) -> None:
+        """Count one step, of the whole network or of the coarse head alone."""
         if math.isfinite(loss):
-            self.losses.append(loss)
+            (self.finding if finding else self.losses).append(loss)
         else:
             self.skipped += 1
         self.pictures += pictures
@@ -228,9 +248,11 @@ class Ticker:
     def line(self, recipe: Recipe, run: Run) -> str:
         """What to say now; counting starts again."""
         speed = self.pictures / max(run.seconds - self.since, 1e-9)
-        if not self.losses:
+        if not self.losses and not self.finding:
             raise ArithmeticError(f"none of the last {self.skipped} batches had finite gradients")
-        text = f"step {run.step}  loss {np.mean(self.losses):.4f}  {speed:.1f} images/s"
+        kinds = (("loss", self.losses), ("finding", self.finding))
+        means = "  ".join(f"{name} {np.mean(losses):.4f}" for name, losses in kinds if losses)
+        text = f"step {run.step}  {means}  {speed:.1f} images/s"
         text += f"  {self.skipped} skipped" if self.skipped else ""
         self.start_again(run.seconds)
         return f"{text}  {progress(recipe, run):.1%}, {minutes_left(recipe, run):.0f} min left"
@@ -256,7 +278,9 @@ def train(recipe: Recipe, library: Library | None = None) -> Run:
     while progress(recipe, run) < 1:
         side = side_now(recipe, run)
         batch = sampler.batch(max(2, recipe.pixels // (side * side)), side)
-        ticker.add(step(run, batch, rate_factor(recipe, run)), len(batch.images))
+        finding = only_finding(recipe, run)
+        loss = step(run, batch, rate_factor(recipe, run), finding=finding)
+        ticker.add(loss, len(batch.images), finding=finding)
         run.seconds = clock.seconds()
         if run.step % recipe.report_steps == 0:
             say(ticker.line(recipe, run))
