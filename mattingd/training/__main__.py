@@ -28,13 +28,8 @@ if TYPE_CHECKING:
 ENCODER = "mobilenetv2_deeplabv3_voc.npz"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; `train` is what is meant when no verb is given."""
-    top = argparse.ArgumentParser(prog="python -m mattingd.training", description=__doc__)
-    top.add_argument("--out", type=Path, default=Path("build/train"), help="folder of checkpoint.pt")
-    top.add_argument("--threads", type=int, default=1, help="threads of the arithmetic")
-    verbs = top.add_subparsers(dest="verb", required=True)
-    trains = verbs.add_parser("train", help="train, or go on training")
+def say_how(trains: argparse.ArgumentParser) -> None:
+    """The options of a training: `Recipe`."""
     trains.add_argument("--data", type=Path, required=True, help="the data pack")
     trains.add_argument("--more", type=Path, nargs="+", default=(), help="packs of many sources")
     trains.add_argument(
@@ -61,6 +56,16 @@ def parser() -> argparse.ArgumentParser:
     )
     trains.add_argument("--pixels", type=int, default=Recipe.pixels, help="pixels in a batch")
     trains.add_argument("--save-seconds", type=float, default=Recipe.save_seconds)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; `train` is what is meant when no verb is given."""
+    top = argparse.ArgumentParser(prog="python -m mattingd.training", description=__doc__)
+    top.add_argument("--out", type=Path, default=Path("build/train"), help="folder of checkpoint.pt")
+    top.add_argument("--threads", type=int, default=1, help="threads of the arithmetic")
+    verbs = top.add_subparsers(dest="verb", required=True)
+    trains = verbs.add_parser("train", help="train, or go on training")
+    say_how(trains)
     exports = verbs.add_parser("export", help="write the averaged weights into the package")
     exports.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "inference" / "weights")
     exports.add_argument("--blend", type=Path, help="the mean with these exported weights")

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from mattingd.inference.networks.cv_unet import Aspp, CvUnet, Unit, channels_last, fuse
+from mattingd.inference.networks.cv_unet import Aspp, CvUnet, channels_last, fuse
+from mattingd.inference.networks.mobilenet_v2 import Unit
 from mattingd.system.clock import monotonic_ns
 from mattingd.training.checkpoints import Average, Run
 from mattingd.training.data.datasets import divided, open_library

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mattingd.inference.networks.cv_unet import CvUnet, Encoder, Unit, shaped_for
+from mattingd.inference.networks.cv_unet import CvUnet, shaped_for
+from mattingd.inference.networks.mobilenet_v2 import Encoder, Unit
 
 if TYPE_CHECKING:
     from pathlib import Path

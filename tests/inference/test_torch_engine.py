@@ -30,9 +30,9 @@ from mattingd.inference.networks.cv_unet import (
     CvUnet,
     fuse,
     look_twice,
-    slow_depthwise_avoided,
     three_quarters,
 )
+from mattingd.inference.networks.mobilenet_v2 import slow_depthwise_avoided
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,8 @@ import torch
 
 from mattingd.inference.backend import EngineFault
 from mattingd.inference.backends.torch_backend import TorchEngine
-from mattingd.inference.networks.cv_unet import Context, CvUnet, Encoder, Output, fuse
+from mattingd.inference.networks.cv_unet import Context, CvUnet, Output, fuse
+from mattingd.inference.networks.mobilenet_v2 import Encoder
 from mattingd.inference.registry import parse
 from mattingd.training import export as exporting
 from mattingd.training import learning_curve
@@ -363,7 +364,7 @@ def test_new_parts_join_older_weights_without_a_say(*, detailed: bool) -> None:
 
 def test_new_parts_learn_from_the_first_step(tmp_path: Path, pack: Path) -> None:
     run, sampler = prepare(Recipe(pack, None, tmp_path, seed=3))
-    run.net.add_nothing(run.net.state_dict().keys())  # type: ignore[operator]
+    run.net.add_nothing(run.net.state_dict().keys())
     step(run, sampler.batch(2, 64), 1.0)
     step(run, sampler.batch(2, 64), 1.0)
     moved = run.net.state_dict()
