@@ -103,7 +103,7 @@ class PictureOfDrop:
 
 
 SHOWN = 20
-"""Failed pictures that are told one by one."""
+"""Pictures that failed, or need checking, that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ class FolderStanding:
     counts: dict[str, int]
     """The jobs of that drop by state."""
     unsure: int
-    """Number of its cut-outs that need checking."""
+    """Number of its cut-outs that need checking ..."""
+    unsure_paths: tuple[bytes, ...]
+    """... and the sources of some of them, the least sure first."""
     failed: tuple[Record, ...]
     """Failed pictures that still exist, the newest first; only some of them ..."""
     all_failed: int
@@ -128,6 +130,10 @@ class FolderStanding:
 
 _ENDED = "SELECT d.folder, f.root, d.name, d.ended_at FROM drops d JOIN folders f ON f.id = d.folder"
 _EXTRA = ", hex(j.sha256), j.recipe, (SELECT model FROM outputs o WHERE o.job = j.id AND o.ordinal = 0) FROM"
+_UNSURE = (
+    "FROM jobs WHERE folder = ? AND drop_name = ? AND state = 'done'"
+    " AND confidence < ? AND approved_at IS NULL"
+)
 _PICTURE = RECORD.replace(" FROM", _EXTRA, 1)
 
 
@@ -155,11 +161,7 @@ class DropReader(JournalReader):
 
     def unsure_in(self, folder: int, name: str) -> int:
         """Return the number of its cut-outs that need checking."""
-        row = self._db.execute(
-            "SELECT count(*) FROM jobs WHERE folder = ? AND drop_name = ? AND state = 'done'"
-            " AND confidence < ? AND approved_at IS NULL",
-            (folder, name, NEEDS_A_LOOK),
-        ).fetchone()
+        row = self._db.execute(f"SELECT count(*) {_UNSURE}", (folder, name, NEEDS_A_LOOK)).fetchone()
         return int(row[0])
 
     def pictures_of(self, folder: int, name: str) -> Iterator[PictureOfDrop]:
@@ -203,6 +205,7 @@ class DropReader(JournalReader):
             f"{RECORD} WHERE {there} ORDER BY j.id DESC LIMIT ?", (folder, SHOWN)
         ).fetchall()
         counted = f"SELECT count(*) FROM jobs j WHERE {there}"  # noqa: S608 - our own words
+        unsure = f"SELECT path {_UNSURE} ORDER BY confidence, id LIMIT ?"
         (all_failed,) = self._db.execute(counted, (folder,)).fetchone()
         return FolderStanding(
             states,
@@ -210,6 +213,7 @@ class DropReader(JournalReader):
             name != "" and self.drop(folder, name) is None,
             self.counts_of(folder, name),
             self.unsure_in(folder, name),
+            tuple(path for (path,) in self._db.execute(unsure, (folder, name, NEEDS_A_LOOK, SHOWN))),
             tuple(record_of(row) for row in failed),
             all_failed,
         )

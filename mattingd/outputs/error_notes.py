@@ -10,8 +10,6 @@ from mattingd.domain.text import readable
 from mattingd.words import LANGUAGES, Language
 
 ENDING: Final = ".error.txt"
-_INDENT: Final = "\n" + " " * 16
-"""Further lines stand below the first."""
 
 
 def note_text(source: bytes, reason: Reason, language: Language = "en") -> bytes:
@@ -23,7 +21,7 @@ def note_text(source: bytes, reason: Reason, language: Language = "en") -> bytes
         "note",
         name=name,
         what=what,
-        do=do.replace("\n", _INDENT),
+        do=do.replace("\n", "\n" + words.label(language, "note_indent")),
         details=words.label(language, "note_details", error=error) if error else "",
         source=readable(source),
     )

@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from mattingd import words
 from mattingd.core.retention import GIGABYTE
 from mattingd.domain.drops import LOOKS, ReportFile, counts_in_words
-from mattingd.domain.reasons import told
 from mattingd.domain.text import readable
 from mattingd.imaging.checkerboard import Pixels
 from mattingd.imaging.formats.errors import PictureError
 from mattingd.journal.drops import DropReader, EndedDrop, PictureOfDrop, reading_drops
+from mattingd.outputs.error_notes import in_sentences
 from mattingd.reports import sheet
 from mattingd.reports.files import digest_of, write_tables, write_zip, written
 from mattingd.reports.lines import Names, line_of
@@ -216,8 +216,11 @@ class _Making:
         record, language = picture.record, self._order.language
         name = readable(record.path)
         if record.state == "failed":
-            why = told(record.reasons, language)
-            return sheet.Cell(name, words.label(language, "cell_failed"), "failed", reason=why or "-")
+            place = record.root + b"/" + record.path
+            why = (each for reason in record.reasons[:1] for each in in_sentences(place, reason, language))
+            return sheet.Cell(
+                name, words.label(language, "cell_failed"), "failed", reason="\n".join(why) or "-"
+            )
         note, alarm = "", ""
         if record.confidence is not None:
             note = words.label(language, "cell_sure", percent=round(100 * record.confidence))

@@ -19,6 +19,8 @@ CELL_WIDTH = 3 * TILE + 2 * GAP
 CAPTION, BETWEEN, MARGIN, HEAD = 52, 26, 40, 128
 WIDTH = COLUMNS * CELL_WIDTH + (COLUMNS - 1) * BETWEEN + 2 * MARGIN
 PER_PAGE = COLUMNS * ROWS
+LINES = 8
+"""Lines of a reason in place of the pictures."""
 QUALITY = 88
 PAPER, INK, FAINT = (255, 255, 255), (32, 32, 32), (120, 120, 120)
 EMPTY, AMBER, RED, PALE = (244, 244, 244), (190, 110, 0), (176, 32, 32), (252, 240, 240)
@@ -90,9 +92,8 @@ def _cell(image: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, corner: tup
     left, top = corner
     if cell.reason:
         draw.rectangle((left, top, left + CELL_WIDTH - 1, top + TILE - 1), PALE)
-        lines = textwrap.wrap(cell.reason, 30 if _is_wide(cell.reason) else 62)[:7]
-        for row, line in enumerate(lines):
-            _text(draw, (left + 18, top + 18 + row * 26), line, 19, RED, CELL_WIDTH - 36)
+        for row, line in enumerate(_lines(cell.reason)):
+            _text(draw, (left + 18, top + 14 + row * 23), line, 17, RED, CELL_WIDTH - 36)
     else:
         for place, tile in enumerate(_tiles(cell)):
             _put(image, draw, tile, (left + place * (TILE + GAP), top))
@@ -102,6 +103,13 @@ def _cell(image: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, corner: tup
     text_left = left + (14 if cell.alarm else 0)
     _text(draw, (text_left, top + TILE + 7), cell.name, 19, INK, CELL_WIDTH - 14)
     _text(draw, (text_left, top + TILE + 30), cell.note, 17, colour, CELL_WIDTH - 14)
+
+
+def _lines(text: str) -> list[str]:
+    """Break a text into as many lines as a cell has room for."""
+    width = 33 if _is_wide(text) else 66
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
 
 
 def _tiles(cell: Cell) -> tuple[Pixels | None, Pixels | None, Pixels | None]:

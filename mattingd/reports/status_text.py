@@ -12,7 +12,6 @@ from mattingd.words import Language
 RUNNING = frozenset({"reading", "ready", "inferring", "matted", "finishing", "prepared"})
 """States of a picture that is being worked on."""
 _MINUTE, _HOUR = 60, 3600
-_INDENT = "\n" + " " * 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,8 @@ def status_text(now: Situation, language: Language) -> str | None:
     lines += _standstill(now, language)
     if now.standing.failed:
         lines += ["", *_failures(now.standing, language)]
+    if now.standing.unsure:
+        lines += ["", *_to_look_at(now.standing, language)]
     for folder in now.staying:
         pictures = say("comma").join(map(readable, folder.waits_for))
         lines += ["", say("status_stays", folder=readable(folder.name), pictures=pictures)]
@@ -109,7 +110,17 @@ def _failures(standing: FolderStanding, language: Language) -> list[str]:
             what, do = in_sentences(record.root + b"/" + record.path, reason, language)
             lines.append(words.label(language, "status_why", what=what))
             if do:
-                lines.append(words.label(language, "status_do", do=do.replace("\n", _INDENT)))
+                below = "\n" + words.label(language, "status_indent")
+                lines.append(words.label(language, "status_do", do=do.replace("\n", below)))
     if (more := standing.all_failed - len(standing.failed)) > 0:
         lines.append(words.label(language, "status_more", number=more))
+    return lines
+
+
+def _to_look_at(standing: FolderStanding, language: Language) -> list[str]:
+    """Which cut-outs need checking."""
+    lines = [words.label(language, "status_unsure")]
+    lines += [words.label(language, "status_what", name=readable(path)) for path in standing.unsure_paths]
+    if (more := standing.unsure - len(standing.unsure_paths)) > 0:
+        lines.append(words.label(language, "status_unsure_more", number=more))
     return lines

@@ -65,6 +65,8 @@ def _without(params: Mapping[str, Param]) -> dict[str, Param]:
 
 
 def _sentence(language: Language, phrase: str) -> str:
+    """Begin with a capital and close with a full stop, but not behind a command, which users copy."""
     stop = "。" if language == "zh" else "."
-    closed = phrase if not phrase or phrase[-1] in ".。" else phrase + stop
+    is_command = phrase.rpartition("\n")[2].startswith(" ")
+    closed = phrase if not phrase or phrase[-1] in ".。" or is_command else phrase + stop
     return closed[:1].upper() + closed[1:]

@@ -6,9 +6,9 @@ from mattingd.words.en_details import DETAILS, REMARKS
 from mattingd.words.entries import Words
 
 _COPY = (
-    "Copy the picture into the hot folder again. If the new copy fails too, the original is cut off as well:"
+    "Copy the picture into the hot folder again. If the new copy fails too, the original itself is"
+    " incomplete: export it again from the program that made it."
 )
-_COPY += " export it again from the program that made it."
 _SAVE = "Open the picture in an image editor and save it again under the same name in the hot folder."
 _FORMAT = "save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC"
 _ASK = "Tell whoever looks after mattingd: the details below are for them."
@@ -307,6 +307,7 @@ LABELS: Final = {
     "{details}"
     "The picture:    {source} (it was not changed)\n\n"
     "A picture that is saved again is tried again by itself. This note disappears with the next cut-out.\n",
+    "note_indent": " " * 16,
     "note_details": "Details:        {error}\n\n",
     "note_about": "{file}: {what}",
 }

@@ -7,7 +7,7 @@ LABELS: Final = {
     "count_done": "{number} done",
     "count_unchanged": "{number} same as before",
     "count_failed": "{number} failed",
-    "count_ignored": "{number} no pictures",
+    "count_ignored": "{number} ignored",
     "count_superseded": "{number} saved again",
     "count_withdrawn": "{number} taken out again",
     "count_look": "{number} to look at",
@@ -25,7 +25,7 @@ LABELS: Final = {
     "status_waiting": "Waiting:            {number}",
     "status_done": "Finished:           {number}  (the cut-outs are in {place})",
     "status_look": "Please look at:     {number}  (the program is not sure that they are right)",
-    "status_eta": "Time left:          about {time}",
+    "status_eta": "Time left:          {time}",
     "status_paused": "This folder is paused, so nothing happens here at the moment."
     " Whoever looks after mattingd can let it go on.",
     "status_hours": "The pictures wait: this folder is worked on from {time} on. It goes on by itself.",
@@ -34,14 +34,18 @@ LABELS: Final = {
     "status_what": "  {name}",
     "status_why": "    What happened:  {what}",
     "status_do": "    What to do:     {do}",
+    "status_indent": " " * 20,
     "status_more": "  ... and {number} more: the folder _failed beside the cut-outs has a note on each.",
+    "status_unsure": "Please look at the cut-outs of these pictures. If one is not right, correct it in an"
+    " image editor. If it is,\nthere is nothing to do:",
+    "status_unsure_more": "  ... and {number} more",
     "status_stays": "The folder {folder} stays here until every picture in it is finished. Then it moves to"
     " the archive by itself.\nIt still waits for: {pictures}\nIf you do not need such a picture, take it out"
     " of the folder.",
     "status_foot": "You need not do anything with this file. It is renewed by itself, and goes away when"
     " every picture is finished or taken out of the folder.",
-    "minutes": "{number} min",
-    "hours": "{number} h",
+    "minutes": "about {number} min",
+    "hours": "about {number} h",
     "less_than_a_minute": "less than a minute",
     # the digest of a drop
     "digest_subject": "mattingd: {folder}, drop {drop}: {counts}",

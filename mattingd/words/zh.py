@@ -262,6 +262,7 @@ LABELS: Final = {
     "{details}"
     "图片：{source}（没有被改动）\n\n"
     "重新保存的图片会自动再试一次。下次抠图成功后，这份说明会自动消失。\n",
+    "note_indent": " " * 8,
     "note_details": "详细信息：{error}\n\n",
     "note_about": "{file}：{what}",
 }

@@ -56,6 +56,13 @@ def reader(journal: JournalWriter) -> Iterator[DropReader]:
         yield reader
 
 
+def test_how_a_folder_stands_names_what_failed_and_what_needs_a_look(reader: DropReader) -> None:
+    standing = reader.standing_of(1)
+    assert (standing.counts, standing.is_open, standing.live) == ({"done": 2, "failed": 1}, False, {})
+    assert (standing.unsure, standing.unsure_paths) == (1, (b"1.jpg",))
+    assert ([record.path for record in standing.failed], standing.all_failed) == ([b"bad.jpg"], 1)
+
+
 def test_what_the_last_pictures_took_is_known_after_a_start(journal: JournalWriter) -> None:
     row = admitted(journal, b"timed.jpg", 77)
     publish(journal, row)

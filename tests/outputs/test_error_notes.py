@@ -118,6 +118,13 @@ def test_without_a_subject_the_note_names_three_ways_out() -> None:
     assert "mattingd retry --publish-anyway /in/shoe.jpg" in note
 
 
+@pytest.mark.parametrize("language", get_args(Language))
+@pytest.mark.parametrize("code", ["no_subject", "damage_fails"])
+def test_a_command_can_be_copied_as_it_stands(code: str, language: Language) -> None:
+    note = note_text(b"/in/shoe.jpg", example(code), language).decode()
+    assert "mattingd retry --publish-anyway /in/shoe.jpg" in map(str.strip, note.splitlines())
+
+
 def test_a_note_that_an_earlier_version_or_another_language_wrote_is_known() -> None:
     old = possible_texts(b"/in/shoe.jpg", Reason.as_written("it is damaged"))
     assert any(b"Why:        it is damaged.\n" in text for text in old)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from mattingd.domain.commands import EndDrop, Move, Write
 from mattingd.domain.drops import Channel
 from mattingd.domain.jobs import Folder
 from mattingd.domain.presets import Preset
+from mattingd.domain.reasons import Reason
 from mattingd.journal.drops import reading_drops
 from mattingd.reports import desk as desk_module
 from mattingd.reports import making, sheet
@@ -235,6 +237,40 @@ def test_the_maker_of_a_report_says_that_it_goes_on_and_leaves_nothing_when_it_f
     with pytest.raises(OSError, match="full"):
         making.make(order, say)
     assert list(world.reports.iterdir()) == []
+
+
+def test_the_sheet_says_what_failed_in_words_of_designers_and_what_to_do(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world("a.jpg")
+    row = admitted(world.journal, b"set/huge.jpg")
+    reason = Reason.of("too_many_pixels", width=9000, height=9000, megapixels=81, limit=50)
+    world.journal.apply([Move(row.job, "failed", reason, chores=frozenset()), EndDrop(1, DROP)])
+    drawn: list[sheet.Cell] = []
+    draw = sheet.page
+
+    def page(cells: list[sheet.Cell], *more: Any) -> Image.Image:
+        drawn.extend(cells)
+        return draw(cells, *more)
+
+    monkeypatch.setattr(sheet, "page", page)
+    with reading_drops(world.journal.path) as journal:
+        (drop,) = journal.unreported()
+    hot, core = world.folders()
+    making.make(order_for(drop, world.settings, world.journal.path, hot[1], core[1]), lambda _: None)
+    assert [cell.name for cell in drawn] == ["set/huge.jpg", "a.jpg"]
+    assert "9000 x 9000 pixels" in drawn[0].reason
+    assert "Save a smaller copy" in drawn[0].reason
+    assert "`" not in drawn[0].reason, "settings are for others"
+
+
+def test_a_long_reason_ends_where_its_cell_does() -> None:
+    few = "What happened.\nDo this,\nor that."
+    assert sheet._lines(few) == few.splitlines()
+    for text in ("word " * 500, "字" * 1000):
+        lines = sheet._lines(text)
+        assert len(lines) == sheet.LINES
+        assert lines[-1].endswith(" …")
 
 
 def test_a_report_that_is_given_up_is_a_warning(

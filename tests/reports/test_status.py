@@ -20,7 +20,7 @@ from mattingd.words import LANGUAGES, Language
 
 
 def situation(
-    live: dict[str, int] | None = None, failed: int = 0, settling: int = 0, **more: Any
+    live: dict[str, int] | None = None, failed: int = 0, settling: int = 0, eta: float = 200.0, **more: Any
 ) -> Situation:
     records = tuple(
         Record(
@@ -45,10 +45,11 @@ def situation(
         is_open=False,
         counts={"done": 36, "failed": failed},
         unsure=2,
+        unsure_paths=(b"set/hair.jpg",),
         failed=records,
         all_failed=failed,
     )
-    return Situation(standing, settling, "/srv/out", 200.0, **more)
+    return Situation(standing, settling, "/srv/out", eta, **more)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -68,10 +69,27 @@ def test_it_says_what_waits_runs_failed_and_what_to_do(language: Language) -> No
     numbers = ["".join(letter for letter in line if letter.isdigit()) for line in told[:5]]
     assert numbers == ["2", "15", "36", "2", "3"], text
     assert "/srv/out" in told[2]
-    assert text.count("set/") == 3
+    failures, _, _ = text.partition({"en": "Please look at the cut-outs", "zh": "请检查这些图片"}[language])
+    assert failures.count("set/") == 3
     do = {"en": "What to do:", "zh": "怎么办"}[language]
     assert text.count(do) == 3
     assert "{" not in text, "no parameter is left over"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_names_what_needs_a_look_and_what_to_do_then(language: Language) -> None:
+    text = status_text(situation(failed=1), language) or ""
+    look = text.partition({"en": "Please look at the cut-outs", "zh": "请检查这些图片"}[language])[2]
+    assert {"en": "correct it", "zh": "修改"}[language] in look
+    assert "\n  set/hair.jpg\n" in look
+    assert {"en": "and 1 more", "zh": "还有 1 张"}[language] in look
+
+
+@pytest.mark.parametrize(
+    ("eta", "told"), [(20.0, "less than a minute"), (200.0, "about 3 min"), (3 * 3600.0, "about 3 h")]
+)
+def test_the_time_left_is_said_roughly(eta: float, told: str) -> None:
+    assert f"Time left:          {told}\n" in (status_text(situation(settling=1, eta=eta), "en") or "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
