@@ -75,7 +75,7 @@ bench-edges: $(READY) ## mattes at full size and the colours under them, beside 
 bench-second-pass: $(READY) ## small subjects with known mattes, through the network once and twice
 	$(BIN)/python -m tests.bench.second_pass
 
-screenshots: $(READY) ## the page as the README shows it, in docs/images (needs chromium)
+screenshots: $(READY) ## the page as the README shows it, in docs/images (needs chromium and fonts-wqy-microhei)
 	$(BIN)/python -m tests.web.screenshots docs/images
 
 faults: $(READY) ## network shares with a real Samba server, a cluster of remote workers (needs root)

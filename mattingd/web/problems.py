@@ -82,7 +82,9 @@ def refused(
     said = detail if isinstance(detail, str) else detail.said(language_of(request))
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return problem(status, said, headers, **more)
-    return shown(request, "problem.html", code=status, detail=said)
+    page = shown(request, "problem.html", code=status, detail=said)
+    page.headers.update(headers or {})
+    return page
 
 
 def explain_errors(app: FastAPI) -> None:

@@ -38,7 +38,9 @@ OPEN_PATHS = ("/login", "/static/", "/healthz", "/readyz")
 LOGINS_PER_MINUTE = 10
 SHORTEST_TOKEN = 20
 BODY_SECONDS = 30.0
-"""Time between two parts of a body; a client that sends nothing for longer is disconnected."""
+"""Time for each part of a body, and for all of it, there with what its bytes take at `SLOWEST`."""
+SLOWEST = 1000.0
+"""Bytes a second; a client that sends fewer for long is disconnected, since places are few."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self' blob: data:; style-src 'self'; script-src 'self';"
@@ -253,15 +255,18 @@ def _with_headers(send: Send, request: str) -> Send:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """Return `receive` that refuses bodies above `limit` bytes, and clients that stop sending."""
-    taken = 0
+    """Return `receive` that refuses bodies above `limit` bytes, and clients that stop sending or trickle."""
+    taken, waited = 0, 0.0
 
     async def received() -> MutableMapping[str, Any]:
-        nonlocal taken
+        nonlocal taken, waited
+        began = clock.monotonic_ns()
+        left = None if taken < 0 else min(BODY_SECONDS, BODY_SECONDS + taken / SLOWEST - waited)
         try:
-            message = await asyncio.wait_for(receive(), None if taken < 0 else BODY_SECONDS)
+            message = await asyncio.wait_for(receive(), left)
         except TimeoutError:
-            raise ProblemError(408, phrase("too_slow", seconds=round(BODY_SECONDS))) from None
+            raise ProblemError(408, phrase("too_slow")) from None
+        waited += clock.seconds_since(began)
         taken += len(message.get("body", b""))
         if taken > limit:
             raise ProblemError(413, phrase("too_much", mb=round(limit / 1e6)))

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 from typing import cast
 
+import h11
 import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mattingd.config import Settings, Web, address
 from mattingd.web.app import create_app
-from mattingd.web.security import App
+from mattingd.web.security import SLOWEST, App
 
 HEAD_SECONDS = 15.0
 """Time for the head of a request: a client that trickles is let go, since places are few."""
@@ -32,7 +33,9 @@ class ImpatientProtocol(H11Protocol):
     """HTTP for clients that send each head of a request within `HEAD_SECONDS`."""
 
     _late: asyncio.TimerHandle | None = None
-    """Closes the connection unless the head that is expected comes."""
+    """Closes the connection unless the head that is expected comes in time."""
+    _until = 0.0
+    """When that is, on the loop's clock."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect the first head."""
@@ -41,9 +44,12 @@ class ImpatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take data; a further head must be as quick as the first one."""
+        is_body = self.conn.their_state is h11.SEND_BODY
         super().data_received(data)
         if self._between_requests():
             self._expect_head()
+            if is_body:  # of a request that was refused: who is cut off while sending may not read why
+                self._until = min(self._until + len(data) / SLOWEST, self.loop.time() + HEAD_SECONDS)
         elif self._late is not None:
             self._late.cancel()
             self._late = None
@@ -53,10 +59,17 @@ class ImpatientProtocol(H11Protocol):
 
     def _expect_head(self) -> None:
         if self._late is None:
-            self._late = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+            self._until = self.loop.time() + HEAD_SECONDS
+            self._late = self.loop.call_at(self._until, self._look)
 
-    def _head_is_late(self) -> None:
-        if self._between_requests() and not self.transport.is_closing():
+    def _look(self) -> None:
+        """Close the connection of a client that is late."""
+        self._late = None
+        if not self._between_requests() or self.transport.is_closing():
+            return
+        if self.loop.time() < self._until:
+            self._late = self.loop.call_at(self._until, self._look)
+        else:
             self.transport.close()
 
 

@@ -8,14 +8,17 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from starlette.requests import HTTPConnection
 
 from mattingd.config import Web
+from mattingd.system import clock
 from mattingd.web import callbacks, security, server
-from mattingd.web.problems import ProblemError
+from mattingd.web.problems import ProblemError, refused
 from tests.daemon.harness import pictures
 from tests.web.conftest import PATIENCE, Page, eventually
 
@@ -319,6 +322,81 @@ def test_a_batch_of_ones_own_is_no_path(token: httpx.Client) -> None:
         assert token.post("/api/v1/jobs", files=files, data={"batch": batch}).status_code == 422, batch
 
 
+def test_a_page_that_says_no_has_the_headers_of_the_answer() -> None:
+    asked = HTTPConnection(
+        {"type": "http", "path": "/now", "headers": [(b"accept", b"text/html")], "session": {}}
+    )
+    answer = refused(asked, 503, "the daemon does not run", {"Retry-After": "5"})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+class Shifted(asyncio.SelectorEventLoop):
+    """A loop whose time can be put forward."""
+
+    shift = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.shift
+
+
+def test_who_was_refused_may_finish_sending_and_who_trickles_may_not() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    async def play() -> None:
+        ours = server.server_for(app, Web())
+        transport = Mock(asyncio.Transport)
+        transport.get_extra_info.return_value = None
+        transport.is_closing.side_effect = lambda: transport.close.called
+        protocol = server.ImpatientProtocol(ours.config, ours.server_state, {})
+        protocol.connection_made(transport)
+
+        async def come(data: bytes, seconds: float) -> None:
+            protocol.data_received(data)
+            loop.shift += seconds
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
+        await come(head, 1)
+        assert b" 413 " in b"".join(call.args[0] for call in transport.write.call_args_list)
+        for _ in range(10):
+            await come(bytes(10_000), 9)
+        assert not transport.close.called, "it came at a good rate, for a long time"
+        await come(head, 1)
+        for _ in range(3):
+            await come(b"x", 9)
+        assert transport.close.called
+
+    with contextlib.closing(Shifted()) as loop:
+        loop.run_until_complete(play())
+
+
+def test_a_body_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 0
+
+    async def part() -> dict[str, object]:
+        return {"body": b"x", "more_body": True}
+
+    def seconds_since(_: int) -> float:
+        nonlocal passed
+        passed += 1
+        return 10.0
+
+    monkeypatch.setattr(clock, "seconds_since", seconds_since)
+    receive = security._bounded(part, 1000)
+
+    async def take() -> None:
+        while True:
+            await receive()
+
+    with pytest.raises(ProblemError, match="too slowly"):
+        asyncio.run(take())
+    assert passed == 4, "3 x 10 s, and some thousandths for three bytes"
+
+
 def test_a_body_that_stops_coming_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(security, "BODY_SECONDS", 0.05)
 
@@ -326,5 +404,5 @@ def test_a_body_that_stops_coming_is_not_waited_for(monkeypatch: pytest.MonkeyPa
         await asyncio.Event().wait()
         return {}
 
-    with pytest.raises(ProblemError, match="nothing came"):
+    with pytest.raises(ProblemError, match="too slowly"):
         asyncio.run(security._bounded(never, 1000)())  # type: ignore[arg-type]
