@@ -33,7 +33,8 @@ RUN case "${TORCH}" in cpu) onnx=onnx ;; *) onnx=onnx-gpu ;; esac \
 
 FROM ${BASE}
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        ca-certificates fonts-wqy-microhei python3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 mattingd \
     && useradd --uid 10001 --gid mattingd --home-dir /state --no-create-home --shell /usr/sbin/nologin mattingd \

@@ -21,6 +21,7 @@ from mattingd.config.people_settings import Hooks, Notices
 from mattingd.core.lifecycle import RetryPolicy
 from mattingd.domain.commands import EndDrop, FinishReport, Move, RecordReportFiles, SendAgain, Write
 from mattingd.domain.drops import Channel, ReportFile
+from mattingd.domain.events import Admitted
 from mattingd.journal import JournalWriter
 from mattingd.journal.drops import reading_drops
 from mattingd.notices import secrets as secrets_of
@@ -28,7 +29,7 @@ from mattingd.notices.secrets import Secrets
 from mattingd.notices.sender import Sender, channels
 from mattingd.system import clock
 from tests.daemon.harness.site import wait_until
-from tests.journal.journals import RULES, admitted, publish
+from tests.journal.journals import RULES, admit_of, admitted, publish
 
 DROP, SECRET = "2026-11-20-1", "correct horse"
 NO_SECRETS = Secrets()
@@ -146,6 +147,35 @@ def test_mail_is_sent_once_however_often_it_is_refused_before(journal: JournalWr
     with reading_drops(journal.path) as reader:
         ((notice, _),) = reader.notices("sent")
     assert message["Message-ID"] == f"<{notice.id}@mattingd>"
+
+
+@pytest.mark.parametrize("channel", [Channel.WEBHOOK, Channel.MAIL])
+def test_of_many_drops_each_digest_arrives_once_by_its_id_whatever_the_server_does(
+    journal: JournalWriter, tmp_path: Path, channel: Channel
+) -> None:
+    drops = [f"2026-11-20-{number}" for number in range(1, 7)]
+    for drop in drops[1:]:
+        wish = admit_of(f"{drop}.jpg".encode())
+        (answer,) = journal.apply([replace(wish, drop=drop)])
+        assert isinstance(answer, Admitted)
+        publish(journal, answer.row)
+        journal.apply([EndDrop(1, drop)])
+    web = WebReceiver(free_port(), ["gone", "500", "slow", "503", "slow", "500"])
+    mail = MailReceiver(free_port(), ["451", "slow", "550", "slow", "451"])
+    both = replace(MAIL, mail_port=mail.port, webhook_url=web.url, seconds=0.5)
+    journal.apply([FinishReport(1, drop, (channel,)) for drop in drops])
+    with sending(journal, channel, settings(tmp_path, notices=both)):
+        wait_until(
+            lambda: len([error for _, error in states(journal, "due") if error]) == 6, "it was down", 60
+        )
+        with web.listening() if channel is Channel.WEBHOOK else mail.listening():
+            wait_until(lambda: len(states(journal, "sent")) == 6, "all were taken", 120)
+    with reading_drops(journal.path) as reader:
+        ids = sorted(notice.id for notice, _ in reader.notices("sent"))
+    by_web = [json.loads(body)["id"] for _, body in web.taken]
+    by_mail = [message["Message-ID"].strip("<>").removesuffix("@mattingd") for message in mail.taken]
+    assert sorted(by_web + by_mail) == ids
+    assert not web.answers or not mail.answers, "it was ill before"
 
 
 @pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")

@@ -1,5 +1,6 @@
 """Servers that take notices: HTTP and SMTP, which can be told to be slow or to refuse."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -91,9 +92,10 @@ class MailReceiver:
 
     port: int
     answers: list[str] = field(default_factory=list)
-    """For the next messages: `451` or `550`; after them all is well."""
+    """For the next messages: `451`, `550` or `slow`; after them all is well."""
     attempts: int = 0
     taken: list[Message] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
     taken_by: list[list[str]] = field(default_factory=list)
     refusals: dict[str, list[str]] = field(default_factory=dict)
@@ -111,8 +113,11 @@ class MailReceiver:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's
         """A message came in."""
         self.attempts += 1
-        if self.answers:
-            return f"{self.answers.pop(0)} not now"
+        answer = self.answers.pop(0) if self.answers else ""
+        if answer == "slow":
+            await asyncio.to_thread(self.released.wait, 100)
+        if answer:
+            return f"{answer.replace('slow', '451')} not now"
         self.taken_by.append(list(envelope.rcpt_tos))
         self.taken.append(message_from_bytes(envelope.content, policy=default))
         return "250 OK"
@@ -125,4 +130,5 @@ class MailReceiver:
         try:
             yield
         finally:
+            self.released.set()
             controller.stop()
