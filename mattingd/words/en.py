@@ -36,9 +36,14 @@ _READING: Final = {
         "the picture is cut off ({detail})",
         "copy it again",
         _COPY,
-        "Only a part of the picture has arrived ({detail})",
+        "Only a part of the picture has arrived",
     ),
-    "damaged": Words("the picture is damaged ({detail})", "open it in an editor and save it again", _SAVE),
+    "damaged": Words(
+        "the picture is damaged ({detail})",
+        "open it in an editor and save it again",
+        _SAVE,
+        "The picture is damaged",
+    ),
     "not_read": Words(
         "{detail}", _FORMAT, "Save it as JPEG, PNG, TIFF, WebP, AVIF or HEIC in the hot folder."
     ),

@@ -28,8 +28,8 @@ _READING: Final = {
         "请把缩小后的副本保存到投放文件夹，或请负责 mattingd 的同事允许更大的图片。",
         "图片有 {width} x {height} 像素（{megapixels} 百万像素），这里最多允许 {limit:g} 百万像素",
     ),
-    "truncated": Words("图片不完整（{detail}）", "请重新复制", _COPY, "图片只到了一部分（{detail}）"),
-    "damaged": Words("图片已损坏（{detail}）", "请用图片编辑软件打开并重新保存", _SAVE),
+    "truncated": Words("图片不完整（{detail}）", "请重新复制", _COPY, "图片只到了一部分"),
+    "damaged": Words("图片已损坏（{detail}）", "请用图片编辑软件打开并重新保存", _SAVE, "图片已损坏"),
     "not_read": Words(
         "{detail}", _FORMAT, "请另存为 JPEG、PNG、TIFF、WebP、AVIF 或 HEIC，并放入投放文件夹。"
     ),
