@@ -72,6 +72,7 @@ _READING: Final = {
     ),
     "no_subject": Words(
         "no subject was found in the picture",
+        "crop it so that the subject fills more of it",
         note_do="Choose one of these:\n"
         "- paint over the subject in a file named {stem}.keep.png and save that beside the picture;\n"
         "- crop the picture so that the subject fills more of it, and save it again;\n"
