@@ -74,7 +74,8 @@ def test_each_job_has_its_end_its_number_and_its_place(site: Site, tell: Callabl
     assert len(jobs) == 4
     blank = next(line for line in lines if "blank.png" in line)
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d  failed     shoes/blank.png: no subject was found in the picture: crop it .+  #\d", blank
+        r"\d\d:\d\d:\d\d  failed     shoes/blank.png: no subject was found in the picture: crop it .+  #\d",
+        blank,
     )
     assert f"note: {site.out}" in lines[lines.index(blank) + 1]
     hat = next(number for number, line in enumerate(lines) if "hats/sub [1]/p00.png" in line)

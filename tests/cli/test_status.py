@@ -174,7 +174,8 @@ def test_without_a_daemon_the_journal_tells_and_nothing_is_written(quiet: Site) 
     assert "engine" not in told.out
     failed = status(quiet, quiet.hot[0] / "blank.png")
     assert re.fullmatch(
-        r"failed at \S+ \S+: no subject was found in the picture: crop it .+  #\d\n  note: (.+\.error\.txt)\n", failed.out
+        r"failed at \S+ \S+: no subject was found in the picture: crop .+  #\d\n  note: (.+\.error\.txt)\n",
+        failed.out,
     )
     assert Path(failed.out.rstrip().partition("note: ")[2]).exists()
     as_json = status(quiet, "--json").json
