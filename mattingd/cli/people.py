@@ -57,7 +57,8 @@ def _now(daemon: Daemon) -> Now:
             views=dict(view.folders),
             settling=settling,
             eta_seconds=view.eta_seconds,
-            place=str(settings.output_dir),
+            output=settings.output_dir,
+            core=daemon.in_use.core_folders(),
             language=settings.words,
             time=clock.wall(clock.zone(settings.timezone)),
         )

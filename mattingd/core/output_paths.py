@@ -140,12 +140,26 @@ def report_base(layout: str, folder: str, drop: str, *, shares: bool, windows: b
         shares: whether other hot folders have theirs in the same place.
         windows: only names that Windows accepts.
     """
-    parts = layout.split("/")
-    shared = list(takewhile(lambda part: set(_TOKEN.findall(part)) <= {"date", "drop", "folder"}, parts))
+    shared = _parts_of_drop(layout)
     apart = ["{folder}"] if shares and not any("{folder}" in part for part in shared) else []
+    return _of_drop([*shared, "_reports", *apart, drop], folder, drop, windows=windows)
+
+
+def folder_of_drop(folder: Folder, drop: str) -> str:
+    """Return the folder that all cut-outs of a drop are below; empty if that is the output folder itself."""
+    return _of_drop(_parts_of_drop(folder.layout), folder.name, drop, windows=folder.windows_names)
+
+
+def _parts_of_drop(layout: str) -> list[str]:
+    """Return the first parts of a layout, which are the same for all pictures of a drop."""
+    known = {"date", "drop", "folder"}
+    return list(takewhile(lambda part: set(_TOKEN.findall(part)) <= known, layout.split("/")))
+
+
+def _of_drop(parts: list[str], folder: str, drop: str, *, windows: bool) -> str:
     values = {"date": drop[:10], "drop": drop, "folder": safe_component(folder)}
-    whole = "/".join([*shared, "_reports", *apart, drop])
-    return _bounded(_TOKEN.sub(lambda match: values[match[1]], whole), windows=windows)
+    whole = _TOKEN.sub(lambda match: values[match[1]], "/".join(parts))
+    return _bounded(whole, windows=windows)
 
 
 def place(base: str, version: int, extension: str) -> Place:

@@ -12,9 +12,11 @@ from pathlib import Path
 import structlog
 
 from mattingd.config import HotFolder
+from mattingd.core.output_paths import folder_of_drop
 from mattingd.core.snapshot import FolderView
 from mattingd.domain.commands import Command, Move
 from mattingd.domain.events import Admitted, DropEnded, Fact, FileObserved, FolderTrouble, JobEnded, Reloaded
+from mattingd.domain.jobs import Folder
 from mattingd.ingest.hot_folders import is_remote
 from mattingd.journal import JournalError
 from mattingd.journal.drops import reading_drops
@@ -41,7 +43,10 @@ class Now:
     settling: Counter[int]
     """Files that are not in the journal yet, by hot folder."""
     eta_seconds: float | None
-    place: str
+    output: Path
+    """The output folder."""
+    core: dict[int, Folder]
+    """The hot folders for the core, which knows where cut-outs go."""
     language: Language
     time: datetime
 
@@ -133,7 +138,7 @@ class StatusFiles(threading.Thread):
         situation = Situation(
             standing,
             now.settling[number],
-            now.place,
+            str(now.output / folder_of_drop(now.core[number], standing.drop)),
             now.eta_seconds,
             paused=view is not None and view.paused,
             offline=view is not None and view.offline,

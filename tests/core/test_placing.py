@@ -16,6 +16,7 @@ from mattingd.core.output_paths import (
     UNNAMED,
     Drops,
     folded,
+    folder_of_drop,
     naming,
     next_version,
     pick,
@@ -236,6 +237,21 @@ def test_notes_name_their_hot_folder_where_several_share_a_place(
     note: str,
 ) -> None:
     assert naming(replace(FOLDER, layout=layout, shares=shares), b"shoe.jpg", DATE, DROP).note == note
+
+
+@pytest.mark.parametrize(
+    ("layout", "below"),
+    [
+        ("{date}/{folder}/{path}", "2026-11-20/shoes of May"),
+        ("{folder}/{drop}/{path}", "shoes of May/2026-11-20-3"),
+        ("{date}/{preset}/{path}", "2026-11-20"),
+        ("{stem}/{path}", ""),
+    ],
+)
+def test_the_folder_of_a_drop_is_above_all_of_its_cut_outs(layout: str, below: str) -> None:
+    folder = Folder(1, "shoes of May", Recipe("hash"), layout)
+    assert folder_of_drop(folder, "2026-11-20-3") == below
+    assert naming(folder, b"red/shoe.jpg", DATE, "2026-11-20-3").plain.startswith(below)
 
 
 def test_what_belongs_together_has_one_name() -> None:

@@ -123,7 +123,8 @@ def test_report_table_sheet_zip_and_audit_agree_in_every_count(make_site: MakeSi
     assert "correct horse" not in site.log_tail(1_000_000)
     with site.explained():
         wait_until(lambda: status.is_file() and "cut out now" not in status.read_text(), "the status told it")
-    assert re.search(rf"^Finished: +{PICTURES} ", status.read_text(), re.MULTILINE)
+    (day,) = {path.parent.parent for path in reports(site)}
+    assert re.search(rf"^Finished: +{PICTURES} .*{re.escape(str(day))}\)", status.read_text(), re.MULTILINE)
     assert re.search(rf"^Not finished: +{BAD}\.", status.read_text(), re.MULTILINE)
     for file in files[PICTURES:]:
         assert f"  {file.relative_to(site.hot[0])}\n" in status.read_text()

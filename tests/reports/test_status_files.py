@@ -1,7 +1,7 @@
 """`_STATUS.txt` is renewed now and then, however much happens, and goes with the daemon."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import pytest
 
 from mattingd.config import HotFolder
 from mattingd.domain.commands import Move
+from mattingd.domain.jobs import Folder
 from mattingd.domain.presets import Preset
 from mattingd.reports import status_files
 from mattingd.reports.status_files import Now, StatusFiles
 from mattingd.reports.status_put import NAME, put
 from mattingd.system import clock
 from tests.daemon.harness.site import wait_until
-from tests.journal.journals import admitted, opened
+from tests.journal.journals import RECIPE, admitted, opened
 
 
 def test_it_is_renewed_at_most_every_few_seconds_however_much_happens(
@@ -49,7 +50,8 @@ def test_it_is_renewed_at_most_every_few_seconds_however_much_happens(
         def ask() -> Now:
             asked.append(1)
             counted = Counter({1: len(asked)})  # another text each time
-            return Now({1: folder}, {}, counted, None, "/out", "en", datetime(2026, 11, 20, 14, 5))  # noqa: DTZ001
+            time = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
+            return Now({1: folder}, {}, counted, None, Path("/out"), {1: Folder(1, "in", RECIPE)}, "en", time)
 
         wrong: list[BaseException] = []
         files = StatusFiles(journal.path, ask, wrong.append)
