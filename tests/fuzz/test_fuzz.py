@@ -75,7 +75,9 @@ def test_the_daemon_brings_each_to_an_end_with_one_clear_line(tmp_path: Path) ->
     paths = [site.hot[0] / f"{number}.jpg" for number in range(DROPPED)]
     for path in paths:
         path.write_bytes(drawn(rng)[1])
-    process = site.start()
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"markers": false}')  # a spoilt colour profile makes any colour
+    process = site.start(environment={"MATTINGD_TEST_PLAN": str(plan)})
     try:
         site.wait_ended(paths, 120 + DROPPED)
         assert process.poll() is None
