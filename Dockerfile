@@ -28,7 +28,7 @@ COPY systemd ./systemd
 COPY mattingd ./mattingd
 # Without the extra `jxl`: its plug-in has the GPL, and what we hand on has not.
 RUN case "${TORCH}" in cpu) onnx=onnx ;; *) onnx=onnx-gpu ;; esac \
-    && /opt/mattingd/bin/pip install --constraint constraints.txt ".[${onnx},language,raw,web]"
+    && /opt/mattingd/bin/pip install --constraint constraints.txt ".[${onnx},dask,language,raw,web]"
 
 
 FROM ${BASE}

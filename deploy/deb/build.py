@@ -77,7 +77,7 @@ def made(environment: Path, *, cuda: bool) -> Path:
     pinned = ("--no-compile", "--constraint", ROOT / "constraints.txt")
     run(*pip, *pinned, *(() if cuda else ("--extra-index-url", CPU_INDEX)), "torch")
     onnx = "onnx-gpu" if cuda else "onnx"
-    run(*pip, *pinned, f"{ROOT}[{onnx},language,raw,web]")
+    run(*pip, *pinned, f"{ROOT}[{onnx},dask,language,raw,web]")
     return environment
 
 

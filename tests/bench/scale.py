@@ -22,7 +22,7 @@ class Assumed:
     """What the figures rest on."""
 
     events_per_second: float = 4_500
-    """Of the scheduler's thread with its journal: measured, docs/BENCHMARKS.md."""
+    """Of the scheduler's thread with its journal: assumed, below what was measured, docs/BENCHMARKS.md."""
     events: int = 6
     """For a remote picture: two looks, admitted, read, finished, published."""
     core_seconds_per_megapixel: float = 0.034

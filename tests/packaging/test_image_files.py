@@ -95,7 +95,7 @@ def test_each_compose_file_names_files_that_are_there(file: Path) -> None:
             assert (DOCKER / build["context"] / "Dockerfile").is_file()
         for volume in service.get("volumes", []):
             here, there, *_ = volume.split(":")
-            assert there.split("/")[1] in {"in", "out", "state", "etc"}
+            assert there.split("/")[1] in {"in", "out", "state", "etc", "dask"}
             assert not here.endswith(".yaml") or (DOCKER / here).is_file()
 
 
