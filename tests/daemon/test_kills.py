@@ -10,6 +10,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import mattingd_killing
@@ -32,8 +33,11 @@ WRITES = 300
 """So many cut-outs at least appear under the eyes of a reader."""
 RIGHT = {"done", "unchanged"}
 IN_WORK = {"reading", "ready", "inferring", "matted", "finishing", "prepared"}
-LONGEST_LIFE = 8.0
-"""Seconds: a picture that was alone in a crash waits 10 s, so none is ever alone in two of our kills."""
+QUIET_SECONDS = 8.0
+"""A daemon that is up, and whose log and journal say nothing new for so long, does not come to the point."""
+LONGEST_LIFE = 90.0
+ALONE_SECONDS = 100.0
+"""A picture that was alone in a crash waits longer than a life: none is ever alone in two of our kills."""
 
 
 class Killer:
@@ -60,25 +64,46 @@ class Killer:
         nth = 1 if point.startswith("note") else self._random.choice((1, 1, 2, 3))
         order = self.site.root / "order.json"
         order.write_text(json.dumps({"point": point, "nth": nth, "log": str(self._log)}), encoding="utf-8")
-        self._live(KILLING, point, {mattingd_killing.ORDER: str(order)}, LONGEST_LIFE)
+        environment = {mattingd_killing.ORDER: str(order), "MATTINGD_TEST_ALONE_SECONDS": str(ALONE_SECONDS)}
+        self._live(KILLING, point, environment, LONGEST_LIFE)
 
     def _live(self, program: Sequence[str], point: str, environment: dict[str, str], seconds: float) -> None:
         passed = len(self._passed())
+        said_before = self.site.log.stat().st_size if self.site.log.exists() else 0
         self.crowd.newcomers(4)
         self._drop(point)
         self._save_what_was_in_work()
         process = self.site.start(program, environment=environment, ready=False)
         start = clock.monotonic_ns()
         end, later = (start + round(s * clock.SECOND) for s in (seconds, self._random.uniform(0.5, 1.5)))
+        newest, quiet_since = 0, start
         while process.poll() is None and (now := clock.monotonic_ns()) < end:
             if later <= now:
                 later = end
                 self._drop(point)
+            changed = self._changed()
+            if changed != newest or not self._is_up(said_before):
+                newest, quiet_since = changed, now
+            if now - quiet_since > QUIET_SECONDS * clock.SECOND:
+                break
             clock.sleep(0.02)
         if process.poll() is None:
             self.site.kill()
         assert process.returncode == -signal.SIGKILL, f"{process.returncode}:\n{self.site.log_tail()}"
         self.counts[(*self._passed()[passed:], AT_RANDOM)[0]] += 1
+
+    def _is_up(self, said_before: int) -> bool:
+        """Whether its engine is ready; before that a busy machine may need any time."""
+        with self.site.log.open("rb") as log:
+            log.seek(said_before)
+            return b'"event": "ready"' in log.read()
+
+    def _changed(self) -> int:
+        """When the daemon wrote into its log or journal last."""
+        files = (self.site.log, *self.site.state.glob("checkpoint.db*"))
+        with suppress(FileNotFoundError):
+            return max(file.stat().st_mtime_ns for file in files)
+        return 0
 
     def _passed(self) -> list[str]:
         return self._log.read_text(encoding="utf-8").splitlines()

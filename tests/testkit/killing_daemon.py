@@ -1,12 +1,14 @@
 """`mattingd run --config CONFIG` in a family that is killed on order; see `mattingd_killing`.
 
-`MATTINGD_TEST_BATCH_SECONDS` shortens the deadline of a batch, which is at least two minutes otherwise.
+`MATTINGD_TEST_BATCH_SECONDS` shortens the deadline of a batch, which is at least two minutes otherwise;
+`MATTINGD_TEST_ALONE_SECONDS` sets how long a picture waits that was alone in a crash.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +19,7 @@ from mattingd.core import inference
 from mattingd.journal import JournalWriter
 from mattingd.runtime import composition
 from mattingd.system import clock
+from mattingd.workers import resources
 from mattingd.workers.supervisor import Programs
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from mattingd.runtime.daemon import Daemon
 
 BATCH_SECONDS = "MATTINGD_TEST_BATCH_SECONDS"
+ALONE = "MATTINGD_TEST_ALONE_SECONDS"
 CHILD = (sys.executable, mattingd_killing.__file__)
 
 
@@ -55,5 +59,8 @@ def compose(settings: Settings, **more: Any) -> Daemon:
 if __name__ == "__main__":
     if BATCH_SECONDS in os.environ:
         inference.BATCH_DEADLINE_NS = round(float(os.environ[BATCH_SECONDS]) * clock.SECOND)
+    if ALONE in os.environ:
+        pause_ns = round(float(os.environ[ALONE]) * clock.SECOND)
+        vars(resources)["Policy"] = partial(resources.Policy, alone_pause_ns=pause_ns)
     vars(run)["compose"] = compose
     sys.exit(run.run(Path(sys.argv[1])))

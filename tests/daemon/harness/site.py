@@ -103,7 +103,7 @@ class Site:
             self.wait_ready(process)
         return process
 
-    def wait_ready(self, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+    def wait_ready(self, process: subprocess.Popen[bytes], seconds: float = 180.0) -> None:
         """Until this daemon's engine is up and every folder was scanned once."""
 
         def ready() -> bool:
@@ -222,6 +222,10 @@ class Site:
             journal.row_factory = sqlite3.Row
             return [dict(row) for row in journal.execute("SELECT * FROM jobs ORDER BY id")]
 
+    def count_ended(self) -> int:
+        """How many jobs have come to their end so far, cleanup included."""
+        return sum(not row["live"] for row in self.rows()) if self.has_journal() else 0
+
     def records(self, file: Path) -> list[Record]:
         """Everything that became of a source file, newest first."""
         root = next(folder for folder in self.hot if file.is_relative_to(folder))
@@ -231,10 +235,12 @@ class Site:
     def wait_ended(self, files: Iterable[Path], seconds: float = 60.0) -> None:
         """Until all these files, as they lie there now, came to an end, and nothing is left to be done.
 
-        They are looked at each time: a share shows for a second what was.
+        They are looked at each time: a share shows for a second what was. `seconds` are those in which no
+        further file comes to its end: a machine with other work may take as long as it needs.
         """
         wanted = {os.fsencode(file): file.lstat() for file in files}
         missing: list[str] = []
+        ended_before = self.count_ended()
 
         def ended() -> bool:
             if not self.has_journal():
@@ -257,10 +263,15 @@ class Site:
             return not missing
 
         with self.explained():
-            try:
-                wait_until(ended, "all files had come to an end", seconds, pause=0.1)
-            except AssertionError as error:
-                raise AssertionError("\n".join([str(error), *missing])) from None
+            while True:
+                try:
+                    wait_until(ended, "all files had come to an end", seconds, pause=0.1)
+                except AssertionError as error:
+                    before, ended_before = ended_before, self.count_ended()
+                    if ended_before <= before:
+                        raise AssertionError("\n".join([str(error), *missing])) from None
+                else:
+                    return
 
     # --- what lies there ---
 
