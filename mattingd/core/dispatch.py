@@ -136,9 +136,8 @@ class Dispatcher:
         together = self.work.sets.of(job) if chore is Chore.ORIGINAL else None
         if together is not None and together.mover == job.id:
             part = job.path.partition(b"/")[0]
-            self.work.out.append(
-                MoveFolder(slot.id, job.id, job.folder, part, together.place, together.files)
-            )
+            what = together.place, together.files, together.originals, together.gone
+            self.work.out.append(MoveFolder(slot.id, job.id, job.folder, part, *what))
             return True
         notes = job.stale_notes if chore is Chore.REMOVE_NOTE else (job.note,)
         outputs = () if job.state is State.UNCHANGED and chore is Chore.ORIGINAL else job.outputs

@@ -36,16 +36,24 @@ def ask_again(db: sqlite3.Connection, ask: AskAgain) -> None:
 
 def part_seen(db: sqlite3.Connection, ask: AskPart) -> PartSeen:
     """Return what became of the files of a sub-folder; without those that are to be made again."""
-    below = "FROM jobs WHERE folder = ? AND path > ? AND path < ? AND current AND ended_at IS NOT NULL"
+    in_it = "FROM jobs WHERE folder = ? AND path > ? AND path < ? AND ended_at IS NOT NULL"
+    below = f"{in_it} AND current"
     whose = (ask.part.folder, ask.part.name + b"/", ask.part.name + b"0")
     failed = tuple(
         path for (path,) in db.execute(f"SELECT path {below} AND state = 'failed' ORDER BY path", whose)
     )
     if failed:
         return PartSeen(ask.part, failed, ())
-    rows = db.execute(f"SELECT path, size, mtime_ns, strokes {below} AND NOT again ORDER BY path", whose)
-    ended = tuple(EndedFile(path, Stamp(size, time, strokes=strokes)) for path, size, time, strokes in rows)
-    return PartSeen(ask.part, (), ended)
+    ended, gone = (
+        tuple(
+            EndedFile(path, Stamp(size, time, strokes=strokes))
+            for path, size, time, strokes in db.execute(
+                f"SELECT path, size, mtime_ns, strokes {which} AND NOT again ORDER BY path, id", whose
+            )
+        )
+        for which in (below, f"{in_it} AND NOT current AND NOT forgotten AND state <> 'failed'")
+    )
+    return PartSeen(ask.part, (), ended, gone)
 
 
 def forget(db: sqlite3.Connection, wanted: Forget) -> None:

@@ -20,18 +20,20 @@ class FolderLog:
         self._log = log
         self._folders = folders
         self._told: dict[Part, tuple[bytes, ...]] = {}
-        self._failed = ""
+        self._refused: dict[int, str] = {}
 
     def fact(self, fact: events.Fact) -> None:
         """Log a change."""
         if isinstance(fact, events.PartSeen):
             self._stays(fact)
         elif isinstance(fact, events.FolderMoved):
+            said = self._refused.pop(fact.job, "")
             if fact.where:
                 self._log.info("folder archived", place=fact.where)
-            elif fact.failed and fact.failed != self._failed:
-                self._log.warning("folder stays", why=f"it cannot be moved at present: {fact.failed}")
-            self._failed = fact.failed
+            elif fact.failed:
+                self._refused[fact.job] = fact.failed
+                if fact.failed != said:
+                    self._log.warning("folder stays", why=f"it cannot be moved at present: {fact.failed}")
 
     def _stays(self, fact: events.PartSeen) -> None:
         if self._told.get(fact.part, ()) == fact.failed:

@@ -7,7 +7,8 @@ file that the cut-outs were made from is touched: same size, time and content, a
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -228,6 +229,9 @@ class OriginalsStore:
                 self._disk.status_in(target, name)
             except FileNotFoundError:
                 break
+        for later in versions(os.listdir(target), *os.path.splitext(os.path.basename(original.place))):
+            if self._find(target, later, original):
+                return later, True
         return name, False
 
 
@@ -239,6 +243,12 @@ def painted_beside(disk: Disk, folder: int, name: str, lying: set[str]) -> int:
             status = disk.status_in(folder, os.fsdecode(strokes))
             found += [] if kind_of(status.st_mode) else [(strokes, stamp_of(status))]
     return identity_of_strokes(found)
+
+
+def versions(lying: Iterable[str], stem: str, ending: str = "") -> Iterator[str]:
+    """Return the names among these that are versions of one; others in between may have been removed."""
+    version = re.compile(f"{re.escape(stem)}(_v[0-9]+)?{re.escape(ending)}")
+    return filter(version.fullmatch, sorted(lying))
 
 
 def _names(place: str) -> Iterator[str]:

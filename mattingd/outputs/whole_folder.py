@@ -8,15 +8,16 @@ repeated call finds the folder in the archive, and continues.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 
 from mattingd.domain.commands import MoveFolder
+from mattingd.domain.drops import EndedFile
 from mattingd.domain.jobs import Original, Stamp
 from mattingd.ingest.ignore_rules import COPY, HIDDEN, UNFINISHED, why_ignored
-from mattingd.outputs.archive import Source, painted_beside
+from mattingd.outputs.archive import Source, painted_beside, versions
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk, kind_of
 from mattingd.touchup.files import names_beside
@@ -57,40 +58,44 @@ class WholeFolderStore:
                     return True
         return False
 
-    def move(self, root: bytes, order: MoveFolder) -> str | None:
-        """Move a folder; returns its path in the archive, or None where another disk makes that impossible.
+    def move(self, root: bytes, order: MoveFolder) -> tuple[str, tuple[bytes, ...]] | None:
+        """Move a folder; None where another disk makes that impossible.
+
+        Where an attempt whose answer was lost has moved some of the originals, that one is finished, and what
+        has come into a new folder of this name since then is left to the next order.
+
+        Returns its path in the archive, and the originals that are still in the hot folder.
 
         Raises:
             OSError: it stays for now; nothing has changed.
         """
-        part, known = os.fsdecode(order.part), self._known(order)
+        part, known = os.fsdecode(order.part), _by_path(order.files)
+        originals = {path: known[path] for path in map(_below, order.originals)}
         with self._disk.folder(os.fsdecode(root)) as hot:
-            is_here = self._found(hot, part, known) > 0
-            where = None if is_here else self._moved_before(order.place, known)
-            if where is None and not is_here:
+            here = self._found(hot, part, originals)
+            missed = {path: stamp for path, stamp in originals.items() if path not in here}
+            if missed and (where := self._moved_before(order.place, missed)) is not None:
+                self._put_back(hot, part, where, _by_path(order.gone) | known)
+                return where, tuple(path for path in order.originals if _below(path) in here)
+            if not here:
                 raise OSError(errno.ENOENT, "it is gone")
+            with self._disk.folder(part, hot, one_disk=False) as folder:
+                for stranger in self._strangers(folder, known):
+                    raise OSError(errno.EBUSY, f"{stranger.path} {stranger.why}")
+            where = self._renamed(hot, part, order.place)
             if where is None:
-                with self._disk.folder(part, hot, one_disk=False) as folder:
-                    for stranger in self._strangers(folder, known):
-                        raise OSError(errno.EBUSY, f"{stranger.path} {stranger.why}")
-                where = self._renamed(hot, part, order.place)
-            if where is not None:
-                self._put_back(hot, part, where, known)
-            return where
+                return None
+            self._put_back(hot, part, where, known)
+            return where, ()
 
-    @staticmethod
-    def _known(order: MoveFolder) -> dict[str, Stamp]:
-        """Return what may be in the folder, by its path there."""
-        return {os.fsdecode(file.path).partition("/")[2]: file.stamp for file in order.files}
-
-    def _found(self, within: int, name: str, known: dict[str, Stamp]) -> int:
-        """Return how many of these files are in a folder as they were; 0 where there is no such folder."""
+    def _found(self, within: int, name: str, known: dict[str, Stamp]) -> set[str]:
+        """Return which of these files are in a folder as they were; none where there is no such folder."""
         with (
             suppress(FileNotFoundError, NotADirectoryError),
             self._disk.folder(name, within, one_disk=False) as there,
         ):
-            return sum(self._is(there, path, stamp) for path, stamp in known.items())
-        return 0
+            return {path for path, stamp in known.items() if self._is(there, path, stamp)}
+        return set()
 
     def _is(self, folder: int, path: str, stamp: Stamp) -> bool:
         try:
@@ -103,20 +108,19 @@ class WholeFolderStore:
 
     def _versions(self, place: str) -> Iterator[str]:
         """Yield the folders in the archive that have this place, or a later version of it."""
-        for name in _names(place):
-            path = os.path.join(self._archive, name)
-            if not os.path.lexists(path):
-                return
-            yield path
+        directory, first = os.path.split(os.path.join(self._archive, place))
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in versions(os.listdir(directory), first):
+                yield os.path.join(directory, name)
 
     def _moved_before(self, place: str, known: dict[str, Stamp]) -> str | None:
         """Return where the folder is in the archive, if an attempt whose answer was lost moved it."""
-        found: dict[str, int] = {}
+        found: dict[str, set[str]] = {}
         for path in self._versions(place):
             directory, name = os.path.split(path)
             with self._disk.folder(directory) as target:
                 found[os.path.relpath(path, self._archive)] = self._found(target, name, known)
-        best = max(found, key=lambda where: found[where], default=None)
+        best = max(found, key=lambda where: len(found[where]), default=None)
         return best if best is not None and found[best] else None
 
     def _renamed(self, hot: int, part: str, place: str) -> str | None:
@@ -202,6 +206,15 @@ class WholeFolderStore:
         if stamp.strokes != painted_beside(self._disk, folder, name, lying):
             return "has other strokes now"
         return "is open for writing in another program" if self._disk.in_use(folder, name) else ""
+
+
+def _below(path: bytes) -> str:
+    """Return the path of a file in its folder that is one job."""
+    return os.fsdecode(path).partition("/")[2]
+
+
+def _by_path(files: Iterable[EndedFile]) -> dict[str, Stamp]:
+    return {_below(file.path): file.stamp for file in files}
 
 
 def _names(place: str) -> Iterator[str]:

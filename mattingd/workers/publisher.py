@@ -105,27 +105,29 @@ class Publisher:
 
     def _move_folder(self, command: MoveFolder) -> Fact:
         """Move a sub-folder that is one job into the archive."""
-        where: str | None = ""
+        moved: tuple[str, tuple[bytes, ...]] | None = None
         failed, root = "", self.bench.roots.get(command.folder)
         try:
             self._files.check_root()
             if root is not None and self.bench.archive_root is not None:
-                where = self._folders.move(root, command)
+                moved = self._folders.move(root, command)
         except (OSError, UnicodeError) as error:
             failed = getattr(error, "strerror", None) or str(error)
-        return FolderMoved(self.bench.worker, command.job, where or "", failed)
+        where, left = moved or ("", ())
+        return FolderMoved(self.bench.worker, command.job, where, failed, left)
 
     def _put_away(self, command: DoChore) -> tuple[str, bool]:
         """Archive or delete the original of a job whose outputs all exist unchanged; otherwise it stays.
 
-        Returns its path in the archive, or "", and whether it is to leave with its whole folder.
+        What leaves with its whole folder goes to the archive in any case, also when somebody has fetched the
+        cut-outs meanwhile. Returns its path in the archive, or "", and whether it is to leave in that way.
         """
         self._files.check_root()
         root, original = self.bench.roots.get(command.folder), command.original
         if root is None:
             return "", False
         source = Source(root, command.source, command.job)
-        stand = all(
+        stand = command.together or all(
             self._files.is_ours(self._files.path(output.place.path), output) for output in command.outputs
         )
         deletes_all_there_is = original is not None and original.action == "delete" and not command.outputs

@@ -23,6 +23,7 @@ from mattingd.domain.events import (
     Fact,
     Faulted,
     Finished,
+    FolderMoved,
     FolderTrouble,
     JobEnded,
     StopAsked,
@@ -452,3 +453,10 @@ def test_the_last_lines_are_kept_as_people_read_them_in_every_form() -> None:
     for number in range(KEPT + 5):
         recent.add({"level": "info", "event": "done"}, str(number))
     assert len(recent.lines()) == KEPT
+
+
+def test_a_folder_that_cannot_be_moved_is_said_once_also_beside_another_one() -> None:
+    refused = [FolderMoved(0, job, "", "Permission denied") for job in (1, 2)]
+    gone = [FolderMoved(0, 1, "2026-11-20/in/set"), FolderMoved(0, 2, "", "other.jpg has just come")]
+    events = [json.loads(line)["event"] for line in told(*refused * 3, *gone, refused[0])]
+    assert events == ["folder stays"] * 2 + ["folder archived", "folder stays", "folder stays"]

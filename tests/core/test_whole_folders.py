@@ -158,6 +158,39 @@ def test_what_cannot_be_moved_now_is_tried_again_and_on_another_disk_each_goes_b
     assert not desk.scheduler.work.jobs
 
 
+def test_a_folder_that_cannot_be_moved_is_tried_ever_more_rarely() -> None:
+    desk = with_both_done()
+    pauses = []
+    for _ in range(8):
+        todo = desk.say(PartSeen(SET, (), ()))
+        while not all_of(todo, MoveFolder):
+            todo = [each for check in all_of(todo, DoChore) for each in desk.answer(check)]
+        desk.say(FolderMoved(0, only(todo, MoveFolder).job, "", "Permission denied"))
+        before, pause = asked(desk), 0
+        while asked(desk) == before:
+            desk.later(10)
+            pause += 10
+        pauses.append(pause)
+    assert pauses[0] == 10
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= desk.scheduler.work.policy.retry.cap_seconds > 10
+
+
+def test_what_came_after_a_kill_at_the_rename_is_not_said_to_have_gone_before() -> None:
+    desk = at_sets(TWO)
+    desk.start(*done_before(1, 2))
+    gone = (EndedFile(b"set/READY", stamp_of(5)),)
+    one, two = all_of(desk.say(PartSeen(SET, (), (), gone)), DoChore)
+    desk.answer(one)
+    move = only(desk.answer(two), MoveFolder)
+    assert (move.originals, move.gone) == ((b"set/1.jpg", b"set/2.jpg"), gone)
+    desk.say(FolderMoved(0, move.job, PLACE, left=(b"set/2.jpg",)))
+    assert archived(desk) == [(1, f"{PLACE}/1.jpg")]
+    desk.later(10)
+    desk.work_off(desk.say(PartSeen(SET, (), ())))
+    assert archived(desk)[1:] == [(2, f"{PLACE}/2.jpg")]
+
+
 def test_a_worker_that_dies_over_it_costs_only_another_try() -> None:
     desk = with_both_done()
     (check,) = all_of(desk.say(PartSeen(SET, (), ())), DoChore)

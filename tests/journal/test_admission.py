@@ -73,6 +73,8 @@ def test_what_became_of_the_files_of_a_sub_folder(journal: JournalWriter) -> Non
     assert journal.apply([AskPart(part)]) == [PartSeen(part, (), known)]
     journal.apply([AskAgain(1, b"set/1.jpg")])
     assert journal.apply([AskPart(part)]) == [PartSeen(part, (), known[1:])], "it is about to be made again"
+    journal.apply([Vanished(1, b"set/notes.txt")])
+    assert journal.apply([AskPart(part)]) == [PartSeen(part, (), (), known[1:])]
 
 
 def test_old_content_that_comes_back_is_new_again(journal: JournalWriter) -> None:

@@ -275,6 +275,16 @@ def test_names_in_the_archive_are_never_replaced(place: Place) -> None:
     assert place.holders() == ["archive/2026-11-20/in/a/shoe_v2.jpg"]
 
 
+def test_it_is_found_behind_versions_that_were_removed(place: Place) -> None:
+    for name in ("shoe.jpg", "shoe_v2.jpg"):
+        taken = (place.archive / PLACE).with_name(name)
+        taken.parent.mkdir(parents=True, exist_ok=True)
+        taken.write_bytes(b"of another day")
+    assert place.put_away() == "2026-11-20/in/a/shoe_v3.jpg"
+    taken.unlink()
+    assert place.put_away() == "2026-11-20/in/a/shoe_v3.jpg"
+
+
 def test_a_file_that_is_open_for_writing_waits(place: Place) -> None:
     with place.file.open("ab"), pytest.raises(OSError, match="open for writing"):
         place.put_away()

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -39,6 +40,8 @@ class Place:
         self.archive.mkdir()
         self.fill()
         self.known = [self._known(name) for name in (*PICTURES, "READY")]
+        self.gone: list[EndedFile] = []
+        self.left: tuple[bytes, ...] = ()
 
     def fill(self) -> None:
         for name in (*PICTURES, *BESIDE):
@@ -55,8 +58,11 @@ class Place:
         return EndedFile(os.fsencode(f"set/{name}"), replace(stamp_of(path.stat()), strokes=strokes))
 
     def move(self, disk: Disk | None = None) -> str | None:
-        order = MoveFolder(1, 7, 1, b"set", PLACE, tuple(self.known))
-        return WholeFolderStore(disk or Disk(), str(self.archive)).move(os.fsencode(self.hot), order)
+        pictures = tuple(file.path for file in self.known if file.path != b"set/READY")
+        order = MoveFolder(1, 7, 1, b"set", PLACE, tuple(self.known), pictures, tuple(self.gone))
+        moved = WholeFolderStore(disk or Disk(), str(self.archive)).move(os.fsencode(self.hot), order)
+        where, self.left = moved or (None, ())
+        return where
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
@@ -100,6 +106,16 @@ def test_a_name_that_is_taken_gives_the_next_version(place: Place) -> None:
     assert (place.archive / PLACE / "1.jpg").read_text() == "1.jpg"
     assert (place.archive / f"{PLACE}_v2" / "1.jpg").read_text() == "another one"
     assert place.move() == f"{PLACE}_v2"
+
+
+def test_it_is_found_behind_versions_that_were_removed(place: Place) -> None:
+    for version in ("set", "set_v2"):
+        taken = (place.archive / PLACE).with_name(version)
+        taken.mkdir(parents=True)
+        (taken / "1.jpg").write_text("of another day")
+    assert place.move() == f"{PLACE}_v3"
+    shutil.rmtree(taken)
+    assert place.move() == f"{PLACE}_v3"
 
 
 def open_for_writing(place: Place) -> object:
@@ -188,6 +204,21 @@ def test_what_comes_at_the_last_moment_is_put_back_even_after_a_kill(place: Plac
     assert (place.hot / "set/1.jpg").read_text() == "saved again"
     assert (place.hot / "set/1.keep.png").is_file(), "strokes go with their picture"
     assert sorted(path.name for path in (place.archive / PLACE).rglob("*.*g")) == ["2.jpg"]
+
+
+def test_killed_at_the_rename_what_came_since_then_follows_by_itself(place: Place) -> None:
+    """So does not what the journal no longer counts because it is gone from here, such as READY."""
+    with pytest.raises(KilledError):
+        place.move(Doomed(1, after=True))
+    (place.hot / "set").mkdir()
+    (place.hot / "set/3.jpg").write_text("new")
+    place.gone = [file for file in place.known if file.path == b"set/READY"]
+    place.known = [file for file in place.known if file.path != b"set/READY"] + [place._known("3.jpg")]
+    assert (place.move(), place.left) == (PLACE, (b"set/3.jpg",))
+    assert place.files() == sorted([*ALL, "in/set/3.jpg"])
+    place.known = place.known[-1:]
+    assert (place.move(), place.left) == (f"{PLACE}_v2", ())
+    assert place.files() == sorted([*ALL, f"archive/{PLACE}_v2/3.jpg"])
 
 
 def test_on_another_disk_nothing_happens_and_what_is_gone_is_said(place: Place) -> None:

@@ -74,7 +74,10 @@ EACH: list[Message] = [
         ),
         None,
     ),
-    (commands.MoveFolder(1, 2, 3, b"set", "p", (EndedFile(b"set/\xff.jpg", STAMP),)), None),
+    (
+        commands.MoveFolder(1, 2, 3, b"set", "p", (EndedFile(b"set/\xff.jpg", STAMP),), (b"set/\xff.jpg",)),
+        None,
+    ),
     (commands.Discard(1, 2), None),
     (commands.TrimMemory(1), None),
     (commands.EngineConfig(1, "cv-unet", "auto", "auto", None, memory_gb=8), None),

@@ -23,7 +23,9 @@ class OpenSet:
     unchecked: set[int] | None = None
     """Those whose originals are still to be checked before the folder moves; None while it waits."""
     ended: tuple[EndedFile, ...] = ()
-    """What the journal said of the files in it, when it was asked last."""
+    """What the journal said of the files in it, when it was asked last ..."""
+    gone: tuple[EndedFile, ...] = ()
+    """... and of those that are not in it any more."""
     mover: int | None = None
     """The job in whose name the whole folder is moved ..."""
     moving: frozenset[int] = frozenset()
@@ -34,6 +36,8 @@ class OpenSet:
     """The day of the archive that it goes to ..."""
     place: str = ""
     """... and its preferred path there."""
+    refusals: int = 0
+    """How often it could not be moved so far: it is tried ever more rarely."""
     one_by_one: bool = False
     """Whether each original leaves by itself."""
     waits_for: tuple[bytes, ...] = ()
@@ -44,6 +48,11 @@ class OpenSet:
         """All files that may be in it."""
         of_jobs = (EndedFile(job.path, job.stamp) for job in self.jobs.values())
         return tuple({file.path: file for file in (*of_jobs, *self.ended)}.values())
+
+    @property
+    def originals(self) -> tuple[bytes, ...]:
+        """The paths of the originals that leave with it."""
+        return tuple(self.jobs[number].path for number in sorted(self.moving & self.jobs.keys()))
 
     def rest(self) -> None:
         """Wait again: something has come in between."""

@@ -54,7 +54,7 @@ class WholeFolders:
         if fact.failed:
             self._stays(fact.part, one, f"{len(fact.failed)} of its pictures failed")
             return
-        one.ended, one.date = fact.ended, min(job.date for job in one.jobs.values())
+        one.ended, one.gone, one.date = fact.ended, fact.gone, min(job.date for job in one.jobs.values())
         one.place = self._place(fact.part.folder, fact.part.name, one)
         if not all(self._below(job) is not None for job in one.jobs.values()):
             self._one_by_one(one)
@@ -101,16 +101,20 @@ class WholeFolders:
             self.work.schedule_cleanup(job)
         elif fact.failed:
             one.rest()
+            one.refusals += 1
             self._stays(part, one, fact.failed)
         elif not fact.where:
             self._one_by_one(one)
         else:
             for each in [one.jobs[number] for number in sorted(one.moving & one.jobs.keys())]:
+                if each.path in fact.left:
+                    continue
                 where = f"{fact.where}/{self._below(each)}"
                 self.work.out.append(RecordArchived(each.id, where, self.intake.today))
                 self.work.chore_done(each, Chore.ORIGINAL)
                 self.work.out.append(LookAt(each.folder, each.path))  # it may be put there again at once
             one.rest()
+            one.refusals = 0
             if one.jobs:
                 self._later(part)
 
@@ -141,7 +145,9 @@ class WholeFolders:
             self.work.let_go(job)
 
     def _later(self, part: Part) -> None:
-        self.work.timers.alarm("part", part, self.work.now + AGAIN_NS)
+        one = self.work.sets.get(part)
+        pause = self.work.backoff_ns(one.refusals) if one is not None and one.refusals else 0
+        self.work.timers.alarm("part", part, self.work.now + max(AGAIN_NS, pause))
 
     def _under_way(self, part: Part) -> bool:
         """Whether a file of a sub-folder is still being copied, taken or worked on."""

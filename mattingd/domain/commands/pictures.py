@@ -104,6 +104,10 @@ class MoveFolder:
     """Its preferred path in the archive."""
     files: tuple[EndedFile, ...]
     """What may be in it; with any other picture it stays."""
+    originals: tuple[bytes, ...]
+    """Those that are to be recorded as archived: each was just seen, here or in the archive ..."""
+    gone: tuple[EndedFile, ...] = ()
+    """... and what ended and is not here any more: an attempt whose answer was lost may have moved it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ class PartSeen:
     failed: tuple[bytes, ...]
     """Paths of pictures that failed and are still there."""
     ended: tuple[EndedFile, ...]
-    """All others that have come to their end."""
+    """All others that have come to their end ..."""
+    gone: tuple[EndedFile, ...] = ()
+    """... and those that are not there any more, as they were last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,3 +176,5 @@ class FolderMoved:
     """Its path in the archive; empty if it is not there."""
     failed: str = ""
     """Why it stays for now; empty with `where` where its originals must go one by one."""
+    left: tuple[bytes, ...] = ()
+    """Originals that lie in a new folder of its name, if it was moved before: they follow later."""
