@@ -16,6 +16,7 @@ import mattingd_killing
 
 from mattingd.cli.commands import run
 from mattingd.core import inference
+from mattingd.core.policy import Policy
 from mattingd.journal import JournalWriter
 from mattingd.runtime import composition
 from mattingd.system import clock
@@ -61,6 +62,6 @@ if __name__ == "__main__":
         inference.BATCH_DEADLINE_NS = round(float(os.environ[BATCH_SECONDS]) * clock.SECOND)
     if ALONE in os.environ:
         pause_ns = round(float(os.environ[ALONE]) * clock.SECOND)
-        vars(resources)["Policy"] = partial(resources.Policy, alone_pause_ns=pause_ns)
+        vars(resources)["Policy"] = partial(Policy, alone_pause_ns=pause_ns)
     vars(run)["compose"] = compose
     sys.exit(run.run(Path(sys.argv[1])))
