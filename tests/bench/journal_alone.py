@@ -107,7 +107,7 @@ class Shell:
                     events.FileObserved(folder, path, FileObservation(_stamp(int(path[:-4])), full=True))
                 )
             case commands.Read(worker, job):
-                self._hear(events.ReadOk(worker, job, bytes(32), FIT))
+                self._hear(events.ReadOk(worker, job, job.to_bytes(32), FIT))
             case commands.Infer(batch, jobs):
                 self._hear(events.Inferred(batch, (False,) * len(jobs)))
             case commands.Finish(worker, job, _, outputs):
@@ -138,7 +138,7 @@ def _path(number: int) -> bytes:
 
 
 def _stamp(number: int) -> Stamp:
-    return Stamp(5_000_000, number, number, 1)
+    return Stamp(5_000_000 + number, number, number, 1)
 
 
 def _written(output: Output) -> Output:
