@@ -114,9 +114,9 @@ def test_upgraded_with_pictures_in_work_nothing_is_lost_or_made_twice(machine: M
         drop(machine, number)
     wait_until(lambda: len(made(machine)) > 1, "the first of them was cut out", 120)
     machine("sh", "-c", "echo '# mine' >> /etc/mattingd/config.yaml")
-    install(machine, NEW)
     before = made(machine)
-    assert len(before) < COUNT, "pictures were waiting"
+    assert len(before) < COUNT, "pictures are waiting"
+    install(machine, NEW)
     wait_active(machine)
     wait_until(lambda: len(made(machine)) == COUNT, "all were cut out", 240)
     assert before.items() <= made(machine).items(), "what was there is what is there"
