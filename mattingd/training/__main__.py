@@ -39,7 +39,10 @@ def say_how(trains: argparse.ArgumentParser) -> None:
         "--empty-share", type=float, default=Recipe.empty_share, help="of pictures of nothing"
     )
     trains.add_argument(
-        "--finding", type=int, default=Recipe.finding, help="steps of the coarse head before each whole one"
+        "--coarse-steps",
+        type=int,
+        default=Recipe.coarse_steps,
+        help="steps of the coarse head before each whole one",
     )
     trains.add_argument("--encoder", type=Path, help=f"default: DATA/../weights/{ENCODER}, where it exists")
     trains.add_argument("--solved", type=Path, help="folder of mattes that `solve` wrote")
@@ -120,7 +123,7 @@ def recipe(given: argparse.Namespace) -> Recipe:
         more=tuple(given.more),
         photo_share=given.photo_share,
         empty_share=given.empty_share,
-        finding=given.finding,
+        coarse_steps=given.coarse_steps,
         save_seconds=given.save_seconds,
     )
 

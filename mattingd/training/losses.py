@@ -83,7 +83,7 @@ def shrunk(target: Tensor, weight: Tensor) -> Small:
     return Small((F.avg_pool2d(target * weight, 16) / small.clamp(min=1e-3)).clamp(0, 1), small)
 
 
-def finding_loss(coarse: Tensor, target: Tensor, weight: Tensor, terms: Terms = TERMS) -> Tensor:
+def coarse_loss(coarse: Tensor, target: Tensor, weight: Tensor, terms: Terms = TERMS) -> Tensor:
     """The loss of the coarse head alone: is the subject where it should be?
 
     Args:

@@ -19,7 +19,7 @@ from mattingd.training.data.datasets import divided, open_library, with_world, w
 from mattingd.training.data.sampler import Batch, Sampler
 from mattingd.training.encoder import freeze_statistics, start_from, unfolded
 from mattingd.training.evaluate import SIDE, predict, scores_of, table_line, to_tensor
-from mattingd.training.losses import TERMS, Terms, finding_loss, matting_loss
+from mattingd.training.losses import TERMS, Terms, coarse_loss, matting_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class Recipe:
         (1.0, (352, 384, 416)),
     )
     """Until which progress which network sides are drawn from."""
-    finding: int = 0
+    coarse_steps: int = 0
     """Steps of the coarse head alone before each whole one, until the last of `sides`: they teach where the
     subject is, three pictures in the time of one."""
     encoder_rate: float = 3e-4
@@ -126,26 +126,26 @@ def optimiser_for(net: CvUnet, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups)
 
 
-def only_finding(recipe: Recipe, run: Run) -> bool:
+def coarse_only_now(recipe: Recipe, run: Run) -> bool:
     """Whether the next step is one of the coarse head alone."""
     until = recipe.sides[-2][0] if len(recipe.sides) > 1 else 0
-    return progress(recipe, run) <= until and run.step % (recipe.finding + 1) != 0
+    return progress(recipe, run) <= until and run.step % (recipe.coarse_steps + 1) != 0
 
 
-def loss_of(net: CvUnet, batch: Batch, terms: Terms, *, finding: bool) -> Tensor:
+def loss_of(net: CvUnet, batch: Batch, terms: Terms, *, coarse_only: bool) -> Tensor:
     """The loss of `batch`: of the whole network, or of the coarse head alone."""
     images = to_tensor(batch.images)
     target, weight = (torch.from_numpy(plane)[:, None] for plane in (batch.alphas, batch.weights))
-    if finding:
+    if coarse_only:
         with torch.autocast("cpu", torch.bfloat16):
-            coarse = net.found(images)
-        return finding_loss(coarse, target, weight, terms)
+            coarse = net.coarse_logits(images)
+        return coarse_loss(coarse, target, weight, terms)
     with torch.autocast("cpu", torch.bfloat16):
         output = net(images)
     return matting_loss(output, target, weight, terms)
 
 
-def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS, *, finding: bool = False) -> float:
+def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS, *, coarse_only: bool = False) -> float:
     """One optimiser step on `batch`, of the whole network or of the coarse head alone; the loss before it.
 
     A batch whose gradients are not finite changes nothing: one such step would make every weight NaN.
@@ -153,7 +153,7 @@ def step(run: Run, batch: Batch, factor: float, terms: Terms = TERMS, *, finding
     freeze_statistics(run.net.encoder)
     for group in run.optimiser.param_groups:
         group["lr"] = group["base"] * factor
-    loss = loss_of(run.net, batch, terms, finding=finding)
+    loss = loss_of(run.net, batch, terms, coarse_only=coarse_only)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
@@ -234,13 +234,13 @@ class Ticker:
     def start_again(self, now: float) -> None:
         """Forget what was counted."""
         self.losses: list[float] = []
-        self.finding: list[float] = []
+        self.coarse: list[float] = []
         self.pictures, self.since, self.skipped = 0, now, 0
 
-    def add(self, loss: float, pictures: int, *, finding: bool = False) -> None:
+    def add(self, loss: float, pictures: int, *, coarse_only: bool = False) -> None:
         """Count one step, of the whole network or of the coarse head alone."""
         if math.isfinite(loss):
-            (self.finding if finding else self.losses).append(loss)
+            (self.coarse if coarse_only else self.losses).append(loss)
         else:
             self.skipped += 1
         self.pictures += pictures
@@ -248,9 +248,9 @@ class Ticker:
     def line(self, recipe: Recipe, run: Run) -> str:
         """What to say now; counting starts again."""
         speed = self.pictures / max(run.seconds - self.since, 1e-9)
-        if not self.losses and not self.finding:
+        if not self.losses and not self.coarse:
             raise ArithmeticError(f"none of the last {self.skipped} batches had finite gradients")
-        kinds = (("loss", self.losses), ("finding", self.finding))
+        kinds = (("loss", self.losses), ("coarse", self.coarse))
         means = "  ".join(f"{name} {np.mean(losses):.4f}" for name, losses in kinds if losses)
         text = f"step {run.step}  {means}  {speed:.1f} images/s"
         text += f"  {self.skipped} skipped" if self.skipped else ""
@@ -278,9 +278,9 @@ def train(recipe: Recipe, library: Library | None = None) -> Run:
     while progress(recipe, run) < 1:
         side = side_now(recipe, run)
         batch = sampler.batch(max(2, recipe.pixels // (side * side)), side)
-        finding = only_finding(recipe, run)
-        loss = step(run, batch, rate_factor(recipe, run), finding=finding)
-        ticker.add(loss, len(batch.images), finding=finding)
+        coarse_only = coarse_only_now(recipe, run)
+        loss = step(run, batch, rate_factor(recipe, run), coarse_only=coarse_only)
+        ticker.add(loss, len(batch.images), coarse_only=coarse_only)
         run.seconds = clock.seconds()
         if run.step % recipe.report_steps == 0:
             say(ticker.line(recipe, run))

@@ -27,7 +27,7 @@ from mattingd.training.checkpoints import restore, save
 from mattingd.training.encoder import norm_of, start_from, unfolded, units_of
 from mattingd.training.evaluate import compare, evaluate
 from mattingd.training.losses import laplacian, matting_loss
-from mattingd.training.train import Recipe, only_finding, prepare, progress, rate_factor, step, train
+from mattingd.training.train import Recipe, coarse_only_now, prepare, progress, rate_factor, step, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,12 +144,12 @@ def test_a_miniature_run_learns(pack: Path, tmp_path: Path) -> None:
     assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:4])
 
 
-def test_a_finding_step_teaches_the_deep_half_alone(pack: Path, tmp_path: Path) -> None:
+def test_a_coarse_step_teaches_the_deep_half_alone(pack: Path, tmp_path: Path) -> None:
     run, sampler = prepare(recipe(pack, tmp_path, steps=40))
     run.net.train()
     before = {name: weight.clone() for name, weight in run.net.named_parameters()}
     batch = sampler.batch(4, 64)
-    losses = [step(run, batch, 0.5, finding=True) for _ in range(30)]
+    losses = [step(run, batch, 0.5, coarse_only=True) for _ in range(30)]
     changed = {name for name, weight in run.net.named_parameters() if not torch.equal(weight, before[name])}
     shallow = ("encoder.stem.", "encoder.blocks.0.", "encoder.blocks.1.", "encoder.blocks.2.")
     deep = {name for name in before if name.startswith(("encoder.", "aspp.", "context.", "coarse."))}
@@ -157,26 +157,26 @@ def test_a_finding_step_teaches_the_deep_half_alone(pack: Path, tmp_path: Path) 
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_found_equals_the_coarse_head_of_the_whole_network() -> None:
+def test_coarse_logits_equal_those_of_the_whole_network() -> None:
     net = CvUnet().eval()
     x = torch.rand(2, 3, 64, 96) * 2 - 1
     with torch.no_grad():
-        torch.testing.assert_close(net.found(x), net(x).coarse)
+        torch.testing.assert_close(net.coarse_logits(x), net(x).coarse)
 
 
-def test_finding_steps_come_between_whole_ones_and_end_before_the_full_size(
+def test_coarse_steps_come_between_whole_ones_and_end_before_the_full_size(
     pack: Path, tmp_path: Path
 ) -> None:
     long = dataclasses.replace(
-        recipe(pack, tmp_path, steps=100), finding=3, sides=((0.6, (64,)), (1.0, (64,)))
+        recipe(pack, tmp_path, steps=100), coarse_steps=3, sides=((0.6, (64,)), (1.0, (64,)))
     )
     run, _ = prepare(long)
     kinds = []
     for run.step in range(100):
-        kinds.append(only_finding(long, run))
+        kinds.append(coarse_only_now(long, run))
     assert kinds[:8] == [False, True, True, True] * 2
     assert not any(kinds[61:])
-    assert not any(only_finding(dataclasses.replace(long, finding=0), run) for run.step in range(100))
+    assert not any(coarse_only_now(dataclasses.replace(long, coarse_steps=0), run) for run.step in range(100))
 
 
 def test_resuming_goes_on_as_if_never_interrupted(pack: Path, tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ class CvUnet(nn.Module):
         logits = self.last(F.relu(self.edge(torch.cat(seen, 1))))
         return Output(logits, self.coarse(deep))
 
-    def found(self, x: Tensor) -> Tensor:
+    def coarse_logits(self, x: Tensor) -> Tensor:
         """Map RGB [N,3,H,W] to the logits at 1/16 alone: where the subject is, at a third of the cost."""
         logits: Tensor = self.coarse(self.context(self.aspp(self.encoder.bottom(x))))
         return logits
