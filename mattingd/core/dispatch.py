@@ -8,7 +8,7 @@ A quarantine candidate runs with nothing else in flight.
 from mattingd.core.batching import EngineQueue
 from mattingd.core.fleet.remote import may_leave
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import Event, Job, State
+from mattingd.core.lifecycle import Job, State, Trigger
 from mattingd.core.output_paths import archive_place
 from mattingd.core.policy import MEGAPIXEL, SECOND
 from mattingd.core.worker_pool import WorkerPool, WorkerSlot
@@ -104,7 +104,7 @@ class Dispatcher:
         job = self.work.jobs[slot.todo.popleft()]
         self._begin(slot, job)
         job.wrote = True
-        self.work.move(job, Event.STARTED)
+        self.work.move(job, Trigger.STARTED)
         before = job.last.outputs if job.last is not None and not job.forced else ()
         presets, threads = job.presets, self._idle_workers() + 1
         same = () if job.same is None else job.same.outputs
@@ -178,7 +178,7 @@ class Dispatcher:
     def _read(self, slot: WorkerSlot) -> bool:
         job = self._next_to_read()
         while job is not None and (why := self.work.unusable(job)):
-            self.work.move(job, Event.BROKE, why)
+            self.work.move(job, Trigger.BROKE, why)
             job = self._next_to_read()
         if job is None:
             return False
@@ -193,7 +193,7 @@ class Dispatcher:
             job.due = self.work.now
         job.worker, job.attempts = slot.id, job.attempts + 1
         self.work.reserve(job, grant)
-        self.work.move(job, Event.STARTED)
+        self.work.move(job, Trigger.STARTED)
         job.net = self.work.net_of(job)
         self.work.out.append(
             Read(
@@ -228,7 +228,7 @@ class Dispatcher:
         slot.holds.add(job.id)
         job.worker, job.attempts = slot.id, job.attempts + 1
         self.work.reserve(job, size)
-        self.work.move(job, Event.STARTED)
+        self.work.move(job, Trigger.STARTED)
         job.net = self.work.net_of(job)
         model = self.work.weights_of(job)
         self.work.out.append(

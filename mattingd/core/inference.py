@@ -10,7 +10,7 @@ from dataclasses import replace
 from mattingd.core.batching import Batch, EngineQueue, EngineSlot, Ready, Run, SleepUntil
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import Event, Job, State
+from mattingd.core.lifecycle import Job, State, Trigger
 from mattingd.core.policy import SECOND
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
@@ -71,7 +71,7 @@ class Inference:
             for number in batch.jobs:
                 job = self.work.jobs[number]
                 job.batch = batch.id
-                self.work.move(job, Event.STARTED, batch=batch.id)
+                self.work.move(job, Trigger.STARTED, batch=batch.id)
             slot = self.engine.slots[choice.engine]
             self.work.out.append(Infer(batch.id, batch.jobs, batch.shape, slot.id, choice.why))
             if len(slot.batches) == 1:
@@ -119,12 +119,12 @@ class Inference:
             elif job.again and job.model != batch.model:
                 self.work.requeue(job, Reason.of("other_weights"))
             elif empty and self._must_show_a_subject(job):
-                self.work.move(job, Event.BROKE, NO_SUBJECT)
+                self.work.move(job, Trigger.BROKE, NO_SUBJECT)
             elif job.worker is not None:
                 job.model, job.device, job.precision = batch.model, batch.device, batch.precision
                 job.inferred += fact.seconds / len(batch.jobs)
                 sure = None if job.again else confidence.get(number)
-                self.work.move(job, Event.SUCCEEDED, spent=StageTimes(infer=job.inferred), confidence=sure)
+                self.work.move(job, Trigger.SUCCEEDED, spent=StageTimes(infer=job.inferred), confidence=sure)
                 self.pool.slots[job.worker].todo.append(job.id)
 
     def _must_show_a_subject(self, job: Job) -> bool:
@@ -154,7 +154,7 @@ class Inference:
             self.engines.without_memory(place)
         else:
             for job in self._members(batch):
-                self.work.move(job, Event.BROKE, Reason.of("model_failed", error=fact.reason))
+                self.work.move(job, Trigger.BROKE, Reason.of("model_failed", error=fact.reason))
 
     def died(self, fact: events.EngineDied) -> None:
         """Split the batch that an engine was working on when it ended.
@@ -212,7 +212,7 @@ class Inference:
     def _split(self, batch: Batch, *, single: bool) -> None:
         for job in self._members(batch):
             job.single = job.single or single
-            self.work.move(job, Event.SPLIT)
+            self.work.move(job, Trigger.SPLIT)
             self.ready(job, batch.shape)
 
 

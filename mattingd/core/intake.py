@@ -6,7 +6,7 @@ from itertools import chain
 
 from mattingd.core.drop_ends import DropId
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import Event, Job, State
+from mattingd.core.lifecycle import Job, State, Trigger
 from mattingd.core.output_paths import Drops, naming
 from mattingd.core.policy import SECOND
 from mattingd.core.settling import SettlePolicy, SettlingTracker, SourceId
@@ -80,7 +80,7 @@ class Intake:
             self.settler.forget(key)
         elif self.open and key.folder in self.folders:
             if job is not None and job.state in WAITING:
-                self.work.move(job, Event.CHANGED, Reason.of("saved_again"))
+                self.work.move(job, Trigger.CHANGED, Reason.of("saved_again"))
             self._rest(key, look, batches)
 
     def confirm(self, key: SourceId, deadline: int) -> None:
@@ -127,7 +127,7 @@ class Intake:
         if job is None:
             self.work.out.append(Vanished(*key))
         elif job.state in WAITING:
-            self.work.move(job, Event.VANISHED, Reason.of("taken_out"))
+            self.work.move(job, Trigger.VANISHED, Reason.of("taken_out"))
         else:
             job.gone = True
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from mattingd.core.drop_ends import DropEnds, DropId
-from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State, backoff_seconds
+from mattingd.core.lifecycle import LIVE, WORKING, Job, State, Trigger, backoff_seconds
 from mattingd.core.policy import SECOND, Policy
 from mattingd.core.queue.fair_queue import FairQueue
 from mattingd.core.queue.gates import FolderGates
@@ -111,7 +111,7 @@ class JobStore:
     def move(
         self,
         job: Job,
-        event: Event,
+        trigger: Trigger,
         reason: Reason = NO_REASON,
         *,
         batch: int | None = None,
@@ -120,9 +120,9 @@ class JobStore:
         spent: StageTimes = NO_STAGE_TIMES,
         confidence: float | None = None,
     ) -> State:
-        """Apply `event` to a job: the table, the journal's line, and what the job holds."""
+        """Apply `trigger` to a job: the table, the journal's line, and what the job holds."""
         before = job.state
-        state = job.advance(event)
+        state = job.advance(trigger)
         job.reason = reason
         self._count(job, before, -1)
         self._count(job, state, 1)
@@ -349,7 +349,7 @@ class JobStore:
         job.waits += 1
         job.due = until if until is not None else self.now + self.backoff_ns(job.waits)
         self.release(job)
-        self.move(job, Event.WAITS, reason)
+        self.move(job, Trigger.WAITS, reason)
         self.timers.wake(job.due, "held", job.id)
 
     def backoff_ns(self, attempts: int) -> int:
@@ -361,17 +361,17 @@ class JobStore:
         job.isolated_crashes += by_itself
         job.quarantine_candidate, job.isolated = True, False
         self.release(job)
-        if self.move(job, Event.CRASHED, how) is not State.QUEUED:
+        if self.move(job, Trigger.CRASHED, how) is not State.QUEUED:
             return
         if job.isolated_crashes < STRIKES:
             self.enqueue(job)
         else:
-            self.move(job, Event.BROKE, how.within("crashed_alone", times=job.isolated_crashes))
+            self.move(job, Trigger.BROKE, how.within("crashed_alone", times=job.isolated_crashes))
 
     def requeue(self, job: Job, how: Reason) -> None:
         """Queue a picture again, without blame, whose worker died over another one."""
         self.release(job)
-        if self.move(job, Event.CRASHED, how) is State.QUEUED:
+        if self.move(job, Trigger.CRASHED, how) is State.QUEUED:
             self.enqueue(job, first=True)
 
     def _count(self, job: Job, state: State, by: int) -> None:

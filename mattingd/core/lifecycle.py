@@ -1,6 +1,6 @@
 """The states of a job as a table, the live job itself, and the waits between attempts.
 
-An event that the table does not list for a state raises an error and changes nothing. docs/LIFECYCLE.md is
+A trigger that the table does not list for a state raises an error and changes nothing. docs/LIFECYCLE.md is
 generated from the same table.
 """
 
@@ -63,8 +63,8 @@ class State(StrEnum):
     """The file was removed before it was read."""
 
 
-class Event(StrEnum):
-    """What can happen to a job."""
+class Trigger(StrEnum):
+    """What can happen to a job and move it to another state."""
 
     STARTED = "started"
     """The next operation was sent to a worker or to the engine."""
@@ -98,46 +98,46 @@ class Event(StrEnum):
     """The prepared temp files are gone."""
 
 
-S, E = State, Event
+S, T = State, Trigger
 
-TABLE: dict[tuple[State, Event], State] = {
-    (S.QUEUED, E.STARTED): S.READING,
-    (S.QUEUED, E.CHANGED): S.SUPERSEDED,
-    (S.QUEUED, E.VANISHED): S.WITHDRAWN,
-    (S.QUEUED, E.BROKE): S.FAILED,
-    (S.READING, E.SUCCEEDED): S.READY,
-    (S.READING, E.RECALLED): S.MATTED,
-    (S.READING, E.SAME): S.UNCHANGED,
-    (S.READING, E.CROWDED): S.QUEUED,
-    (S.READING, E.WAITS): S.HELD,
-    (S.READING, E.BROKE): S.FAILED,
-    (S.READING, E.REFUSED): S.IGNORED,
-    (S.READING, E.CHANGED): S.SUPERSEDED,
-    (S.READING, E.CRASHED): S.QUEUED,
-    (S.READY, E.STARTED): S.INFERRING,
-    (S.READY, E.RECALLED): S.MATTED,
-    (S.READY, E.CRASHED): S.QUEUED,
-    (S.INFERRING, E.SUCCEEDED): S.MATTED,
-    (S.INFERRING, E.SPLIT): S.READY,
-    (S.INFERRING, E.BROKE): S.FAILED,
-    (S.INFERRING, E.CRASHED): S.QUEUED,
-    (S.MATTED, E.STARTED): S.FINISHING,
-    (S.MATTED, E.CRASHED): S.QUEUED,
-    (S.FINISHING, E.SUCCEEDED): S.PREPARED,
-    (S.FINISHING, E.AGAIN): S.READY,
-    (S.FINISHING, E.SAME): S.UNCHANGED,
-    (S.FINISHING, E.WAITS): S.HELD,
-    (S.FINISHING, E.BROKE): S.FAILED,
-    (S.FINISHING, E.CRASHED): S.QUEUED,
-    (S.PREPARED, E.SUCCEEDED): S.DONE,
-    (S.PREPARED, E.WAITS): S.PREPARED,
-    (S.PREPARED, E.CRASHED): S.PREPARED,
-    (S.PREPARED, E.LOST): S.QUEUED,
-    (S.HELD, E.DUE): S.QUEUED,
-    (S.HELD, E.CHANGED): S.SUPERSEDED,
-    (S.HELD, E.VANISHED): S.WITHDRAWN,
+TABLE: dict[tuple[State, Trigger], State] = {
+    (S.QUEUED, T.STARTED): S.READING,
+    (S.QUEUED, T.CHANGED): S.SUPERSEDED,
+    (S.QUEUED, T.VANISHED): S.WITHDRAWN,
+    (S.QUEUED, T.BROKE): S.FAILED,
+    (S.READING, T.SUCCEEDED): S.READY,
+    (S.READING, T.RECALLED): S.MATTED,
+    (S.READING, T.SAME): S.UNCHANGED,
+    (S.READING, T.CROWDED): S.QUEUED,
+    (S.READING, T.WAITS): S.HELD,
+    (S.READING, T.BROKE): S.FAILED,
+    (S.READING, T.REFUSED): S.IGNORED,
+    (S.READING, T.CHANGED): S.SUPERSEDED,
+    (S.READING, T.CRASHED): S.QUEUED,
+    (S.READY, T.STARTED): S.INFERRING,
+    (S.READY, T.RECALLED): S.MATTED,
+    (S.READY, T.CRASHED): S.QUEUED,
+    (S.INFERRING, T.SUCCEEDED): S.MATTED,
+    (S.INFERRING, T.SPLIT): S.READY,
+    (S.INFERRING, T.BROKE): S.FAILED,
+    (S.INFERRING, T.CRASHED): S.QUEUED,
+    (S.MATTED, T.STARTED): S.FINISHING,
+    (S.MATTED, T.CRASHED): S.QUEUED,
+    (S.FINISHING, T.SUCCEEDED): S.PREPARED,
+    (S.FINISHING, T.AGAIN): S.READY,
+    (S.FINISHING, T.SAME): S.UNCHANGED,
+    (S.FINISHING, T.WAITS): S.HELD,
+    (S.FINISHING, T.BROKE): S.FAILED,
+    (S.FINISHING, T.CRASHED): S.QUEUED,
+    (S.PREPARED, T.SUCCEEDED): S.DONE,
+    (S.PREPARED, T.WAITS): S.PREPARED,
+    (S.PREPARED, T.CRASHED): S.PREPARED,
+    (S.PREPARED, T.LOST): S.QUEUED,
+    (S.HELD, T.DUE): S.QUEUED,
+    (S.HELD, T.CHANGED): S.SUPERSEDED,
+    (S.HELD, T.VANISHED): S.WITHDRAWN,
 }
-"""Every transition: (state, event) -> next state."""
+"""Every transition: (state, trigger) -> next state."""
 
 LIVE = frozenset(state for state, _ in TABLE)
 """States that are not final."""
@@ -157,19 +157,19 @@ COUNTED_AS: dict[State, str] = {
 
 
 class IllegalMoveError(Exception):
-    """An event cannot happen in this state: a defect of the program, never of the input."""
+    """A trigger cannot happen in this state: a defect of the program, never of the input."""
 
 
-def advance(state: State, event: Event) -> State:
-    """Return the state that follows `event`.
+def advance(state: State, trigger: Trigger) -> State:
+    """Return the state that follows `trigger`.
 
     Raises:
         IllegalMoveError: the table has no such transition.
     """
     try:
-        return TABLE[state, event]
+        return TABLE[state, trigger]
     except KeyError:
-        raise IllegalMoveError(f"{event} cannot happen to a job that is {state}") from None
+        raise IllegalMoveError(f"{trigger} cannot happen to a job that is {state}") from None
 
 
 def backoff_seconds(attempts: int, policy: RetryPolicy) -> float:
@@ -326,9 +326,9 @@ class Job:
             return self.recipe.presets
         return tuple(replace(each, on_empty="publish", on_damage="publish") for each in self.recipe.presets)
 
-    def advance(self, event: Event) -> State:
-        """Apply the event and return the new state."""
-        self.state = advance(self.state, event)
+    def advance(self, trigger: Trigger) -> State:
+        """Apply the trigger and return the new state."""
+        self.state = advance(self.state, trigger)
         return self.state
 
 

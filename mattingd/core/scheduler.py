@@ -17,7 +17,7 @@ from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import LIVE, WORKING, Event, Job, State
+from mattingd.core.lifecycle import LIVE, WORKING, Job, State, Trigger
 from mattingd.core.policy import SECOND, Policy
 from mattingd.core.queue.pace import size_class
 from mattingd.core.settling import SourceId
@@ -320,7 +320,7 @@ class Scheduler:
             self.work.crashed(job, ENDED_BEFORE, by_itself=job.isolated)
         folder = self.work.folders.get(job.folder)
         if job.state is State.QUEUED and self.shutdown.ending.replaces(job, folder):
-            self.work.move(job, Event.CHANGED, Reason.of("other_settings"))
+            self.work.move(job, Trigger.CHANGED, Reason.of("other_settings"))
 
     def _resume_held(self, job: Job) -> None:
         """Keep the rest of its pause, unless the run ends by itself and does not wait."""
@@ -329,15 +329,15 @@ class Scheduler:
         if job.due > self.work.now and not self.shutdown.ending.ends_when_idle:
             self.work.timers.wake(job.due, "held", job.id)
             return
-        self.work.move(job, Event.DUE)
+        self.work.move(job, Trigger.DUE)
         self.work.enqueue(job)
 
     def _resume_prepared(self, job: Job) -> None:
         """Publish a prepared job, unless a single run has other settings than the one that was stopped."""
         if self.shutdown.ending.replaces(job, self.work.folders.get(job.folder)):
-            self.work.move(job, Event.LOST, Reason.of("made_with_other_settings"))
+            self.work.move(job, Trigger.LOST, Reason.of("made_with_other_settings"))
         else:
-            self.work.move(job, Event.CRASHED, Reason.of("daemon_ended_before_publishing"))
+            self.work.move(job, Trigger.CRASHED, Reason.of("daemon_ended_before_publishing"))
             self.work.publishable[job.id] = job
 
     def _chore_again(self, number: int) -> None:
@@ -370,7 +370,7 @@ class Scheduler:
     def _held_due(self, deadline: int, number: int) -> None:
         job = self.work.jobs.get(number)
         if job is not None and job.state is State.HELD and job.due == deadline:
-            self.work.move(job, Event.DUE)
+            self.work.move(job, Trigger.DUE)
             self.work.enqueue(job)
 
     def _answer(self) -> list[Command]:

@@ -12,7 +12,7 @@ from mattingd.core.batching import EngineQueue
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import Event, Job
+from mattingd.core.lifecycle import Job, Trigger
 from mattingd.core.policy import SECOND
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import AnnounceShutdown, Stop
@@ -152,7 +152,7 @@ class Shutdown:
         for number in sorted(self.work.in_flight):
             job = self.work.jobs[number]
             job.isolated = False
-            self.work.move(job, Event.CRASHED, Reason.of("interrupted"))
+            self.work.move(job, Trigger.CRASHED, Reason.of("interrupted"))
         self._say(code, reason)
 
     def output_failed(self, failures: int, reason: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import LIVE, Event, State
+from mattingd.core.lifecycle import LIVE, State, Trigger
 from mattingd.core.settling import SourceId
 from mattingd.domain.commands import Approve, AskAgain, Forget, LookAt, SetPaused
 from mattingd.domain.events import ApproveAsked, ForgetAsked, PauseAsked, RetryAsked
@@ -108,7 +108,7 @@ class Requests:
             job.waits = job.isolated_crashes = 0
             job.unread_since, job.unchanged_since, job.due = None, self.work.now, self.work.now
             if job.state is State.HELD:
-                self.work.move(job, Event.DUE)
+                self.work.move(job, Trigger.DUE)
                 self.work.enqueue(job)
             else:
                 self.work.write(job)

@@ -7,7 +7,7 @@ from mattingd.core.dispatch import Dispatcher, Offline
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import WORKING, Event, Job, State, note_moved
+from mattingd.core.lifecycle import WORKING, Job, State, Trigger, note_moved
 from mattingd.core.policy import SECOND
 from mattingd.core.queue.whole_folders import WholeFolders
 from mattingd.core.settling import SourceId
@@ -34,9 +34,9 @@ SAME_AS_LAST = Reason.of("same_content")
 SAME_PICTURE = "same_picture"
 """The remark on cut-outs that are copies of earlier ones."""
 _EVENT_OF = {
-    Fault.CHANGED: Event.CHANGED,
-    Fault.UNSUPPORTED: Event.REFUSED,
-    Fault.BAD: Event.BROKE,
+    Fault.CHANGED: Trigger.CHANGED,
+    Fault.UNSUPPORTED: Trigger.REFUSED,
+    Fault.BAD: Trigger.BROKE,
 }
 
 
@@ -149,7 +149,7 @@ class WorkerAnswers:
             self.work.crashed(job, how, by_itself=job.isolated)
             return True
         if job.state is State.PREPARED:
-            self.work.move(job, Event.CRASHED, how)
+            self.work.move(job, Trigger.CRASHED, how)
             self.work.publishable[job.id] = job
         else:
             self.work.schedule_cleanup(job)
@@ -166,14 +166,14 @@ class WorkerAnswers:
         job = self._answered(fact.worker, fact.job)
         job.sha256, job.painted = fact.sha256, fact.painted
         if not job.forced and job.last is not None and job.follows is None and self._same(job, job.last):
-            self.work.move(job, Event.SAME, SAME_AS_LAST, sha256=fact.sha256, painted=fact.painted)
+            self.work.move(job, Trigger.SAME, SAME_AS_LAST, sha256=fact.sha256, painted=fact.painted)
             return
         job.waits, job.unread_since, job.fit = 0, None, fact.fit
         job.remarks, job.cut_out = fact.notes, fact.cut_out
         self.work.reserve(job, fact.room or fact.fit.pixels)
-        event = Event.SUCCEEDED if fact.recalled is None else Event.RECALLED
+        trigger = Trigger.SUCCEEDED if fact.recalled is None else Trigger.RECALLED
         spent = StageTimes(read=fact.seconds)
-        self.work.move(job, event, sha256=fact.sha256, painted=fact.painted, spent=spent)
+        self.work.move(job, trigger, sha256=fact.sha256, painted=fact.painted, spent=spent)
         if fact.recalled is None:
             self._look_for_same(job, fact.fit)
         else:
@@ -204,14 +204,14 @@ class WorkerAnswers:
             return
         job.same = found
         job.model, job.device, job.precision = found.model, found.device, found.precision
-        self.work.move(job, Event.RECALLED)
+        self.work.move(job, Trigger.RECALLED)
         self.pool.slots[job.worker].todo.append(job.id)
 
     def _earlier_gone(self, fact: events.EarlierGone) -> None:
         """A user removed or changed the earlier cut-outs: this picture gets its own."""
         job = self._answered(fact.worker, fact.job)
         job.same, fit = None, job.fit
-        self.work.move(job, Event.AGAIN)
+        self.work.move(job, Trigger.AGAIN)
         if fit is not None:
             self.inference.ready(job, fit.shape)
 
@@ -220,7 +220,7 @@ class WorkerAnswers:
         job.sha256 = fact.sha256
         moved = job.follows is not None
         why = Reason.of("moved", before=readable(job.follows or b""))
-        self.work.move(job, Event.SAME, why if moved else SAME_AS_LAST, sha256=fact.sha256, painted=b"")
+        self.work.move(job, Trigger.SAME, why if moved else SAME_AS_LAST, sha256=fact.sha256, painted=b"")
 
     def _same(self, job: Job, last: PreviousResult) -> bool:
         """Whether the last result has this content, these strokes, settings and weights.
@@ -235,7 +235,7 @@ class WorkerAnswers:
         job = self._answered(fact.worker, fact.job)
         job.size_known = fact.pixels
         self.work.release(job)
-        self.work.move(job, Event.CROWDED)
+        self.work.move(job, Trigger.CROWDED)
         self.work.enqueue(job, first=True)
 
     # --- finish ---
@@ -243,7 +243,7 @@ class WorkerAnswers:
     def _another_pass(self, fact: events.AnotherPass) -> None:
         job = self._answered(fact.worker, fact.job)
         job.again = True
-        self.work.move(job, Event.AGAIN)
+        self.work.move(job, Trigger.AGAIN)
         self.inference.ready(job, fact.shape)
 
     def _finished(self, fact: events.Finished) -> None:
@@ -260,7 +260,7 @@ class WorkerAnswers:
         self._do(Prepare(job.id, fact.outputs, job.model, job.remarks, job.device, job.precision))
         self.work.release(job)
         spent = StageTimes(finish=fact.seconds - fact.write_seconds, write=fact.write_seconds)
-        self.work.move(job, Event.SUCCEEDED, spent=spent, confidence=sure)
+        self.work.move(job, Trigger.SUCCEEDED, spent=spent, confidence=sure)
         self.work.publishable[job.id] = job
 
     def _same_result(self, fact: events.SameResult) -> None:
@@ -268,7 +268,7 @@ class WorkerAnswers:
         job.quarantine_candidate = job.isolated = False
         why = Reason.of("same_bytes")
         spent = StageTimes(finish=fact.seconds)
-        self.work.move(job, Event.SAME, why, spent=spent, confidence=_sure(job, fact.confidence))
+        self.work.move(job, Trigger.SAME, why, spent=spent, confidence=_sure(job, fact.confidence))
 
     # --- publish ---
 
@@ -277,7 +277,7 @@ class WorkerAnswers:
         job.quarantine_candidate = job.isolated = False
         job.blocked = 0
         self.dispatcher.output_works()
-        self.work.move(job, Event.SUCCEEDED, spent=StageTimes(publish=fact.seconds))
+        self.work.move(job, Trigger.SUCCEEDED, spent=StageTimes(publish=fact.seconds))
 
     def _name_occupied(self, fact: events.NameOccupied) -> None:
         self._answered(fact.worker, fact.job)
@@ -290,7 +290,7 @@ class WorkerAnswers:
 
     def _temp_file_missing(self, fact: events.TempFileMissing) -> None:
         job = self._answered(fact.worker, fact.job)
-        self.work.move(job, Event.LOST, Reason.of("temp_file_missing"))
+        self.work.move(job, Trigger.LOST, Reason.of("temp_file_missing"))
         self.work.enqueue(job, first=True)
 
     def _chore_done(self, fact: events.ChoreDone) -> None:
@@ -348,14 +348,14 @@ class WorkerAnswers:
         if job.folder in self.intake.folders:
             self._do(LookAt(job.folder, job.path))
         else:
-            self.work.move(job, Event.VANISHED, reason)
+            self.work.move(job, Trigger.VANISHED, reason)
 
     def _output_failed(self, job: Job, reason: Reason) -> None:
         """Handle a full or read-only output folder: the picture waits as long as it takes and never fails."""
         self.dispatcher.output_fails()
         if job.state is State.PREPARED:
             job.waits += 1
-            self.work.move(job, Event.WAITS, reason)
+            self.work.move(job, Trigger.WAITS, reason)
             self.work.timers.wake(self.work.now + self.work.backoff_ns(job.waits), "publish", job.id)
         else:
             self.work.wait(job, reason)
@@ -366,7 +366,7 @@ class WorkerAnswers:
         job.blocked += 1
         until = self.work.now + self.work.backoff_ns(job.blocked)
         if job.state is State.PREPARED:
-            self.work.move(job, Event.WAITS, reason)
+            self.work.move(job, Trigger.WAITS, reason)
             self.work.timers.wake(until, "publish", job.id)
         else:
             self.work.wait(job, reason, until=until)
@@ -385,7 +385,7 @@ class WorkerAnswers:
         since = job.unchanged_since if cut_off else job.unread_since
         give_up = since + round(minutes * 60 * SECOND)
         if give_up <= self.work.now:
-            self.work.move(job, Event.BROKE, fact.reason)
+            self.work.move(job, Trigger.BROKE, fact.reason)
             return
         backoff = self.work.now + self.work.backoff_ns(job.waits + 1)
         self.work.wait(job, fact.reason, until=min(backoff, give_up))

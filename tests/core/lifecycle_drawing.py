@@ -9,13 +9,13 @@ from collections import defaultdict
 from itertools import pairwise
 
 from mattingd.core import lifecycle
-from mattingd.core.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, Event, State
+from mattingd.core.lifecycle import COUNTED_AS, LIVE, TABLE, WORKING, State, Trigger
 
 HEAD = """\
 # The states of a job
 
 Generated from the table in `mattingd/core/lifecycle.py` (`make example`); a test checks that it is current.
-An event that the table does not list for a state raises an error and changes nothing.
+A trigger that the table does not list for a state raises an error and changes nothing.
 """
 
 IN_FLIGHT = """\
@@ -24,7 +24,7 @@ it. It is quarantined (fails with a note) only after two crashes in isolation.
 """
 
 
-def meanings(kind: type[State | Event]) -> dict[str, str]:
+def meanings(kind: type[State | Trigger]) -> dict[str, str]:
     """What is written under each member of an enum in its source."""
     tree = ast.parse(inspect.getsource(lifecycle))
     body = next(
@@ -46,10 +46,12 @@ def meanings(kind: type[State | Event]) -> dict[str, str]:
 def diagram() -> str:
     """The table as a Mermaid state diagram; edges between the same two states are one arrow."""
     arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
-    for (before, event), after in TABLE.items():
-        arrows[before, after].append(event)
+    for (before, trigger), after in TABLE.items():
+        arrows[before, after].append(trigger)
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued: admitted", "    [*] --> ignored: no file"]
-    lines += [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in arrows.items()]
+    lines += [
+        f"    {before} --> {after}: {', '.join(triggers)}" for (before, after), triggers in arrows.items()
+    ]
     lines += [f"    {state} --> [*]" for state in State if state not in LIVE]
     return "\n".join([*lines, "```", ""])
 
@@ -63,18 +65,18 @@ def states() -> str:
     return "\n".join([*rows, ""])
 
 
-def events() -> str:
-    """Every event, and from where to where it leads."""
-    rows = ["| event | meaning | from and to |", "|---|---|---|"]
-    for event, meaning in meanings(Event).items():
-        ways = [f"{before} → {after}" for (before, each), after in TABLE.items() if each == event]
-        rows.append(f"| {event} | {meaning} | {', '.join(ways)} |")
+def triggers() -> str:
+    """Every trigger, and from where to where it leads."""
+    rows = ["| trigger | meaning | from and to |", "|---|---|---|"]
+    for trigger, meaning in meanings(Trigger).items():
+        ways = [f"{before} → {after}" for (before, each), after in TABLE.items() if each == trigger]
+        rows.append(f"| {trigger} | {meaning} | {', '.join(ways)} |")
     return "\n".join([*rows, ""])
 
 
 def document() -> str:
     """The whole page."""
-    return f"{HEAD}\n{diagram()}\n## States\n\n{states()}\n{IN_FLIGHT}\n## Events\n\n{events()}"
+    return f"{HEAD}\n{diagram()}\n## States\n\n{states()}\n{IN_FLIGHT}\n## Triggers\n\n{triggers()}"
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from mattingd.core.lifecycle import (
     LIVE,
     TABLE,
     WORKING,
-    Event,
     IllegalMoveError,
     Job,
     RetryPolicy,
     State,
+    Trigger,
     advance,
     backoff_seconds,
 )
@@ -35,15 +35,15 @@ def job_in(state: State) -> Job:
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", Event)
-def test_what_the_table_does_not_foresee_raises_and_changes_nothing(state: State, event: Event) -> None:
+@pytest.mark.parametrize("trigger", Trigger)
+def test_what_the_table_does_not_foresee_raises_and_changes_nothing(state: State, trigger: Trigger) -> None:
     job = job_in(state)
-    if (state, event) in TABLE:
-        assert job.advance(event) is job.state is TABLE[state, event]
+    if (state, trigger) in TABLE:
+        assert job.advance(trigger) is job.state is TABLE[state, trigger]
         return
     before = repr(job)
-    with pytest.raises(IllegalMoveError, match=f"{event} .* {state}"):
-        job.advance(event)
+    with pytest.raises(IllegalMoveError, match=f"{trigger} .* {state}"):
+        job.advance(trigger)
     assert repr(job) == before
 
 
@@ -57,7 +57,7 @@ def test_every_state_is_reached_and_has_a_way_to_an_end() -> None:
 
 
 def test_every_event_leads_somewhere() -> None:
-    assert {event for _, event in TABLE} == set(Event)
+    assert {trigger for _, trigger in TABLE} == set(Trigger)
 
 
 def test_the_journal_and_the_rules_agree_which_states_are_ends() -> None:
@@ -72,8 +72,8 @@ def test_a_place_is_kept_while_a_job_lives_and_when_it_is_done() -> None:
 
 
 def test_whoever_is_in_flight_survives_any_crash() -> None:
-    assert {advance(state, Event.CRASHED) for state in WORKING} == {State.QUEUED}
-    assert advance(State.PREPARED, Event.CRASHED) is State.PREPARED
+    assert {advance(state, Trigger.CRASHED) for state in WORKING} == {State.QUEUED}
+    assert advance(State.PREPARED, Trigger.CRASHED) is State.PREPARED
 
 
 def test_a_prepared_picture_never_fails_and_is_never_called_off() -> None:

@@ -37,9 +37,9 @@ def _counting_edges(tables: Tables) -> Iterator[None]:
     """Count every walk along an edge of the table; the walk itself stays as it is."""
     advance = lifecycle.advance
 
-    def counted(state: lifecycle.State, event: lifecycle.Event) -> lifecycle.State:
-        after = advance(state, event)
-        tables.edges[state, event] += 1
+    def counted(state: lifecycle.State, trigger: lifecycle.Trigger) -> lifecycle.State:
+        after = advance(state, trigger)
+        tables.edges[state, trigger] += 1
         return after
 
     lifecycle.advance = counted
