@@ -65,21 +65,29 @@ class OtherDaemons:
     def look(self) -> str | None:
         """Return a sentence on the other daemons; None if there is none. Does something once a minute only.
 
-        Nothing is said where the folder has no own marker yet, or is read-only.
+        Nothing is said where the folder has no own marker yet, or is read-only. A failure is not repeated
+        before the next minute: on a share it may have held up every other call for seconds.
         """
         if self._next <= clock.monotonic_ns():
-            with suppress(OSError):
+            try:
                 self._said = "; ".join(map(str, others(self._marker, self._say()))) or None
-                self._next = clock.monotonic_ns() + round(SAY_SECONDS * clock.SECOND)
+            except FileNotFoundError:  # the marker comes with the first cut-out
+                return self._said
+            except OSError:
+                pass
+            self._next = clock.monotonic_ns() + round(SAY_SECONDS * clock.SECOND)
         return self._said
 
     def _say(self) -> float:
-        """Write the own marker; returns its time."""
-        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        """Write the own marker; returns its time.
+
+        Blanks replace the end of what it said before. A truncation would leave a moment in which it cannot be
+        read, and smbnetfs cannot truncate what is open for writing alone: it stops the whole mount for 4 s.
+        """
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self._marker, flags)
         try:
-            os.pwrite(descriptor, self._own, 0)
-            os.ftruncate(descriptor, len(self._own))
+            os.pwrite(descriptor, self._own.ljust(os.fstat(descriptor).st_size), 0)
             os.utime(descriptor)
             return os.fstat(descriptor).st_mtime
         finally:

@@ -18,6 +18,8 @@ from mattingd.workers.trouble import PASSING, again
 
 NAMES = 1000
 """Error notes of pictures whose names are the same on some file systems."""
+CLAIM_PAUSES = (0.1, 0.5, 2.0)
+"""Seconds that another daemon is given to fill a name which is empty: it may have claimed it just now."""
 
 
 class Publisher:
@@ -47,9 +49,8 @@ class Publisher:
                 self._files.check_root()
                 # before the look at its content: a share may carry out a dead worker's rename late
                 occupied = self.disk.size(final) is not None and not self.disk.is_claimed(final, temp)
-                if self._files.is_ours(final, output):
-                    self.disk.remove(temp)
-                    self.disk.give_up_claim(final, temp)
+                if self._is_there(final, output):
+                    self._give_up(final, temp)
                 elif occupied:
                     return NameOccupied(self.bench.worker, command.job, output.ordinal)
                 elif self.disk.size(temp) != output.size:
@@ -58,8 +59,10 @@ class Publisher:
                     ready.append((output, temp, final))
         for output, temp, final in ready:
             with self._files.faults(output):
-                if not self.disk.publish(temp, final) and not self._files.is_ours(final, output):
-                    return NameOccupied(self.bench.worker, command.job, output.ordinal)
+                if not self.disk.publish(temp, final):
+                    if not self._is_there(final, output):
+                        return NameOccupied(self.bench.worker, command.job, output.ordinal)
+                    self._give_up(final, temp)
                 if self.disk.size(final) != output.size:
                     raise OSError(errno.EIO, "after the rename it is not there as it was written")
         directories = {os.path.dirname(self._files.path(each.place.path)): each for each in command.outputs}
@@ -67,6 +70,19 @@ class Publisher:
             with self._files.faults(output):
                 self.disk.sync_directory(directory)
         return Published(self.bench.worker, command.job, clock.seconds_since(started))
+
+    def _is_there(self, final: str, output: Output) -> bool:
+        """Whether the name has exactly the prepared content, or gets it from another daemon just now."""
+        for pause in CLAIM_PAUSES:
+            if self.disk.size(final) != 0:
+                break
+            clock.sleep(pause)
+        return self._files.is_ours(final, output)
+
+    def _give_up(self, final: str, temp: str) -> None:
+        """Remove a temp file whose content has its final name already."""
+        self.disk.remove(temp)
+        self.disk.give_up_claim(final, temp)
 
     # --- chores ---
 

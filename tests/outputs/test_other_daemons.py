@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from faulty_share import FaultyShare, needs_fuse
+
 from mattingd.outputs.other_daemons import ALIVE_SECONDS, OtherDaemons, card
 
 NAMES = [f".mattingd-{each}-home" for each in "ab"]
@@ -49,3 +51,25 @@ def test_many_hot_folders_with_long_names_are_all_named(tmp_path: Path) -> None:
     folders = [f"/srv/图片/{number}/电子商务部门的热文件夹" for number in range(100)]
     OtherDaemons(str(tmp_path), NAMES[1], card("/state", folders)).look()
     assert folders[-1] in (looked(tmp_path, NAMES[0]) or "")
+
+
+def test_what_it_says_may_become_shorter(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).touch()
+    for folders in (["/srv/one", "/srv/two"], ["/srv/one"]):
+        OtherDaemons(str(tmp_path), NAMES[1], card("/state", folders)).look()
+        assert (looked(tmp_path, NAMES[0]) or "").endswith(", ".join(folders))
+
+
+@needs_fuse
+def test_on_a_share_they_name_each_other_and_a_failure_is_not_repeated_at_once(tmp_path: Path) -> None:
+    with FaultyShare(tmp_path / "share") as share:
+        for name in NAMES:
+            (share.behind / name).touch()
+        OtherDaemons(str(share.path), NAMES[1], card("/state", ["/srv/b"])).look()
+        assert "/srv/b" in (looked(share.path, NAMES[0]) or "")
+        first = OtherDaemons(str(share.path), NAMES[0], card("/state", ["/srv/a"]))
+        share.tell(errors={"write": "EIO"})
+        assert first.look() is None
+        share.tell()
+        assert first.look() is None, "a call that fails may take seconds of a mount that others use"

@@ -7,7 +7,8 @@ What it is to do stands in the JSON file ORDERS, read anew before each operation
 `errors` gives an operation (or "all") its error, for the first `times` calls or for good, and for paths below
 `only` alone; `hang` keeps operations until the file says otherwise. Without the ability `noreplace` no rename
 can refuse to replace, without `link` there are no hard links, as on many shares; without `fsync` and `chmod`
-both are refused. `ORDERS.callers` has the number of each process that made a call.
+both are refused. A file that is open for writing alone is never truncated, as smbnetfs cannot do that.
+`ORDERS.callers` has the number of each process that made a call, `ORDERS.hung` exists when one was kept.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ LOOK_SECONDS = 0.05
 
 
 class Keeper(mfusepy.FUSE):  # type: ignore[misc]
-    """The binding drops the flags of a rename, which ours must not."""
+    """The binding drops the flags of a rename and the file of a truncation, which ours must not."""
 
     def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
         self.operations.rename_with(os.fsdecode(old), os.fsdecode(new), flags)
         return 0
+
+    def truncate_fuse_3(self, path: bytes, length: int, fip: Any) -> int:
+        return self.operations.truncate(os.fsdecode(path), length, fip.contents.fh if fip else None)  # type: ignore[no-any-return]
 
 
 class Faulty(mfusepy.Operations):  # type: ignore[misc]
@@ -51,6 +55,7 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
         self._failed = 0
         self._lock = threading.Lock()
         self._callers: set[int] = set()
+        self._write_only: set[int] = set()
 
     # --- orders ---
 
@@ -68,6 +73,7 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
         self._note_caller()
         now = self._read()
         while {operation, "all"}.intersection(now["hang"]):
+            Path(f"{self._file}.hung").touch()
             clock.sleep(LOOK_SECONDS)
             now = self._read()
         wanted = now["errors"].get(operation) or now["errors"].get("all")
@@ -109,11 +115,16 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
             yield from ((each.name, {"st_ino": each.inode(), "st_mode": _kind(each)}, 0) for each in entries)
 
     def open(self, path: str, flags: int) -> int:
-        return os.open(self._to("open", path), flags & ~os.O_CREAT)
+        return self._noted(os.open(self._to("open", path), flags & ~os.O_CREAT), flags)
 
     def create(self, path: str, mode: int, fi: int | None = None) -> int:
         flags = (fi or 0) & ~os.O_ACCMODE | os.O_CREAT | os.O_RDWR
-        return os.open(self._to("create", path), flags, mode)
+        return self._noted(os.open(self._to("create", path), flags, mode), fi or 0)
+
+    def _noted(self, file: int, flags: int) -> int:
+        if flags & os.O_ACCMODE == os.O_WRONLY:
+            self._write_only.add(file)
+        return file
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         self._to("read", path)
@@ -124,10 +135,13 @@ class Faulty(mfusepy.Operations):  # type: ignore[misc]
         return os.pwrite(fh, data, offset)
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
+        if fh in self._write_only:
+            raise OSError(errno.EIO, "truncate")
         os.truncate(self._to("truncate", path), length)
         return 0
 
     def release(self, path: str, fh: int) -> int:
+        self._write_only.discard(fh)
         os.close(fh)
         return 0
 

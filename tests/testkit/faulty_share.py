@@ -99,6 +99,15 @@ class FaultyShare:
         """Give no answer to anything."""
         self.tell(hang=("all",))
 
+    def wait_hung(self) -> None:
+        """Until it keeps an operation."""
+        hung = Path(f"{self._orders}.hung")
+        hung.unlink(missing_ok=True)
+        deadline = clock.monotonic_ns() + 30 * clock.SECOND
+        while not hung.exists():
+            assert clock.monotonic_ns() < deadline, "waited 30 s in vain for a call that hangs"
+            clock.sleep(LOOK_SECONDS)
+
     def callers(self) -> set[int]:
         """The processes that made calls to the mount."""
         file = Path(f"{self._orders}.callers")

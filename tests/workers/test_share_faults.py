@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,13 @@ def newest(folder: Path) -> Path:
 
 
 def worker_on(share: FaultyShare, permissions: Permissions = Permissions()) -> Worker:  # noqa: B008
-    root = str(share.path / newest(share.behind).name)
+    return worker_in(share.path / newest(share.behind).name, "x", permissions)
+
+
+def worker_in(root: Path, instance: str, permissions: Permissions = Permissions()) -> Worker:  # noqa: B008
     limits, net = PictureLimits(), Geometry(416, 32)
-    return Worker(WorkerConfig(0, {}, root, "x", limits, net, permissions=permissions), Disk())
+    config = WorkerConfig(0, {}, str(root), instance, limits, net, permissions=permissions)
+    return Worker(config, Disk())
 
 
 def prepared(worker: Worker) -> Publish:
@@ -152,6 +157,26 @@ def test_nothing_is_replaced_where_the_share_cannot_refuse_to(share: FaultyShare
     (newest(share.behind) / PATH).write_bytes(b"of another program")
     assert not isinstance(published(worker, order), Published)
     assert lying(share)[PATH] == b"of another program"
+
+
+@pytest.mark.parametrize("abilities", [ABILITIES, ()], ids=["before its rename", "after its claim"])
+def test_the_same_from_another_daemon_at_the_same_moment_has_one_name_and_leaves_nothing(
+    share: FaultyShare, abilities: tuple[str, ...]
+) -> None:
+    """One works on the server itself, the other through the mount, where its rename is late."""
+    late, early = worker_on(share), worker_in(newest(share.behind), "y")
+    orders = [prepared(late), prepared(early)]
+    share.tell(hang=("rename",), abilities=abilities)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(published, late, orders[0])
+        share.wait_hung()
+        second = threads.submit(published, early, orders[1])
+        if abilities:
+            assert isinstance(second.result(), Published)
+        share.tell(abilities=abilities)
+        assert isinstance(second.result(), Published)
+        assert isinstance(first.result(), Published)
+    assert lying(share) == {PATH: CONTENT}
 
 
 def test_owner_and_mode_are_as_configured_and_a_folder_hands_its_group_down(share: FaultyShare) -> None:
