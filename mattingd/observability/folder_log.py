@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mattingd.domain import events
+from mattingd.domain.commands import Command, MoveFolder
 from mattingd.domain.text import readable
 
 if TYPE_CHECKING:
@@ -21,19 +22,27 @@ class FolderLog:
         self._folders = folders
         self._told: dict[Part, tuple[bytes, ...]] = {}
         self._refused: dict[int, str] = {}
+        self._moving: dict[int, str] = {}
+        """The folder that moves, by the job in whose name it does."""
+
+    def command(self, command: Command) -> None:
+        """Take note of which folder moves: the answer names a job only."""
+        if isinstance(command, MoveFolder):
+            self._moving[command.job] = self._called(command.folder, command.part)
 
     def fact(self, fact: events.Fact) -> None:
         """Log a change."""
         if isinstance(fact, events.PartSeen):
             self._stays(fact)
         elif isinstance(fact, events.FolderMoved):
-            said = self._refused.pop(fact.job, "")
+            said, folder = self._refused.pop(fact.job, ""), self._moving.pop(fact.job, "?")
             if fact.where:
-                self._log.info("folder archived", place=fact.where)
+                self._log.info("folder archived", folder=folder, place=fact.where)
             elif fact.failed:
                 self._refused[fact.job] = fact.failed
                 if fact.failed != said:
-                    self._log.warning("folder stays", why=f"it cannot be moved at present: {fact.failed}")
+                    why = f"it cannot be moved at present: {fact.failed}"
+                    self._log.warning("folder stays", folder=folder, why=why)
 
     def _stays(self, fact: events.PartSeen) -> None:
         if self._told.get(fact.part, ()) == fact.failed:
@@ -43,6 +52,8 @@ class FolderLog:
             return
         self._told[fact.part] = fact.failed
         names = ", ".join(map(readable, fact.failed[:NAMED])) + (", ..." if len(fact.failed) > NAMED else "")
-        folder = f"{self._folders.get(fact.part.folder, '?')}/{readable(fact.part.name)}"
         why = f"it moves to the archive when these are repaired or taken out: {names}"
-        self._log.warning("folder stays", folder=folder, why=why)
+        self._log.warning("folder stays", folder=self._called(fact.part.folder, fact.part.name), why=why)
+
+    def _called(self, folder: int, part: bytes) -> str:
+        return f"{self._folders.get(folder, '?')}/{readable(part)}"

@@ -85,6 +85,10 @@ class Names:
         name, _, folder = self._live[job]
         return {"job": job, "file": name, **self._in_folder(folder)}
 
+    def line(self, job: int, folder: int, source: bytes) -> dict[str, Any]:
+        """Return the same about any job."""
+        return {"job": job, "file": self.at(folder, source), **self._in_folder(folder)}
+
     def remember(self, row: JobRecord) -> None:
         """Add a live job."""
         if row.state not in ENDS:
@@ -120,8 +124,10 @@ class LogReporter:
         """The job whose own place was the last that could not be written."""
         self._beside = 0
         """The engine that comes up with another model: its end is no restart."""
-        self._in_hand: dict[int, int] = {}
-        """The job that each worker is busy with: should it die, the line about that names the picture."""
+        self._in_hand: dict[int, dict[str, Any]] = {}
+        """What each worker is busy with, as lines about its job name it."""
+        self._offline: dict[int | None, set[str]] = {}
+        """The reasons told for each hot folder, and for the output (None), since it went offline."""
 
     def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of fact
         """Log a fact, if it is important."""
@@ -142,10 +148,12 @@ class LogReporter:
             case events.EngineDied():
                 self._tell_of_death(fact)
             case events.WorkerDied(worker=worker, how=how):
-                job = self._names.line_of(self._in_hand.pop(worker, 0))
-                self._often("warning", "restart", str(how), who=f"picture worker {worker}", **job)
+                whose = self._in_hand.pop(worker, {})
+                self._often("warning", "restart", str(how), who=f"picture worker {worker}", **whose)
             case events.FolderTrouble(folder=folder, reason=reason):
-                self._tell_of_folder(self._names.folders.get(folder, "?"), reason)
+                self._tell_of_folder(folder, reason, "the hot folder can be read again")
+            case events.FolderLeft(folder=folder):
+                self._offline.pop(folder, None)
             case events.Scanned(folder=folder, passed_over=number):
                 self._tell_of_passed_over(folder, number)
             case events.Overflowed(folder=folder):
@@ -159,9 +167,10 @@ class LogReporter:
                 self._output_fails = False
                 self._log.info("writing", why="the output folder can be written again")
             case events.ChoreDone(chore=Chore.ORIGINAL, failed=str(failed), job=job):
-                self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", job=job)
+                whose = self._in_hand.get(fact.worker, {"job": job})
+                self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", **whose)
             case events.OutputTrouble(reason=reason):
-                self._tell_of_folder("output", reason)
+                self._tell_of_folder(None, reason, "the output folder can be used again")
             case events.OutputShared() | events.SpaceLow():
                 self._tell_of_output(fact)
             case events.Cleaned():
@@ -184,8 +193,11 @@ class LogReporter:
 
     def command(self, command: Command) -> None:
         """Log the start and end of work, and what a job waits for."""
-        if isinstance(command, Read | Finish | Publish | DoChore):
-            self._in_hand[command.worker] = command.job
+        self._sets.command(command)
+        if isinstance(command, Read | Finish | Publish):
+            self._in_hand[command.worker] = self._names.line_of(command.job)
+        elif isinstance(command, DoChore):  # its job may have ended
+            self._in_hand[command.worker] = self._names.line(command.job, command.folder, command.source)
         elif isinstance(command, Move) and self._waits(command):
             self._rarely("warning", "waiting", str(command.reason), **self._names.line_of(command.job))
         elif isinstance(command, StartEngine | EndEngine | UseModel | RejectModel):
@@ -286,10 +298,14 @@ class LogReporter:
             case events.SpaceLow():
                 self._log.info("resumed", why="the output disk has enough free space again")
 
-    def _tell_of_folder(self, folder: str, reason: str | None) -> None:
+    def _tell_of_folder(self, number: int | None, reason: str | None, back: str) -> None:
+        """Log each reason once while a folder is offline: they alternate while a server starts or stops."""
+        folder = "output" if number is None else self._names.folders.get(number, "?")
         if reason is None:
-            self._often("info", "online", "the hot folder can be read again", folder=folder)
-        else:
+            if self._offline.pop(number, None):
+                self._often("info", "online", back, folder=folder)
+        elif reason not in (said := self._offline.setdefault(number, set())):
+            said.add(reason)
             self._often("warning", "offline", reason, folder=folder)
 
     def _tell_of_cleaning(self, fact: events.Cleaned) -> None:

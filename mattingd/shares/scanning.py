@@ -46,7 +46,8 @@ class ShareScanner:
         self._asked: dict[bytes, None] = {}
         """Looks that are not answered yet: each child gets them anew."""
         self._asking = threading.Lock()
-        self._offline = False
+        self._why: str | None = None
+        """Why the folder is offline, as was told last."""
         self._keeper = ShareKeeper(
             f"share-{plan.folder}",
             orders=self._orders,
@@ -116,7 +117,8 @@ class ShareScanner:
             case FileObserved(look=look):
                 self._back(answered=look is not None)
             case FolderTrouble(reason=reason):
-                self._offline = reason is not None
+                self._trouble(reason)
+                return
             case Scanned():
                 self.plan = replace(self.plan, ignore_existing=False)
                 self._back(answered=True)
@@ -124,10 +126,11 @@ class ShareScanner:
 
     def _back(self, *, answered: bool) -> None:
         """Report that the share answers again, even before a long scan has ended."""
-        if self._offline and answered:
-            self._offline = False
-            self._tell(FolderTrouble(self.plan.folder, None))
+        if answered:
+            self._trouble(None)
 
-    def _trouble(self, why: str) -> None:
-        self._offline = True
-        self._tell(FolderTrouble(self.plan.folder, why))
+    def _trouble(self, why: str | None) -> None:
+        """Report a change: each child that gets no answer says so anew."""
+        if why != self._why:
+            self._why = why
+            self._tell(FolderTrouble(self.plan.folder, why))

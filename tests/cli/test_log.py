@@ -7,7 +7,8 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from because import why
 from mattingd.domain import commands
 from mattingd.domain.events import (
     Admitted,
+    ChoreDone,
     DropEnded,
     EngineDied,
     EngineUp,
@@ -26,12 +28,14 @@ from mattingd.domain.events import (
     FolderMoved,
     FolderTrouble,
     JobEnded,
+    OutputTrouble,
     StopAsked,
     Tick,
     WorkerDied,
 )
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.domain.jobs import Fault, JobRecord, Models, Recipe, Stamp
+from mattingd.domain.jobs import Chore, Fault, JobRecord, Models, Recipe, Stamp
+from mattingd.domain.reasons import Reason
 from mattingd.observability import journald
 from mattingd.observability.job_log import LogReporter, Names
 from mattingd.observability.log_setup import configure_log
@@ -455,8 +459,43 @@ def test_the_last_lines_are_kept_as_people_read_them_in_every_form() -> None:
     assert len(recent.lines()) == KEPT
 
 
-def test_a_folder_that_cannot_be_moved_is_said_once_also_beside_another_one() -> None:
-    refused = [FolderMoved(0, job, "", "Permission denied") for job in (1, 2)]
+def test_a_folder_that_cannot_be_moved_is_said_once_with_its_name_also_beside_another_one() -> None:
+    orders: list[Event] = [
+        commands.MoveFolder(0, job, 1, part, "", (), ()) for job, part in ((1, b"set"), (2, b"other set"))
+    ]
+    refused: list[Event] = [FolderMoved(0, job, "", "Permission denied") for job in (1, 2)]
     gone = [FolderMoved(0, 1, "2026-11-20/in/set"), FolderMoved(0, 2, "", "other.jpg has just come")]
-    events = [json.loads(line)["event"] for line in told(*refused * 3, *gone, refused[0])]
-    assert events == ["folder stays"] * 2 + ["folder archived", "folder stays", "folder stays"]
+    lines = told(*[*orders, *refused] * 3, *orders, *gone, orders[0], refused[0])
+    assert [(each["event"], each["folder"]) for each in map(json.loads, lines)] == [
+        ("folder stays", "in/set"),
+        ("folder stays", "in/other set"),
+        ("folder archived", "in/set"),
+        ("folder stays", "in/other set"),
+        ("folder stays", "in/set"),
+    ]
+
+
+def test_an_original_that_cannot_be_moved_is_named_though_its_picture_has_ended() -> None:
+    order = commands.DoChore(0, 12, Chore.ORIGINAL, (), (), 1, b"shoe.jpg", Reason.of("gone"))
+    refused = ChoreDone(0, 12, Chore.ORIGINAL, "Permission denied")
+    lines = told(admitted(12), ended(12, "done"), order, refused, order, WorkerDied(0, why("it hangs")))
+    (line, died) = [json.loads(line) for line in lines if json.loads(line)["event"] != "done"]
+    assert (line["event"], line["file"], line["folder"]) == ("original stays", "in/shoe.jpg", "in")
+    assert (died["event"], died["file"]) == ("restart", "in/shoe.jpg")
+
+
+def test_a_folder_that_is_offline_is_said_once_for_each_reason_and_as_what_it_is() -> None:
+    silent, failing = "it gives no answer", "it cannot be read: Input/output error"
+    kinds: list[tuple[Callable[[str | None], Event], str, str]] = [
+        (partial(FolderTrouble, 1), "in", "the hot folder can be read again"),
+        (OutputTrouble, "output", "the output folder can be used again"),
+    ]
+    for fact, folder, back in kinds:
+        facts = [fact(said) for said in (silent, failing, silent, failing, silent, None, None, silent)]
+        lines = [json.loads(line) for line in told(*facts)]
+        assert [(line["event"], line["folder"], line["why"]) for line in lines] == [
+            ("offline", folder, silent),
+            ("offline", folder, failing),
+            ("online", folder, back),
+            ("offline", folder, silent),
+        ]
