@@ -86,7 +86,7 @@ def test_a_share_that_is_not_there_at_the_start_is_waited_for(
     site.hot, site.out = [mount.path / "in"], mount.path / "out"
     samba.signal(signal.SIGKILL)
     site.start(ready=False)
-    wait_until(lambda: bool(site.status()) and states(site) == ["offline"], "the share was offline", 40)
+    wait_until(lambda: bool(site.status()) and states(site) == ["offline"], "the share was offline", 90)
     dropped = drop(samba.share / "in", "late.png")
     samba.start()
     wait_until(lambda: states(site) == ["online"], "the share was there", 90)
