@@ -86,7 +86,7 @@ _TELL: dict[type, Callable[[Any, str, Places], feed.Event]] = {
         fact, id_, places, "paused" if fact.paused else "resumed"
     ),
     events.FolderTrouble: lambda fact, id_, places: _folder(
-        fact, id_, places, "online" if fact.reason is None else "offline", fact.reason or ""
+        fact, id_, places, "online" if fact.reason is None else "offline", str(fact.reason or "")
     ),
     events.FolderLeft: lambda fact, id_, places: _folder(fact, id_, places, "removed"),
     events.SpaceLow: lambda fact, id_, _: feed.SpaceChanged(

@@ -210,7 +210,7 @@ def _folder(daemon: Daemon, number: int, now: FolderView, tally: RunStats) -> an
         path=str(folder.path),
         preset=folder.preset_names,
         watched=daemon.parts.scanners.how.get(number, "scans"),
-        trouble=tally.troubles.get(number),
+        trouble=_told(daemon, tally.troubles.get(number)) or None,
         paused=now.paused,
         queued=now.queued,
         passed_over=tally.passed_over.get(number, 0),

@@ -34,7 +34,7 @@ class Dispatcher:
         """Tries in a row that failed."""
         self.no_space: Reason | None = None
         """Why no cut-out may be written at present, although it could."""
-        self.output_offline: str | None = None
+        self.output_offline: Reason | None = None
         """Why the output folder cannot be reached at present."""
         self._output_pause = 0
         self._wants_room: Job | None = None
@@ -89,8 +89,7 @@ class Dispatcher:
     @property
     def halted(self) -> Reason | None:
         """Return why no cut-out is written at present; None when they are."""
-        offline = self.output_offline
-        return Reason.of("output_offline", said=offline) if offline else self.no_space
+        return self.output_offline or self.no_space
 
     # --- slots ---
 

@@ -362,7 +362,7 @@ class StatusReader:
         if gates.paused(job.folder):
             return Reason.of("folder_paused")
         if offline := gates.offline.get(job.folder):
-            return Reason.of("folder_offline", said=offline)
+            return offline.within("folder_offline")
         if not self._work.may_begin(job):
             return Reason.of("outside_hours", opens=gates.opens(job.folder) or "")
         return None

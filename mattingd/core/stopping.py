@@ -23,7 +23,7 @@ from mattingd.domain.reasons import Reason
 
 OUTPUT_TRIES = 3
 """So many failures to write in a row end a run that does not wait for the output to heal."""
-NONE_UNREADABLE: Mapping[int, str] = MappingProxyType({})
+NONE_UNREADABLE: Mapping[int, Reason] = MappingProxyType({})
 AT_ONCE = "stopped at once; interrupted pictures are done again after the next start"
 
 
@@ -35,7 +35,7 @@ class Ending(Protocol):
         """Whether it ends by itself."""
 
     @property
-    def unreadable(self) -> Mapping[int, str]:
+    def unreadable(self) -> Mapping[int, Reason]:
         """Hot folders whose scan it does not wait for, and why."""
 
     def folder_trouble(self, fact: FolderTrouble) -> None:
@@ -72,10 +72,10 @@ class ExitWhenIdle:
     ends_when_idle = True
 
     def __init__(self) -> None:
-        self._unreadable: dict[int, str] = {}
+        self._unreadable: dict[int, Reason] = {}
 
     @property
-    def unreadable(self) -> Mapping[int, str]:
+    def unreadable(self) -> Mapping[int, Reason]:
         """Hot folders that cannot be read, and why."""
         return self._unreadable
 
@@ -165,7 +165,7 @@ class Shutdown:
         if self.asked:
             self._when_drained()
         elif self.ending.ends_when_idle and self.idle():
-            reasons = "; ".join(sorted({*self.ending.unreadable.values(), *self.left_alone}))
+            reasons = "; ".join(sorted({*map(str, self.ending.unreadable.values()), *self.left_alone}))
             self._say(ExitCode.PARTIAL if reasons else ExitCode.OK, reasons or "everything is done")
 
     def _when_drained(self) -> None:

@@ -6,6 +6,8 @@ daemon waits only as long as it wants to.
 
 from dataclasses import dataclass
 
+from mattingd.domain.reasons import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
@@ -92,6 +94,6 @@ class OutputSeen:
     """The output folder answered: free bytes, or why it cannot be used."""
 
     free: int = 0
-    trouble: str | None = None
+    trouble: Reason | None = None
     others: str | None = None
     """Other daemons that work for it."""

@@ -7,6 +7,7 @@ is remembered, and an empty folder on another file system means that a disk or s
 import os
 from pathlib import Path
 
+from mattingd.domain.reasons import Reason
 from mattingd.system.mounts import missing_mount, mount_of, mount_table, static_table
 
 
@@ -24,24 +25,26 @@ class RootGuard:
         """Where the file system is mounted that holds it, once it was seen."""
         self._root = root
 
-    def away(self) -> str | None:
+    def away(self) -> Reason | None:
         """Return why nothing is known of its files at present; None when the folder is there."""
         try:
             with os.scandir(self._root) as entries:
                 empty = next(entries, None) is None
         except OSError as error:
-            return f"the hot folder cannot be read: {error.strerror}{self._not_mounted(end=True)}"
-        if empty and (why := self._not_mounted()):
-            return why
+            point = self._not_mounted()
+            why = "folder_unmounted" if point else "folder_unreadable"
+            return Reason.of(why, error=str(error.strerror), point=point)
+        if empty and (point := self._not_mounted()):
+            return Reason.of("share_unmounted", point=point)
         self.point = str(mount_of(Path(os.fsdecode(self._root)), mount_table()).point)
         return None
 
-    def _not_mounted(self, *, end: bool = False) -> str:
-        """Return which disk or share is missing, as the end of a sentence or as one of its own."""
+    def _not_mounted(self) -> str:
+        """Return the mount point of the disk or share that is missing; "" when none is."""
         path, table = Path(os.fsdecode(self._root)), mount_table()
         point = missing_mount(path, table, static_table())
         if point is None and self.point and Path(self.point) not in {Path("/"), mount_of(path, table).point}:
             point = Path(self.point) if path.is_relative_to(self.point) else None
         if point is None or mount_of(path, table).point.is_relative_to(point):
             return ""
-        return f"; {point} is not mounted" if end else f"the disk or share at {point} is not mounted"
+        return str(point)

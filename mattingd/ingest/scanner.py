@@ -82,7 +82,7 @@ class Scanner(threading.Thread):
         self._changed = False
         self._stopping = False
         self._called = threading.Condition()
-        self._trouble: str | None = None
+        self._trouble: Reason | None = None
         self._ignore_existing = plan.ignore_existing
         self._passed_over = 0
         """What the running scan has met that no person dropped."""
@@ -373,11 +373,11 @@ class Scanner(threading.Thread):
         """Report once when the folder cannot be read, and once when it can again."""
         if directory:
             return
-        reason = None if error is None else f"the hot folder cannot be read: {error.strerror}"
+        reason = None if error is None else Reason.of("folder_unreadable", error=str(error.strerror))
         if not self._stopping:
             self._tell_trouble(reason)
 
-    def _tell_trouble(self, reason: str | None) -> None:
+    def _tell_trouble(self, reason: Reason | None) -> None:
         if reason != self._trouble:
             self._trouble = reason
             self._tell(FolderTrouble(self.plan.folder, reason))

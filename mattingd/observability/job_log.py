@@ -126,7 +126,7 @@ class LogReporter:
         """The engine that comes up with another model: its end is no restart."""
         self._in_hand: dict[int, dict[str, Any]] = {}
         """What each worker is busy with, as lines about its job name it."""
-        self._offline: dict[int | None, set[str]] = {}
+        self._offline: dict[int | None, set[Reason]] = {}
         """The reasons told for each hot folder, and for the output (None), since it went offline."""
 
     def fact(self, fact: events.Fact) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of fact
@@ -298,7 +298,7 @@ class LogReporter:
             case events.SpaceLow():
                 self._log.info("resumed", why="the output disk has enough free space again")
 
-    def _tell_of_folder(self, number: int | None, reason: str | None, back: str) -> None:
+    def _tell_of_folder(self, number: int | None, reason: Reason | None, back: str) -> None:
         """Log each reason once while a folder is offline: they alternate while a server starts or stops."""
         folder = "output" if number is None else self._names.folders.get(number, "?")
         if reason is None:
@@ -306,7 +306,7 @@ class LogReporter:
                 self._often("info", "online", back, folder=folder)
         elif reason not in (said := self._offline.setdefault(number, set())):
             said.add(reason)
-            self._often("warning", "offline", reason, folder=folder)
+            self._often("warning", "offline", str(reason), folder=folder)
 
     def _tell_of_cleaning(self, fact: events.Cleaned) -> None:
         if fact.removed or fact.trashed:

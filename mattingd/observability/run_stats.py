@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mattingd.domain import events
 from mattingd.domain.commands import Command, Read
+from mattingd.domain.reasons import Reason
 from mattingd.system import clock
 
 RATE_NS = 60 * clock.SECOND
@@ -17,7 +18,7 @@ IDLE_NS = 5 * clock.SECOND
 class RunStats:
     """The figures of a run for `status`: the rate, the folders' problems."""
 
-    troubles: dict[int, str] = field(default_factory=dict)
+    troubles: dict[int, Reason] = field(default_factory=dict)
     passed_over: dict[int, int] = field(default_factory=dict)
     """By hot folder: files of the last scan that no user dropped."""
     remote: events.RemoteState | None = None
@@ -38,7 +39,7 @@ class RunStats:
         match fact:
             case events.FolderTrouble(folder=folder, reason=None) | events.FolderLeft(folder=folder):
                 self.troubles.pop(folder, None)
-            case events.FolderTrouble(folder=folder, reason=str(reason)):
+            case events.FolderTrouble(folder=folder, reason=Reason() as reason):
                 self.troubles[folder] = reason
             case events.Scanned(folder=folder, passed_over=number):
                 self.passed_over[folder] = number

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import shlex
 import sys
 import threading
 import traceback
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mattingd.domain.commands import ContinueRetention, LookAt
+from mattingd.domain.reasons import Reason
 from mattingd.domain.shares import (
     KnownFiles,
     OutputSeen,
@@ -27,7 +29,7 @@ from mattingd.ingest.scanner import Scanner
 from mattingd.outputs.other_daemons import OtherDaemons
 from mattingd.shares.sweep_order import StepDisk, swept
 from mattingd.system import clock
-from mattingd.system.filesystem import Disk, wrong_output_root
+from mattingd.system.filesystem import Disk
 from mattingd.system.mounts import missing_mount, mount_table, static_table
 from mattingd.workers.protocol import Message
 
@@ -137,7 +139,7 @@ def output_seen(order: WatchOutput) -> OutputSeen:
     try:
         return _output_seen(order)
     except OSError as error:
-        return OutputSeen(trouble=f"the output folder {order.root} cannot be used: {error.strerror}")
+        return OutputSeen(trouble=Reason.of("output_unusable", root=order.root, error=str(error.strerror)))
 
 
 def _output_seen(order: WatchOutput) -> OutputSeen:
@@ -145,11 +147,12 @@ def _output_seen(order: WatchOutput) -> OutputSeen:
         try:
             Path(order.root, order.marker).lstat()
         except FileNotFoundError:
-            return OutputSeen(trouble=wrong_output_root("the output folder", order.root, order.marker))
+            marker = shlex.quote(str(Path(order.root, order.marker)))
+            return OutputSeen(trouble=Reason.of("output_unmarked", root=order.root, marker=marker))
     else:
         point = missing_mount(Path(order.root), mount_table(), static_table())
         if point is not None:
-            return OutputSeen(trouble=f"the output folder {order.root} is away: {point} is not mounted")
+            return OutputSeen(trouble=Reason.of("output_unmounted", root=order.root, point=str(point)))
         _listed(order.root)
     return OutputSeen(Disk().free_bytes(order.root))
 

@@ -32,7 +32,7 @@ class ShareKeeper(threading.Thread):
         *,
         orders: Callable[[], Iterable[Any]],
         heard: Callable[[Any], None],
-        trouble: Callable[[str], None],
+        trouble: Callable[[Reason], None],
         failed: Callable[[BaseException], None],
         seconds: Callable[[], float],
     ) -> None:
@@ -79,10 +79,10 @@ class ShareKeeper(threading.Thread):
             pause = FIRST_PAUSE
             while not self._stopping.is_set():
                 child = self._begin()
-                why = self._watch(child)
+                why = self._watch()
                 with self._sending:
                     self._child = None
-                child.kill(Reason.of("said_why", said=why))
+                child.kill(why)
                 if self._stopping.is_set():
                     return
                 self._trouble(why)
@@ -108,16 +108,16 @@ class ShareKeeper(threading.Thread):
             self._child = child
         return child
 
-    def _watch(self, child: Child) -> str:
-        """Wait until the child has ended, hangs, or is not needed any more; returns the reason in words."""
+    def _watch(self) -> Reason:
+        """Wait until the child has ended, hangs, or is not needed any more; returns the reason."""
         while not self._stopping.wait(LOOK_SECONDS):
             if self._ended is not None:
-                return f"the process that works on it failed: {self._ended}"
+                return Reason.of("share_process_failed", error=self._ended)
             silent = clock.monotonic_ns() - self._at
             patience = self._seconds() if self._said else START_SECONDS
             if not self._taking and silent > patience * clock.SECOND:
-                return f"it gives no answer for more than {self._seconds():g} s: does its server run?"
-        return f"process {child.process.pid} is not needed any more"
+                return Reason.of("share_silent", seconds=self._seconds())
+        return Reason.of("said_why", said="it is not needed any more")
 
     def _hear(self, message: Message) -> None:
         self._taking = True

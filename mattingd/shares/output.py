@@ -33,13 +33,13 @@ class ShareOutput:
         self._judge = judge
         self._tell = tell
         self._low = False
-        self._why: str | None = None
+        self._why: Reason | None = None
         self._others: str | None = None
         self._keeper = ShareKeeper(
             "share-output",
             orders=lambda: (order(),),
             heard=self._heard,
-            trouble=lambda why: self._offline(f"the output folder {order().root} is offline: {why}"),
+            trouble=lambda why: self._offline(why.within("output_offline", root=order().root)),
             failed=failed,
             seconds=seconds,
         )
@@ -65,7 +65,7 @@ class ShareOutput:
                 self._low = reason is not None
                 self._tell(SpaceLow(reason))
 
-    def _offline(self, why: str | None) -> None:
+    def _offline(self, why: Reason | None) -> None:
         if why != self._why:
             self._why = why
             self._tell(OutputTrouble(why))

@@ -8,6 +8,7 @@ from typing import Any
 
 from mattingd.domain.commands import LookAt
 from mattingd.domain.events import Fact, FileObserved, FolderTrouble, Scanned
+from mattingd.domain.reasons import Reason
 from mattingd.domain.shares import KnownFiles, RescanShare, ScanShare, ShareAlive
 from mattingd.ingest.scan_plan import ScanPlan
 from mattingd.shares.keeper import ShareKeeper
@@ -46,7 +47,7 @@ class ShareScanner:
         self._asked: dict[bytes, None] = {}
         """Looks that are not answered yet: each child gets them anew."""
         self._asking = threading.Lock()
-        self._why: str | None = None
+        self._why: Reason | None = None
         """Why the folder is offline, as was told last."""
         self._keeper = ShareKeeper(
             f"share-{plan.folder}",
@@ -129,7 +130,7 @@ class ShareScanner:
         if answered:
             self._trouble(None)
 
-    def _trouble(self, why: str | None) -> None:
+    def _trouble(self, why: Reason | None) -> None:
         """Report a change: each child that gets no answer says so anew."""
         if why != self._why:
             self._why = why

@@ -266,8 +266,19 @@ _FINISHING: Final = {
     ),
     "folder_paused": Words("its hot folder is paused", "`mattingd resume` lets it go on"),
     "output_tried_again": Words("the output folder could not be written; it is tried again"),
-    "folder_offline": Words("its hot folder is offline: {said}"),
-    "output_offline": Words("{said}"),
+    "folder_offline": Words("its hot folder is offline: {detail}"),
+    "folder_unreadable": Words("the hot folder cannot be read: {error}"),
+    "folder_unmounted": Words("the hot folder cannot be read: {error}; {point} is not mounted"),
+    "share_unmounted": Words("the disk or share at {point} is not mounted"),
+    "share_silent": Words("it gives no answer for more than {seconds:g} s: does its server run?"),
+    "share_process_failed": Words("the process that works on it failed: {error}"),
+    "output_offline": Words("the output folder {root} is offline: {detail}"),
+    "output_unusable": Words("the output folder {root} cannot be used: {error}"),
+    "output_unmounted": Words("the output folder {root} is away: {point} is not mounted"),
+    "output_unmarked": Words(
+        "the output folder {root} is not the one that was worked with: is its disk or share mounted?"
+        " If it is the right one, say so with: touch {marker}"
+    ),
     "does_not_return": Words("its call to an offline folder does not return"),
     "hangs": Words("it hangs in the kernel"),
     "ready_marker": Words("it says that its folder is complete"),

@@ -217,8 +217,19 @@ _FINISHING: Final = {
     "outside_hours": Words("等待它的投放文件夹的工作时间，{opens} 开始", "用 `mattingd retry` 立即处理"),
     "folder_paused": Words("它的投放文件夹已暂停", "用 `mattingd resume` 继续"),
     "output_tried_again": Words("输出文件夹无法写入，程序会重试"),
-    "folder_offline": Words("它的投放文件夹离线：{said}"),
-    "output_offline": Words("{said}"),
+    "folder_offline": Words("它的投放文件夹离线：{detail}"),
+    "folder_unreadable": Words("无法读取投放文件夹：{error}"),
+    "folder_unmounted": Words("无法读取投放文件夹：{error}；{point} 没有挂载"),
+    "share_unmounted": Words("{point} 上的磁盘或共享没有挂载"),
+    "share_silent": Words("超过 {seconds:g} 秒没有应答：它的服务器在运行吗？"),
+    "share_process_failed": Words("访问它的进程失败了：{error}"),
+    "output_offline": Words("输出文件夹 {root} 离线：{detail}"),
+    "output_unusable": Words("无法使用输出文件夹 {root}：{error}"),
+    "output_unmounted": Words("输出文件夹 {root} 不在：{point} 没有挂载"),
+    "output_unmarked": Words(
+        "输出文件夹 {root} 不是之前使用的那一个：它的磁盘或共享挂载了吗？"
+        "如果就是它，请用这条命令确认：touch {marker}"
+    ),
     "does_not_return": Words("对离线文件夹的访问没有返回"),
     "hangs": Words("它卡在内核中"),
     "ready_marker": Words("它表示所在文件夹已经齐全"),

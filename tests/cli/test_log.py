@@ -213,7 +213,7 @@ def test_lines_for_people_are_aligned_and_calm() -> None:
         EngineUp(1, "cpu", "numpy", "fp32", "cv-unet", "0" * 64, 4, 0.1, 1.23),
         admitted(12),
         ended(12, "failed", "the file is empty; copy it again"),
-        FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
+        FolderTrouble(1, why("the hot folder cannot be read: Stale file handle")),
         FolderTrouble(1, None),
         StopAsked("SIGTERM"),
         admitted(13, b"a.jpg"),
@@ -320,7 +320,7 @@ def test_journald_gets_a_message_and_every_field(journal: socket.socket) -> None
     told(
         admitted(8, b"sub/hat.png"),
         ended(8, "failed", "the file is empty; copy it again", b"sub/hat.png"),
-        FolderTrouble(1, "the hot folder cannot be read: Stale file handle"),
+        FolderTrouble(1, why("the hot folder cannot be read: Stale file handle")),
         commands.Stop(ExitCode.OK, "stopped"),
         style="journald",
     )
@@ -485,8 +485,8 @@ def test_an_original_that_cannot_be_moved_is_named_though_its_picture_has_ended(
 
 
 def test_a_folder_that_is_offline_is_said_once_for_each_reason_and_as_what_it_is() -> None:
-    silent, failing = "it gives no answer", "it cannot be read: Input/output error"
-    kinds: list[tuple[Callable[[str | None], Event], str, str]] = [
+    silent, failing = why("it gives no answer"), why("it cannot be read: Input/output error")
+    kinds: list[tuple[Callable[[Reason | None], Event], str, str]] = [
         (partial(FolderTrouble, 1), "in", "the hot folder can be read again"),
         (OutputTrouble, "output", "the output folder can be used again"),
     ]
@@ -494,8 +494,8 @@ def test_a_folder_that_is_offline_is_said_once_for_each_reason_and_as_what_it_is
         facts = [fact(said) for said in (silent, failing, silent, failing, silent, None, None, silent)]
         lines = [json.loads(line) for line in told(*facts)]
         assert [(line["event"], line["folder"], line["why"]) for line in lines] == [
-            ("offline", folder, silent),
-            ("offline", folder, failing),
+            ("offline", folder, str(silent)),
+            ("offline", folder, str(failing)),
             ("online", folder, back),
-            ("offline", folder, silent),
+            ("offline", folder, str(silent)),
         ]

@@ -1,5 +1,7 @@
 """Publishing, chores, stopping, runs that end by themselves, and what must not grow."""
 
+from because import why
+
 from mattingd.core.policy import SECOND
 from mattingd.core.stopping import ExitWhenIdle
 from mattingd.domain import events
@@ -227,7 +229,7 @@ def test_a_single_run_does_not_wait_for_a_folder_that_cannot_be_read() -> None:
     desk = Desk(ONE, ending=ExitWhenIdle())
     desk.start()
     desk.say(events.Scanned(1, 0, 0.1))
-    stop = only(desk.say(events.FolderTrouble(2, "no such folder")), Stop)
+    stop = only(desk.say(events.FolderTrouble(2, why("no such folder"))), Stop)
     assert (stop.code, stop.reason) == (ExitCode.PARTIAL, "no such folder")
 
 

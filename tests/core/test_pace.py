@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from because import why
 
 from mattingd.core.policy import SECOND
 from mattingd.core.queue.pace import TRUSTED, Pace, size_class
@@ -93,7 +94,7 @@ def test_what_this_run_does_is_measured() -> None:
     desk.say(events.PauseAsked(1, paused=True))
     queue(desk, 2, stamp=replace(SMALL, size=2 * SMALL.size))
     assert desk.scheduler.snapshot().eta_seconds is None
-    desk.say(events.FolderTrouble(2, "gone"))
+    desk.say(events.FolderTrouble(2, why("gone")))
     queue(desk, 3, folder=2)
     desk.say(events.PauseAsked(1, paused=False))
     # 0.25 read + 0.5 model + 4 finish and write + 0.125 publish, for half the bytes

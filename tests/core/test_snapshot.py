@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError
 
 import pytest
+from because import why
 
 from mattingd.core.lifecycle import State
 from mattingd.core.settling import SourceId
@@ -48,7 +49,7 @@ def test_each_picture_that_waits_is_told_under_one_heading() -> None:
     waits = desk.scheduler.snapshot().waits
     assert (waits.settling, waits.queued, waits.in_work, waits.held, waits.paused) == (1, 2, 1, 1, 2)
     assert waits.can_run == 3, "only what can run takes time"
-    desk.say(events.FolderTrouble(1, "it does not answer"))
+    desk.say(events.FolderTrouble(1, why("it does not answer")))
     waits = desk.scheduler.snapshot().waits
     assert (waits.queued, waits.share, waits.paused, waits.can_run) == (0, 2, 2, 1)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from because import why
 
 from mattingd.core.heartbeats import Pulse
 from mattingd.core.policy import SECOND
@@ -78,7 +79,7 @@ def test_ready_is_said_once_and_with_how_it_is(service: Service) -> None:
 
 
 def test_what_is_wrong_comes_first(service: Service) -> None:
-    service.standing.fact(events.FolderTrouble(1, "it went away"))
+    service.standing.fact(events.FolderTrouble(1, why("it went away")))
     _, heard = service.turn()
     assert heard[-1].startswith("STATUS=1 of 3 hot folders cannot be read; 0 in work, 0 waiting; ")
     service.desk.engine_up()

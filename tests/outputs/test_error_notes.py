@@ -27,6 +27,8 @@ PARAMS: dict[str, str | int | float] = {
     "samples": "complex64",
     "marker": "C8",
     "signal": "SIGSEGV",
+    "root": "/srv/out",
+    "point": "/srv",
 }
 """Texts; every other parameter is a number."""
 SOURCE = "/srv/in/Tisch, Größe 2/对.jpg".encode()

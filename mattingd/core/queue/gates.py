@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from mattingd.core.queue.fair_queue import FairQueue
 from mattingd.domain.jobs import Folder
+from mattingd.domain.reasons import Reason
 
 
 class FolderGates:
     """Holds folders back in the queue, and lets them go on. One owner: the job store."""
 
     def __init__(self, lanes: FairQueue) -> None:
-        self.offline: dict[int, str] = {}
+        self.offline: dict[int, Reason] = {}
         """Hot folders that do not answer at present, and why."""
         self._lanes = lanes
         self._paused: set[int] = set()
@@ -35,7 +36,7 @@ class FolderGates:
         (self._paused.add if paused else self._paused.discard)(folder)
         self._set(folder)
 
-    def set_offline(self, folder: int, why: str | None) -> None:
+    def set_offline(self, folder: int, why: Reason | None) -> None:
         """Begin no more pictures of a folder because it does not answer, or (None) go on with them."""
         if why is None:
             self.offline.pop(folder, None)

@@ -61,7 +61,7 @@ class FolderTrouble:
     """A hot folder cannot be read at present, or (None) can be read again."""
 
     folder: int
-    reason: str | None
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)

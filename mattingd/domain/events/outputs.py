@@ -10,7 +10,7 @@ from mattingd.domain.reasons import Reason
 class OutputTrouble:
     """The output folder does not answer or is not the right one, or (None) can be used again."""
 
-    reason: str | None
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)
