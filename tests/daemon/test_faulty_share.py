@@ -32,7 +32,7 @@ def share(tmp_path: Path) -> Iterator[FaultyShare]:
 
 def drop(folder: Path, name: str) -> Path:
     path = folder / name
-    path.write_bytes(hostile.encoded("PNG"))
+    path.write_bytes(hostile.named(name))
     return path
 
 
@@ -101,6 +101,7 @@ def test_nothing_but_its_own_pictures_waits_for_a_share_that_hangs(
     """Output and archive are on it as well: the others are admitted, and published when it is back."""
     site = all_on(make_site, share, retention={"days": 7})
     process = site.start()
+    site.wait_ended([drop(site.hot[1], "before.png")], 120)  # without any cut-out there is nothing to clean
     share.hang()
     wait_until(lambda: states(site) == ["offline", "online"], "the share was offline", 60)
     answer = site.command("clean")
