@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float32]
 _LINES = (-5, -2, 1, 4)
 """Lines around an edge between blocks: a jump is what the inner two differ by beyond the slope of the outer.
 Three apart, because decoders smooth colours that are stored at half the size."""
+_NEAREST = cv2.INTER_NEAREST
 _COLOURS = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32)
 """Brightness and the two differences of colour: damage shifts one of them, or several."""
 _FEWEST_ROWS, _FEWEST_COLUMNS = 4, 8
@@ -73,10 +74,13 @@ def is_broken(rgb: UInt8, unit: tuple[int, int], quantum: float = 0.0) -> bool:
     width, height = unit
     if rgb.shape[0] // height < _FEWEST_ROWS or rgb.shape[1] // width < _FEWEST_COLUMNS:
         return False
-    jumps, goes_on = _jumps(rgb, height, width), _goes_on(rgb, height, width)
+    jumps = _jumps(rgb, height, width)
     steps = np.median(jumps[:-1] + jumps[1:], axis=1)
     steps[np.abs(steps) < max(_LEAST, _QUANTA * quantum)] = 0
     found = (*_clear_stairs(jumps, steps), *_likely_stairs(jumps, steps))
+    if not found:
+        return False
+    goes_on = _goes_on(rgb, height, width)
     return any(
         np.count_nonzero(goes_on[row, column:]) + np.count_nonzero(goes_on[row + 1, :column]) >= _FEWEST_ALIKE
         and _upright(rgb, unit, row + 1, column, kind, float(steps[row, kind])) >= least
@@ -131,8 +135,10 @@ def _around(sizes: Floats) -> Floats:
 def _goes_on(rgb: UInt8, every: int, along: int) -> npt.NDArray[np.bool_]:
     """[K,M]: whether the detail above a block's edge goes on below it; slopes are no detail."""
     count, across = (len(rgb) - 1 - _LINES[-1]) // every, rgb.shape[1] // along
-    green = rgb[:, : across * along, 1]
-    above, below = (green[every + at :: every][:count].astype(np.float32) for at in (-1, 0))
+    above, below = (
+        cv2.extractChannel(rgb[every + at :: every, : across * along][:count], 1).astype(np.float32)
+        for at in (-1, 0)
+    )
     for line in (above, below):
         line[:, 2:-2] = 2 * line[:, 2:-2] - line[:, 4:] - line[:, :-4]
         line[:, :2] = line[:, -2:] = 0
@@ -146,10 +152,13 @@ def _goes_on(rgb: UInt8, every: int, along: int) -> npt.NDArray[np.bool_]:
 def _jumps(lines: UInt8, every: int, along: int) -> Floats:
     """[K,M,3]: how far the colours jump at each edge, ``every`` lines, in the mean of ``along`` pixels."""
     count, across = (len(lines) - 1 - _LINES[-1]) // every, lines.shape[1] // along
+    every_other = across * along // 2, count
     first, second, third, fourth = (
-        lines[every + at :: every, : across * along : 2][:count].astype(np.int16) for at in _LINES
+        cv2.resize(lines[every + at :: every, : across * along][:count], every_other, None, 0, 0, _NEAREST)
+        for at in _LINES
     )
-    twice = 3 * (third - second) + first - fourth
+    inner = cv2.addWeighted(third, 3, second, -3, 0, dtype=cv2.CV_16S)
+    twice = cv2.add(inner, cv2.subtract(first, fourth, dtype=cv2.CV_16S))
     mean = cv2.resize(twice, (across, count), interpolation=cv2.INTER_AREA).astype(np.float32) / 2
     return cv2.transform(mean, _COLOURS).astype(np.float32, copy=False)
 
