@@ -27,6 +27,7 @@ KINDS = {
         "notices",
         "zoo",
         "corpus",
+        "observability",
     },
     "daemon": {"cli", "daemon", "remote", "simulation", "web"},
     "machine": {"packaging", "service", "bench"},
