@@ -58,7 +58,7 @@ class Desk:
 
     def _answer(self, request: requests.Request[Any]) -> msgspec.Struct:
         if isinstance(request, requests.Status):
-            return queries.status(self._daemon, self._tally)
+            return queries.status(self._daemon, self._tally, request)
         if (handler := BETWEEN_TURNS.get(type(request))) is not None:
             return self._daemon.between_turns(lambda: handler(self._daemon, request))
         return BESIDE[type(request)](self._daemon, request)

@@ -6,7 +6,7 @@ A cursor names the last item of the previous page, so that it stays valid while 
 import heapq
 from datetime import datetime
 
-from mattingd.api.queries import picture
+from mattingd.api.queries import language_of, picture
 from mattingd.api.schemas import answers, requests
 from mattingd.core.settling import SourceId
 from mattingd.core.snapshot import PendingView
@@ -23,8 +23,9 @@ def queue(daemon: Daemon, request: requests.Queue) -> answers.QueuePage:
     root = bytes.fromhex(request.folder) or None
     with reading(daemon.journal.path) as ledger:
         numbers, total = ledger.page_of_live(after, request.limit, root)
+    words = language_of(daemon, request)
     pictures = daemon.between_turns(
-        lambda: [picture(daemon, view) for view in daemon.scheduler.status.jobs(numbers)]
+        lambda: [picture(daemon, view, words) for view in daemon.scheduler.status.jobs(numbers)]
     )
     return answers.QueuePage(pictures, str(numbers[-1]) if len(numbers) == request.limit else None, total)
 

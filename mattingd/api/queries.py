@@ -20,13 +20,14 @@ from mattingd.journal import JournalReader, reading
 from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.daemon import Daemon
 from mattingd.system import clock
+from mattingd.words import Language
 from mattingd.workers.entrypoint import TEST_ENGINE
 
 SHOWN = 20
 """Pictures named one by one in a status."""
 
 
-def status(daemon: Daemon, tally: RunStats) -> answers.Status:
+def status(daemon: Daemon, tally: RunStats, request: requests.Status) -> answers.Status:
     """Return what the daemon is doing.
 
     The journal is counted on the client's thread, because that is slow.
@@ -34,11 +35,21 @@ def status(daemon: Daemon, tally: RunStats) -> answers.Status:
     with reading(daemon.journal.path) as ledger:
         counts = picture_counts(ledger)
         last_end = ledger.last_end()
-    return daemon.between_turns(lambda: _status(daemon, tally, counts, last_end))
+    words = language_of(daemon, request)
+    return daemon.between_turns(lambda: _status(daemon, tally, counts, last_end, words))
+
+
+def language_of(daemon: Daemon, request: requests.Status | requests.Queue) -> Language:
+    """Return the language that reasons are told in: the requested or the configured one."""
+    return request.language or daemon.in_use.settings.words
 
 
 def _status(
-    daemon: Daemon, tally: RunStats, counts: dict[str, int], last_end: dict[str, object] | None
+    daemon: Daemon,
+    tally: RunStats,
+    counts: dict[str, int],
+    last_end: dict[str, object] | None,
+    words: Language,
 ) -> answers.Status:
     now, status = daemon.scheduler.snapshot(), daemon.scheduler.status
     return answers.Status(
@@ -54,14 +65,14 @@ def _status(
         counts={**counts, "waiting": counts["waiting"] + now.settling},
         waiting=answers.Waiting(**asdict(now.waits)),
         settling=now.settling,
-        in_work=[picture(daemon, view) for view in status.in_work(SHOWN)],
-        held=[picture(daemon, view) for view in status.held(SHOWN)],
+        in_work=[picture(daemon, view, words) for view in status.in_work(SHOWN)],
+        held=[picture(daemon, view, words) for view in status.held(SHOWN)],
         rate=round(tally.rate(), 3),
         eta_seconds=_rounded(now.eta_seconds),
         mean_batch=round(tally.batched / tally.batches, 2) if tally.batches else None,
-        folders=[_folder(daemon, number, now.folders[number], tally) for number in daemon.in_use.folders],
+        folders=[_folder(daemon, each, now.folders[each], tally, words) for each in daemon.in_use.folders],
         output_dir=str(daemon.in_use.settings.output_dir),
-        space=_told(daemon, now.no_space) or None,
+        space=_told(now.no_space, words) or None,
         retention=daemon.parts.cleaner.report.refused,
         others=tally.others,
         remote=None if tally.remote is None else msgspec.convert(asdict(tally.remote), fleet.Remote),
@@ -72,11 +83,11 @@ def where(daemon: Daemon, request: requests.Where) -> answers.Where:
     """Return what the daemon knows of one file beyond the journal."""
     root, path = bytes.fromhex(request.root), bytes.fromhex(request.path)
     number = next((n for n, folder in daemon.in_use.folders.items() if os.fsencode(folder.path) == root), 0)
-    known = daemon.scheduler.status.source(SourceId(number, path))
+    known, words = daemon.scheduler.status.source(SourceId(number, path)), daemon.in_use.settings.words
     if (job := known.job) is not None:
         return answers.Where(
             state=str(job.state),
-            why=_told(daemon, job.why),
+            why=_told(job.why, words),
             code=job.why.code,
             job=job.job,
             next_try_seconds=None if job.next_try is None else _seconds_until(job.next_try),
@@ -87,7 +98,7 @@ def where(daemon: Daemon, request: requests.Where) -> answers.Where:
         due = None if file.next_look is None else _seconds_until(file.next_look)
         return answers.Where(
             state="settling",
-            why=_told(daemon, file.why),
+            why=_told(file.why, words),
             code=file.why.code,
             next_look_seconds=due,
             unchanged_seconds=None if file.since is None else _seconds_since(file.since),
@@ -123,14 +134,14 @@ def picture_counts(ledger: JournalReader) -> dict[str, int]:
     return {**count(ledger.states()), "failed": ledger.failed_pictures()}
 
 
-def picture(daemon: Daemon, view: JobView | PendingView) -> answers.Picture:
-    """Return an unfinished picture, or a pending file."""
+def picture(daemon: Daemon, view: JobView | PendingView, words: Language) -> answers.Picture:
+    """Return an unfinished picture, or a pending file; in this language why it waits."""
     folder, path = view.source
     job = view if isinstance(view, JobView) else None
     return answers.Picture(
         file=f"{daemon.in_use.names[folder]}/{readable(path)}",
         state="settling" if job is None else str(job.state),
-        why=_told(daemon, view.why),
+        why=_told(view.why, words),
         code=view.why.code,
         job=None if job is None else job.job,
         alone=job is not None and job.isolated,
@@ -178,9 +189,9 @@ def _device(view: DeviceView) -> fleet.Device:
     )
 
 
-def _told(daemon: Daemon, reason: Reason | None) -> str:
-    """Return a reason in the configured language; empty without one."""
-    return "" if reason is None else reason.told(daemon.in_use.settings.words)
+def _told(reason: Reason | None, words: Language) -> str:
+    """Return a reason in a language; empty without one."""
+    return "" if reason is None else reason.told(words)
 
 
 def _seconds_until(deadline: int) -> float:
@@ -203,14 +214,14 @@ def _folder_state(now: FolderView) -> str:
     return "closed" if now.opens else "online"
 
 
-def _folder(daemon: Daemon, number: int, now: FolderView, tally: RunStats) -> answers.Folder:
+def _folder(daemon: Daemon, number: int, now: FolderView, tally: RunStats, words: Language) -> answers.Folder:
     folder = daemon.in_use.folders[number]
     return answers.Folder(
         name=folder.name,
         path=str(folder.path),
         preset=folder.preset_names,
         watched=daemon.parts.scanners.how.get(number, "scans"),
-        trouble=_told(daemon, tally.troubles.get(number)) or None,
+        trouble=_told(tally.troubles.get(number), words) or None,
         paused=now.paused,
         queued=now.queued,
         passed_over=tally.passed_over.get(number, 0),

@@ -319,13 +319,15 @@ class LogReporter:
     # --- what comes in floods ---
 
     def _rarely(self, level: str, event: str, why: str, **whose: Any) -> None:
-        self._tell(level, event, why, first=1, **whose)
+        self._tell(level, event, why, first=1, once_for=whose.get("file"), **whose)
 
     def _often(self, level: str, event: str, why: str, **whose: Any) -> None:
         self._tell(level, event, why, first=OF_ONE_KIND, **whose)
 
-    def _tell(self, level: str, event: str, why: str, *, first: int, **whose: Any) -> None:
-        if self._floods.tells(level, event, why, first=first, now=clock.monotonic_ns()):
+    def _tell(
+        self, level: str, event: str, why: str, *, first: int, once_for: str | None = None, **whose: Any
+    ) -> None:
+        if self._floods.tells(level, event, why, first=first, now=clock.monotonic_ns(), file=once_for):
             self._write(level, event, why, **whose)
 
     def _tell_gathered(self, now: int | None) -> None:

@@ -1,6 +1,6 @@
 """Limit equal log lines: the first of them are logged, the others counted. Time comes from outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mattingd.system import clock
 
@@ -16,6 +16,10 @@ class Flood:
     level: str
     told: int = 0
     more: int = 0
+    again: bool = False
+    """Whether a file was named that had been counted."""
+    files: set[int] = field(default_factory=set)
+    """Hashes of those that were."""
 
 
 class LogRateLimiter:
@@ -26,11 +30,21 @@ class LogRateLimiter:
         self._due = 0
         """When the first of them is to be looked at; no sooner."""
 
-    def tells(self, level: str, event: str, why: str, *, first: int, now: int) -> bool:
-        """Whether to log this line now; otherwise it is counted. `first` equal ones are logged."""
+    def tells(
+        self, level: str, event: str, why: str, *, first: int, now: int, file: str | None = None
+    ) -> bool:
+        """Whether to log this line now; otherwise it is counted. `first` equal ones are logged.
+
+        One about a `file` is logged or counted once, however often it comes, as long as lines like it do.
+        """
         until = now + SAME_TROUBLE_EVERY_NS
         self._due = min(self._due, until) if self._floods else until
         flood = self._floods.setdefault((event, why), Flood(until, level))
+        if file is not None:
+            if hash(file) in flood.files:
+                flood.again = True
+                return False
+            flood.files.add(hash(file))
         if flood.told < first:
             flood.told += 1
             return True
@@ -50,7 +64,8 @@ class LogRateLimiter:
             flood = self._floods.pop((event, why))
             if flood.more:
                 told.append((flood.level, event, why, flood.more))
-                again = flood.until + SAME_TROUBLE_EVERY_NS
-                self._floods[event, why] = Flood(again, flood.level, told=flood.told)
+            if flood.more or flood.again:
+                until = flood.until + SAME_TROUBLE_EVERY_NS
+                self._floods[event, why] = Flood(until, flood.level, told=flood.told, files=flood.files)
         self._due = min((flood.until for flood in self._floods.values()), default=0)
         return told

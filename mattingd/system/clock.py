@@ -49,9 +49,9 @@ def zone(name: str | None) -> tzinfo | None:
     return None if name is None else ZoneInfo(name)
 
 
-def in_words(seconds: float) -> str:
-    """Return a duration for users: `45 s`, `12 min`, `3 h`, `2 days`."""
-    for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
+def in_words(seconds: float, units: tuple[str, str, str, str] = ("s", "min", "h", "days")) -> str:
+    """Return a duration for users: `45 s`, `12 min`, `3 h`, `2 days`, or in other words for these."""
+    for limit, divisor, unit in ((90, 1, units[0]), (5400, 60, units[1]), (129_600, 3600, units[2])):
         if seconds < limit:
             return f"{round(seconds / divisor)} {unit}"
-    return f"{round(seconds / 86400)} days"
+    return f"{round(seconds / 86400)} {units[3]}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from mattingd.words import Language
 
 LANGUAGES = {"en": "English", "zh": "中文"}
+UNITS = {"en": ("s", "min", "h", "days"), "zh": ("秒", "分钟", "小时", "天")}
+"""Of durations: seconds, minutes, hours, days."""
 
 WORDS: dict[str, dict[str, str]] = {
     "cut": {"en": "Cut out", "zh": "抠图"},

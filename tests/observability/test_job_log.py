@@ -108,6 +108,22 @@ def test_a_flood_of_equal_lines_becomes_one_with_their_number(monkeypatch: pytes
     assert lines.index(empty[-1]) == len(lines) - 2, "what was only counted is told before the end"
 
 
+def test_a_picture_that_waits_is_told_of_once_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr("mattingd.system.clock.monotonic_ns", lambda: now[0])
+
+    def hour() -> Iterator[Event]:
+        yield from (admitted(job, b"%d.jpg" % job) for job in (1, 2, 3))
+        for _ in range(60):
+            for job in (1, 2, 3):
+                yield commands.Move(job, "held", why("the picture is cut off"))
+            now[0] += 61 * clock.SECOND
+            yield Tick()
+
+    lines = [json.loads(line) for line in told_while(hour()) if "cut off" in line]
+    assert [(line.get("file"), line.get("more")) for line in lines] == [("in/1.jpg", None), (None, 2)]
+
+
 def test_the_line_about_a_dead_worker_names_its_picture() -> None:
     read = commands.Read(1, 7, 1, b"shoe.jpg", Stamp(1, 1), 1)
     died = WorkerDied(1, why("it was ended by SIGSEGV"))

@@ -248,6 +248,21 @@ def test_errors_are_told_in_the_readers_language_and_to_browsers_as_a_page(clien
     assert client.get("/nothing").json()["detail"] == "there is no such page"
 
 
+def test_why_a_picture_waits_is_told_in_the_readers_language(page: Page, client: httpx.Client) -> None:
+    half = page.site.hot[0] / "half.png"
+    half.write_bytes(picture(77)[1][:-200])
+
+    def told(language: str) -> str:
+        return client.get("/now/state", headers={"Accept-Language": language}).text
+
+    try:
+        eventually(lambda: "the picture is cut off" in told("en"), "the page says why it waits")
+        assert "图片不完整" in told("zh-CN")
+        assert "cut off" not in told("zh-CN")
+    finally:
+        half.unlink()
+
+
 def test_folders_are_paused_and_go_on(page: Page, client: httpx.Client) -> None:
     assert client.post("/api/v1/folders/pause", json={"folders": ["in"]}).json()["folders"][0]["paused"]
     assert next(each for each in client.get("/api/v1/folders").json() if each["name"] == "in")["paused"]

@@ -1,6 +1,6 @@
 """The requests of the control socket. The type in brackets is the answer to each."""
 
-from typing import Annotated, Any, Generic, TypeVar, cast, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,8 @@ Hexadecimal = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
 PageSize = Annotated[int, Meta(ge=1, le=1000)]
 Cursor = str
 """Where a page begins: the `next` of the page before it; "" for the first page."""
+ToldIn = Literal["", "en", "zh"]
+"""The language of the reasons in an answer; "" for the configured one."""
 FileKey = tuple[Hexadecimal, Hexadecimal]
 """A picture: root of its hot folder, and path below that."""
 
@@ -34,6 +36,8 @@ def answer_type(request: Request[A]) -> type[A]:
 
 class Status(Request[answers.Status], frozen=True, tag="status"):
     """What the daemon is doing."""
+
+    language: ToldIn = ""
 
 
 class Where(Request[answers.Where], frozen=True, tag="where"):
@@ -57,6 +61,7 @@ class Queue(Request[answers.QueuePage], frozen=True, tag="queue"):
     limit: PageSize = 100
     folder: Hexadecimal = ""
     """Only of this hot folder (its root); "" for all."""
+    language: ToldIn = ""
 
 
 class History(Request[answers.HistoryPage], frozen=True, tag="history"):

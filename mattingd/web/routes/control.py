@@ -14,6 +14,7 @@ from mattingd.web import verbs
 from mattingd.web.context import Context, Shared
 from mattingd.web.problems import ProblemError
 from mattingd.web.schemas import Fetched, FolderWish, Health, LogLine, ModelGet, ModelWish
+from mattingd.words import Language
 
 router = APIRouter(tags=["the daemon"])
 api = APIRouter(prefix="/api/v1", tags=["the daemon"])
@@ -163,10 +164,10 @@ def metrics(context: Shared) -> Response:
         peer.close()
 
 
-def status_of(context: Context) -> answers.Status | None:
-    """Return the daemon's status; None while it does not answer."""
+def status_of(context: Context, language: Language) -> answers.Status | None:
+    """Return the daemon's status, its reasons in a language; None while it does not answer."""
     try:
-        return ask(context.settings.state_dir, requests.Status())
+        return ask(context.settings.state_dir, requests.Status(language))
     except (NoDaemonError, NoAnswerError):
         return None
 

@@ -18,7 +18,7 @@ from mattingd.web.routes import control
 from mattingd.web.schemas import FolderWish, JobState, ModelGet, ModelWish
 from mattingd.web.security import LOGINS_PER_MINUTE
 from mattingd.web.templating import LANGUAGE, language_of, shown
-from mattingd.web.words import LANGUAGES
+from mattingd.web.words import LANGUAGES, UNITS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 YEAR = 365 * 24 * 3600
@@ -111,8 +111,8 @@ def state(request: Request, context: Shared) -> Response:
 
 
 def _now(request: Request, context: Context, template: str) -> Response:
-    status = control.status_of(context)
-    eta = in_words(status.eta_seconds) if status and status.eta_seconds else ""
+    status = control.status_of(context, language_of(request))
+    eta = in_words(status.eta_seconds, UNITS[language_of(request)]) if status and status.eta_seconds else ""
     return shown(request, template, "/now", status=status, eta=eta)
 
 

@@ -13,6 +13,7 @@ from mattingd.web.context import Context, Shared
 from mattingd.web.routes.control import status_of
 from mattingd.web.schemas import Job
 from mattingd.web.templating import language_of, shown
+from mattingd.web.words import UNITS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 UNENDED = frozenset({"waiting", "working"})
@@ -126,10 +127,10 @@ def grid(request: Request, batch: str, context: Shared, after: After = 0) -> Res
     """Return the pictures of a batch; those that failed up to version `after` wait to be made again."""
     known = context.desk.batch(batch, language_of(request))
     jobs = [asked_again(each, after) if each.state == "failed" else each for each in known]
-    status = status_of(context)
+    status = status_of(context, language_of(request))
     rate = status.rate if status else 0.0
     left = sum(each.state in UNENDED for each in jobs)
-    eta = in_words(left / rate) if rate and left else ""
+    eta = in_words(left / rate, UNITS[language_of(request)]) if rate and left else ""
     return shown(request, "grid.html", batch=batch, jobs=jobs, rate=rate, eta=eta, after=after)
 
 
