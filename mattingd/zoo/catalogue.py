@@ -66,6 +66,8 @@ class CatalogueEntry:
     """Fields of `ModelSpec`."""
     subjects: str = "general"
     advice: str = ""
+    advice_zh: str = ""
+    """The same in Chinese."""
     licence: Licence = field(default_factory=Licence)
     commercial: Literal["yes", "no", "unclear"] = "unclear"
     """Whether commercial use of cut-outs is allowed by the licence of the weights."""
@@ -195,6 +197,7 @@ def like(entry: CatalogueEntry, name: str, url: str, size: int, sha256: str) -> 
         id=name,
         title=f"{name}, like {entry.id}",
         advice="",
+        advice_zh="",
         licence=Licence(),
         commercial="unclear",
         files=(File(url, size, sha256),),

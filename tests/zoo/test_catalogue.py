@@ -52,6 +52,12 @@ def test_the_published_models_are_there_with_the_hashes_that_are_pinned() -> Non
     assert {name for name, entry in entries.items() if entry.commercial == "no"} == {"rmbg-1.4", "rmbg-2.0"}
 
 
+def test_the_advice_is_there_in_both_languages() -> None:
+    for name, entry in catalogue.published().items():
+        assert entry.advice.isascii(), name
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in entry.advice_zh), name
+
+
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_every_contract_can_be_kept(name: str) -> None:
     entry = catalogue.published()[name]

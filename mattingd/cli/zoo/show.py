@@ -55,6 +55,7 @@ def _row(where: Place, entry: CatalogueEntry, room: int) -> dict[str, Any]:
         "fits": entry.memory_mb * MEGABYTE <= room,
         "can_be_fetched": bool(entry.files),
         "advice": entry.advice,
+        "advice_zh": entry.advice_zh or entry.advice,
     }
 
 
