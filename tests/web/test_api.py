@@ -259,6 +259,7 @@ def test_why_a_picture_waits_is_told_in_the_readers_language(page: Page, client:
         eventually(lambda: "the picture is cut off" in told("en"), "the page says why it waits")
         assert "图片不完整" in told("zh-CN")
         assert "cut off" not in told("zh-CN")
+        assert "the picture is cut off" in client.get("/history").text, "on its card as well"
     finally:
         half.unlink()
 
