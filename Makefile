@@ -80,7 +80,8 @@ screenshots: $(READY) ## the page as the README shows it, in docs/images (needs 
 
 faults: $(READY) ## network shares with a real Samba server, a cluster of remote workers (needs root)
 	MATTINGD_FAULTS=1 $(BIN)/python -m pytest --timeout 3600 tests/daemon/test_shares.py tests/daemon/test_team_day.py \
-	    tests/daemon/test_faulty_share.py tests/daemon/test_smb_clients.py tests/daemon/test_many_files.py \
+	    tests/daemon/test_faulty_share.py tests/daemon/test_smb_clients.py tests/daemon/test_smb_notifications.py \
+	    tests/daemon/test_many_files.py \
 	    tests/cli/test_share.py tests/remote/test_cluster.py $(PYTEST_ARGS)
 
 soak: $(READY) ## kill the daemon a thousand times; 200 random trees; large drops; 50 clients of a page that is killed; every look of it; 20,000 simulated days
