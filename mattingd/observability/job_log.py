@@ -150,10 +150,8 @@ class LogReporter:
             case events.WorkerDied(worker=worker, how=how):
                 whose = self._in_hand.pop(worker, {})
                 self._often("warning", "restart", str(how), who=f"picture worker {worker}", **whose)
-            case events.FolderTrouble(folder=folder, reason=reason):
-                self._tell_of_folder(folder, reason, "the hot folder can be read again")
-            case events.FolderLeft(folder=folder):
-                self._offline.pop(folder, None)
+            case events.FolderTrouble() | events.OutputTrouble() | events.FolderLeft():
+                self._tell_of_folder(fact)
             case events.Scanned(folder=folder, passed_over=number):
                 self._tell_of_passed_over(folder, number)
             case events.Overflowed(folder=folder):
@@ -169,8 +167,6 @@ class LogReporter:
             case events.ChoreDone(chore=Chore.ORIGINAL, failed=str(failed), job=job):
                 whose = self._in_hand.get(fact.worker, {"job": job})
                 self._rarely("warning", "original stays", f"it cannot be moved at present: {failed}", **whose)
-            case events.OutputTrouble(reason=reason):
-                self._tell_of_folder(None, reason, "the output folder can be used again")
             case events.OutputShared() | events.SpaceLow():
                 self._tell_of_output(fact)
             case events.Cleaned():
@@ -298,15 +294,20 @@ class LogReporter:
             case events.SpaceLow():
                 self._log.info("resumed", why="the output disk has enough free space again")
 
-    def _tell_of_folder(self, number: int | None, reason: Reason | None, back: str) -> None:
+    def _tell_of_folder(self, fact: events.FolderTrouble | events.OutputTrouble | events.FolderLeft) -> None:
         """Log each reason once while a folder is offline: they alternate while a server starts or stops."""
-        folder = "output" if number is None else self._names.folders.get(number, "?")
-        if reason is None:
+        number, name, back = None, "output", "the output folder can be used again"
+        if not isinstance(fact, events.OutputTrouble):
+            number, back = fact.folder, "the hot folder can be read again"
+            name = self._names.folders.get(number, "?")
+        if isinstance(fact, events.FolderLeft):
+            self._offline.pop(number, None)
+        elif fact.reason is None:
             if self._offline.pop(number, None):
-                self._often("info", "online", back, folder=folder)
-        elif reason not in (said := self._offline.setdefault(number, set())):
-            said.add(reason)
-            self._often("warning", "offline", str(reason), folder=folder)
+                self._often("info", "online", back, folder=name)
+        elif fact.reason not in (said := self._offline.setdefault(number, set())):
+            said.add(fact.reason)
+            self._often("warning", "offline", str(fact.reason), folder=name)
 
     def _tell_of_cleaning(self, fact: events.Cleaned) -> None:
         if fact.removed or fact.trashed:
