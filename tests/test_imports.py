@@ -71,7 +71,7 @@ ONLY_IN: dict[str, set[str]] = {
     "openai": {"language.language_model"},
     "sqlite3": {"journal"},
     "time": {"system.clock"},
-    "structlog": {"observability", "cli.commands.run", "web", "reports", "notices"},
+    "structlog": {"observability", "cli.commands.serving", "web", "reports", "notices"},
     "fastapi": {"web"},
     "uvicorn": {"web"},
     "starlette": {"web"},
@@ -292,7 +292,7 @@ def test_the_page_loads_neither_torch_nor_opencv() -> None:
 
 
 def test_a_daemon_without_notices_and_metrics_loads_none_of_their_libraries() -> None:
-    modules = loaded("-c", "import mattingd.cli.commands.run")
+    modules = loaded("-c", "import mattingd.cli.commands.run, mattingd.cli.commands.serving")
     assert {"mattingd", "watchdog", "pydantic"} <= modules
     assert not modules & {"httpx", "tenacity", "prometheus_client"}
 

@@ -24,35 +24,43 @@ class CommandError(Exception):
 
 def run_verb(verb: Callable[[], ExitCode]) -> None:
     """Run a verb and end the program with its exit code."""
-    from mattingd.api.client import NoAnswerError  # noqa: PLC0415
-    from mattingd.config import ConfigError  # noqa: PLC0415
-    from mattingd.journal import JournalError  # noqa: PLC0415 - after --help
-    from mattingd.runtime.lock import LockedError  # noqa: PLC0415
-
     try:
         code = verb()
     except CommandError as error:
         code = _say(error.lines, error.code)
-    except ConfigError as error:
-        code = _say(error.lines, ExitCode.CONFIG)
-    except LockedError as error:
-        code = _say((str(error),), ExitCode.LOCKED)
-    except JournalError as error:
-        code = _say((str(error),), ExitCode.JOURNAL)
-    except NoAnswerError as error:
-        code = _say((str(error),), ExitCode.PARTIAL)
-    except PermissionError as error:
-        code = _say(
-            (f"{error.filename} is closed to you; ask as the daemon's user, or with sudo",), ExitCode.PARTIAL
-        )
-    except OSError as error:
-        if error.errno not in DISK_FAULTS:
-            raise
-        where = f"{error.filename}: " if error.filename else "nothing more can be written: "
-        code = _say((f"{where}{error.strerror}; `mattingd doctor` says more",), ExitCode.FOLDER)
     except KeyboardInterrupt:
         code = ExitCode.PARTIAL
+    except Exception as error:
+        ended = _expected(error)
+        if ended is None:
+            raise
+        code = _say(*ended)
     raise typer.Exit(int(code))
+
+
+def _expected(error: Exception) -> tuple[tuple[str, ...], ExitCode] | None:
+    """Return what to say about an error that is no defect of ours, and the exit code; None for others."""
+    from mattingd.api.client import NoAnswerError  # noqa: PLC0415 - no verb loads all of them
+    from mattingd.config import ConfigError  # noqa: PLC0415
+    from mattingd.journal import JournalError  # noqa: PLC0415
+    from mattingd.runtime.lock import LockedError  # noqa: PLC0415
+
+    match error:
+        case ConfigError():
+            return error.lines, ExitCode.CONFIG
+        case LockedError():
+            return (str(error),), ExitCode.LOCKED
+        case JournalError() | NoAnswerError():
+            code = ExitCode.JOURNAL if isinstance(error, JournalError) else ExitCode.PARTIAL
+            return (str(error),), code
+        case PermissionError():
+            why = f"{error.filename} is closed to you; ask as the daemon's user, or with sudo"
+            return (why,), ExitCode.PARTIAL
+        case OSError() if error.errno in DISK_FAULTS:
+            where = f"{error.filename}: " if error.filename else "nothing more can be written: "
+            return (f"{where}{error.strerror}; `mattingd doctor` says more",), ExitCode.FOLDER
+        case _:
+            return None
 
 
 def _say(lines: tuple[str, ...], code: ExitCode) -> ExitCode:

@@ -44,7 +44,7 @@ def show(config: Path | None, states: Sequence[str], *, as_json: bool) -> ExitCo
     from mattingd.config import load  # noqa: PLC0415 - as in all verbs
     from mattingd.journal import NoJournalError  # noqa: PLC0415
     from mattingd.journal.drops import reading_drops  # noqa: PLC0415
-    from mattingd.runtime.daemon import JOURNAL  # noqa: PLC0415
+    from mattingd.runtime.launch import JOURNAL  # noqa: PLC0415
 
     settings = load(find_config(config))
     names = {os.fsencode(folder.path): folder.name for folder in settings.hot_folders}

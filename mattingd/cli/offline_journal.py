@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from mattingd.config import Settings
 from mattingd.core import output_paths
 from mattingd.journal import JournalWriter, PlacingRules
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.runtime.lock import Lock
 from mattingd.system import clock
 

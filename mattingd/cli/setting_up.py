@@ -15,7 +15,7 @@ from mattingd.cli.format import console_for, duration
 from mattingd.config import ConfigError, Settings, init_text, load, parse, problems_on_disk
 from mattingd.doctor.backlog import Stock, stock_of
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.workers.installed import missing_models
 
 

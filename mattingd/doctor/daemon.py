@@ -12,12 +12,13 @@ from mattingd.config import Settings
 from mattingd.doctor.as_user import owner_of
 from mattingd.doctor.findings import Finding, Findings, Level
 from mattingd.journal import JournalError, NoJournalError, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.runtime.lock import LOCK
 from mattingd.system import clock
 from mattingd.system.cgroup import limits
 from mattingd.system.mounts import mount_of, mount_table
-from mattingd.workers.resources import BYTES_A_PIXEL, MEMORY_SHARE, memory
+from mattingd.workers.capacity import MEMORY_SHARE, memory
+from mattingd.workers.resources import BYTES_A_PIXEL
 
 SEALED = "/systemd/inaccessible"
 """What systemd lays over a folder that a service may not see."""

@@ -22,7 +22,7 @@ from mattingd.domain.presets import Pin
 from mattingd.domain.text import readable
 from mattingd.journal import JournalError, reading
 from mattingd.outputs.other_daemons import others
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 from mattingd.system.filesystem import TEMP_PREFIX, Disk, output_root_marker
 from mattingd.system.mounts import Mount, may_hang, missing_mount, mount_of, mount_table

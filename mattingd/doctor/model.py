@@ -11,11 +11,12 @@ from mattingd.domain import events
 from mattingd.domain.commands import StartEngine
 from mattingd.domain.reasons import Reason
 from mattingd.journal import JournalError, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
+from mattingd.workers.capacity import devices, engine_environment
 from mattingd.workers.process import Child
 from mattingd.workers.protocol import Message
-from mattingd.workers.resources import devices, own_view
-from mattingd.workers.supervisor import Programs, engine_order
+from mattingd.workers.spawning import Programs
+from mattingd.workers.supervisor import engine_order
 
 ABOUT = "model"
 PATIENCE_SECONDS = 300.0
@@ -40,8 +41,8 @@ def _examine(settings: Settings, place: int, device: str) -> Findings:
         answers.put(events.EngineDied(0, how))
 
     order = engine_order(settings, StartEngine(0, _weights_in_use(settings), device=device, place=place))
-    threads = {"OMP_NUM_THREADS": str(order.threads), **own_view(device)}
-    child = Child(Programs().engine, heard=heard, ended=ended, environment=threads)
+    view = engine_environment(settings, device)
+    child = Child(Programs().engine, heard=heard, ended=ended, environment=view)
     child.tell((order, None))
     try:
         yield from _told(answers.get(timeout=PATIENCE_SECONDS), settings)

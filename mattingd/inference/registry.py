@@ -179,6 +179,11 @@ def _plausible(model: Entry, shipped: Entry) -> bool:
     return all(abs(a - b) <= PLAUSIBLE for one, other in pairs for a, b in zip(one, other, strict=True))
 
 
+def load_library() -> None:
+    """Import what runs the bundled models: most of the time that `load` takes."""
+    import mattingd.inference.backends.torch_backend  # noqa: F401, PLC0415 - heavy: only when needed
+
+
 def load(  # noqa: PLR0913 - the one door to every engine
     model_id: str = DEFAULT,
     device: Device = "auto",

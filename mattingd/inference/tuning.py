@@ -115,10 +115,10 @@ def noise(shape: Shape, size: int) -> Pictures:
 
 def _compare(matte: Callable[[Pictures], Mattes], shape: Shape, sizes: Sequence[int]) -> list[Timing]:
     timings: list[Timing] = []
-    runs = 2 if len(sizes) > 1 else 1  # with nothing to compare, the time need not be exact
+    time = _time if len(sizes) > 1 else _seconds  # with nothing to compare, the time need not be exact
     for size in sizes:
         try:
-            timings.append(Timing(shape, size, _time(matte, noise(shape, size), runs)))
+            timings.append(Timing(shape, size, time(matte, noise(shape, size))))
         except OutOfMemory:
             if not timings:
                 raise
@@ -126,10 +126,10 @@ def _compare(matte: Callable[[Pictures], Mattes], shape: Shape, sizes: Sequence[
     return timings
 
 
-def _time(matte: Callable[[Pictures], Mattes], batch: Pictures, runs: int = 2) -> float:
-    """Return the best time of some runs in seconds, after one warm-up run."""
+def _time(matte: Callable[[Pictures], Mattes], batch: Pictures) -> float:
+    """Return the better time of two runs in seconds, after one warm-up run."""
     matte(batch)
-    return min(_seconds(matte, batch) for _ in range(runs))
+    return min(_seconds(matte, batch) for _ in range(2))
 
 
 def _seconds(matte: Callable[[Pictures], Mattes], batch: Pictures) -> float:

@@ -31,12 +31,12 @@ from mattingd.outputs.cleaner import Cleaner, Sweeper
 from mattingd.outputs.other_daemons import OtherDaemons, card
 from mattingd.outputs.output_root import RoomWatch
 from mattingd.outputs.retention import Commit, Places, Report, sweep_here
-from mattingd.runtime.daemon import JOURNAL, Daemon, Parts
+from mattingd.runtime.daemon import Daemon, Parts
 from mattingd.runtime.days import Days
 from mattingd.runtime.executor import CommandExecutor, PixelStore
 from mattingd.runtime.health import HealthStatus
 from mattingd.runtime.in_use import InUse
-from mattingd.runtime.lock import Lock
+from mattingd.runtime.launch import JOURNAL, Launch, locked
 from mattingd.runtime.mailbox import Inbox, Question
 from mattingd.runtime.models_in_use import models_in_use
 from mattingd.runtime.reload import Reloads, Source
@@ -49,7 +49,8 @@ from mattingd.shares.sweeping import ShareSweeper
 from mattingd.system import clock
 from mattingd.system.filesystem import Disk, output_root_marker
 from mattingd.workers.resources import policy_of
-from mattingd.workers.supervisor import ProcessSupervisor, Programs
+from mattingd.workers.spawning import Programs
+from mattingd.workers.supervisor import ProcessSupervisor
 
 OpenJournal = Callable[[Path, PlacingRules, Callable[[], str]], JournalWriter]
 
@@ -64,12 +65,14 @@ class Mode:
     """Process only the named files of these folders."""
     programs: Programs = field(default_factory=Programs)
     open_journal: OpenJournal = JournalWriter
+    launch: Launch | None = None
+    """The lock, and children that were started already; without it the lock is taken when all is built."""
 
 
 def compose(
     settings: Settings, *, mode: Mode = Mode(), source: Source | None = None, disk: Disk | None = None
 ) -> Daemon:
-    """Take the lock, open the journal, and connect all parts; nothing runs yet.
+    """Open the journal and connect all parts; nothing runs yet, except children that were started ahead.
 
     Args:
         settings: as `config.load` gives them.
@@ -84,15 +87,14 @@ def compose(
     """
     inbox, notifier, disk = Inbox(), Notifier(), disk or Disk()
     zone = clock.zone(settings.timezone)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    lock = Lock(settings.state_dir)
+    launch = mode.launch or locked(settings)
     rules = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
     journal = mode.open_journal(settings.state_dir / JOURNAL, rules, partial(_stamp, zone))
     in_use = InUse(settings, journal)
     ending = ExitWhenIdle() if mode.once else None
     folders, models = in_use.core_folders(), models_in_use(settings, journal)
     scheduler = Scheduler(policy_of(settings), folders, journal.paused_folders(), models, ending)
-    processes = _processes(mode, in_use, journal, lock, inbox)
+    processes = _processes(mode, in_use, journal, launch, inbox)
     scanners = _scanners(mode, in_use, journal, inbox, disk, scheduler)
     cleaner = Cleaner(
         lambda: in_use.settings, journal.path, zone, inbox.tell_patiently, inbox.defect, _sweeper(in_use)
@@ -107,7 +109,7 @@ def compose(
         Parts(
             inbox=inbox,
             notifier=notifier,
-            lock=lock,
+            lock=launch.lock,
             journal=journal,
             in_use=in_use,
             scheduler=scheduler,
@@ -133,15 +135,16 @@ def _stamp(zone: tzinfo | None) -> str:
 
 
 def _processes(
-    mode: Mode, in_use: InUse, journal: JournalWriter, lock: Lock, inbox: Inbox
+    mode: Mode, in_use: InUse, journal: JournalWriter, launch: Launch, inbox: Inbox
 ) -> ProcessSupervisor:
     return ProcessSupervisor(
         in_use.settings,
         in_use.roots,
         instance=journal.instance,
         marked=journal.is_home(os.fsencode(in_use.settings.output_dir)),
-        keep=(lock.descriptor,),
+        keep=(launch.lock.descriptor,),
         programs=mode.programs,
+        ahead=launch.ahead,
         heard=inbox.put,
     )
 

@@ -39,7 +39,6 @@ HEARTBEAT_NS = clock.SECOND
 """The loop turns at least this often."""
 LAST_PAGE_SECONDS = 2.0
 """At the end, the cleaner is given so long to finish the file it is at."""
-JOURNAL = "checkpoint.db"
 
 T = TypeVar("T")
 

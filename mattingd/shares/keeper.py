@@ -11,8 +11,9 @@ from typing import Any
 
 from mattingd.domain.reasons import Reason
 from mattingd.system import clock
-from mattingd.workers.process import KEPT_MEMORY, Child
+from mattingd.workers.process import Child
 from mattingd.workers.protocol import FROM_SHARE, Message
+from mattingd.workers.spawning import KEPT_MEMORY
 
 PROGRAM = (sys.executable, "-m", "mattingd.shares")
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0

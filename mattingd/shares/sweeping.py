@@ -11,8 +11,9 @@ from mattingd.domain.shares import ShareAlive, ShareSwept, SweepShare
 from mattingd.outputs.retention import Commit, Places, Report, StoppedError
 from mattingd.shares.keeper import PROGRAM, START_SECONDS
 from mattingd.system import clock
-from mattingd.workers.process import KEPT_MEMORY, Child
+from mattingd.workers.process import Child
 from mattingd.workers.protocol import FROM_SHARE, Message
+from mattingd.workers.spawning import KEPT_MEMORY
 
 FILE_SECONDS = 300.0
 """Longer than a slow share needs to read the largest file."""

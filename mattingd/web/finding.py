@@ -19,7 +19,7 @@ from mattingd.inference.model_store import adopted, description_of
 from mattingd.inference.registry import DEFAULT
 from mattingd.ingest.uploads import SETTINGS, UploadFolder
 from mattingd.journal import JobReader, NoJournalError, Record, reading_jobs
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.web.backdrops import Backdrops
 from mattingd.web.problems import ProblemError
 from mattingd.web.schemas import Job, JobPage

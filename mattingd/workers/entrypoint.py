@@ -7,12 +7,14 @@ import importlib
 import json
 import logging
 import os
+import select
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
 
 from mattingd.domain.presets import Pin
+from mattingd.system.loading import loading
 from mattingd.workers.process import connect
 from mattingd.workers.protocol import TO_ENGINE, TO_WORKER, MessageError
 
@@ -28,9 +30,9 @@ def worker(number: str, parent: str) -> None:
     """Run a picture worker. It connects first: until then it would outlive a parent that is killed."""
     receive, send = connect(number, parent, TO_WORKER)
     silence_decoders()
-    from mattingd.system.filesystem import Disk  # noqa: PLC0415 - each child loads only what it needs
-    from mattingd.workers import picture_worker  # noqa: PLC0415
-
+    with loading():
+        from mattingd.system.filesystem import Disk  # noqa: PLC0415 - each child loads only what it needs
+        from mattingd.workers import picture_worker  # noqa: PLC0415
     picture_worker.serve(receive, send, Disk())
 
 
@@ -47,10 +49,14 @@ def silence_decoders() -> None:
 
 
 def engine(number: str, parent: str) -> None:
-    """Run the engine process."""
+    """Run the engine process. Started ahead, it loads what the shipped model needs while it has no order."""
     receive, send = connect(number, parent, TO_ENGINE)
-    from mattingd.inference import server  # noqa: PLC0415 - as above
+    with loading():
+        from mattingd.inference import server  # noqa: PLC0415 - as above
 
+        ordered, _, _ = select.select([int(number)], [], [], 0)
+        if not ordered:
+            _models().load_library()
     server.serve(receive, send, make_engine)
 
 
@@ -73,17 +79,18 @@ def previews() -> None:
 
 def make_engine(order: "EngineConfig") -> "Engine":
     """Return the engine that an order describes."""
-    engine = _models().load(
-        order.model,
-        order.device,
-        order.precision,
-        order.threads,
-        order.memory_gb,
-        order.weights,
-        provider=order.provider,
-        cache=order.cache,
-        kept=order.kept,
-    )
+    with loading():
+        engine = _models().load(
+            order.model,
+            order.device,
+            order.precision,
+            order.threads,
+            order.memory_gb,
+            order.weights,
+            provider=order.provider,
+            cache=order.cache,
+            kept=order.kept,
+        )
     return cast("Engine", engine)
 
 

@@ -29,24 +29,11 @@ from mattingd.workers.protocol import (
     encode,
     lengths,
 )
+from mattingd.workers.spawning import Spawned, spawn
 
 FROM_CHILDREN: Schema = FROM_WORKER | FROM_ENGINE
 TO_CHILDREN: Schema = TO_WORKER | TO_ENGINE
 _PR_SET_PDEATHSIG = 1
-KEPT_MEMORY = "MALLOC_TRIM_THRESHOLD_"
-"""Bytes of freed memory that a child keeps."""
-KEEP_PAGES = {
-    "MALLOC_MMAP_MAX_": "0",
-    KEPT_MEMORY: str(512 << 20),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-    "OMP_WAIT_POLICY": "passive",
-    "PYTHONUTF8": "1",
-}
-"""Children work on ever the same large arrays: giving their pages back to the kernel and fetching them again
-costs up to 2.7 times the work itself, and threads that spin while they wait starve their neighbours. Names of
-files are bytes: in UTF-8 mode none changes, whatever the locale."""
-
-
 GONE_SECONDS = 3.0
 """A process that was killed and is still there after this hangs in a call to a share."""
 _ABANDONED: list["subprocess.Popen[bytes]"] = []
@@ -111,26 +98,20 @@ class Child:
         environment: Mapping[str, str] | None = None,
         keep: Sequence[int] = (),
         accepts: Schema = FROM_CHILDREN,
+        ahead: Spawned | None = None,
     ) -> None:
         """Start a child.
 
         Args:
-            command: its command line; the number of its end of the socket and our process are appended.
+            command: its command line, as for `spawn`.
             heard: called on the child's reader thread with each of its messages, in order.
             ended: called last on that thread, with how it ended in plain words.
             environment: added to our own.
-            keep: descriptors it inherits, such as the lock: while it lives, the lock is held.
+            keep: descriptors it inherits.
             accepts: the messages that it may send.
+            ahead: its process, if that was started already.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *keep),
-                env={**os.environ, **KEEP_PAGES, **(environment or {})},
-                process_group=0,
-            )
+        self.process, ours = ahead or spawn(command, environment or {}, keep)
         self._channel = Channel(ours, accepts)
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._heard = heard

@@ -1,8 +1,6 @@
 """The children of a daemon: picture workers and the engine, started with their configuration."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mattingd.config import Settings
@@ -23,24 +21,23 @@ from mattingd.inference import kept_choices
 from mattingd.inference.model_store import weights_file
 from mattingd.inference.registry import DEFAULT
 from mattingd.touchup import matte_cache
+from mattingd.workers.ahead import ChildrenAhead
+from mattingd.workers.capacity import (
+    engine_environment,
+    engine_threads,
+    own_view,
+    worker_environment,
+    workers,
+)
 from mattingd.workers.entrypoint import model_spec
-from mattingd.workers.process import KEPT_MEMORY, Child
+from mattingd.workers.process import Child
 from mattingd.workers.protocol import FROM_ENGINE, FROM_WORKER, Message
 from mattingd.workers.remote_process import RemoteProcess
-from mattingd.workers.resources import engine_threads, kept_bytes, own_view, worker_bytes, workers
+from mattingd.workers.resources import worker_bytes
+from mattingd.workers.spawning import Programs
 
 CACHE = "tensorrt"
 """Name of the folder in the state directory for what TensorRT builds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """The command lines of the children, and where engines keep their measurements of the machine."""
-
-    worker: tuple[str, ...] = (sys.executable, "-m", "mattingd.workers.entrypoint", "worker")
-    engine: tuple[str, ...] = (sys.executable, "-m", "mattingd.workers.entrypoint", "engine")
-    kept: Path | None = None
-    """Path of a file; None: in the state directory."""
 
 
 def engine_order(settings: Settings, wanted: StartEngine, kept: Path | None = None) -> EngineConfig:
@@ -75,9 +72,10 @@ class ProcessSupervisor:
         marked: bool,
         keep: Sequence[int],
         programs: Programs,
+        ahead: ChildrenAhead,
         heard: Callable[[Message], None],
     ) -> None:
-        """Nothing is started yet.
+        """No child has orders yet.
 
         Args:
             settings: the daemon's settings.
@@ -86,6 +84,7 @@ class ProcessSupervisor:
             marked: whether the output folder has its marker.
             keep: descriptors that every child inherits.
             programs: command lines.
+            ahead: children that were started already.
             heard: takes facts; called on the children's threads.
         """
         self._settings = settings
@@ -95,6 +94,7 @@ class ProcessSupervisor:
         """Whether the output folder bears its mark; workers write nowhere else then."""
         self._keep = tuple(keep)
         self._programs = programs
+        self._ahead = ahead
         self._heard = heard
         self._workers: dict[int, Child] = {}
         self._engines: dict[int, Child] = {}
@@ -110,13 +110,15 @@ class ProcessSupervisor:
         def ended(how: Reason) -> None:
             self._heard((events.WorkerDied(number, how), None))
 
+        command, environment = self._programs.worker, worker_environment(self._settings)
         worker = Child(
-            self._programs.worker,
+            command,
             heard=self._heard,
             ended=ended,
-            environment={"OMP_NUM_THREADS": "1", KEPT_MEMORY: str(kept_bytes(self._settings))},
+            environment=environment,
             keep=self._keep,
             accepts=FROM_WORKER,
+            ahead=self._ahead.take(command, environment),
         )
         self._workers[number] = worker
         worker.tell((self._bench(number), None))
@@ -208,13 +210,15 @@ class ProcessSupervisor:
                 self._heard((events.EngineDied(number, how), None))
 
         order = engine_order(self._settings, wanted, self._programs.kept)
+        command, environment = self._programs.engine, engine_environment(self._settings, wanted.device)
         engine = Child(
-            self._programs.engine,
+            command,
             heard=heard,
             ended=ended,
-            environment={"OMP_NUM_THREADS": str(order.threads), **own_view(wanted.device)},
+            environment=environment,
             keep=self._keep,
             accepts=FROM_ENGINE,
+            ahead=self._ahead.take(command, environment),
         )
         self._engines[number] = engine
         engine.tell((order, None))

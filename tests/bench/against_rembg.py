@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mattingd.cli.commands.process import STATE
 from mattingd.journal import reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from tests.bench import end_to_end, photographs
 from tests.bench.timing import Cost
 

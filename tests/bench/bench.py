@@ -16,7 +16,7 @@ from rich.table import Table
 
 from mattingd.config import Settings
 from mattingd.domain.presets import BUILT_IN
-from mattingd.workers import resources
+from mattingd.workers import capacity
 from tests.bench import codecs, end_to_end, journal_alone, page_alone, photographs, stages_alone
 from tests.bench.journal_alone import Journaled
 from tests.bench.timing import Cost
@@ -96,14 +96,14 @@ def _whole(place: Path, pictures: int) -> Cost:
 def threads() -> int:
     """Threads of the engine on this machine."""
     nowhere = Path("/")
-    return resources.engine_threads(
+    return capacity.engine_threads(
         Settings(output_dir=nowhere, state_dir=nowhere, hot_folders=(), presets=BUILT_IN)
     )
 
 
 def table(journal: Journaled, stages: dict[str, Cost], whole: Cost) -> Table:
     """Everything that was measured, with the two ratios that matter."""
-    cores = resources.cores()
+    cores = capacity.cores()
     together = sum(cost.each for cost in stages.values())
     bound = cores / together
     shown = Table(
@@ -135,7 +135,7 @@ def _add(shown: Table, name: str, cost: Cost, ratio: str, wanted: str = "") -> N
 
 def notes(journal: Journaled, whole: Cost) -> str:
     """What the table has no column for."""
-    busy = whole.cpu_seconds / whole.seconds / resources.cores()
+    busy = whole.cpu_seconds / whole.seconds / capacity.cores()
     return (
         f"Scheduler: {CREW} workers, {journal.turns} turns, {journal.commits} commits."
         f" End to end: {whole.seconds:.1f} s from start to end, cores {busy:.0%} busy."

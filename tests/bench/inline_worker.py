@@ -16,7 +16,7 @@ from mattingd.domain.presets import EXTENSIONS, OutputFormat, Preset
 from mattingd.inference.registry import DEFAULT, entry
 from mattingd.system.filesystem import Disk, stamp_of
 from mattingd.workers.picture_worker import Worker
-from mattingd.workers.process import KEEP_PAGES
+from mattingd.workers.spawning import KEEP_PAGES
 
 FOLDER, HAND = 1, 0
 ROOT = Path(__file__).parent.parent.parent

@@ -18,7 +18,7 @@ from mattingd.domain.commands import Admit
 from mattingd.domain.jobs import Folder, Recipe
 from mattingd.domain.reasons import Reason
 from mattingd.journal import JournalWriter, PlacingRules
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 from mattingd.system.filesystem import stamp_of
 from tests.daemon.conftest import MakeSite, Tell

@@ -13,7 +13,7 @@ from because import why
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from mattingd.cli.commands.run import offer
+from mattingd.cli.commands.serving import offer
 from mattingd.domain import commands, events
 from mattingd.domain.jobs import Models
 from mattingd.observability.metrics import Metrics

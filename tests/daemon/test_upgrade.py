@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from tests.daemon.conftest import MakeSite
 from tests.daemon.harness import people, pictures
 from tests.daemon.harness.pictures import Label

@@ -19,7 +19,7 @@ from mattingd.system.filesystem import stamp_of
 from mattingd.workers.process import Child
 from mattingd.workers.protocol import Message
 from mattingd.workers.resources import BYTES_A_PIXEL, SPARE_BYTES
-from mattingd.workers.supervisor import Programs
+from mattingd.workers.spawning import Programs
 
 HAND, FOLDER = 0, 1
 NET = Geometry(416, 32)

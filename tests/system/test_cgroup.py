@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mattingd.system.cgroup import Limits, limits
-from mattingd.workers import resources
+from mattingd.workers import capacity
 
 GB = 1 << 30
 V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -61,9 +61,9 @@ def test_what_says_nothing_limits_nothing(tmp_path: Path) -> None:
 
 
 def test_the_smaller_of_machine_and_group_counts() -> None:
-    whole = resources.memory(Limits())
-    assert resources.memory(Limits(memory=whole * 2)) == whole
-    assert resources.memory(Limits(memory=GB)) == GB
-    everything = resources.cores(Limits())
-    assert resources.cores(Limits(cores=everything + 3.5)) == everything
-    assert resources.cores(Limits(cores=0.3)) == 1
+    whole = capacity.memory(Limits())
+    assert capacity.memory(Limits(memory=whole * 2)) == whole
+    assert capacity.memory(Limits(memory=GB)) == GB
+    everything = capacity.cores(Limits())
+    assert capacity.cores(Limits(cores=everything + 3.5)) == everything
+    assert capacity.cores(Limits(cores=0.3)) == 1

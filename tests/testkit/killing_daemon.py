@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import mattingd_killing
 
-from mattingd.cli.commands import run
+from mattingd.cli.commands import run, serving
 from mattingd.core import inference
 from mattingd.core.policy import Policy
 from mattingd.journal import JournalWriter
 from mattingd.runtime import composition
 from mattingd.system import clock
 from mattingd.workers import resources
-from mattingd.workers.supervisor import Programs
+from mattingd.workers.spawning import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,11 +40,9 @@ def killing_journal(*arguments: Any) -> JournalWriter:
     return cast("JournalWriter", mattingd_killing.KillingJournal(JournalWriter(*arguments)))
 
 
-def compose(settings: Settings, **more: Any) -> Daemon:
-    """The daemon with its killing family, and a point after the deeds of a turn that had any."""
-    programs = Programs(worker=(*CHILD, "worker"), engine=(*CHILD, "engine"))
-    mode = composition.Mode(programs=programs, open_journal=killing_journal)
-    daemon = composition.compose(settings, mode=mode, **more)
+def compose(settings: Settings, *, mode: composition.Mode, **more: Any) -> Daemon:
+    """The daemon with a killing journal, and a point after the deeds of a turn that had any."""
+    daemon = composition.compose(settings, mode=replace(mode, open_journal=killing_journal), **more)
     turns = daemon.parts.turns
     obey = turns.obey
 
@@ -63,5 +62,6 @@ if __name__ == "__main__":
     if ALONE in os.environ:
         pause_ns = round(float(os.environ[ALONE]) * clock.SECOND)
         vars(resources)["Policy"] = partial(Policy, alone_pause_ns=pause_ns)
-    vars(run)["compose"] = compose
+    vars(serving)["compose"] = compose
+    vars(run)["Programs"] = partial(Programs, worker=(*CHILD, "worker"), engine=(*CHILD, "engine"))
     sys.exit(run.run(Path(sys.argv[1])))

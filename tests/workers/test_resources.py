@@ -10,7 +10,7 @@ from mattingd.config import Engine, HotFolder, Limits, Settings
 from mattingd.domain.presets import BUILT_IN, Preset
 from mattingd.imaging.finishing import background
 from mattingd.inference.model_store import EMPTY_ENGINE_BYTES
-from mattingd.workers import resources
+from mattingd.workers import capacity, resources
 from tests.bench import worker_memory
 
 SETTINGS = Settings(output_dir=Path("/out"), state_dir=Path("/state"), hot_folders=(), presets=BUILT_IN)
@@ -25,7 +25,7 @@ def test_a_picture_takes_no_more_memory_than_is_reckoned_with(kind: str, output:
 def test_pictures_in_work_take_their_share_of_the_memory_and_no_more() -> None:
     pixels = resources.policy_of(SETTINGS).budget_pixels
     assert pixels * resources.BYTES_A_PIXEL == pytest.approx(
-        resources.memory() * resources.MEMORY_SHARE, rel=1e-3
+        capacity.memory() * capacity.MEMORY_SHARE, rel=1e-3
     )
 
 
@@ -58,7 +58,7 @@ def test_models_get_a_share_of_the_memory_too_and_say_what_they_need(tmp_path: P
     engine = Engine(device=("cpu", "cpu", "cuda:0"), gpu_memory_gb=6, resident_models=3)
     limits = resources.policy_of(replace(SETTINGS, state_dir=tmp_path, engine=engine)).loaded
     assert limits.count == 3
-    assert limits.cpu_bytes == pytest.approx(resources.memory() * resources.MODELS_SHARE / 2, rel=1e-6)
+    assert limits.cpu_bytes == pytest.approx(capacity.memory() * resources.MODELS_SHARE / 2, rel=1e-6)
     assert limits.gpu_bytes == (6_000_000_000,) * 3
     assert limits.stated == {
         "": resources.OWN_MODEL_BYTES,
@@ -74,12 +74,12 @@ def test_a_budget_that_was_asked_for_is_taken() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 1000])
 def test_what_idle_workers_keep_fits_the_same_share(workers: int) -> None:
-    kept = resources.kept_bytes(replace(SETTINGS, limits=Limits(workers=workers)))
-    assert 0 < kept <= resources.KEPT_BYTES
-    assert kept * workers <= resources.memory() * resources.MEMORY_SHARE + workers
+    kept = capacity.kept_bytes(replace(SETTINGS, limits=Limits(workers=workers)))
+    assert 0 < kept <= capacity.KEPT_BYTES
+    assert kept * workers <= capacity.memory() * capacity.MEMORY_SHARE + workers
 
 
 def test_one_worker_a_core_and_a_thread_for_half_of_them() -> None:
     policy = resources.policy_of(SETTINGS)
-    assert policy.workers == resources.cores()
-    assert resources.engine_threads(SETTINGS) == max(1, resources.cores() // 2)
+    assert policy.workers == capacity.cores()
+    assert capacity.engine_threads(SETTINGS) == max(1, capacity.cores() // 2)

@@ -14,7 +14,7 @@ from mattingd.cli.format import console_for
 from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.journal.drops import reading_drops
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 
 BEATS = 50

@@ -19,7 +19,7 @@ from mattingd.domain.events import Swept
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.text import readable
 from mattingd.outputs.retention import Line, Report, Sweep
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 from mattingd.touchup.matte_cache import FOLDER, Stored, stored, too_many
 

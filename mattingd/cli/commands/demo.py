@@ -25,7 +25,7 @@ from mattingd.config import init_text
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.text import readable
 from mattingd.journal import JournalError, Record, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 
 PHOTOGRAPHS = ("astronaut.jpg", "chelsea.jpg", "coffee.jpg")

@@ -22,7 +22,7 @@ from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import NEEDS_A_LOOK, model_name
 from mattingd.domain.text import readable
 from mattingd.journal import Ending, NoJournalError, PublishedOutput, reading, reading_jobs
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.system import clock
 
 AGO = re.compile(r"(\d+)\s*(m|min|h|d|w)")

@@ -27,7 +27,7 @@ from mattingd.domain.commands import Approve, AskAgain, Forget, SetPaused
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import NEEDS_A_LOOK
 from mattingd.journal import JournalReader, JournalWriter, NoJournalError, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 
 AT_ONCE = 500
 """Pictures that are asked for in one request."""

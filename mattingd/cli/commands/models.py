@@ -25,7 +25,7 @@ from mattingd.domain.jobs import Models
 from mattingd.inference.backend import EngineError
 from mattingd.inference.model_store import Adopted, ModelError, adopt, adopted, discard, find, shipped_size
 from mattingd.journal import JournalWriter, PlacingRules, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.runtime.lock import Lock
 from mattingd.system import clock
 from mattingd.workers.entrypoint import make_engine, model_spec

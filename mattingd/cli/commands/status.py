@@ -24,7 +24,7 @@ from mattingd.config import Settings, load
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.domain.jobs import model_name
 from mattingd.journal import NoJournalError, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 
 STYLES = {"done": "green", "failed": "red", "waiting": "yellow"}
 WAITS = {

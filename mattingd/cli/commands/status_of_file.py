@@ -17,7 +17,7 @@ from mattingd.domain.reasons import as_json, told
 from mattingd.domain.text import readable
 from mattingd.ingest.ignore_rules import why_ignored_at
 from mattingd.journal import NoJournalError, PublishedOutput, Record, reading
-from mattingd.runtime.daemon import JOURNAL
+from mattingd.runtime.launch import JOURNAL
 from mattingd.touchup.files import is_strokes
 
 WORDS = {

@@ -13,8 +13,8 @@ from mattingd.domain.exit_codes import ExitCode
 from mattingd.inference.backend import EngineError
 from mattingd.inference.model_store import adopted, weights_file
 from mattingd.inference.registry import DEFAULT
-from mattingd.workers.process import KEEP_PAGES
-from mattingd.workers.resources import cores, memory, own_view
+from mattingd.workers.capacity import cores, memory, own_view
+from mattingd.workers.spawning import KEEP_PAGES
 
 MISSING = "a Dask worker needs packages that are not installed: pip install 'mattingd[dask]'"
 SHARE = 0.8

@@ -13,7 +13,7 @@ from mattingd.cli.format import console_for, weight
 from mattingd.cli.zoo.place import Place, place
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.inference.model_store import description_of
-from mattingd.workers.resources import memory
+from mattingd.workers.capacity import memory
 from mattingd.zoo.catalogue import CatalogueEntry, File
 
 MEGABYTE = 1_000_000

@@ -6,6 +6,7 @@ Knows tensors and devices; knows nothing of files, pictures larger than the netw
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -178,10 +179,7 @@ class TorchEngine:
         if self._precision == "fp32":
             return self._net
         if self._precision not in self._nets:
-            state = self._net.state_dict()
-            copy = fuse(shaped_for(state)).to(self._kind)
-            copy.load_state_dict(state)
-            self._nets[self._precision] = channels_last(copy.to(DTYPES[self._precision]))
+            self._nets[self._precision] = channels_last(deepcopy(self._net).to(DTYPES[self._precision]))
         return self._nets[self._precision]
 
     def _judged(self, error: RuntimeError, count: int) -> OutOfMemory | EngineFault | BadBatch:

@@ -62,12 +62,11 @@ def _process(order: Order, place: Path) -> ExitCode:
     out = place / "out"
     picture = _from_pipe(place) if order.paths == (PIPE,) else order.paths[0]
     outcome = folders.run(replace(order, paths=(picture,), output=out, format=_format(order)))
-    code = folders.exit_code(outcome.progress, outcome.stop, interrupted=outcome.interrupted)
     name = "standard input" if order.paths == (PIPE,) else str(picture)
     for end in (*outcome.progress.failures, *outcome.progress.ignored):
         raise CommandError(f"{name}: {end.reason}", code=ExitCode.FAILED)
-    if code is not ExitCode.OK or not outcome.progress.done:
-        raise CommandError(f"{name}: {outcome.stop.reason}", code=code or ExitCode.FAILED)
+    if outcome.code is not ExitCode.OK or not outcome.progress.done:
+        raise CommandError(f"{name}: {outcome.stop.reason}", code=outcome.code or ExitCode.FAILED)
     for each in outcome.unsure:
         print(replace(each, name=name).line(), file=sys.stderr)  # noqa: T201
     made = sorted((path for path in out.iterdir() if path.is_file()), key=lambda path: len(path.name))
