@@ -91,7 +91,7 @@ class Drops:
 
 def test_what_clients_drop_is_done_once_and_whole(make_site: MakeSite, share: tuple[Samba, Mount]) -> None:
     """Before the start, slowly, full size first, empty first, by renames, as trees, odd names, in a loop."""
-    samba, _ = share
+    samba, mount = share
     site = site_on(make_site, share)
     drops = Drops(site, samba)
     with Client(samba.address) as client:
@@ -122,6 +122,7 @@ def test_what_clients_drop_is_done_once_and_whole(make_site: MakeSite, share: tu
     assert watched == ["events", "scans"]
     assert site.audit()["gaps"] == []
     assert site.stop() == 0
+    assert mount.broken() == []
 
 
 def begin(client: Client, drops: Drops, side: str) -> Callable[[], None]:
@@ -319,7 +320,7 @@ def test_two_daemons_on_the_same_folders_spoil_nothing(
 
     A cut-out that is there byte for byte is not made twice.
     """
-    samba, _ = share
+    samba, mount = share
     sites = [site_on(make_site, share) for _ in range(2)]
     drops = Drops(sites[0], samba)
     processes = [site.start() for site in sites]
@@ -341,6 +342,7 @@ def test_two_daemons_on_the_same_folders_spoil_nothing(
         wait_until(lambda: name in (site.status()["others"] or ""), f"{name}was seen", 180)  # noqa: B023
         assert site.events("offline") == []
     assert [site.stop() for site in sites] == [0, 0]
+    assert mount.broken() == []
 
 
 @needs_time

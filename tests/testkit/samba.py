@@ -172,6 +172,10 @@ class Mount:
                 if self.path.is_dir():
                     return
 
+    def broken(self) -> list[str]:
+        """What smbnetfs said of calls that it cannot do: it connects anew, and nobody gets an answer."""
+        return [line for line in (self._root / "log").read_text().splitlines() if ")->smb_conn_srv_" in line]
+
     def close(self) -> None:
         """Unmount, whatever still uses it."""
         subprocess.run(["fusermount3", "-uz", self._point], check=False, stderr=subprocess.DEVNULL)
