@@ -146,6 +146,7 @@ class Engine(Protocol):
 
         Args:
             shapes: network shapes to expect, the most common first: batch sizes are compared on that one.
+                Without any, only the precision is chosen.
             batch_sizes: sizes to compare, ascending; by default those suited to the device.
 
         Raises:

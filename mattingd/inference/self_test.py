@@ -44,6 +44,16 @@ def picture_for(net: Geometry) -> NDArray[np.uint8]:
     return to_net(picture()[0], fit(SIDE, SIDE, net), net)[None]
 
 
+def pixels_for(net: Geometry) -> int:
+    """Return how many pixels that picture has."""
+    if net.kind == "buckets":
+        return SIDE * SIDE
+    from mattingd.imaging.matting.preprocess import fit  # noqa: PLC0415 - as above
+
+    height, width = fit(SIDE, SIDE, net).shape
+    return height * width
+
+
 def cells(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return mean alpha [CELLS,CELLS] of a matte [H,W] whose sides are multiples of CELLS."""
     high, wide = (length // CELLS for length in matte.shape)

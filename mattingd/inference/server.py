@@ -15,10 +15,12 @@ import numpy as np
 from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.domain.exit_codes import ExitCode
+from mattingd.domain.jobs import Geometry
 from mattingd.domain.reasons import Reason
 from mattingd.imaging.matting.alpha import is_empty
 from mattingd.imaging.matting.confidence import confidence
 from mattingd.imaging.matting.preprocess import shapes
+from mattingd.inference import self_test
 from mattingd.inference.backend import BadBatch, Engine, EngineError, EngineFault, OutOfMemory, SelfTestFailed
 from mattingd.system import clock
 
@@ -27,9 +29,9 @@ Answer = tuple[Fact, bytes | None]
 TEST_EVERY_NS = 600 * clock.SECOND
 """A working engine proves itself anew this often: a device that calculates wrongly does not say so."""
 
-WARM_SHAPES = {"cpu": 1, "cuda": 3}
+WARM_SHAPES = {"cpu": 0, "cuda": 3}
 """Shapes the engine is warmed up with; the others cost their first picture a moment. On the processor that
-moment is shorter than it takes to try a shape that may never come."""
+moment is shorter than it takes to try a shape that may never come: there the self-test's run is enough."""
 
 
 def load(
@@ -59,9 +61,15 @@ def load(
 
 def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
     """Warm up, test with the self-test's picture, and describe the engine."""
+    empty = own_bytes()
     warm_up = engine.warm_up(shapes(engine.spec.net, WARM_SHAPES[engine.device.kind]))
+    before = clock.monotonic_ns()
     engine.self_test()
-    memory, room = getattr(engine, "gpu_memory", (0, 0)) if engine.device.kind == "cuda" else (own_bytes(), 0)
+    larger = _larger(engine.spec.net)
+    tested = larger * (clock.monotonic_ns() - before) / clock.SECOND
+    memory, room = round(empty + larger * (own_bytes() - empty)), 0
+    if engine.device.kind == "cuda":
+        memory, room = getattr(engine, "gpu_memory", (0, 0))
     return EngineUp(
         engine=number,
         device=engine.device.kind if engine.device.kind == "cpu" else engine.device.name,
@@ -70,7 +78,7 @@ def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
         model=engine.spec.id,
         model_sha256=engine.spec.sha256,
         max_batch=warm_up.batch_size,
-        batch_seconds=max(timing.seconds for timing in warm_up.timings),
+        batch_seconds=max((timing.seconds for timing in warm_up.timings), default=tested),
         load_seconds=(clock.monotonic_ns() - started) / clock.SECOND,
         net=engine.spec.net,
         remark=getattr(engine, "remark", ""),
@@ -78,6 +86,12 @@ def bring_up(engine: Engine, number: int, started: int) -> EngineUp:
         memory=memory,
         room=room,
     )
+
+
+def _larger(net: Geometry) -> float:
+    """Return how many times the pixels of the self-test's picture a usual picture has at the network."""
+    height, width = shapes(net, 1)[0]
+    return height * width / self_test.pixels_for(net)
 
 
 def own_bytes(status: Path = Path("/proc/self/status")) -> int:

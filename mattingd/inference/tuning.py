@@ -88,12 +88,13 @@ def settled_precision(
 def measure(matte: Callable[[Pictures], Mattes], shapes: Sequence[Shape], sizes: Sequence[int]) -> Warmup:
     """Compare batch sizes on the first shape, and run the other shapes once with the best.
 
+    Without shapes nothing runs, and the first size it is.
+
     Raises:
         OutOfMemory: a single picture does not fit into memory.
-        ValueError: there is no shape.
     """
     if not shapes:
-        raise ValueError("warming up needs at least one shape")
+        return Warmup(sizes[0], ())
     timings = _compare(matte, shapes[0], sizes)
     size = smallest_good_batch(timings)
     others: list[Timing] = []

@@ -5,7 +5,7 @@ import json
 import queue
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,8 +14,9 @@ from mattingd_test_engine import MARKERS, CountingEngine, load
 from mattingd.domain import events
 from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import InferFault
+from mattingd.domain.jobs import Geometry
 from mattingd.domain.reasons import Reason
-from mattingd.inference import server
+from mattingd.inference import self_test, server
 from mattingd.inference.backend import Engine, OutOfMemory
 
 SHAPE = (96, 96)
@@ -79,6 +80,30 @@ def test_mattes_before_a_failed_self_test_are_not_given_away(
     assert 10_000_000 < up.memory < server.own_bytes() * 2, "what this process takes"
     assert isinstance(died, events.EngineDied)
     assert (died.engine, died.wrong, died.fatal) == (5, True, None)
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_on_the_processor_the_self_test_is_the_only_run_before_pictures(
+    plan: Callable[..., None], kind: Literal["cpu", "cuda"]
+) -> None:
+    tried: list[object] = []
+
+    class Watched(CountingEngine):
+        def warm_up(self, shapes: Any, batch_sizes: Any = None) -> Any:
+            tried.extend(shapes)
+            return super().warm_up(shapes, batch_sizes)
+
+    (up,) = Child().live(lambda _: Watched(kind))
+    assert isinstance(up, events.EngineUp)
+    assert len(tried) == (0 if kind == "cpu" else 3)
+    assert up.max_batch == 4
+    assert up.batch_seconds > 0
+
+
+@pytest.mark.parametrize("kind", ["buckets", "stretch", "letterbox", "corner", "short-side"])
+def test_the_self_test_s_picture_is_as_large_as_reckoned(kind: Literal["buckets"]) -> None:
+    net = Geometry(256, 32, kind)
+    assert self_test.pixels_for(net) == self_test.picture_for(net).size / 3
 
 
 def test_a_failing_batch_is_a_picture_s_fault_only_if_the_self_test_passes(plan: Callable[..., None]) -> None:

@@ -110,5 +110,3 @@ def test_sizes_are_compared_until_the_memory_is_full(monkeypatch: pytest.MonkeyP
 def test_no_room_for_one_picture_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutOfMemory):
         tuning.measure(Device(monkeypatch, {"fp32": 0.1}, most=0).matte, [(32, 32)], (1, 2))
-    with pytest.raises(ValueError, match="at least one shape"):
-        tuning.measure(Device(monkeypatch, {"fp32": 0.1}).matte, [], (1, 2))

@@ -134,12 +134,9 @@ class CountingEngine:
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
         """Nothing to warm; batches of 4 unless told otherwise."""
-        if not shapes:
-            raise ValueError("warming up needs at least one shape")
         sizes = tuple(batch_sizes or (4,))
-        return Warmup(
-            sizes[-1], tuple(Timing(shape, size, 0.001 * size) for shape in shapes for size in sizes)
-        )
+        timings = (Timing(shape, size, 0.001 * size) for shape in shapes for size in sizes)
+        return Warmup(sizes[-1] if shapes else sizes[0], tuple(timings))
 
     def matte(self, batch: Pictures) -> Mattes:
         """Obey plan and markers, then `distance_matte`."""

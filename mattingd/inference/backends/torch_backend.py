@@ -195,7 +195,7 @@ class TorchEngine:
 
     def warm_up(self, shapes: Sequence[Shape], batch_sizes: Sequence[int] | None = None) -> Warmup:
         """Choose the precision, compare batch sizes on the first shape, run the others once."""
-        if shapes and self._asked == "auto":
+        if self._asked == "auto":
             candidates = CANDIDATES[self._kind]
             best = tuning.settled_precision(self._matte_in, candidates, self._measured_for(), self._kept)
             self._precision = best
