@@ -20,7 +20,7 @@ from mattingd.imaging.formats.encode import File
 from mattingd.imaging.matting import matte_file, touchup_solver
 from mattingd.imaging.matting.alpha import finish
 from mattingd.imaging.matting.second_pass import Passes
-from mattingd.imaging.matting.tiles import UInt8, eight_bits
+from mattingd.imaging.matting.tiles import Halving, UInt8, eight_bits
 from mattingd.workers.trouble import Trouble, named_if_several
 
 ALL_TRANSPARENT = Reason.of("all_transparent")
@@ -122,7 +122,9 @@ def make(
     for preset in presets:
         with named_if_several(outputs[len(files)] if len(presets) > 1 else None):
             backdrop = backdrop_of(preset)
-            more, doubts = cut_out(held.picture, alpha, preset, backdrop, own=own is not None)
+            more, doubts = cut_out(
+                held.picture, alpha, preset, backdrop, held.passes.halved, own=own is not None
+            )
         files += more
         remarks += encode.remarks(held.picture.rgb, preset)
         remarks += tuple(file.remark for file in more if file.remark)
@@ -138,12 +140,20 @@ def _own(held: Held, first: Preset) -> np.ndarray | None:
 
 
 def cut_out(
-    picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None, *, own: bool = False
+    picture: Picture,
+    alpha: UInt8,
+    preset: Preset,
+    backdrop: Backdrop | None = None,
+    halved: Halving | None = None,
+    *,
+    own: bool = False,
 ) -> tuple[tuple[File, ...], Reasons]:
     """Make the files of a preset from a picture and its matte, uint8[H,W], with reasons for checking them.
 
     A matte that is the picture's ``own`` alpha is no guess of a model: nothing in it is cleaned up.
     """
     matte = alpha if own else finish(alpha, preset)
-    composed = compose.compose(picture, matte, preset, backdrop)
+    composed = compose.compose(picture, matte, preset, backdrop, halved)
+    if halved is not None:
+        halved.forget()  # packing takes the most memory of all
     return encode.files(plugins.finished(composed, preset.finisher), preset), composed.doubts

@@ -22,6 +22,7 @@ from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.matting import foreground
 from mattingd.imaging.matting.tiles import (
     DEEP,
+    Halving,
     Levels,
     UInt8,
     as_levels,
@@ -54,10 +55,17 @@ class Composed:
     doubts: Reasons = ()
 
 
-def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop | None = None) -> Composed:
+def compose(
+    picture: Picture,
+    alpha: UInt8,
+    preset: Preset,
+    backdrop: Backdrop | None = None,
+    halved: Halving | None = None,
+) -> Composed:
     """Cut ``picture`` out by the finished matte ``alpha`` (uint8[H,W]), on the preset's background if any.
 
-    ``backdrop`` is that background where it is a picture.
+    ``backdrop`` is that background where it is a picture; ``halved`` is the picture as the network sees it,
+    if others need it smaller as well.
 
     With ``colour: srgb`` its colours are converted first. Transparent pixels stay transparent: the final
     alpha is the smaller of both. Opaque pixels keep their bytes unless a setting changes scale or colour.
@@ -66,7 +74,7 @@ def compose(picture: Picture, alpha: UInt8, preset: Preset, backdrop: Backdrop |
         picture = _in_srgb(picture, picture.icc)
     matte = alpha if picture.rgb.dtype == np.uint8 else as_levels(alpha.astype(np.uint16) * DEEP)
     final = matte if picture.alpha is None else as_levels(cv2.min(picture.alpha, matte))
-    colours = _colours(picture.rgb, eight_bits(final))
+    colours = _colours(picture.rgb, eight_bits(final), halved)
     if picture.alpha is not None:  # where the file's own alpha decides, its colours are already straight
         decides = cv2.compare(picture.alpha, matte, cv2.CMP_LE)
         cv2.copyTo(picture.rgb, cv2.bitwise_and(decides, eight_bits(final)), colours)
@@ -130,14 +138,15 @@ def _in_srgb(picture: Picture, icc: bytes) -> Picture:
     return replace(picture, rgb=rgb, icc=None)
 
 
-def _colours(rgb: Levels, alpha: UInt8) -> Levels:
+def _colours(rgb: Levels, alpha: UInt8, halved: Halving | None) -> Levels:
     """Return the straight foreground colours of ``rgb`` under ``alpha``.
 
     With 16 bits, only the correction is computed with 8: opaque pixels stay exact, and soft ones keep their
     fine gradation.
     """
     seen = eight_bits(rgb)
-    estimated = foreground.estimate(seen, alpha)
+    same = halved is not None and halved.picture is seen
+    estimated = foreground.estimate(seen, alpha, halved if same else None)
     if rgb.dtype == np.uint8:
         return estimated
     result = np.multiply(estimated, DEEP, dtype=np.uint16)  # beyond the edge, where a small value is not zero

@@ -16,6 +16,7 @@ import numpy as np
 from mattingd.imaging import threads
 from mattingd.imaging.matting.tiles import (
     Float32,
+    Halving,
     Tile,
     UInt8,
     as_float32,
@@ -63,17 +64,18 @@ _TO_FRONT, _TO_BACK = _COVER / _SHARE, _REST / _SHARE
 """By alpha 0..255: what front and back contribute, and how much of a difference each of them takes over."""
 
 
-def estimate(rgb: UInt8, alpha: UInt8) -> UInt8:
+def estimate(rgb: UInt8, alpha: UInt8, halved: Halving | None = None) -> UInt8:
     """Return the straight foreground colours of ``rgb`` (uint8[H,W,3]) under ``alpha`` (uint8[H,W]).
 
     Pixels of alpha 255 keep their exact bytes; soft ones get the estimated colour. The colour continues for a
-    few pixels beyond the edge; further out it is zero (small files).
+    few pixels beyond the edge; further out it is zero (small files). ``halved`` is ``rgb``, if others need it
+    smaller as well.
     """
     result, band = _near(rgb, alpha)
     if not cv2.hasNonZero(band):
         return result
     size = _fine_size(alpha.shape)
-    picture, cover = rgba(shrink(rgb, *size)), shrink(alpha, *size)
+    picture, cover = rgba(shrink(halved or rgb, *size)), shrink(alpha, *size)
     fields = _fields(picture, cover)
 
     def correct(tile: Tile) -> None:

@@ -9,10 +9,9 @@ from math import log, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from mattingd.domain.jobs import Fit, Geometry
-from mattingd.imaging.matting.tiles import shrink
+from mattingd.imaging.matting.tiles import Halving, UInt8, shrink
 
 ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9, 2.4)
 """The aspects there are buckets for, each lying and standing: square, 4:3, 3:2, 16:9 and panoramas."""
@@ -49,7 +48,7 @@ def _bucket(aspect: float, side: int, multiple: int) -> tuple[int, int]:
 def shapes(net: Geometry, most: int) -> tuple[tuple[int, int], ...]:
     """Return the most common (height, width) of the network, up to a maximum number."""
     if net.fixed:
-        return ((net.side, net.side),)
+        return ((net.side, net.side),)[:most]
     if net.kind == "short-side":
         usual = ((3000, 2000), (2000, 3000), (2000, 2000))
         return tuple(fit(width, height, net).shape for width, height in usual)[:most]
@@ -84,7 +83,7 @@ def fit(width: int, height: int, net: Geometry = CV_UNET) -> Fit:
     return Fit(width, height, side, side, (left, top, *inner))
 
 
-def to_net(srgb: npt.NDArray[np.uint8], fit: Fit, net: Geometry = CV_UNET) -> npt.NDArray[np.uint8]:
+def to_net(srgb: UInt8 | Halving, fit: Fit, net: Geometry = CV_UNET) -> UInt8:
     """Return ``srgb`` (uint8[H,W,3]) at the network's size: contiguous uint8[net_height,net_width,3]."""
     if fit.inner is None:
         return _resized(srgb, fit.net_width, fit.net_height, net)
@@ -102,15 +101,20 @@ def from_net(matte: npt.NDArray[np.float32], fit: Fit) -> npt.NDArray[np.float32
     return np.ascontiguousarray(matte[top : top + height, left : left + width])
 
 
-def _resized(srgb: npt.NDArray[np.uint8], width: int, height: int, net: Geometry) -> npt.NDArray[np.uint8]:
+def _resized(srgb: UInt8 | Halving, width: int, height: int, net: Geometry) -> UInt8:
     """Resize with antialiasing, using the filter that the model was trained with."""
     if net.resampling == "area":
         return shrink(srgb, width, height)
+    from PIL import Image  # noqa: PLC0415 - the shipped model's engine starts sooner without
+
     kind = Image.Resampling.LANCZOS if net.resampling == "lanczos" else Image.Resampling.BILINEAR
-    return np.array(Image.fromarray(srgb).resize((width, height), kind))
+    picture = srgb.picture if isinstance(srgb, Halving) else srgb
+    return np.array(Image.fromarray(picture).resize((width, height), kind))
 
 
 def enlarged(matte: npt.NDArray[np.float32], width: int, height: int) -> npt.NDArray[np.uint8]:
     """Enlarge a matte (float32[h,w] in 0..1) to full size, uint8[H,W], like rembg: levels, then LANCZOS."""
+    from PIL import Image  # noqa: PLC0415 - as above
+
     levels = Image.fromarray((matte * 255).astype(np.uint8), mode="L")
     return np.array(levels.resize((width, height), Image.Resampling.LANCZOS))

@@ -21,7 +21,7 @@ from mattingd.domain.presets import SecondPass
 from mattingd.imaging.matting import confidence, flat_background, preprocess
 from mattingd.imaging.matting.alpha import is_empty
 from mattingd.imaging.matting.confidence import undecided
-from mattingd.imaging.matting.tiles import Float32, Tile, UInt8, part
+from mattingd.imaging.matting.tiles import Float32, Halving, Tile, UInt8, part
 from mattingd.imaging.matting.upsample import to_full_size
 
 _SEEN = 0.1
@@ -94,6 +94,8 @@ class Passes:
             net: the network's geometry.
         """
         self.srgb = srgb
+        self.halved = Halving(srgb)
+        """The same picture, for what needs it smaller."""
         self.fit = preprocess.fit(srgb.shape[1], srgb.shape[0], net)
         self.first: Float32 | None = None
         self.crop: Crop | None = None
@@ -126,7 +128,7 @@ class Passes:
         """Return the network's input for that pass, contiguous uint8[net_height,net_width,3]; made once."""
         crop = self.crop
         if self._shown is None or self._shown[0] is not crop:
-            part, fit = (self.srgb, self.fit) if crop is None else (self.srgb[crop.tile], crop.fit)
+            part, fit = (self.halved, self.fit) if crop is None else (self.srgb[crop.tile], crop.fit)
             self._shown = crop, preprocess.to_net(part, fit, self._net)
         return self._shown[1]
 
@@ -172,7 +174,7 @@ class Passes:
             raise ValueError("the network has not said anything yet")
         if self._net.enlarge == "lanczos":
             return preprocess.enlarged(self.first, self.fit.width, self.fit.height)
-        whole = to_full_size(self.first, self.srgb)
+        whole = to_full_size(self.first, self.srgb, self.halved)
         if self.crop is not None and self.seen is not None and self.seen.better:
             _put_in(whole, self.crop, to_full_size(self.seen.matte, self.srgb[self.crop.tile]))
         ink = flat_background.completed(whole, self.srgb)

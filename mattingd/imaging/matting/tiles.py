@@ -55,17 +55,38 @@ def tiles_of(mask: UInt8, size: int = _TILE, full: tuple[int, ...] | None = None
                 yield rows, slice(start * size, min(stop * size, width))
 
 
-def shrink(picture: UInt8, width: int, height: int) -> UInt8:
-    """``picture`` (uint8[H,W] or [H,W,C]) at width x height, contiguous; larger also works, linearly.
+class Halving:
+    """A picture that several steps need smaller: its half, with which each of them begins, is made once."""
+
+    def __init__(self, picture: UInt8) -> None:
+        """Nothing is made yet. The picture, uint8[H,W,3], must stay as it is."""
+        self.picture = picture
+        self._half: UInt8 | None = None
+
+    def half(self) -> UInt8:
+        """Return the means of every 2 x 2 pixels."""
+        if self._half is None:
+            self._half = _reduced(self.picture, 2, 2)
+        return self._half
+
+    def forget(self) -> None:
+        """Free the half's memory; whoever needs it later has it made again."""
+        self._half = None
+
+
+def shrink(source: UInt8 | Halving, width: int, height: int) -> UInt8:
+    """Return a picture (uint8[H,W] or [H,W,C]) at width x height, contiguous; larger also works, linearly.
 
     Halved by averaging as often as it goes (2 x 2 is by far the fastest area resize), the rest linearly,
     which below a factor of two loses nothing; exact in place, also where odd rows and columns fall away.
     """
+    picture = source.picture if isinstance(source, Halving) else source
     full_height, full_width = picture.shape[:2]
     small, across, down = picture, 1, 1
     while small.shape[1] >= 2 * width or small.shape[0] >= 2 * height:
         x, y = (2 if small.shape[1] >= 2 * width else 1), (2 if small.shape[0] >= 2 * height else 1)
-        small = _reduced(small, x, y)
+        first = small is picture and (x, y) == (2, 2)
+        small = source.half() if first and isinstance(source, Halving) else _reduced(small, x, y)
         across, down = across * x, down * y
     if (full_height, full_width) == (height * down, width * across):  # nothing left to do
         return small.copy() if small is picture else small

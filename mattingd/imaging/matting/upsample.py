@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mattingd.imaging import threads
 from mattingd.imaging.matting.tiles import (
     Float32,
+    Halving,
     Tile,
     UInt8,
     as_float32,
@@ -58,12 +59,13 @@ _ONES = np.ones(4, np.float32)
 _NEXT = np.ones((3, 3), np.uint8)
 
 
-def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
+def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8, halved: Halving | None = None) -> UInt8:
     """Return a full-size, edge-aware matte.
 
     Args:
         alpha: float32[net_height,net_width] in 0..1, the network's matte of this picture.
         srgb: uint8[H,W,3], the picture.
+        halved: the same picture, if others need it smaller as well.
 
     Returns:
         uint8[H,W]. Where the network was sure the matte is exactly 0 or 255.
@@ -78,7 +80,7 @@ def to_full_size(alpha: npt.NDArray[np.float32], srgb: UInt8) -> UInt8:
     result = as_uint8(wide[np.arange(height) * len(wide) // height])
     undecided = ((lowest < _LAST / 255) & (highest > _FIRST / 255)).astype(np.uint8)
     if undecided.any():
-        models = _models_where(undecided, coarse, shrink(srgb, *middle))
+        models = _models_where(undecided, coarse, shrink(halved or srgb, *middle))
         bounds = 255 * as_float32(cv2.merge([lowest, highest, lowest, highest]))  # four are faster than two
 
         def decide(tile: Tile) -> None:
