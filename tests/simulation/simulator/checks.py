@@ -149,11 +149,11 @@ class Checks:
                 assert busy == {number}, f"job {number} should be alone, and {busy} are in work"
 
     def _within_budget(self, shell: Shell) -> None:
-        pixels = [content.pixels for worker in shell.workers for content in worker.held.values()]
+        pixels = [content.pixels for worker in shell.workers for content in worker.operations.held.values()]
         pixels += [
             worker.order.grant
             for worker in shell.workers
-            if isinstance(worker.order, Read) and worker.order.job not in worker.held
+            if isinstance(worker.order, Read) and worker.order.job not in worker.operations.held
         ]
         assert len(pixels) <= 1 or sum(pixels) <= self.budget, f"{pixels} in work, {self.budget} allowed"
 
@@ -256,7 +256,7 @@ def in_work(shell: Shell) -> set[int]:
     """Jobs that some process works on, or holds the picture of, at this moment."""
     jobs = {number for sent in shell.engines.batches for number in sent.order.jobs}
     for worker in shell.workers:
-        jobs.update(worker.held)
+        jobs.update(worker.operations.held)
         if isinstance(worker.order, Read | Finish):
             jobs.add(worker.order.job)
     return jobs

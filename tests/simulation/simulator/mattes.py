@@ -10,7 +10,7 @@ from mattingd.domain.commands import Infer, StartEngine
 from mattingd.domain.events import EngineDied, EngineUp, Fact, InferFailed, InferFault, Inferred
 from mattingd.domain.reasons import Reason
 from tests.simulation.simulator.pictures import Content, Kind, Matte
-from tests.simulation.simulator.workers import Surroundings
+from tests.simulation.simulator.surroundings import Surroundings
 
 MAX_BATCH = 4
 SHIPPED = "shipped"

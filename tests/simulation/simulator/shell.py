@@ -30,8 +30,9 @@ from mattingd.domain.jobs import Folder
 from mattingd.journal import JournalWriter, PlacingRules
 from tests.simulation.simulator.mattes import Sent, SimEngines
 from tests.simulation.simulator.pictures import Content, Matte
+from tests.simulation.simulator.surroundings import Surroundings
 from tests.simulation.simulator.watching import FolderWatch
-from tests.simulation.simulator.workers import SimWorker, Surroundings
+from tests.simulation.simulator.workers import SimWorker
 
 RULES = PlacingRules(output_paths.pick, output_paths.next_version, output_paths.folded)
 POINTS = (
@@ -246,7 +247,7 @@ class Shell:
             case commands.Discard(worker, job):
                 self.payloads.nets.pop(job, None)
                 self.payloads.mattes.pop(job, None)
-                self.workers[worker].discard(job)
+                self.workers[worker].operations.discard(job)
             case commands.DropMatte(job, batch):
                 if job in self.payloads.mattes and self.payloads.mattes[job][0] == batch:
                     del self.payloads.mattes[job]

@@ -166,7 +166,7 @@ def memory_is_empty(shell: Shell) -> None:
         "mattes": shell.payloads.mattes,
         **{f"held by slot {slot.id}": slot.holds for slot in scheduler.pool.slots},
         **{f"to finish by slot {slot.id}": slot.todo for slot in scheduler.pool.slots},
-        **{f"held by worker {worker.number}": worker.held for worker in shell.workers},
+        **{f"held by worker {worker.number}": worker.operations.held for worker in shell.workers},
     }
     assert not any(left.values()), {name: what for name, what in left.items() if what}
     assert not any(work.states[state] for state in LIVE), "something is still counted as waiting"

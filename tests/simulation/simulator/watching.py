@@ -1,4 +1,4 @@
-"""Events, looks and scans of one hot folder, as `stages/scanning.py` promises them.
+"""Events, looks and scans of one hot folder, as `mattingd/ingest/scanner.py` promises them.
 
 Only differences are told. A slow folder delays everything it tells, but what it tells stays in order.
 """

@@ -26,9 +26,9 @@ from tests.simulation.simulator.mattes import SHIPPED
 from tests.simulation.simulator.people import MEGAPIXEL, NAMES, Office, habits
 from tests.simulation.simulator.pictures import Content
 from tests.simulation.simulator.shell import POINTS, CrashError, Hooks, Plan, Shell
+from tests.simulation.simulator.surroundings import Surroundings
 from tests.simulation.simulator.verdict import Verdict
 from tests.simulation.simulator.weather import Weather
-from tests.simulation.simulator.workers import Surroundings
 
 if TYPE_CHECKING:
     from mattingd.domain.reasons import Reason
