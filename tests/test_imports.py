@@ -53,7 +53,7 @@ CORE_ONLY = {"core.scheduler", "core.dispatch", "core.engine_supervisor", "core.
              "core.stopping", "core.worker_answers", "core.snapshot", "core.fleet.remote",
              "core.fleet.residency", "core.policy",
              "core.queue.gates", "core.queue.estimates", "core.queue.open_sets",
-             "core.queue.whole_folders"}  # fmt: skip
+             "core.queue.chores", "core.queue.offline", "core.queue.whole_folders"}  # fmt: skip
 """The decisions that put others together; all other modules of `core` know `domain` alone."""
 
 ONLY_IN: dict[str, set[str]] = {

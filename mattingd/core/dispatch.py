@@ -9,18 +9,12 @@ from mattingd.core.batching import EngineQueue
 from mattingd.core.fleet.remote import may_leave
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job, State, Trigger
-from mattingd.core.output_paths import archive_place
-from mattingd.core.policy import MEGAPIXEL, SECOND
+from mattingd.core.policy import MEGAPIXEL
+from mattingd.core.queue.chores import chore_order, next_with_chore
 from mattingd.core.worker_pool import WorkerPool, WorkerSlot
-from mattingd.domain.commands import DoChore, Finish, MoveFolder, Publish, Read
-from mattingd.domain.events import FolderTrouble, OutputTrouble, SpaceLow
-from mattingd.domain.jobs import Chore, Original
-from mattingd.domain.picture_names import surely_dropped
+from mattingd.domain.commands import Finish, Publish, Read
+from mattingd.domain.events import SpaceLow
 from mattingd.domain.reasons import Reason
-
-HANGS_NS = 5 * SECOND
-"""An operation on a folder that just went offline gets so long to return."""
-WRITING = frozenset({State.FINISHING, State.PREPARED})
 
 
 class Dispatcher:
@@ -124,55 +118,12 @@ class Dispatcher:
         return True
 
     def _chore(self, slot: WorkerSlot) -> bool:
-        if self.output_offline:
+        job = None if self.output_offline else next_with_chore(self.work)
+        if job is None:
             return False
-        number = next((each.id for each in self.work.chores.values() if self._can_be_done(each)), None)
-        if number is None:
-            return False
-        job = self.work.chores.pop(number)
         self._begin(slot, job)
-        chore = Chore(min(job.chores, key=lambda chore: (chore == Chore.ORIGINAL, chore)))
-        together = self.work.sets.of(job) if chore is Chore.ORIGINAL else None
-        if together is not None and together.mover == job.id:
-            part = job.path.partition(b"/")[0]
-            what = together.place, together.files, together.originals, together.gone
-            self.work.out.append(MoveFolder(slot.id, job.id, job.folder, part, *what))
-            return True
-        notes = job.stale_notes if chore is Chore.REMOVE_NOTE else (job.note,)
-        outputs = () if job.state is State.UNCHANGED and chore is Chore.ORIGINAL else job.outputs
-        original = self._original(job) if chore is Chore.ORIGINAL else None
-        self.work.out.append(
-            DoChore(
-                slot.id,
-                job.id,
-                chore,
-                outputs,
-                notes,
-                job.folder,
-                job.path,
-                job.reason,
-                original,
-                together=together is not None,
-            )
-        )
+        self.work.out.append(chore_order(self.work, job, slot.id))
         return True
-
-    def _can_be_done(self, job: Job) -> bool:
-        """Whether an ended job has cleanup to do that needs no offline folder."""
-        if job.chores != {Chore.ORIGINAL}:
-            return True
-        return job.folder not in self.work.gates.offline
-
-    def _original(self, job: Job) -> Original | None:
-        """Return what happens to an original by the present settings; None when it stays."""
-        folder = self.work.folders.get(job.folder)
-        if folder is None or folder.originals == "keep" or job.sha256 is None or not surely_dropped(job.path):
-            return None
-        if folder.originals == "delete" and job.state is not State.DONE:
-            return None
-        together = self.work.sets.of(job)
-        place = archive_place(folder, job.path, job.date if together is None else together.date)
-        return Original(folder.originals, place, job.stamp, job.sha256)
 
     def _read(self, slot: WorkerSlot) -> bool:
         job = self._next_to_read()
@@ -336,44 +287,3 @@ class Dispatcher:
         """Return the pictures that may soon be ready for the engine."""
         room = len(self.work.in_flight) - self.pool.away < self._most_in_flight()
         return self.work.states[State.READING] + (len(self.work.lanes) if room else 0)
-
-
-class Offline:
-    """Takes folders offline and back online. One owner: the scheduler.
-
-    The pictures of an offline folder wait: none is started, cancelled or failed. A worker that hangs in a
-    call to the folder is ended soon, and its picture is retried without blame.
-    """
-
-    def __init__(self, work: JobStore, pool: WorkerPool, dispatcher: Dispatcher) -> None:
-        self.work = work
-        self.pool = pool
-        self.dispatcher = dispatcher
-
-    def folder(self, fact: FolderTrouble) -> None:
-        """Handle a hot folder that stopped answering, or answers again."""
-        self.work.gates.set_offline(fact.folder, fact.reason)
-        self._hasten()
-
-    def output(self, fact: OutputTrouble) -> None:
-        """Handle an output folder that stopped answering, or answers again."""
-        self.dispatcher.output_offline = fact.reason
-        if fact.reason is None:
-            self.dispatcher.try_output_now()
-        self._hasten()
-
-    def excuses(self, job: Job) -> bool:
-        """Whether a worker that dies over this job now dies because of a folder that does not answer."""
-        if self.dispatcher.output_offline and (job.state in WRITING or job.chores):
-            return True
-        reads = job.state is State.READING or Chore.ORIGINAL in job.chores
-        return reads and job.folder in self.work.gates.offline
-
-    def _hasten(self) -> None:
-        soon = self.work.now + HANGS_NS
-        for slot in self.pool.slots:
-            if slot.job is None or slot.due is None or slot.due <= soon:
-                continue
-            if self.excuses(self.work.jobs[slot.job]):
-                slot.due = soon
-                self.work.timers.alarm("worker", slot.id, soon)

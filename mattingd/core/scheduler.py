@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mattingd.core.batching import EngineQueue
-from mattingd.core.dispatch import Dispatcher, Offline
+from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.fleet.remote import Remote
 from mattingd.core.heartbeats import Pulse, pulses_of_children
@@ -19,6 +19,7 @@ from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import LIVE, WORKING, Job, State, Trigger
 from mattingd.core.policy import SECOND, Policy
+from mattingd.core.queue.offline import Offline
 from mattingd.core.queue.pace import size_class
 from mattingd.core.settling import SourceId
 from mattingd.core.snapshot import SchedulerSnapshot, StatusReader

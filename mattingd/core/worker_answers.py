@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from mattingd.core.dispatch import Dispatcher, Offline
+from mattingd.core.dispatch import Dispatcher
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import WORKING, Job, State, Trigger, note_moved
+from mattingd.core.lifecycle import WORKING, Job, State, Trigger
 from mattingd.core.policy import SECOND
+from mattingd.core.queue.chores import record_place
+from mattingd.core.queue.offline import Offline
 from mattingd.core.queue.whole_folders import WholeFolders
-from mattingd.core.settling import SourceId
 from mattingd.core.stopping import Shutdown
 from mattingd.core.worker_pool import DEATHS, START_NS, WorkerPool, restart_delay_ns
 from mattingd.domain import events
@@ -21,8 +22,6 @@ from mattingd.domain.commands import (
     LookAt,
     NextVersion,
     Prepare,
-    RecordArchived,
-    RecordNote,
     StartWorker,
 )
 from mattingd.domain.exit_codes import ExitCode
@@ -295,11 +294,7 @@ class WorkerAnswers:
 
     def _chore_done(self, fact: events.ChoreDone) -> None:
         job = self._answered(fact.worker, fact.job)
-        if fact.where and fact.chore is Chore.NOTE:
-            note_moved(job, self.work.by_path.get(SourceId(job.folder, job.path)), fact.where)
-            self._do(RecordNote(job.id, fact.where))
-        elif fact.where:
-            self._do(RecordArchived(job.id, fact.where, self.intake.today))
+        record_place(self.work, job, fact, self.intake.today)
         if fact.stays:
             self.whole.checked(job)
             return
