@@ -10,7 +10,7 @@ import pytest
     ("module", "foreign"),
     [
         ("mattingd.cli.commands.process", "numpy cv2 torch"),
-        ("mattingd.workers.picture_worker", "pydantic yaml torch"),
+        ("mattingd.workers.picture_worker", "pydantic yaml torch importlib.metadata"),
     ],
 )
 def test_a_process_loads_only_what_it_needs(module: str, foreign: str) -> None:

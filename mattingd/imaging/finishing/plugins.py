@@ -7,7 +7,6 @@ runs in the picture worker, under the picture's deadline and memory limit: a fai
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
 
 import numpy as np
 
@@ -43,6 +42,8 @@ def finished(composed: Composed, name: str | None) -> Composed:
 
 @cache
 def _load(name: str) -> Finisher:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - a tenth of a worker's start, and seldom needed
+
     for each in entry_points(group=FINISHERS, name=name):
         try:
             finisher: Finisher = each.load()
