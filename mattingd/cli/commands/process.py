@@ -73,8 +73,8 @@ def run(order: Order) -> "Outcome":
     with launched(settings, programs) as launch:
         with loading():
             from mattingd.cli.commands.processing import carrying_out  # noqa: PLC0415
-        mode = carrying_out.Mode(once=True, only=wanted.only, programs=programs, launch=launch)
-        return carrying_out.run(settings, mode, wanted, shown=not (order.quiet or order.json))
+        shown = not (order.quiet or order.json)
+        return carrying_out.run(settings, wanted, programs, launch, shown=shown)
 
 
 def settings_for(order: Order, roots: tuple[Path, ...]) -> Settings:

@@ -39,7 +39,7 @@ def _run(config: Path | None) -> ExitCode:
     with launched(settings, programs) as launch:
         with loading():
             from mattingd.cli.commands import serving  # noqa: PLC0415 - said above
-        return serving.serve(settings, path, secrets, serving.Mode(programs=programs, launch=launch))
+        return serving.serve(settings, path, secrets, programs, launch)
 
 
 def worked_with(journal: Path) -> frozenset[Path]:

@@ -25,22 +25,22 @@ from mattingd.observability.run_stats import RunStats
 from mattingd.runtime.composition import Mode, compose
 from mattingd.runtime.daemon import Daemon, Service
 from mattingd.runtime.in_use import InUse
+from mattingd.runtime.launch import Launch
 from mattingd.runtime.reload import Source
 from mattingd.runtime.signals import on_signals
 from mattingd.runtime.web_child import WebChild
 from mattingd.workers.entrypoint import TEST_ENGINE
+from mattingd.workers.spawning import Programs
 
 if TYPE_CHECKING:
     from mattingd.observability.metrics import Metrics
 
-__all__ = ["Mode", "offer", "serve"]
 
-
-def serve(settings: Settings, config: Path, secrets: Secrets, mode: Mode) -> ExitCode:
+def serve(settings: Settings, config: Path, secrets: Secrets, programs: Programs, launch: Launch) -> ExitCode:
     """Work until stopped."""
     writing = Writing(settings.log)
     try:
-        daemon = compose(settings, mode=mode, source=Source(config))
+        daemon = compose(settings, mode=Mode(programs=programs, launch=launch), source=Source(config))
         services = [*_listen(daemon, writing, secrets), page_of(settings, config)]
         on_signals(daemon.stop, daemon.reload)
         return daemon.run(*(service for service in services if service is not None)).code

@@ -16,9 +16,9 @@ from mattingd.journal import reading
 from mattingd.observability.job_log import Names
 from mattingd.runtime.composition import Mode, compose
 from mattingd.runtime.daemon import Daemon
+from mattingd.runtime.launch import Launch
 from mattingd.runtime.signals import on_signals
-
-__all__ = ["Mode", "Outcome", "Unsure", "run"]
+from mattingd.workers.spawning import Programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,11 @@ class Outcome:
         return ExitCode.OK
 
 
-def run(settings: Settings, mode: Mode, wanted: Sources, *, shown: bool) -> Outcome:
+def run(settings: Settings, wanted: Sources, programs: Programs, launch: Launch, *, shown: bool) -> Outcome:
     """Cut out the pictures; the progress is printed if it is to be `shown`."""
     names = Names()
     progress = Progress(names, console_for(error=True), shown=shown)
+    mode = Mode(once=True, only=wanted.only, programs=programs, launch=launch)
     daemon = compose(settings, mode=mode)
     daemon.report_to(progress)
     names.folders = {number: folder.name for number, folder in daemon.in_use.folders.items()}
