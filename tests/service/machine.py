@@ -33,16 +33,20 @@ class Machine:
         self.root = root
         self._leader = leader
 
-    def __call__(self, *command: object, check: bool = True, by: str = "", more: Env = NOTHING) -> str:
+    def __call__(
+        self, *command: object, check: bool = True, by: str = "", more: Env = NOTHING, seconds: float = 120
+    ) -> str:
         """Run a command in there; what it said."""
-        done = self.run(*command, by=by, more=more)
+        done = self.run(*command, by=by, more=more, seconds=seconds)
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def run(self, *command: object, by: str = "", more: Env = NOTHING) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *command: object, by: str = "", more: Env = NOTHING, seconds: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
         """The same, with its exit code."""
         return subprocess.run(
-            self.words(*command, by=by), capture_output=True, text=True, check=False, timeout=120,
+            self.words(*command, by=by), capture_output=True, text=True, check=False, timeout=seconds,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **PATHS, **more},
         )  # fmt: skip
 
