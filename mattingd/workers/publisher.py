@@ -49,7 +49,8 @@ class Publisher:
                 self._files.check_root()
                 # before the look at its content: a share may carry out a dead worker's rename late
                 occupied = self.disk.size(final) is not None and not self.disk.is_claimed(final, temp)
-                if self._is_there(final, output):
+                there = self._is_there if occupied else self._files.is_ours
+                if there(final, output):
                     self._give_up(final, temp)
                 elif occupied:
                     return NameOccupied(self.bench.worker, command.job, output.ordinal)
