@@ -232,6 +232,9 @@ def test_with_the_real_model(make_site: MakeSite, tmp_path: Path, tell: Tell) ->
     """Asleep it takes hardly more than a daemon that never loaded a model; awake, models can be exchanged."""
     never = make_site()
     never.start()
+    card = never.hot[0] / "card.png"
+    card.write_bytes(pictures.picture(1))
+    never.wait_ended([card])  # workers load some parts with the first picture
     base = (
         steady_memory(never)
         - sum(each.memory_full_info().pss for each in never.children()["engine"]) / MEGABYTE
