@@ -276,6 +276,10 @@ def test_the_history_is_a_table_too_and_its_address_keeps_the_filters(
     view = opened(browser, page, "/history")
     view.select_option("select[name=view]", "table")
     expect(view.locator("table.jobs tbody tr").first).to_contain_text("/web/")
+    view.set_viewport_size({"width": 768, "height": 1024})
+    assert view.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(it => it.scrollWidth <= it.clientWidth)"
+    )
     view.fill("#q", "shoe2")
     view.wait_for_url("**/history?q=shoe2&view=table")
     expect(view.locator("table.jobs tbody tr").first).to_contain_text("shoe2.png")
