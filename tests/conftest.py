@@ -11,7 +11,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 KINDS = {
-    "pure": {"core", "domain", "config", "language", "system"},
+    "pure": {"core", "domain", "config", "language", "system", "words"},
     "files": {
         "imaging",
         "ingest",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mattingd.words import Language
+from mattingd.words import Language, system_error
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 UNITS = {"en": ("s", "min", "h", "days"), "zh": ("秒", "分钟", "小时", "天")}
@@ -247,7 +247,10 @@ class Phrase:
 
     def said(self, language: Language) -> str:
         """Return the sentence."""
-        return PROBLEMS[self.name][language].format(**self.values)
+        values = dict(self.values)
+        if "error" in values:
+            values["error"] = system_error(language, str(values["error"]))
+        return PROBLEMS[self.name][language].format(**values)
 
     def __str__(self) -> str:
         """Return it in English, for the log."""

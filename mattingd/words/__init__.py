@@ -6,7 +6,7 @@ Knows codes, parameters and templates. Must not know where a code comes from or 
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from mattingd.words import en, en_reports, zh, zh_reports
+from mattingd.words import en, en_reports, zh, zh_faults, zh_reports
 from mattingd.words.entries import Words
 
 Language = Literal["en", "zh"]
@@ -53,10 +53,18 @@ def labels(language: Language) -> Mapping[str, str]:
     return _LABELS[language]
 
 
+def system_error(language: Language, said: str) -> str:
+    """Return what the system said of a failed call, such as "No such file or directory", in a language."""
+    return zh_faults.FAULTS.get(said, said) if language == "zh" else said
+
+
 def _filled(language: Language, template: str, params: Mapping[str, Param]) -> str:
-    detail = params.get("detail")
-    told = {} if detail is None else {"detail": what_happened(language, str(detail), _without(params))}
-    return template.format_map({**params, **told})
+    told = dict(params)
+    if "detail" in params:
+        told["detail"] = what_happened(language, str(params["detail"]), _without(params))
+    if "error" in params:
+        told["error"] = system_error(language, str(params["error"]))
+    return template.format_map(told)
 
 
 def _without(params: Mapping[str, Param]) -> dict[str, Param]:

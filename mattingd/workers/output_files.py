@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 
 from mattingd.domain.commands import WorkerConfig
@@ -15,6 +16,14 @@ from mattingd.outputs.write_faults import only_this_place, refused_place
 from mattingd.system.filesystem import TEMP_PREFIX, Disk, output_root_marker, wrong_output_root
 from mattingd.system.permissions import give
 from mattingd.workers.trouble import PASSING, Trouble, again
+
+
+class UnmarkedRootError(OSError):
+    """The output folder has no marker, so that it may be the mount point of a disk that is away."""
+
+    def __init__(self, root: str, mark: str) -> None:
+        super().__init__(errno.ENODEV, wrong_output_root("the output folder", root, mark))
+        self.reason = Reason.of("output_unmarked", root=root, marker=shlex.quote(os.path.join(root, mark)))
 
 
 class OutputFiles:
@@ -129,6 +138,8 @@ class OutputFiles:
         """Convert errors of the output side: they concern one path or the whole disk, never the picture."""
         try:
             yield
+        except UnmarkedRootError as error:
+            raise Trouble(Fault.OUTPUT, error.reason) from error
         except (OSError, UnicodeError) as error:
             if self.concerns_one_place(error):
                 raise Trouble(Fault.PLACE, refused_place(error, output.place.path)) from error
@@ -148,7 +159,7 @@ class OutputFiles:
         return only_this_place(error, self.disk, self.bench.output_root, trial)
 
     def check_root(self) -> None:
-        """Raise OSError where an empty mount point is in the place of the output folder."""
+        """Raise UnmarkedRootError where an empty mount point is in the place of the output folder."""
         root, mark = self.bench.output_root, output_root_marker(self.bench.instance)
         if self.bench.marked and self.disk.size(os.path.join(root, mark)) is None:
-            raise OSError(errno.ENODEV, wrong_output_root("the output folder", root, mark))
+            raise UnmarkedRootError(root, mark)

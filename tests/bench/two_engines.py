@@ -1,7 +1,8 @@
-"""What a second engine brings: `python -m tests.bench.two_engines` (Linux, two cores that are idle).
+"""What a second engine brings: `python -m tests.bench.two_engines [PRECISION]` (Linux, two idle cores).
 
 The real model on the processor, one engine and then two, each on a core of its own, in turns. The pictures
-are so small that nearly all of their time is the network's. Prints pictures a second and their ratio.
+are so small that nearly all of their time is the network's, the more so in `fp32`. Prints pictures a second
+and their ratio.
 """
 
 import os
@@ -19,12 +20,12 @@ PICTURES, ROUNDS = 120, 3
 SIDE = 256
 
 
-def rate(devices: Sequence[str]) -> float:
+def rate(devices: Sequence[str], precision: str) -> float:
     """Pictures a second, from a settled pile of them, of a daemon that is ready."""
     with tempfile.TemporaryDirectory() as folder:
         site = Site(
             Path(folder) / "site",
-            engine={"device": list(devices), "threads": 1},
+            engine={"device": list(devices), "threads": 1, "precision": precision},
             watch={"settle_seconds": 0.1, "reuse_same": False},
         )
         try:
@@ -52,7 +53,8 @@ def main() -> None:
     """Measure both in turns and print the medians."""
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("this needs two processor cores")
-    rates = [(rate(["cpu"]), rate(["cpu", "cpu"])) for _ in range(ROUNDS)]
+    precision = sys.argv[1] if len(sys.argv) > 1 else "auto"
+    rates = [(rate(["cpu"], precision), rate(["cpu", "cpu"], precision)) for _ in range(ROUNDS)]
     one, two = (median(column) for column in zip(*rates, strict=True))
     sys.stdout.write(f"one engine {one:.1f} pictures a second, two {two:.1f}: {two / one:.2f} times\n")
 

@@ -111,7 +111,7 @@ def test_nothing_is_written_where_the_output_disk_is_not_mounted(make_site: Make
         (mark,) = disk.glob(".mattingd-*-home")
     second = drop(site, "second.png")
     told = wrong_output_root("the output folder", str(site.out), mark.name)
-    wait_for(site, second, f"the cut-out cannot be written: {told}")
+    wait_for(site, second, told)
     assert not list(site.out.iterdir()), "nothing lies on the bare mount point"
     assert second.exists()
     with bound(disk, site.out):
