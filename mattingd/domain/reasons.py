@@ -56,6 +56,14 @@ class Reason:
         file = f"{params[ABOUT]}: " if ABOUT in params else ""
         return file + (words.label(language, "what_do", what=what, do=do) if do else what)
 
+    def told_plainly(self, language: Language) -> str:
+        """Return sentences for whoever dropped the picture, without technical details."""
+        if not self.code:
+            return ""
+        params = dict(self.params)
+        said = words.for_designers(language, self.code, params)
+        return words.label(language, "note_about", file=params[ABOUT], what=said) if ABOUT in params else said
+
 
 def _carried(value: Param) -> Param:
     return str(value) if isinstance(value, int) and abs(value) > _MOST else value
@@ -69,6 +77,11 @@ Reasons = tuple[Reason, ...]
 def told(reasons: Reasons, language: Language = "en") -> str:
     """Return all of them in one line."""
     return words.label(language, "and_then").join(reason.told(language) for reason in reasons)
+
+
+def told_plainly(reasons: Reasons, language: Language) -> str:
+    """Return all of them for whoever dropped the picture."""
+    return words.joined(language, *(reason.told_plainly(language) for reason in reasons))
 
 
 def as_json(reasons: Reasons) -> list[dict[str, object]]:

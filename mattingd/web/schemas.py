@@ -30,6 +30,9 @@ class Job(Schema):
     state: JobState
     stage: str = Field(description="The state in the journal, as docs/LIFECYCLE.md has it.")
     reason: str = Field(default="", description="Why it failed, or waits.")
+    plainly: str = Field(
+        default="", description="The same for whoever dropped it, without technical details and settings."
+    )
     confidence: float | None = Field(default=None, description="Confidence in its matte, from 0 to 1.")
     model: str | None = Field(default=None, description="Name of the model that made its matte.")
     needs_look: bool = Field(default=False, description="Whether the cut-out needs checking.")

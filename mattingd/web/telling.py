@@ -5,7 +5,7 @@ from typing import Any
 
 from mattingd.core.lifecycle import WORKING, State
 from mattingd.domain.jobs import NEEDS_A_LOOK
-from mattingd.domain.reasons import told
+from mattingd.domain.reasons import told, told_plainly
 from mattingd.domain.text import readable
 from mattingd.journal import Record
 from mattingd.web.schemas import Job, JobState, OutputFile
@@ -49,7 +49,7 @@ def job_of(
         model: name of the model that made its matte.
         batch: id of its batch.
         wanted: preset and settings it was uploaded with.
-        words: the language of its reason.
+        words: the language of its reasons.
     """
     record, name = found.record, readable(found.path.rpartition(b"/")[2])
     if record is None or made is None:
@@ -66,6 +66,7 @@ def job_of(
         state=state_of(record.state),
         stage=record.state,
         reason=told(record.reasons, words),
+        plainly=told_plainly(record.reasons, words),
         confidence=made.confidence,
         model=model if done else None,
         needs_look=done and unsure,

@@ -43,6 +43,23 @@ def note_advice(language: Language, code: str, params: Mapping[str, Param]) -> s
     return _sentence(language, _filled(language, words.note_do or words.do, params))
 
 
+def for_designers(language: Language, code: str, params: Mapping[str, Param]) -> str:
+    """Return sentences for whoever dropped the picture: what happened and what helps.
+
+    They have no technical details; advice that names a setting or a command is addressed to somebody else.
+    """
+    do = what_to_do(language, code, params)
+    if "`" in do:
+        do = label(language, "others_do", do=do)
+    happened = note_happened(language, code, params)
+    return joined(language, happened, _sentence(language, do)) if do else happened
+
+
+def joined(language: Language, *sentences: str) -> str:
+    """Return sentences one after the other."""
+    return ("" if language == "zh" else " ").join(sentences)
+
+
 def label(language: Language, name: str, /, **params: Param) -> str:
     """Return a word or phrase of a report, a note or `status`, filled in."""
     return _LABELS[language][name].format_map(params)

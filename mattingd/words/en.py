@@ -80,7 +80,10 @@ _READING: Final = {
         "  {command}",
     ),
     "try_another": Words("no subject was found in it", "try a picture with one"),
-    "existed": Words("it was here before the first start, and `existing: ignore` is set"),
+    "existed": Words(
+        "it was here before the first start, and `existing: ignore` is set",
+        note_what="It was here before mattingd was started for the first time",
+    ),
     "upload_settings": Words("its settings cannot be used: {error}"),
     "damage_fails": Words(
         "{detail}; `on_damage` says that this fails",
@@ -300,11 +303,15 @@ _FINISHING: Final = {
     "space_low": Words(
         "the output disk has {free:.1f} GB left, and `retention.min_free_gb` keeps {floor:g} GB free",
         "make room; it then goes on by itself",
+        note_what="The disk for the cut-outs is nearly full",
     ),
     # how a process ended
     "exit_code": Words("it ended with code {exit_code}"),
     "signal": Words("it was ended by {signal}"),
-    "took_too_long": Words("it took longer than the {seconds:g} s that `limits.picture_seconds` allows"),
+    "took_too_long": Words(
+        "it took longer than the {seconds:g} s that `limits.picture_seconds` allows",
+        note_what="It took longer than the {seconds:g} s that are allowed here",
+    ),
     "did_not_come_up": Words("it did not come up"),
     "nonsense": Words("it said what could not be understood: {said}"),
     "no_answer": Words("the model gave no answer within {seconds} s"),
@@ -327,4 +334,5 @@ LABELS: Final = {
     "note_indent": " " * 16,
     "note_details": "Details:        {error}\n\n",
     "note_about": "{file}: {what}",
+    "others_do": "whoever looks after mattingd can help: {do}",
 }

@@ -63,7 +63,10 @@ _READING: Final = {
         "  {command}",
     ),
     "try_another": Words("其中没有找到主体", "请换一张有主体的图片"),
-    "existed": Words("它在第一次启动之前就在这里，而设置了 `existing: ignore`"),
+    "existed": Words(
+        "它在第一次启动之前就在这里，而设置了 `existing: ignore`",
+        note_what="它在 mattingd 第一次启动之前就在这里",
+    ),
     "upload_settings": Words("它的设置无法使用：{error}"),
     "damage_fails": Words(
         "{detail}；`on_damage` 规定这种情况算失败",
@@ -251,10 +254,14 @@ _FINISHING: Final = {
     "space_low": Words(
         "输出磁盘只剩 {free:.1f} GB，而 `retention.min_free_gb` 要求保留 {floor:g} GB",
         "请腾出空间，之后会自动继续",
+        note_what="存放抠图结果的磁盘快满了",
     ),
     "exit_code": Words("进程以代码 {exit_code} 结束"),
     "signal": Words("进程被 {signal} 结束"),
-    "took_too_long": Words("耗时超过 `limits.picture_seconds` 允许的 {seconds:g} 秒"),
+    "took_too_long": Words(
+        "耗时超过 `limits.picture_seconds` 允许的 {seconds:g} 秒",
+        note_what="耗时超过这里允许的 {seconds:g} 秒",
+    ),
     "did_not_come_up": Words("进程没有启动成功"),
     "nonsense": Words("进程的回答无法理解：{said}"),
     "no_answer": Words("模型在 {seconds} 秒内没有回答"),
@@ -277,4 +284,5 @@ LABELS: Final = {
     "note_indent": " " * 8,
     "note_details": "详细信息：{error}\n\n",
     "note_about": "{file}：{what}",
+    "others_do": "请联系负责 mattingd 的同事处理：{do}",
 }
