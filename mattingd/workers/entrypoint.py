@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
 
 from mattingd.domain.presets import Pin
-from mattingd.system.loading import loading
+from mattingd.system.loading import leaving_out, loading
 from mattingd.workers.process import connect
 from mattingd.workers.protocol import TO_ENGINE, TO_WORKER, MessageError
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 TEST_ENGINE = "MATTINGD_TEST_ENGINE"
 """Set to 1, the engine is the module `mattingd_test_engine` of whoever runs the tests; `status` says so."""
+
+META_KERNELS = "torch._meta_registrations"
+"""What `torch.compile` and `torch.export` need to calculate shapes; an engine uses neither, and importing it
+takes two fifths of the time for torch."""
 
 
 def worker(number: str, parent: str) -> None:
@@ -51,7 +55,7 @@ def silence_decoders() -> None:
 def engine(number: str, parent: str) -> None:
     """Run the engine process. Started ahead, it loads what the shipped model needs while it has no order."""
     receive, send = connect(number, parent, TO_ENGINE)
-    with loading():
+    with loading(), leaving_out(META_KERNELS):
         from mattingd.inference import server  # noqa: PLC0415 - as above
 
         ordered, _, _ = select.select([int(number)], [], [], 0)
@@ -79,7 +83,7 @@ def previews() -> None:
 
 def make_engine(order: "EngineConfig") -> "Engine":
     """Return the engine that an order describes."""
-    with loading():
+    with loading(), leaving_out(META_KERNELS):
         engine = _models().load(
             order.model,
             order.device,
