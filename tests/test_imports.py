@@ -205,6 +205,11 @@ def test_files_functions_and_folders_stay_small() -> None:
     assert folders == []
 
 
+def test_files_of_tests_stay_small() -> None:
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    assert [path.name for path in tests if path.read_text("utf-8").count("\n") > LONGEST_FILE] == []
+
+
 # --- the scheduler's face ---
 
 SCHEDULERS_VIEWS = {"snapshot", "status"}
