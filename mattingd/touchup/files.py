@@ -2,7 +2,7 @@
 
 `shoe.keep.png` and `shoe.drop.png` belong to every picture `shoe.*` in the same folder; `shoe.jpg.keep.png`
 to `shoe.jpg` alone, and takes precedence over the short name. Knows names only, with the standard library;
-`imaging.matting.stroke_masks` reads the files.
+`stroke_masks` reads the files.
 """
 
 import hashlib

@@ -15,10 +15,11 @@ from mattingd.domain.jobs import PictureLimits, Stamp
 from mattingd.domain.reasons import Reason, Reasons
 from mattingd.domain.text import readable
 from mattingd.imaging.formats.errors import PictureError
-from mattingd.imaging.matting import matte_file, stroke_masks, touchup_solver
+from mattingd.imaging.matting import matte_file
 from mattingd.imaging.matting.second_pass import Passes
 from mattingd.imaging.matting.tiles import Float32, UInt8
 from mattingd.system.filesystem import Disk, NotAFileError
+from mattingd.touchup import solver, stroke_masks
 from mattingd.touchup.files import identity, names_beside
 from mattingd.touchup.matte_cache import MatteStore
 
@@ -30,7 +31,7 @@ class Stroke:
     """A file with strokes."""
 
     kind: int
-    """`DROP` or `KEEP` of `touchup_solver`."""
+    """`DROP` or `KEEP` of `solver`."""
     name: bytes
     """Its path in the hot folder."""
     data: bytes
@@ -70,7 +71,7 @@ def read(disk: Disk, root: bytes, picture: bytes, admitted: Stamp, limits: Pictu
     if not admitted.strokes:
         return []
     before, after, found = list[tuple[bytes, Stamp]](), list[tuple[bytes, Stamp]](), list[Stroke]()
-    for kind, names in zip((touchup_solver.KEEP, touchup_solver.DROP), names_beside(picture), strict=True):
+    for kind, names in zip((solver.KEEP, solver.DROP), names_beside(picture), strict=True):
         for name in names:
             with suppress(FileNotFoundError), _named(name), disk.source(root, name) as file:
                 stamp = disk.stamp(file)

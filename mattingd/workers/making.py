@@ -17,10 +17,11 @@ from mattingd.imaging.finishing.background import remarks as enlarged
 from mattingd.imaging.formats import decode, encode
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.formats.encode import File
-from mattingd.imaging.matting import matte_file, touchup_solver
+from mattingd.imaging.matting import matte_file
 from mattingd.imaging.matting.alpha import finish
 from mattingd.imaging.matting.second_pass import Passes
 from mattingd.imaging.matting.tiles import Halving, UInt8, eight_bits
+from mattingd.touchup import solver
 from mattingd.workers.trouble import Trouble, named_if_several
 
 ALL_TRANSPARENT = Reason.of("all_transparent")
@@ -41,7 +42,7 @@ class Held:
     matte: str = ""
     """The key of its stored mattes."""
     marks: UInt8 | None = None
-    """The user's strokes, uint8[H,W], see `touchup_solver`: they say where the subject is."""
+    """The user's strokes, uint8[H,W], see `solver`: they say where the subject is."""
     seconds: float = 0.0
     """Seconds spent on its second pass so far."""
 
@@ -117,7 +118,7 @@ def make(
     elif held.passes.unseen > THIN:
         sure, remarks = NO_CONFIDENCE, (LETTERING,)
     if held.marks is not None:
-        alpha = touchup_solver.touch_up(alpha, held.picture.srgb, held.marks)
+        alpha = solver.touch_up(alpha, held.picture.srgb, held.marks)
     files: list[File] = []
     for preset in presets:
         with named_if_several(outputs[len(files)] if len(presets) > 1 else None):
@@ -156,4 +157,6 @@ def cut_out(
     composed = compose.compose(picture, matte, preset, backdrop, halved)
     if halved is not None:
         halved.forget()  # packing takes the most memory of all
-    return encode.files(plugins.finished(composed, preset.finisher), preset), composed.doubts
+    if preset.finisher is not None:
+        composed = plugins.finished(composed, preset.finisher)
+    return encode.files(composed, preset), composed.doubts

@@ -20,8 +20,8 @@ from rich.table import Table
 from skimage.graph import MCP_Geometric
 
 from mattingd.cli.commands.evaluate import engine_of
-from mattingd.imaging.matting import touchup_solver
 from mattingd.system import clock
+from mattingd.touchup import solver
 from mattingd.training.data.datasets import read_plane
 from mattingd.training.scoring import Pair, cut, opened, pairs_in
 
@@ -78,7 +78,7 @@ def case(name: str, picture: UInt8, matte: UInt8, truth: UInt8) -> Case | None:
     region = max(regions, key=np.count_nonzero)
     if np.count_nonzero(region) < LEAST * region.size:
         return None
-    kind = touchup_solver.KEEP if region is regions[0] else touchup_solver.DROP
+    kind = solver.KEEP if region is regions[0] else solver.DROP
     return Case(name, picture, matte, truth, region, (strokes(region) * kind).astype(np.uint8))
 
 
@@ -137,13 +137,13 @@ def _way(mask: Mask, depth: npt.NDArray[Any], start: Point, end: Point) -> list[
 def touched(each: Case) -> Outcome:
     """Work the strokes in, and compare."""
     started = clock.cpu_ns()
-    matte = touchup_solver.touch_up(each.matte, each.picture, each.marks)
+    matte = solver.touch_up(each.matte, each.picture, each.marks)
     seconds = (clock.cpu_ns() - started) / clock.SECOND
     zone = cv2.dilate(each.region.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8)) > 0
     counted = ~undecided(each.truth)
     before, after = ((np.abs(m.astype(np.int16) - each.truth) * counted) for m in (each.matte, matte))
     wrong = before[zone].sum()
-    near = cv2.resize(touchup_solver.nearness(each.marks), matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    near = cv2.resize(solver.nearness(each.marks), matte.shape[::-1], interpolation=cv2.INTER_LINEAR)
     change = np.abs(matte.astype(np.int16) - each.matte)
     return Outcome(
         each,
@@ -174,8 +174,8 @@ def sheet(outcomes: Iterable[Outcome], side: int = 300) -> UInt8:
     for outcome in outcomes:
         each = outcome.case
         before = _on_magenta(each.picture, each.matte)
-        before[each.marks == touchup_solver.KEEP] = (0, 255, 0)
-        before[each.marks == touchup_solver.DROP] = (255, 90, 0)
+        before[each.marks == solver.KEEP] = (0, 255, 0)
+        before[each.marks == solver.DROP] = (255, 90, 0)
         views = (each.picture, before, *(_on_magenta(each.picture, m) for m in (outcome.matte, each.truth)))
         rows.append(np.hstack([cv2.resize(view, (side, side)) for view in views]))
     return np.vstack(rows)
@@ -194,7 +194,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
         shown.add_column(name, justify="left" if name in {"picture", "stroke"} else "right")
     outcomes = list(outcomes)
     for o in outcomes:
-        kind = "keep" if (o.case.marks == touchup_solver.KEEP).any() else "drop"
+        kind = "keep" if (o.case.marks == solver.KEEP).any() else "drop"
         share, cut_by = f"{o.case.region.mean():.1%}", f"{o.cut:.0%}"
         shown.add_row(
             o.case.name, kind, share, cut_by, f"{o.elsewhere:+.2f}", str(o.beyond), f"{o.seconds:.2f}"

@@ -13,7 +13,8 @@ from skimage import data
 from mattingd.domain.presets import BUILT_IN
 from mattingd.imaging.finishing import faces as detector
 from mattingd.imaging.finishing.faces import Face, find
-from mattingd.imaging.finishing.frame import doubts, faces_on_subject, frame_of
+from mattingd.imaging.finishing.frame import frame_of
+from mattingd.imaging.finishing.heads import doubts, faces_on_subject
 
 ID_PHOTO = BUILT_IN["id-photo"]
 WIDTH, HEIGHT = 295, 413

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mattingd.domain.presets import Preset, named
 from mattingd.domain.units import canvas_of
-from mattingd.imaging.finishing import frame
+from mattingd.imaging.finishing import frame, geometry, heads
 from mattingd.imaging.finishing.compose import Composed, compose, despilled
 from mattingd.imaging.formats.decode import Picture
 from mattingd.imaging.formats.encode import encode, files
@@ -84,7 +84,7 @@ def test_trimmed_to_the_subject_and_bit_exact() -> None:
     assert (abs(width - 160) <= 2, abs(height - 160) <= 2) == (True, True)
     rgb = photo(500, 400)
     opaque = composed.matte == 255
-    corner = frame.subject(alpha)
+    corner = geometry.subject(alpha)
     assert corner is not None
     cropped = rgb[corner.top : corner.bottom, corner.left : corner.right]
     np.testing.assert_array_equal(composed.pixels[:, :, :3][opaque], cropped[opaque])
@@ -107,7 +107,7 @@ def test_marketplace(width: int, height: int, radius: float) -> None:
     composed = made(disk(width, height, radius), named("marketplace"))
     high, wide = composed.pixels.shape[:2]
     assert wide == high >= 1000
-    box = frame.subject(eight_bits(composed.matte))
+    box = geometry.subject(eight_bits(composed.matte))
     assert box is not None
     assert abs(box.width / wide - 0.85) < 0.01
     assert abs((box.left + box.right) / 2 - wide / 2) <= 2
@@ -129,13 +129,13 @@ def test_an_id_photo_is_placed_by_its_head(size: tuple[int, int]) -> None:
     assert composed.pixels.shape == (413, 295, 3)
     assert composed.dpi == (300, 300)
     matte = eight_bits(composed.matte)
-    box = frame.subject(matte)
+    box = geometry.subject(matte)
     assert box is not None
     assert abs(box.top / 413 - 0.1) < 0.02  # white above the head
     assert box.bottom == 413  # shoulders go on to the edge
-    whole = frame.subject(alpha)
+    whole = geometry.subject(alpha)
     assert whole is not None
-    neck = frame.neck_of(alpha, whole)
+    neck = heads.neck_of(alpha, whole)
     assert neck is not None
     scale = min(0.62 * 413 / (neck - whole.top), 0.7 * 295 / (size[0] // 8 * 2 + 1))
     head = np.flatnonzero((matte[box.top : box.top + 150] > 128).any(axis=0))
@@ -242,8 +242,8 @@ def test_soft_parts_stay_inside_the_frame(canvas: str, anchor: Any) -> None:
     alpha[300:310, 60:850] = np.maximum(alpha[300:310, 60:850], 90)
     alpha[300:640, 440:450] = np.maximum(alpha[300:640, 440:450], 90)
     composed = made(alpha, Preset(canvas=canvas, anchor=anchor, fill=0.85))
-    seen = frame.subject(eight_bits(composed.matte), 45)
-    whole = frame.subject(alpha)
+    seen = geometry.subject(eight_bits(composed.matte), 45)
+    whole = geometry.subject(alpha)
     assert seen is not None
     assert whole is not None
     assert abs(seen.width / seen.height - whole.width / whole.height) < 0.06

@@ -3,15 +3,20 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mattingd.domain.jobs import PictureLimits
+from mattingd.domain.presets import named
 from mattingd.imaging.finishing import plugins
 from mattingd.imaging.finishing.compose import Composed
+from mattingd.imaging.formats import decode
 from mattingd.imaging.formats.errors import PictureError
+from mattingd.workers import making
 from tests.daemon.harness import pictures
 from tests.daemon.harness.site import surroundings
 
@@ -105,4 +110,18 @@ def test_a_picture_whose_finisher_fails_is_a_failed_one_and_the_run_goes_on(
 def test_a_finisher_may_change_the_size(broken: None) -> None:
     composed = Composed(np.zeros((10, 10, 4), np.uint8), np.zeros((10, 10), np.uint8))
     assert plugins.finished(composed, "shrinks").pixels.shape == (4, 5, 4)
-    assert plugins.finished(composed, None) is composed
+
+
+def test_without_a_finisher_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def finished(composed: Composed, name: str) -> Composed:
+        asked.append(name)
+        return composed
+
+    monkeypatch.setattr(plugins, "finished", finished)
+    picture = decode.read(pictures.picture(7), PictureLimits())
+    alpha = np.full(picture.rgb.shape[:2], 200, np.uint8)
+    for name in (None, "shrinks"):
+        making.cut_out(picture, alpha, replace(named("transparent"), finisher=name))
+    assert asked == ["shrinks"]

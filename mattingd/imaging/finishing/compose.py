@@ -15,7 +15,8 @@ from mattingd.domain.reasons import Reasons
 from mattingd.imaging import threads
 from mattingd.imaging.finishing import shadow
 from mattingd.imaging.finishing.background import Backdrop, covering
-from mattingd.imaging.finishing.frame import doubts, faces_on_subject, frame_of, framed
+from mattingd.imaging.finishing.frame import frame_of, framed
+from mattingd.imaging.finishing.heads import doubts, faces_on_subject
 from mattingd.imaging.formats import metadata
 from mattingd.imaging.formats.colour import profiles
 from mattingd.imaging.formats.decode import Picture

@@ -23,14 +23,12 @@ the matte ([H,W], same depth), and returns pixels of the same depth, of any size
 _CHANNELS = {(), (3,), (4,)}
 
 
-def finished(composed: Composed, name: str | None) -> Composed:
-    """Apply the finisher called ``name`` to ``composed``; without one, return it unchanged.
+def finished(composed: Composed, name: str) -> Composed:
+    """Apply the finisher called ``name`` to ``composed``.
 
     Raises:
         PictureError: there is no such finisher, it failed, or its result is no picture.
     """
-    if name is None:
-        return composed
     finisher = _load(name)
     try:
         pixels = finisher(composed.pixels.copy(), composed.matte.copy())

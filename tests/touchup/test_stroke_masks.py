@@ -10,8 +10,7 @@ import pytest
 from mattingd.domain.jobs import PictureLimits
 from mattingd.domain.reasons import told
 from mattingd.imaging.formats.errors import PictureError
-from mattingd.imaging.matting import stroke_masks, touchup_solver
-from mattingd.touchup import load
+from mattingd.touchup import load, solver, stroke_masks
 from mattingd.touchup.load import Stroke
 
 LIMITS = PictureLimits()
@@ -88,7 +87,7 @@ def test_a_thin_stroke_survives_on_a_smaller_picture() -> None:
 @pytest.mark.parametrize("file", [png(np.zeros((90, 120, 4), np.uint8)), png(np.zeros(SHAPE, np.uint8))])
 def test_nothing_painted_is_nothing(file: bytes) -> None:
     assert stroke_masks.painted(file, LIMITS, SHAPE) is None
-    found = load.marks([Stroke(touchup_solver.KEEP, b"in/a.keep.png", file)], LIMITS, SHAPE)
+    found = load.marks([Stroke(solver.KEEP, b"in/a.keep.png", file)], LIMITS, SHAPE)
     assert (found.plane, found.digest, told(found.notes)) == (None, b"", "nothing is painted in a.keep.png")
 
 
@@ -96,16 +95,16 @@ def test_what_is_painted_in_both_is_kept() -> None:
     rows = [on_transparent(line(row=row), (0, 0, 0)) for row in (0.5, 0.5, 0.2)]
     keep, drop, elsewhere = rows
     strokes = [
-        Stroke(touchup_solver.KEEP, b"a.keep.png", keep),
-        Stroke(touchup_solver.DROP, b"a.drop.png", drop),
+        Stroke(solver.KEEP, b"a.keep.png", keep),
+        Stroke(solver.DROP, b"a.drop.png", drop),
     ]
     found = load.marks(strokes, LIMITS, SHAPE)
     assert found.plane is not None
-    assert set(np.unique(found.plane)) == {0, touchup_solver.KEEP}
+    assert set(np.unique(found.plane)) == {0, solver.KEEP}
     assert told(found.notes) == "touched up by a.keep.png and a.drop.png"
-    other = load.marks([strokes[0], Stroke(touchup_solver.DROP, b"a.drop.png", elsewhere)], LIMITS, SHAPE)
+    other = load.marks([strokes[0], Stroke(solver.DROP, b"a.drop.png", elsewhere)], LIMITS, SHAPE)
     assert other.plane is not None
-    assert set(np.unique(other.plane)) == {0, touchup_solver.DROP, touchup_solver.KEEP}
+    assert set(np.unique(other.plane)) == {0, solver.DROP, solver.KEEP}
     assert len({found.digest, other.digest, load.marks(strokes[:1], LIMITS, SHAPE).digest}) == 3
 
 
@@ -121,12 +120,12 @@ def test_what_is_painted_in_both_is_kept() -> None:
 )
 def test_strokes_that_cannot_be_used_are_said_by_name(file: bytes, said: str) -> None:
     with pytest.raises(PictureError, match=said) as error:
-        load.marks([Stroke(touchup_solver.KEEP, b"in/shoe.keep.png", file)], LIMITS, SHAPE)
+        load.marks([Stroke(solver.KEEP, b"in/shoe.keep.png", file)], LIMITS, SHAPE)
     assert error.value.kind == "corrupt", "the picture itself is one, and not to be ignored"
 
 
 def test_strokes_that_are_cut_off_are_waited_for() -> None:
     file = png(np.random.default_rng(1).integers(0, 255, (*SHAPE, 4), np.uint8))
     with pytest.raises(PictureError) as error:
-        load.marks([Stroke(touchup_solver.KEEP, b"a.keep.png", file[: len(file) // 2])], LIMITS, SHAPE)
+        load.marks([Stroke(solver.KEEP, b"a.keep.png", file[: len(file) // 2])], LIMITS, SHAPE)
     assert error.value.kind == "truncated"

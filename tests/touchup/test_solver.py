@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 from skimage import data
 
-from mattingd.imaging.matting import touchup_solver, upsample
+from mattingd.imaging.matting import upsample
+from mattingd.touchup import solver
 from tests.bench import soft_scenes, touchups
 
 UInt8 = npt.NDArray[np.uint8]
@@ -72,7 +73,7 @@ def test_two_strokes_mend_a_wrong_region_and_nothing_far_away(made: Callable[[],
 def test_what_is_soft_stays_soft() -> None:
     """A foreign body beside hair is dropped; the hair has the alpha it had."""
     case = spoilt("hair", lost=False)
-    after = touchup_solver.touch_up(case.matte, case.picture, case.marks)
+    after = solver.touch_up(case.matte, case.picture, case.marks)
     hair = (case.truth > 20) & (case.truth < 235)
     change = np.abs(after.astype(np.int16) - case.matte)[hair]
     assert hair.sum() > 1_000
@@ -81,7 +82,7 @@ def test_what_is_soft_stays_soft() -> None:
 
 def test_a_stroke_finds_the_edge_it_was_not_painted_at() -> None:
     case = photographed("coffee", (200, 100, 240, 200))
-    after = touchup_solver.touch_up(case.matte, case.picture, case.marks)
+    after = solver.touch_up(case.matte, case.picture, case.marks)
     assert np.count_nonzero(case.marks) < 0.15 * np.count_nonzero(case.region)
     wrong = (after > 127) != (case.truth > 127)
     assert wrong.sum() < 0.02 * np.count_nonzero(case.truth)
@@ -90,39 +91,39 @@ def test_a_stroke_finds_the_edge_it_was_not_painted_at() -> None:
 def test_strokes_that_agree_with_the_matte_change_next_to_nothing() -> None:
     case = photographed("coffee", (200, 100, 240, 200))
     marks = np.zeros_like(case.marks)
-    marks[190:210, 250:290] = touchup_solver.KEEP
-    marks[20:30, 20:80] = touchup_solver.DROP
-    change = np.abs(touchup_solver.touch_up(case.truth, case.picture, marks).astype(np.int16) - case.truth)
+    marks[190:210, 250:290] = solver.KEEP
+    marks[20:30, 20:80] = solver.DROP
+    change = np.abs(solver.touch_up(case.truth, case.picture, marks).astype(np.int16) - case.truth)
     assert (change > 2).mean() < 0.001
 
 
 def test_a_keep_stroke_only_adds_and_a_drop_stroke_only_takes_away() -> None:
     case = photographed("astronaut", (150, 200, 220, 160))
-    for kind in (touchup_solver.KEEP, touchup_solver.DROP):
+    for kind in (solver.KEEP, solver.DROP):
         marks = np.where(case.marks > 0, kind, 0).astype(np.uint8)
-        after = touchup_solver.touch_up(case.matte, case.picture, marks).astype(np.int16)
-        wrong_way = (after - case.matte) * (1 if kind == touchup_solver.KEEP else -1)
+        after = solver.touch_up(case.matte, case.picture, marks).astype(np.int16)
+        wrong_way = (after - case.matte) * (1 if kind == solver.KEEP else -1)
         assert wrong_way.min() >= -2
 
 
 def test_without_strokes_nothing_changes() -> None:
     case = photographed("chelsea", (120, 60, 200, 180))
     marks = np.zeros_like(case.marks)
-    assert np.array_equal(touchup_solver.touch_up(case.matte, case.picture, marks), case.matte)
-    assert np.isinf(touchup_solver.nearness(marks)).all()
+    assert np.array_equal(solver.touch_up(case.matte, case.picture, marks), case.matte)
+    assert np.isinf(solver.nearness(marks)).all()
 
 
 def test_the_reach_is_that_of_the_page() -> None:
     """Three quarters of a stroke's extent, at least 8 % of the picture's long side, at most 20 %."""
     marks = np.zeros((300, 500), np.uint8)
-    marks[150, 200:300] = touchup_solver.KEEP
-    near = touchup_solver.nearness(marks)
+    marks[150, 200:300] = solver.KEEP
+    near = solver.nearness(marks)
     assert near[150, 300 + 74] < 1 < near[150, 300 + 77]
     marks[150, 210:300] = 0
-    near = touchup_solver.nearness(marks)
+    near = solver.nearness(marks)
     assert near[150, 210 + 38] < 1 < near[150, 210 + 42]
-    marks[150, 20:300] = touchup_solver.KEEP
-    near = touchup_solver.nearness(marks)
+    marks[150, 20:300] = solver.KEEP
+    near = solver.nearness(marks)
     assert near[150, 300 + 98] < 1 < near[150, 300 + 102]
 
 
@@ -131,16 +132,16 @@ def test_a_thin_stroke_however_long_changes_nothing_beyond_the_limit(scale: int)
     """On an even ground, where no edge stops it: 20 % of the long side, in the picture's own pixels."""
     side, end = 600 * scale, 590 * scale
     matte, marks = np.full((side, side), 255, np.uint8), np.zeros((side, side), np.uint8)
-    cv2.line(marks, (10 * scale, 10 * scale), (end, end), touchup_solver.DROP, 3)
+    cv2.line(marks, (10 * scale, 10 * scale), (end, end), solver.DROP, 3)
     away = cv2.distanceTransform((marks == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    changed = touchup_solver.touch_up(matte, np.full((side, side, 3), 120, np.uint8), marks) != matte
+    changed = solver.touch_up(matte, np.full((side, side, 3), 120, np.uint8), marks) != matte
     assert 0.18 * side < away[changed].max() <= 0.2 * side
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md", "docs/TOUCHUP.md"])
 def test_every_page_states_the_same_limit(page: str) -> None:
     text = " ".join((Path(__file__).parents[2] / page).read_text(encoding="utf-8").split())
-    share = f"{touchup_solver.REACH_AT_MOST:.0%}".replace("%", " %")
+    share = f"{solver.REACH_AT_MOST:.0%}".replace("%", " %")
     assert f"{share} of the picture's long side" in text or f"图片长边的 {share}" in text
 
 
@@ -149,16 +150,14 @@ def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     picture = rng.integers(0, 255, (*shape, 3), np.uint8)
     matte, marks = rng.integers(0, 255, shape, np.uint8), rng.integers(0, 3, shape, np.uint8)
-    assert touchup_solver.touch_up(matte, picture, marks).shape == shape
+    assert solver.touch_up(matte, picture, marks).shape == shape
 
 
 def test_strokes_reach_the_last_row_and_column() -> None:
     """A size whose reduction and back falls a pixel short when it is cut off."""
     shape = 1241, 2158
-    marks = np.full(shape, touchup_solver.DROP, np.uint8)
-    dropped = touchup_solver.touch_up(
-        np.full(shape, 255, np.uint8), np.full((*shape, 3), 200, np.uint8), marks
-    )
+    marks = np.full(shape, solver.DROP, np.uint8)
+    dropped = solver.touch_up(np.full(shape, 255, np.uint8), np.full((*shape, 3), 200, np.uint8), marks)
     assert not dropped.any()
 
 
