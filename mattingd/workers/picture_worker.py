@@ -34,10 +34,8 @@ from mattingd.domain.events import (
     WorkerUp,
 )
 from mattingd.domain.jobs import Fault
-from mattingd.domain.presets import Pin, Preset
 from mattingd.domain.reasons import Reason, Reasons
 from mattingd.imaging import threads
-from mattingd.imaging.finishing.background import Backdrop, Backdrops
 from mattingd.imaging.formats import decode
 from mattingd.imaging.formats.decode import PictureError
 from mattingd.imaging.formats.errors import is_out_of_memory
@@ -49,6 +47,8 @@ from mattingd.touchup import load
 from mattingd.touchup.load import ChangedError, Mattes, Stroke
 from mattingd.touchup.matte_cache import name_of
 from mattingd.workers import making
+from mattingd.workers.background_pictures import BackgroundPictures
+from mattingd.workers.chores import Cleanup
 from mattingd.workers.making import Held
 from mattingd.workers.output_files import OutputFiles
 from mattingd.workers.process_memory import give_memory_back, limit_memory, memory
@@ -66,14 +66,15 @@ class Worker:
     def __init__(self, bench: WorkerConfig, disk: Disk) -> None:
         self.disk = disk
         self._held: dict[int, Held] = {}
-        self._backdrops = Backdrops()
+        self._backgrounds = BackgroundPictures()
         self._configure(bench)
 
     def _configure(self, bench: WorkerConfig) -> None:
-        self.bench = bench
+        self.bench, self._backgrounds.state_dir = bench, bench.state_dir
         self._mattes = Mattes(self.disk, bench.mattes_root, f"{bench.instance}-{bench.worker}")
         self._files = OutputFiles(bench, self.disk)
         self._publisher = Publisher(bench, self.disk, self._files)
+        self._cleanup = Cleanup(bench, self.disk, self._files)
 
     def perform(self, command: Any, payload: bytes | None) -> Answer | None:
         """Carry out one command; returns None for those without an answer.
@@ -94,7 +95,7 @@ class Worker:
                 give_memory_back()
                 return None
             case DoChore() | MoveFolder():
-                return self._publisher.chore(command), None
+                return self._cleanup.perform(command), None
         try:
             return self._operate(command, payload)
         except Trouble as trouble:
@@ -184,7 +185,7 @@ class Worker:
                 return AnotherPass(self.bench.worker, command.job, held.passes.shape), net
             making.refuse_empty(held, first)
             remarks = self._mattes.store(held.matte, held.passes.taken, command.model)
-        made = making.make(held, command.presets, command.outputs, self._backdrop)
+        made = making.make(held, command.presets, command.outputs, self._backgrounds.of)
         files, sure, remarks = made.files, made.sure, (*remarks, *made.remarks)
         if self._files.same_as(command.before, files):
             seconds = held.seconds + clock.seconds_since(started)
@@ -215,20 +216,6 @@ class Worker:
         seconds = clock.seconds_since(started)
         copies = tuple(output for output in outputs if output is not None)
         return Finished(self.bench.worker, command.job, copies, seconds, seconds)
-
-    def _backdrop(self, preset: Preset) -> Backdrop | None:
-        """Return the background picture, if there is one: exactly the file that the settings refer to."""
-        pin = Pin.of(preset.background)
-        if pin is None or preset.content == "matte":
-            return None
-        from mattingd.config import backgrounds  # noqa: PLC0415 - half of a worker's start, and seldom needed
-
-        try:
-            return self._backdrops.of(pin.sha256, lambda: backgrounds.read_copy(self.bench.state_dir, pin))
-        except OSError as error:
-            copy = backgrounds.copy_of(self.bench.state_dir, pin)
-            told = {"path": pin.path, "copy": str(copy), "error": error.strerror or ""}
-            raise Trouble(Fault.BUSY, Reason.of("background_missing", **told)) from error
 
 
 def serve(

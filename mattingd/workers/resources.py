@@ -22,7 +22,7 @@ OWN_MODEL_BYTES = 500_000_000
 SPARE_BYTES = 1 << 30
 """Address space that a worker may take beyond its pictures: threads, what is kept, what lies unused."""
 BACKGROUND_BYTES = 240_000_000
-"""Decoded backgrounds that a worker keeps at most; see `imaging.backdrop`."""
+"""Decoded backgrounds that a worker keeps at most; see `imaging.finishing.background`."""
 
 
 def worker_bytes(settings: Settings) -> int:
