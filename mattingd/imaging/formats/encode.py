@@ -7,28 +7,23 @@ import contextlib
 import importlib
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from mattingd.domain.presets import DEEP_FORMATS, OutputFormat, Preset
 from mattingd.domain.reasons import NO_REASON, Reason, Reasons
-from mattingd.domain.units import canvas_of
 from mattingd.imaging.finishing.compose import Composed
-from mattingd.imaging.finishing.frame import scaled
-from mattingd.imaging.formats import integrity, metadata, png, tiff
+from mattingd.imaging.formats import integrity, metadata, png, size_limit, tiff
 from mattingd.imaging.formats.errors import PictureError, misread
 from mattingd.imaging.formats.structure import jpeg_stream
-from mattingd.imaging.matting.tiles import Levels, UInt8, as_levels, deepened, eight_bits
+from mattingd.imaging.matting.tiles import Levels, UInt8, deepened, eight_bits
 
 MAX_SIDE: dict[OutputFormat, int] = {"webp": 16383, "jpeg": 65500, "avif": 65535}
 """The longest side in pixels that a format can hold, where pictures may be larger."""
 
-_SMALLER, _LEAST_SIDE = 0.85, 64  # pixels
 _LOSSLESS = 100
 _ALPHA = 4  # channels of what is transparent
 
@@ -70,31 +65,12 @@ def _file(composed: Composed, preset: Preset) -> File:
     try:
         return File(encode(composed, preset), preset.format, width, height)
     except PictureError:
-        if preset.max_kb is None or _has_a_size(preset):
-            raise
-        long = max(width, height)
-        while (long := round(long * _SMALLER)) >= max(preset.min_side, _LEAST_SIDE):
-            small = _reduced(composed, long / max(width, height))
+        for small in size_limit.smaller(composed, preset):
             with contextlib.suppress(PictureError):
                 down, across = small.pixels.shape[:2]
                 remark = Reason.of("smaller_for_kb", width=across, height=down, kb=preset.max_kb or 0)
                 return File(encode(small, preset), preset.format, across, down, remark)
         raise
-
-
-def _has_a_size(preset: Preset) -> bool:
-    """Whether the preset needs a canvas of an exact or minimum size in pixels."""
-    canvas = canvas_of(preset.canvas, preset.dpi) if preset.canvas else None
-    return canvas is not None and canvas[2]
-
-
-def _reduced(composed: Composed, scale: float) -> Composed:
-    pixels = composed.pixels
-    if pixels.shape[2:] == (_ALPHA,):
-        colours, alpha = scaled(pixels[:, :, :3], pixels[:, :, 3], scale)
-        return replace(composed, pixels=as_levels(np.dstack([colours, alpha])))
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    return replace(composed, pixels=as_levels(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)))
 
 
 def remarks(pixels: Levels, preset: Preset) -> Reasons:
@@ -123,29 +99,9 @@ def encode(composed: Composed, preset: Preset) -> bytes:
         return png.encode(pixels, *carried)
     if preset.format == "tiff":
         return tiff.encode(pixels, preset.compression, *carried)
-    return _small_enough(lambda quality: _encode_with_pillow(eight_bits(pixels), composed, quality), preset)
-
-
-def _small_enough(encode: Callable[[Preset], bytes], preset: Preset) -> bytes:
-    """Encode with the best quality, up to the preset's, that keeps the file within its size limit.
-
-    Raises:
-        PictureError: ``too_large`` even at the lowest quality.
-    """
-    data = encode(preset)
-    if preset.max_kb is None or len(data) <= preset.max_kb * 1000:
-        return data
-    fits, low, high = None, 1, preset.quality - 1
-    while low <= high:
-        middle = (low + high) // 2
-        data = encode(replace(preset, quality=middle))
-        if len(data) <= preset.max_kb * 1000:
-            fits, low = data, middle + 1
-        else:
-            high = middle - 1
-    if fits is None:
-        raise PictureError("too_large", Reason.of("over_kb", kb=preset.max_kb or 0))
-    return fits
+    return size_limit.small_enough(
+        lambda quality: _encode_with_pillow(eight_bits(pixels), composed, quality), preset
+    )
 
 
 def _at_depth(pixels: Levels, preset: Preset) -> Levels:
