@@ -27,6 +27,10 @@ class ScanPlan:
     patient: bool = True
     """Delay inspections and reports of missing files while the folder is offline."""
 
+    def wants(self, path: bytes) -> bool:
+        """Whether this file is to be reported."""
+        return self.only is None or path in self.only
+
 
 class ScanPauses:
     """Pauses between scans, in ns."""

@@ -8,18 +8,17 @@ Knows nothing of jobs.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Callable, Iterable
 
 from mattingd.domain.events import Fact, FileObservation, FileObserved, FolderTrouble, Overflowed, Scanned
 from mattingd.domain.reasons import Reason
-from mattingd.ingest.circles import Circles
 from mattingd.ingest.event_check import EventCheck
-from mattingd.ingest.ignore_rules import STROKES, why_ignored, why_ignored_at
-from mattingd.ingest.inspection import FileInspector, is_folder, is_steady, without_picture
+from mattingd.ingest.ignore_rules import why_ignored_at
+from mattingd.ingest.inspection import FileInspector, is_folder, is_steady
 from mattingd.ingest.known_files import KnownFiles
 from mattingd.ingest.root_guard import RootGuard
 from mattingd.ingest.scan_plan import ScanPauses, ScanPlan
+from mattingd.ingest.walker import FolderWalk
 from mattingd.system import clock
 from mattingd.touchup.files import belongs, is_strokes
 
@@ -84,8 +83,6 @@ class Scanner(threading.Thread):
         self._called = threading.Condition()
         self._trouble: Reason | None = None
         self._ignore_existing = plan.ignore_existing
-        self._passed_over = 0
-        """What the running scan has met that no person dropped."""
 
     # --- called from other threads ---
 
@@ -138,7 +135,7 @@ class Scanner(threading.Thread):
     def _run(self) -> None:
         next_scan = clock.monotonic_ns()
         while not self._stopping:
-            self.moved = clock.monotonic_ns()
+            self._got_on()
             if self._changed:
                 self._changed, self._identity, self._rescan = False, None, True
             if self._root() != self._identity:
@@ -169,7 +166,7 @@ class Scanner(threading.Thread):
 
     def _answer_looks(self) -> None:
         while self._wanted and not self._stopping and not self._waits:
-            self.moved = clock.monotonic_ns()
+            self._got_on()
             path = self._wanted.popleft()
             look = self._looker.full(path)
             if look is None and self._offline():
@@ -185,7 +182,7 @@ class Scanner(threading.Thread):
         for path in dirty:
             if self._stopping:
                 return
-            self.moved = clock.monotonic_ns()
+            self._got_on()
             self._look_around(path)
 
     def _look_around(self, path: bytes) -> None:
@@ -207,9 +204,9 @@ class Scanner(threading.Thread):
         if path and why_ignored_at(path, is_dir=is_dir):
             return
         if is_dir:
-            for found, look in self._walk(path):
+            for found, look in self._walk().files(path, complete=False):
                 self._report(found, look)
-        elif self._wants(path):
+        elif self.plan.wants(path):
             self._report(path, self._looker.shallow(path, status))
 
     def _look_beside(self, strokes: bytes) -> None:
@@ -234,26 +231,25 @@ class Scanner(threading.Thread):
         first = self._meet_root()
         if self._offline():
             return self._pause_offline()
-        unreadable: list[bytes] = []
         seen: set[bytes] = set()
         news: list[bytes] = []
-        self._passed_over = 0
-        for path, look in self._walk(b"", unreadable):
+        walk = self._walk()
+        for path, look in walk.files(complete=True):
             seen.add(path)
             if self._report(path, look) and not first:
                 news.append(path)
             self._answer_looks()
             if self._stopping:
                 return 0
-        if b"" in unreadable or self._offline():
+        if b"" in walk.unreadable or self._offline():
             return self._pause_offline()
         self._failures = 0
         self._check.found(news)
-        for path in [path for path in self._known if path not in seen and not _under(path, unreadable)]:
+        for path in [path for path in self._known if path not in seen and not _under(path, walk.unreadable)]:
             self._check_gone(path)
         self._ignore_existing = False
         duration = clock.monotonic_ns() - started
-        self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND, self._passed_over))
+        self._tell(Scanned(self.plan.folder, len(seen), duration / clock.SECOND, walk.passed_over))
         return self._pauses.after(duration, round(self.plan.interval_seconds * clock.SECOND))
 
     def _offline(self) -> bool:
@@ -302,77 +298,14 @@ class Scanner(threading.Thread):
         except OSError:
             return
 
-    def _walk(
-        self, top: bytes, unreadable: list[bytes] | None = None
-    ) -> Iterator[tuple[bytes, FileObservation]]:
-        """Yield all files below `top` that a user may have dropped; each directory is entered once.
+    def _walk(self) -> FolderWalk:
+        return FolderWalk(self.plan, self._looker, self._got_on, self._note_trouble)
 
-        Strokes without their picture are included in a complete scan only, because they may have come first.
-        """
-        circles = Circles(self.plan.root, inodes=not self.plan.remote)
-        stack = [top]
-        while stack:
-            directory = stack.pop()
-            try:
-                entries = self._entries(directory, circles)
-            except OSError as error:
-                if unreadable is not None:
-                    unreadable.append(directory)
-                self._note_trouble(directory, error)
-                continue
-            if not directory:
-                self._note_trouble(directory, None)
-            yield from self._files(directory, entries, complete=unreadable is not None)
-            if self.plan.only is None:
-                stack += [os.path.join(directory, entry.name) for entry in entries if self._enters(entry)]
+    def _got_on(self) -> None:
+        self.moved = clock.monotonic_ns()
 
-    def _files(
-        self, directory: bytes, entries: "list[os.DirEntry[bytes]]", *, complete: bool
-    ) -> Iterator[tuple[bytes, FileObservation]]:
-        """Yield the files of one directory."""
-        strokes = [entry for entry in entries if is_strokes(entry.name)]
-        for entry in entries:
-            self.moved = clock.monotonic_ns()
-            path = os.path.join(directory, entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                continue
-            if reason := why_ignored(entry.name, is_dir=False):
-                self._passed_over += reason is not STROKES and self.plan.only is None
-                continue
-            if self._wants(path) and (look := self._looker.listed(path, entry, strokes=bool(strokes))):
-                yield path, look
-        if strokes and complete and self.plan.only is None:
-            for entry, look in without_picture(entries):
-                yield os.path.join(directory, entry.name), look
-
-    def _enters(self, entry: "os.DirEntry[bytes]") -> bool:
-        """Whether this is a folder to enter."""
-        if not entry.is_dir(follow_symlinks=False):
-            return False
-        ignored = why_ignored(entry.name, is_dir=True) is not None
-        self._passed_over += ignored
-        return not ignored
-
-    def _entries(self, directory: bytes, circles: Circles) -> list["os.DirEntry[bytes]"]:
-        """Return a folder's entries sorted by name, so that the same files get the same output paths."""
-        full = os.path.join(self.plan.root, directory)
-        status = os.stat(full) if not directory else os.lstat(full)
-        if not circles.enter(status):
-            return []
-        found = []
-        with os.scandir(full) as entries:
-            for entry in entries:
-                self.moved = clock.monotonic_ns()
-                found.append(entry)
-        return [] if circles.lead_back(directory, found) else sorted(found, key=attrgetter("name"))
-
-    def _wants(self, path: bytes) -> bool:
-        return self.plan.only is None or path in self.plan.only
-
-    def _note_trouble(self, directory: bytes, error: OSError | None) -> None:
+    def _note_trouble(self, error: OSError | None) -> None:
         """Report once when the folder cannot be read, and once when it can again."""
-        if directory:
-            return
         reason = None if error is None else Reason.of("folder_unreadable", error=str(error.strerror))
         if not self._stopping:
             self._tell_trouble(reason)
