@@ -5,17 +5,16 @@ preferred path comes from the placing rules.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
-from mattingd.domain.commands import Admit, FindSame, NextVersion
-from mattingd.domain.earlier import EarlierResult
+from mattingd.domain.commands import Admit, NextVersion
 from mattingd.domain.events import Admitted, AlreadyKnown, VersionAssigned
 from mattingd.domain.jobs import Holder, JobRecord, Naming, Output, Place, Recipe
 from mattingd.domain.reasons import NO_REASON
+from mattingd.journal.earlier import moved_from
 from mattingd.journal.requests import no_more_waiting
 from mattingd.journal.rows import (
     JobHistory,
@@ -25,7 +24,6 @@ from mattingd.journal.rows import (
     params_of,
     past_at,
     past_of,
-    remarks_of,
     touched_up,
     with_outputs,
 )
@@ -64,7 +62,7 @@ class Admission:
         quarantine_candidate = current is not None and current.again and current.isolated_crashes > 0
         past, follows = with_outputs(self._db, past_of(versions), versions), None
         if admit.follow and past.last is None and not forced:
-            follows = self._moved_from(admit)
+            follows = moved_from(self._db, admit, self._rules.folded)
         if follows is not None:
             past = past._replace(last=past_at(self._db, admit.folder, follows).last)
         self._keep(admit.recipe)
@@ -77,54 +75,6 @@ class Admission:
         row = replace(_row(job, admit, outputs, past), follows=follows, maybe_same=same)
         row = replace(row, touched_up=touched_up(admit.stamp, versions))
         return Admitted(replace(row, forced=forced, anyway=anyway, quarantine_candidate=quarantine_candidate))
-
-    def follow(self, job: int) -> None:
-        """Handle a job whose result is unchanged; if its file was moved, its history moves with it."""
-        self._db.execute(
-            "UPDATE jobs AS past SET path = now.path"
-            " FROM (SELECT folder, path, follows FROM jobs WHERE id = ?) AS now"
-            " WHERE past.folder = now.folder AND past.path = now.follows AND NOT current AND NOT live",
-            (job,),
-        )
-
-    def _moved_from(self, admit: Admit) -> bytes | None:
-        """Return the former path of a file with this size and name, in another folder or with other case.
-
-        Nothing is there any more, and its outputs still exist by the journal. Only reading the file shows
-        whether it is the same one.
-        """
-        rows = self._db.execute(
-            "SELECT path, max(id) FROM jobs j WHERE folder = ? AND size = ? AND NOT current"
-            " AND state IN ('done', 'unchanged') AND NOT forgotten AND path <> ? AND NOT EXISTS"
-            " (SELECT 1 FROM jobs n WHERE n.folder = j.folder AND n.path = j.path AND (n.current OR n.live))"
-            " GROUP BY path ORDER BY max(id) DESC",
-            (admit.folder, admit.stamp.size, admit.path),
-        )
-        name = self._name(admit.path)
-        return next((path for path, _ in rows if self._name(path) == name), None)
-
-    def _name(self, path: bytes) -> str:
-        """Return the form of a file name that is used to compare names."""
-        return self._rules.folded(os.fsdecode(path.rpartition(b"/")[2]))
-
-    def find_same(self, asked: FindSame) -> EarlierResult | None:
-        """Return the newest cut-outs of the same content, settings and weights; None when none stand.
-
-        What a user wanted published in spite of doubts, or painted strokes on, says nothing of others.
-        """
-        found = self._db.execute(
-            "SELECT j.id, o.path, coalesce(o.device, ''), coalesce(o.precision, ''), j.confidence, j.remarks"
-            " FROM jobs j JOIN outputs o ON o.job = j.id AND o.ordinal = 0 WHERE j.state = 'done'"
-            " AND j.sha256 = ? AND j.recipe = ? AND o.model = ? AND coalesce(j.painted, x'') = x''"
-            " AND NOT j.anyway AND NOT j.forgotten AND NOT EXISTS (SELECT 1 FROM outputs g"
-            " WHERE g.job = j.id AND (g.remains IS NOT NULL OR NOT g.published)) ORDER BY j.id DESC LIMIT 1",
-            (asked.sha256, asked.recipe, asked.model),
-        ).fetchone()
-        if found is None:
-            return None
-        job, place, device, precision, sure, remarks = found
-        outputs = outputs_of(self._db, job)
-        return EarlierResult(place, outputs, asked.model, device, precision, sure, remarks_of(remarks))
 
     def next_version(self, asked: NextVersion) -> VersionAssigned:
         """Give an output the next free version of its path."""

@@ -39,6 +39,7 @@ from mattingd.domain.events import EarlierFound, Fact
 from mattingd.domain.jobs import JobRecord, Look, Models
 from mattingd.journal.admission import Admission, PlacingRules
 from mattingd.journal.drops import DropWrite, record
+from mattingd.journal.earlier import find_same, follow
 from mattingd.journal.moves import move_row
 from mattingd.journal.requests import (
     approve,
@@ -324,7 +325,7 @@ class JournalWriter:
             case AskPart():
                 return part_seen(self._db, write)
             case FindSame():
-                return EarlierFound(write.job, self._admission.find_same(write))
+                return EarlierFound(write.job, find_same(self._db, write))
             case UseModel(models):
                 self._put_meta("model", models.current)
                 if models.before is not None:
@@ -346,7 +347,7 @@ class JournalWriter:
             (self._wall(), state not in NOT_CURRENT, job),
         )
         if state == "unchanged":
-            self._admission.follow(job)
+            follow(self._db, job)
         if state in KEEPS_PLACE:
             self._db.execute("UPDATE outputs SET published = 1, temp = NULL WHERE job = ?", (job,))
         else:
