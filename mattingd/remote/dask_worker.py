@@ -16,7 +16,7 @@ from distributed import Worker
 
 from mattingd.domain.commands import EngineConfig
 from mattingd.domain.exit_codes import ExitCode
-from mattingd.inference import server
+from mattingd.inference import start_up
 from mattingd.remote.plugin import EnginePlugin
 from mattingd.remote.security import security_of, settle
 from mattingd.remote.whole_picture import WholePictures
@@ -47,7 +47,7 @@ def load(joining: Joining, order: EngineConfig) -> WholePictures:
     Raises:
         EngineError: no engine can be loaded.
     """
-    engine, up = server.load(make_engine, order, clock.monotonic_ns())
+    engine, up = start_up.load(make_engine, order, clock.monotonic_ns())
     name = joining.name or f"{socket.gethostname()}-{os.getpid()}"
     return WholePictures(name, engine, up, joining.memory_bytes, joining.threads)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mattingd.domain.commands import EngineConfig, Infer
-from mattingd.inference import server
+from mattingd.inference import server, start_up
 from mattingd.inference.registry import DEFAULT
 from mattingd.system import clock
 from mattingd.workers.entrypoint import make_engine
@@ -43,7 +43,7 @@ class Stages:
 
     def __init__(self, pictures: Path, output: Path, threads: int) -> None:
         order = EngineConfig(1, DEFAULT, "cpu", "auto", threads)
-        self._engine, _ = server.load(make_engine, order, clock.monotonic_ns())
+        self._engine, _ = start_up.load(make_engine, order, clock.monotonic_ns())
         self._hand = InlineWorker(pictures, output)
         self.costs = dict.fromkeys(STAGES, NOTHING)
 

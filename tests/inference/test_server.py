@@ -16,7 +16,7 @@ from mattingd.domain.commands import EngineConfig, Infer
 from mattingd.domain.events import InferFault
 from mattingd.domain.jobs import Geometry
 from mattingd.domain.reasons import Reason
-from mattingd.inference import self_test, server
+from mattingd.inference import self_test, server, start_up
 from mattingd.inference.backend import Engine, OutOfMemory
 
 SHAPE = (96, 96)
@@ -77,7 +77,7 @@ def test_mattes_before_a_failed_self_test_are_not_given_away(
     up, died = Child(None, None).live(lambda _: Souring())
     assert isinstance(up, events.EngineUp)
     assert up.engine == 5
-    assert 10_000_000 < up.memory < server.own_bytes() * 2, "what this process takes"
+    assert 10_000_000 < up.memory < start_up.own_bytes() * 2, "what this process takes"
     assert isinstance(died, events.EngineDied)
     assert (died.engine, died.wrong, died.fatal) == (5, True, None)
 

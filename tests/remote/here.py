@@ -16,7 +16,7 @@ from mattingd.domain.commands import Finish, Read, RemoteConfig, WorkerConfig
 from mattingd.domain.events import Faulted, Finished, ReadOk, RemoteState
 from mattingd.domain.jobs import Output, PictureLimits
 from mattingd.domain.presets import Preset
-from mattingd.inference import server
+from mattingd.inference import start_up
 from mattingd.remote.bridge import Bridge
 from mattingd.remote.whole_picture import WholePictures
 from mattingd.system import clock
@@ -79,7 +79,7 @@ class HereCluster:
 
 def engine(name: str, weights: dict[str, Any] | None = None, *, most: int = 1 << 30) -> WholePictures:
     counting = CountingEngine("cpu", weights)
-    up = server.bring_up(counting, 0, clock.monotonic_ns())
+    up = start_up.bring_up(counting, 0, clock.monotonic_ns())
     return WholePictures(name, counting, up, 1 << 30, 1, most)
 
 
