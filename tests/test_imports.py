@@ -49,11 +49,14 @@ LAYERS: dict[str, str] = {
 (`mattingd`, `mattingd.__main__`) stands outside."""
 
 CORE_ONLY = {"core.scheduler", "core.dispatch", "core.engine_supervisor", "core.inference", "core.intake",
-             "core.user_requests", "core.job_store", "core.heartbeats",
+             "core.user_requests", "core.job_store",
              "core.stopping", "core.worker_answers", "core.snapshot", "core.fleet.remote",
              "core.fleet.residency", "core.policy",
              "core.queue.gates", "core.queue.estimates", "core.queue.open_sets",
-             "core.queue.chores", "core.queue.offline", "core.queue.whole_folders"}  # fmt: skip
+             "core.queue.chores", "core.queue.whole_folders", "core.queue.output_gate",
+             "core.queue.reading_order", "core.queue.resuming", "core.fleet.sending", "core.earlier_results",
+             "core.trouble.offline", "core.trouble.faults", "core.trouble.restarts",
+             "core.trouble.heartbeats", "core.trouble.failed_batches"}  # fmt: skip
 """The decisions that put others together; all other modules of `core` know `domain` alone."""
 
 ONLY_IN: dict[str, set[str]] = {

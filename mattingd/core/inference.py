@@ -1,8 +1,6 @@
-"""Send batches to the engine, handle its answers, and decide what happens to pictures of a failed batch.
+"""Send batches to the engine and handle its answers.
 
-A failing batch is split until the culprit is alone. Running out of memory halves the batch; in the end a
-device without memory for one picture is given up, and others take over or, if there is none, the CPU. Which
-engines there are is known to `engine_supervisor`.
+Which engines there are is known to `engine_supervisor`; what follows from a failed batch, to `trouble`.
 """
 
 from dataclasses import replace
@@ -12,10 +10,10 @@ from mattingd.core.engine_supervisor import Engines
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job, State, Trigger
 from mattingd.core.policy import SECOND
+from mattingd.core.trouble.failed_batches import FailedBatches
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain import events
 from mattingd.domain.commands import DropMatte, Infer
-from mattingd.domain.events import InferFault
 from mattingd.domain.jobs import NO_SUBJECT, StageTimes
 from mattingd.domain.reasons import Reason
 
@@ -33,6 +31,7 @@ class Inference:
         self.pool = pool
         self.engine = engine
         self.engines = engines
+        self.failures = FailedBatches(work, engine, engines, self._members, self.ready)
         self._dying: set[int] = set()
         """Engines whose death is among the facts of this turn."""
 
@@ -138,29 +137,15 @@ class Inference:
         return preset.on_empty == "fail" and not (job.again or told)
 
     def failed(self, fact: events.InferFailed) -> None:
-        """Handle a batch without mattes: run it again in smaller parts until the culprit is clear."""
+        """Handle a batch without mattes."""
         others_leave = bool(self.engine.leaving)
         slot, batch = self._end(fact.batch)
-        place = slot.key.place
-        if fact.fault is InferFault.MEMORY:
-            if self.engines.make_room() or (others_leave and len(batch.jobs) == 1):
-                self._split(batch, single=False)  # two models shared the memory: this sets no limit for later
-                return
-            self.engine.halve(len(batch.jobs), place)
-        if len(batch.jobs) > 1:
-            self._split(batch, single=fact.fault is InferFault.BATCH)
-        elif fact.fault is InferFault.MEMORY and slot.device != "cpu":
-            self._split(batch, single=False)
-            self.engines.without_memory(place)
-        else:
-            for job in self._members(batch):
-                self.work.move(job, Trigger.BROKE, Reason.of("model_failed", error=fact.reason))
+        self.failures.failed(slot, batch, fact, others_leave=others_leave)
 
     def died(self, fact: events.EngineDied) -> None:
         """Split the batch that an engine was working on when it ended.
 
-        A picture that was alone in the batch becomes a quarantine candidate. The end of an engine that is not
-        needed any more, or not yet, has no consequences.
+        The end of an engine that is not needed any more, or not yet, has no consequences.
         """
         self.engines.expect(fact.engine, None)
         slot = self.engine.slots.get(fact.engine)
@@ -168,21 +153,9 @@ class Inference:
             return
         # a picture never makes a device calculate wrongly or fail altogether
         innocent = fact.wrong or self.engines.devices[slot.key.place].out is not None
-        self._take_back(self.engine.died(fact.engine), fact, innocent=innocent)
+        self.failures.take_back(self.engine.died(fact.engine), fact, innocent=innocent)
         if slot.serving and self.engines.died(fact, slot.key):
             self._sort_anew()
-
-    def _take_back(self, batches: list[Batch], fact: events.EngineDied, *, innocent: bool) -> None:
-        blamed = [] if innocent else batches[:1]
-        for batch in batches[len(blamed) :]:
-            self._split(batch, single=False)
-        for batch in blamed:
-            if len(batch.jobs) > 1:
-                self._split(batch, single=True)
-                continue
-            for job in self._members(batch):
-                job.single = True
-                self.work.crashed(job, fact.how, by_itself=job.isolated)
 
     # --- small ---
 
@@ -208,12 +181,6 @@ class Inference:
 
     def _members(self, batch: Batch) -> list[Job]:
         return [job for number in batch.jobs if (job := self._still_there(batch, number))]
-
-    def _split(self, batch: Batch, *, single: bool) -> None:
-        for job in self._members(batch):
-            job.single = job.single or single
-            self.work.move(job, Trigger.SPLIT)
-            self.ready(job, batch.shape)
 
 
 def _batch_ns(slot: EngineSlot) -> int:

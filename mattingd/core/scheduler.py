@@ -13,17 +13,20 @@ from mattingd.core.batching import EngineQueue
 from mattingd.core.dispatch import Dispatcher
 from mattingd.core.engine_supervisor import Engines
 from mattingd.core.fleet.remote import Remote
-from mattingd.core.heartbeats import Pulse, pulses_of_children
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
-from mattingd.core.lifecycle import LIVE, WORKING, Job, State, Trigger
-from mattingd.core.policy import SECOND, Policy
-from mattingd.core.queue.offline import Offline
+from mattingd.core.lifecycle import Job, State, Trigger
+from mattingd.core.policy import Policy
+from mattingd.core.queue.output_gate import OutputGate
 from mattingd.core.queue.pace import size_class
+from mattingd.core.queue.resuming import Resuming
 from mattingd.core.settling import SourceId
 from mattingd.core.snapshot import SchedulerSnapshot, StatusReader
 from mattingd.core.stopping import Ending, Shutdown
+from mattingd.core.trouble.heartbeats import Pulse, pulses_of_children
+from mattingd.core.trouble.offline import Offline
+from mattingd.core.trouble.restarts import WorkerRestarts
 from mattingd.core.user_requests import Requests
 from mattingd.core.worker_answers import WorkerAnswers
 from mattingd.core.worker_pool import WorkerPool
@@ -32,10 +35,8 @@ from mattingd.domain.commands import Command, ContinueRetention, RecordArtifacts
 from mattingd.domain.earlier import DropCount, Resting, Took
 from mattingd.domain.events import Fact
 from mattingd.domain.jobs import Folder, JobRecord, Models
-from mattingd.domain.reasons import Reason
 
 PACKAGED = Models()
-ENDED_BEFORE = Reason.of("daemon_ended")
 TOLD_ONLY = (
     events.Overflowed,
     events.FolderLeft,
@@ -77,18 +78,20 @@ class Scheduler:
         self.engine = EngineQueue(policy.batch_wait_ns, policy.batch_cap)
         self.work = JobStore(policy, self.pool, folders)
         self.intake = Intake(self.work, folders)
-        self.dispatcher = Dispatcher(self.work, self.pool, self.engine)
-        self.shutdown = Shutdown(self.work, self.pool, self.engine, self.intake, self.dispatcher)
+        self.output = OutputGate(self.work)
+        self.dispatcher = Dispatcher(self.work, self.pool, self.engine, self.output)
+        self.shutdown = Shutdown(self.work, self.pool, self.engine, self.intake, self.output)
         self.shutdown.ending = ending or self.shutdown.ending
         self.engines = Engines(self.work, self.pool, self.engine, models, self.shutdown.now)
         self.inference = Inference(self.work, self.pool, self.engine, self.engines)
-        self.offline = Offline(self.work, self.pool, self.dispatcher)
+        self.offline = Offline(self.work, self.pool, self.output)
+        self.workers = WorkerRestarts(self.work, self.pool, self.inference, self.shutdown, self.offline)
         self.answers = WorkerAnswers(
-            self.work, self.pool, self.intake, self.dispatcher, self.inference, self.shutdown, self.offline
+            self.work, self.pool, self.intake, self.output, self.inference, self.shutdown
         )
         self.remote = Remote(self.work, self.pool, self.engines)
         self.requests = Requests(self.work, self.intake)
-        self.status = StatusReader(self.work, self.intake, self.dispatcher, self.inference, self.shutdown)
+        self.status = StatusReader(self.work, self.intake, self.output, self.inference, self.shutdown)
         self._hold(paused)
         self._handlers = self._fact_handlers()
         self._due_handlers = self._timer_handlers()
@@ -108,13 +111,15 @@ class Scheduler:
                 events.TimeOfDay: self._time_of_day,
                 events.Admitted: self.intake.admitted,
                 events.AlreadyKnown: self.intake.known,
+                events.WorkerUp: self.workers.up,
+                events.WorkerDied: self.workers.died,
                 events.WorkerLeft: self.remote.left,
                 events.RemoteEnded: self.remote.ended,
                 events.EngineUp: self.inference.came_up,
                 events.EngineDied: self.inference.died,
                 events.Inferred: self.inference.inferred,
                 events.InferFailed: self.inference.failed,
-                events.SpaceLow: self.dispatcher.space_low,
+                events.SpaceLow: self.output.space_low,
                 events.Swept: self._swept,
                 events.ModelAsked: lambda fact: self.engines.asked(fact, stopping=self.stopping),
                 events.StopAsked: self.shutdown.ask,
@@ -132,8 +137,8 @@ class Scheduler:
             "held": self._held_due,
             "publish": lambda _, job: self.answers.publish_again(job),
             "chore": lambda _, job: self._chore_again(job),
-            "worker": lambda _, worker: self.answers.overdue(worker),
-            "start worker": lambda _, worker: self.answers.start(worker),
+            "worker": lambda _, worker: self.workers.overdue(worker),
+            "start worker": lambda _, worker: self.workers.start(worker),
             "engine": lambda _, engine: self.inference.overdue(engine),
             "start remote": lambda *_: self.remote.start(),
             "start engine": lambda *_: self.engines.restart(),
@@ -176,10 +181,11 @@ class Scheduler:
         self.intake.seed(resting)
         self.engines.start()
         for slot in self.pool.local:
-            self.answers.start(slot.id)
+            self.workers.start(slot.id)
         self.remote.start()
+        resuming = Resuming(self.work, self.shutdown)
         for row in rows:
-            self._resume(Job.from_row(row, now), clean=clean)
+            resuming.resume(Job.from_row(row, now), clean=clean)
         for drop in self.work.drops.seeded():
             self.work.close_drop(drop)
         return self._answer()
@@ -195,7 +201,7 @@ class Scheduler:
             self._due_handlers[kind](deadline, key)
         if not self.stopped:
             self.dispatcher.dispatch(reads=not self.stopping)
-            self.inference.send(self.dispatcher.on_the_way())
+            self.inference.send(self.dispatcher.order.on_the_way())
             self.shutdown.when_done()
         return self._answer()
 
@@ -207,7 +213,7 @@ class Scheduler:
         started.
         """
         deaths = [fact for fact in turn if isinstance(fact, events.WorkerDied | events.EngineDied)]
-        self.answers.foresee({fact.worker for fact in deaths if isinstance(fact, events.WorkerDied)})
+        self.workers.foresee({fact.worker for fact in deaths if isinstance(fact, events.WorkerDied)})
         self.inference.foresee({fact.engine for fact in deaths if isinstance(fact, events.EngineDied)})
 
     def reconfigure(
@@ -303,44 +309,6 @@ class Scheduler:
         for number in self.work.lanes.held | wanted:
             self.work.gates.pause(number, paused=number in wanted)
 
-    def _resume(self, job: Job, *, clean: bool) -> None:
-        """Resume a journal row, in the same way after a crash and after an ordinary stop."""
-        if job.state not in LIVE:
-            self.work.schedule_cleanup(job)
-            return
-        self.work.adopt(job)
-        if job.state is State.PREPARED:
-            self._resume_prepared(job)
-        elif job.state is State.HELD:
-            self._resume_held(job)
-        elif job.state not in WORKING:
-            self.work.enqueue(job)
-        elif clean:
-            self.work.requeue(job, ENDED_BEFORE)
-        else:
-            self.work.crashed(job, ENDED_BEFORE, by_itself=job.isolated)
-        folder = self.work.folders.get(job.folder)
-        if job.state is State.QUEUED and self.shutdown.ending.replaces(job, folder):
-            self.work.move(job, Trigger.CHANGED, Reason.of("other_settings"))
-
-    def _resume_held(self, job: Job) -> None:
-        """Keep the rest of its pause, unless the run ends by itself and does not wait."""
-        longest = self.work.now + round(self.work.policy.retry.cap_seconds * SECOND)
-        job.due = min(job.due, longest)  # in case the clock was set back
-        if job.due > self.work.now and not self.shutdown.ending.ends_when_idle:
-            self.work.timers.wake(job.due, "held", job.id)
-            return
-        self.work.move(job, Trigger.DUE)
-        self.work.enqueue(job)
-
-    def _resume_prepared(self, job: Job) -> None:
-        """Publish a prepared job, unless a single run has other settings than the one that was stopped."""
-        if self.shutdown.ending.replaces(job, self.work.folders.get(job.folder)):
-            self.work.move(job, Trigger.LOST, Reason.of("made_with_other_settings"))
-        else:
-            self.work.move(job, Trigger.CRASHED, Reason.of("daemon_ended_before_publishing"))
-            self.work.publishable[job.id] = job
-
     def _chore_again(self, number: int) -> None:
         job = self.work.jobs.get(number)
         if job is not None:
@@ -350,7 +318,7 @@ class Scheduler:
 
     def _retry_asked(self, fact: events.RetryAsked) -> None:
         """Retry a picture now whatever it waits for, including the output folder."""
-        self.dispatcher.try_output_now()
+        self.output.try_now()
         self.requests.retry(fact)
         job = self.work.by_path.get(SourceId(fact.folder, fact.path))
         if job is not None:

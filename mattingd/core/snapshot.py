@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from mattingd.core.dispatch import Dispatcher
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
@@ -17,6 +16,7 @@ from mattingd.core.lifecycle import LIVE, Job, State
 from mattingd.core.policy import SECOND
 from mattingd.core.queue.estimates import Estimates
 from mattingd.core.queue.gates import FolderGates
+from mattingd.core.queue.output_gate import OutputGate
 from mattingd.core.settling import STILL_SETTLING, PendingFile, SourceId
 from mattingd.core.stopping import Shutdown
 from mattingd.domain.events import EngineUp
@@ -205,11 +205,11 @@ class StatusReader:
     """Reports the scheduler's state and changes nothing."""
 
     def __init__(
-        self, work: JobStore, intake: Intake, dispatcher: Dispatcher, inference: Inference, shutdown: Shutdown
+        self, work: JobStore, intake: Intake, output: OutputGate, inference: Inference, shutdown: Shutdown
     ) -> None:
         self._work = work
         self._intake = intake
-        self._dispatcher = dispatcher
+        self._output = output
         self._inference = inference
         self._shutdown = shutdown
         self._estimates = Estimates(work)
@@ -217,8 +217,8 @@ class StatusReader:
     def snapshot(self) -> SchedulerSnapshot:
         """Return the whole state in figures."""
         outcome = self._inference.engines.outcome
-        waits, halted = self._waits(), self._dispatcher.halted
-        waits_for_nobody = waits.can_run and not halted and not self._dispatcher.output_failures
+        waits, halted = self._waits(), self._output.halted
+        waits_for_nobody = waits.can_run and not halted and not self._output.failures
         return SchedulerSnapshot(
             stopping=self._shutdown.asked,
             stopped=self._shutdown.stopped,
@@ -231,7 +231,7 @@ class StatusReader:
             settling=len(self._intake.settler),
             admitting=len(self._intake.admitting),
             no_space=halted,
-            output_fails=bool(self._dispatcher.output_failures),
+            output_fails=bool(self._output.failures),
             engine=self._engine(),
             model_outcome=None if outcome is None else ModelOutcome(outcome.asked.ticket, outcome.refused),
             folders={number: self._folder(number) for number in self._intake.folders},
@@ -291,7 +291,7 @@ class StatusReader:
         runs = sum(number for folder, number in of_folder.items() if not work.gates.waits(folder))
         share = of_folder.total() - paused - runs - hours
         runs += sum(map(work.may_begin, wanted))
-        if self._dispatcher.output_offline:
+        if self._output.offline:
             runs, hours, share = 0, 0, share + runs + hours
         publishing = {slot.job for slot in work.pool.slots} | work.publishable.keys()
         blocked = states[State.PREPARED] - sum(
@@ -344,7 +344,7 @@ class StatusReader:
         return DeviceView(device.name, state, device.up, why, in_work, device.pictures)
 
     def _job(self, job: Job, *, place: bool = True) -> JobView:
-        before, halted = self._before(job) if place else None, self._dispatcher.halted
+        before, halted = self._before(job) if place else None, self._output.halted
         return JobView(
             job=job.id,
             source=SourceId(job.folder, job.path),
@@ -377,12 +377,12 @@ class StatusReader:
 
     def _why(self, job: Job) -> Reason:
         """Return why a job makes no progress."""
-        queued, no_space = job.state is State.QUEUED, self._dispatcher.halted
+        queued, no_space = job.state is State.QUEUED, self._output.halted
         if queued and (closed := self._closed(job)):
             return closed
         if no_space and job.state in {State.QUEUED, State.MATTED}:
             return no_space
-        if queued and self._dispatcher.output_failures:
+        if queued and self._output.failures:
             return Reason.of("output_tried_again")
         if queued and job.quarantine_candidate:
             return job.reason.within("tried_alone")

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Protocol
 
 from mattingd.core.batching import EngineQueue
-from mattingd.core.dispatch import Dispatcher
 from mattingd.core.intake import Intake
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job, Trigger
 from mattingd.core.policy import SECOND
+from mattingd.core.queue.output_gate import OutputGate
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.commands import AnnounceShutdown, Stop
 from mattingd.domain.events import FolderTrouble, StopAsked
@@ -99,13 +99,13 @@ class Shutdown:
     """Ends a run: in order, at once, or when idle. One owner: the scheduler."""
 
     def __init__(
-        self, work: JobStore, pool: WorkerPool, queue: EngineQueue, intake: Intake, dispatcher: Dispatcher
+        self, work: JobStore, pool: WorkerPool, queue: EngineQueue, intake: Intake, output: OutputGate
     ) -> None:
         self.work = work
         self.pool = pool
         self.queue = queue
         self.intake = intake
-        self.dispatcher = dispatcher
+        self.output = output
         self.ending: Ending = RunUntilStopped()
         self.asked = False
         """The end was asked for: what is in work is finished, nothing more is begun."""
@@ -172,10 +172,10 @@ class Shutdown:
         work, busy = self.work, self.pool.busy
         if not (work.in_flight or work.publishable or self.intake.admitting or busy):
             self._say(ExitCode.OK, "stopped")
-        elif self.dispatcher.output_offline and not (busy or self.queue.running):
+        elif self.output.offline and not (busy or self.queue.running):
             why = "stopped; the output folder is offline, the rest is done after the next start"
             self._say(ExitCode.OK, why)
-        elif self.dispatcher.no_space and not (work.publishable or busy or self.queue.running):
+        elif self.output.no_space and not (work.publishable or busy or self.queue.running):
             self.now("stopped; the output disk is short of space, the rest is done after the next start")
 
     def _say(self, code: ExitCode, reason: str) -> None:

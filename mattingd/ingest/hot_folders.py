@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mattingd.config import HotFolder, Watch
-from mattingd.core.heartbeats import Pulse, pulse_of_scan
+from mattingd.core.trouble.heartbeats import Pulse, pulse_of_scan
 from mattingd.domain.events import Fact
 from mattingd.ingest.inspection import FileInspector
 from mattingd.ingest.mount_points import MountPoints

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from mattingd.config.backgrounds import tidy
-from mattingd.core.heartbeats import Pulse
 from mattingd.core.scheduler import Scheduler
+from mattingd.core.trouble.heartbeats import Pulse
 from mattingd.domain import commands, events
 from mattingd.domain.jobs import JobRecord
 from mattingd.domain.presets import Pin

@@ -1,15 +1,15 @@
 """Report the daemon's health to the service manager: ready, alive, and one line in plain words.
 
 Reads facts like any reporter, and the scheduler once a turn. `WATCHDOG=1` is withheld as soon as a part that
-must show progress (`core.heartbeats`) is late, or the scheduler makes no turn: then systemd restarts the
-daemon.
+must show progress (`core.trouble.heartbeats`) is late, or the scheduler makes no turn: then systemd restarts
+the daemon.
 """
 
 from collections.abc import Iterable
 
-from mattingd.core.heartbeats import Pulse, late
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.snapshot import EngineView, SchedulerSnapshot
+from mattingd.core.trouble.heartbeats import Pulse, late
 from mattingd.domain import events
 from mattingd.domain.commands import Command, Stop
 from mattingd.domain.exit_codes import ExitCode

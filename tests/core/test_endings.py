@@ -61,7 +61,7 @@ def test_a_place_that_cannot_be_written_holds_up_nobody_else() -> None:
         blocked = isinstance(action, Finish) and action.job == 1
         actions += desk.fault(action, Fault.PLACE, "a file is in its way") if blocked else desk.answer(action)
     assert desk.states == {1: "held", 2: "done", 3: "done"}
-    assert not desk.scheduler.dispatcher.output_failures
+    assert not desk.scheduler.output.failures
     desk.work_off(desk.admit(4))
     assert desk.states[4] == "done", "at once, and not after a pause"
 

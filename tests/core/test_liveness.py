@@ -3,8 +3,8 @@
 import pytest
 
 from mattingd.core.engine_supervisor import START_NS
-from mattingd.core.heartbeats import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
 from mattingd.core.policy import SECOND
+from mattingd.core.trouble.heartbeats import GRACE_NS, SCAN_NS, Pulse, late, pulse_of_scan, pulses_of_children
 from mattingd.domain import commands, events
 from tests.core.desk import TWO, Desk, all_of, only
 

@@ -313,11 +313,11 @@ def test_a_failing_output_is_tried_by_one_picture_at_a_time() -> None:
         else:
             actions += desk.answer(action)
     assert failed > 3
-    assert desk.scheduler.dispatcher.output_failures == 1, "together they are one try"
+    assert desk.scheduler.output.failures == 1, "together they are one try"
     probe = desk.until(Read)
     assert len(desk.scheduler.work.in_flight) == 1
     desk.work_off([probe])
-    assert desk.scheduler.dispatcher.output_failures == 0
+    assert desk.scheduler.output.failures == 0
     assert list(desk.states.values()).count("done") > 10, "it works: full speed again"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from because import why
 
-from mattingd.core.heartbeats import Pulse
 from mattingd.core.policy import SECOND
+from mattingd.core.trouble.heartbeats import Pulse
 from mattingd.domain import commands, events
 from mattingd.domain.exit_codes import ExitCode
 from mattingd.runtime.health import BEAT_NS, HealthStatus

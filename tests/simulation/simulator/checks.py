@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from mattingd.core.batching import CREDITS
-from mattingd.core.heartbeats import late, pulses_of_children
 from mattingd.core.lifecycle import WORKING, State
+from mattingd.core.trouble.heartbeats import late, pulses_of_children
 from mattingd.domain.commands import (
     Command,
     EndEngine,
@@ -135,7 +135,7 @@ class Checks:
             self.innocents += not kinds & POISON
 
     def _writes_only_with_space(self, shell: Shell, todo: list[Command]) -> None:
-        low = shell.scheduler.dispatcher.no_space
+        low = shell.scheduler.output.no_space
         if low and self._low:
             begun = [command for command in todo if isinstance(command, Read | Finish)]
             assert not begun, f"{begun} although there is {low}"

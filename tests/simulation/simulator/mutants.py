@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from mattingd.core.batching import Batch, EngineQueue, EngineSlot
-from mattingd.core.dispatch import Dispatcher
+from mattingd.core.earlier_results import EarlierResults
 from mattingd.core.engine_supervisor import Candidate, Engines
 from mattingd.core.inference import Inference
 from mattingd.core.intake import Intake
@@ -14,10 +14,10 @@ from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job
 from mattingd.core.policy import Policy
 from mattingd.core.queue.gates import FolderGates
+from mattingd.core.queue.reading_order import ReadingOrder
 from mattingd.core.scheduler import Scheduler
 from mattingd.core.settling import SourceId
 from mattingd.core.timers import Timers
-from mattingd.core.worker_answers import WorkerAnswers
 from mattingd.domain.commands import Admit, Command, Prepare, UseModel
 from mattingd.domain.events import Fact, FileObservation, ModelAsked
 from mattingd.domain.jobs import Chore, Folder, Models, PreviousResult
@@ -65,7 +65,7 @@ class UnpreparedConductor(Scheduler):
         return [command for command in super().handle(fact, now) if not isinstance(command, Prepare)]
 
 
-class SociableDispatcher(Dispatcher):
+class SociableOrder(ReadingOrder):
     """Reads a suspect while others are in work."""
 
     def _alone(self, job: Job) -> Job:
@@ -192,7 +192,7 @@ class FlatteringQueue(EngineQueue):
         return slot, batch
 
 
-class BlindAnswers(WorkerAnswers):
+class BlindResults(EarlierResults):
     """Takes a picture with other strokes for the one that it has done."""
 
     def _same(self, job: Job, last: PreviousResult) -> bool:
@@ -202,7 +202,7 @@ class BlindAnswers(WorkerAnswers):
 MUTANTS = {
     "second look dropped": Bench(with_part("intake", HastyIntake)),
     "prepared skipped": Bench(UnpreparedConductor),
-    "suspects not alone": Bench(with_part("dispatcher", SociableDispatcher)),
+    "suspects not alone": Bench(with_part("dispatcher.order", SociableOrder)),
     "deadline compared wrongly": Bench(with_part("work.timers", LateTimers)),
     "events trusted alone": Bench(scans=False),
     "note not called off": Bench(with_part("work", ForgetfulWork)),
@@ -217,6 +217,6 @@ MUTANTS = {
     "two passes by different weights": Bench(with_part("inference", MixingInference)),
     "no subject at the second pass": Bench(with_part("inference", ForgetfulInference)),
     "wrong maker of a matte": Bench(with_part("engine", FlatteringQueue)),
-    "strokes overlooked": Bench(with_part("answers", BlindAnswers)),
+    "strokes overlooked": Bench(with_part("answers.earlier", BlindResults)),
 }
 """The first five are the classic ones of such a daemon; the others were made of mistakes we once had."""

@@ -4,10 +4,10 @@ The pictures of an offline folder wait: none is started, cancelled or failed. A 
 the folder is ended soon, and its picture is retried without blame.
 """
 
-from mattingd.core.dispatch import Dispatcher
 from mattingd.core.job_store import JobStore
 from mattingd.core.lifecycle import Job, State
 from mattingd.core.policy import SECOND
+from mattingd.core.queue.output_gate import OutputGate
 from mattingd.core.worker_pool import WorkerPool
 from mattingd.domain.events import FolderTrouble, OutputTrouble
 from mattingd.domain.jobs import Chore
@@ -20,10 +20,10 @@ WRITING = frozenset({State.FINISHING, State.PREPARED})
 class Offline:
     """See the module. One owner: the scheduler."""
 
-    def __init__(self, work: JobStore, pool: WorkerPool, dispatcher: Dispatcher) -> None:
+    def __init__(self, work: JobStore, pool: WorkerPool, gate: OutputGate) -> None:
         self.work = work
         self.pool = pool
-        self.dispatcher = dispatcher
+        self.gate = gate
 
     def folder(self, fact: FolderTrouble) -> None:
         """Handle a hot folder that stopped answering, or answers again."""
@@ -32,14 +32,14 @@ class Offline:
 
     def output(self, fact: OutputTrouble) -> None:
         """Handle an output folder that stopped answering, or answers again."""
-        self.dispatcher.output_offline = fact.reason
+        self.gate.offline = fact.reason
         if fact.reason is None:
-            self.dispatcher.try_output_now()
+            self.gate.try_now()
         self._hasten()
 
     def excuses(self, job: Job) -> bool:
         """Whether a worker that dies over this job now dies because of a folder that does not answer."""
-        if self.dispatcher.output_offline and (job.state in WRITING or job.chores):
+        if self.gate.offline and (job.state in WRITING or job.chores):
             return True
         reads = job.state is State.READING or Chore.ORIGINAL in job.chores
         return reads and job.folder in self.work.gates.offline
