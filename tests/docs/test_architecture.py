@@ -39,6 +39,30 @@ def test_the_stages_are_the_way_through_the_lifecycle() -> None:
     assert set(way) == (LIVE - {State.HELD}) | {State.DONE}
 
 
+MOST_LINES = 6_000
+"""What a reader must pass to follow one picture from watch to publish, at most."""
+
+
+def way_of_one_picture() -> list[str]:
+    """The files that the list of the steps names."""
+    listed = section("The way of a picture").partition("To follow one picture")[2].partition("These steps")[0]
+    return re.findall(r"`(mattingd/[\w/.]+)`", listed)
+
+
+def leaned_on() -> tuple[str, ...]:
+    """The rooms that those steps lean on, as the page names them: files, and whole folders."""
+    told = section("The way of a picture").partition("These steps")[2].partition("The side ways")[0]
+    return tuple(re.findall(r"`(mattingd/[\w/.]+)`", told))
+
+
+def test_one_picture_can_be_followed_through_few_lines() -> None:
+    way = way_of_one_picture()
+    assert len(set(way)) == len(way) >= len(STAGES)
+    assert [name for name in way if not (ROOT / name).is_file()] == [], "files, and no folders"
+    lines = sum((ROOT / name).read_text(encoding="utf-8").count("\n") for name in way)
+    assert lines <= MOST_LINES
+
+
 def test_the_second_drawing_shows_every_process() -> None:
     assert {process for _, _, process, _ in STAGES} == {"main", "picture workers", "engine"}
     for _, _, process, _ in STAGES:
