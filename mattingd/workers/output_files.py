@@ -13,7 +13,7 @@ from mattingd.domain.reasons import Reason
 from mattingd.imaging.formats import encode
 from mattingd.imaging.formats.encode import File
 from mattingd.outputs.write_faults import only_this_place, refused_place
-from mattingd.system.filesystem import TEMP_PREFIX, Disk, output_root_marker, wrong_output_root
+from mattingd.system.filesystem import TEMP_PREFIX, Disk, output_root_marker
 from mattingd.system.permissions import give
 from mattingd.workers.trouble import PASSING, Trouble, again
 
@@ -22,8 +22,8 @@ class UnmarkedRootError(OSError):
     """The output folder has no marker, so that it may be the mount point of a disk that is away."""
 
     def __init__(self, root: str, mark: str) -> None:
-        super().__init__(errno.ENODEV, wrong_output_root("the output folder", root, mark))
         self.reason = Reason.of("output_unmarked", root=root, marker=shlex.quote(os.path.join(root, mark)))
+        super().__init__(errno.ENODEV, str(self.reason))
 
 
 class OutputFiles:

@@ -1,5 +1,6 @@
 """The example of a team's own last step, installed as a person would, and plug-ins that misbehave."""
 
+import io
 import os
 import subprocess
 import sys
@@ -112,16 +113,13 @@ def test_a_finisher_may_change_the_size(broken: None) -> None:
     assert plugins.finished(composed, "shrinks").pixels.shape == (4, 5, 4)
 
 
-def test_without_a_finisher_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def finished(composed: Composed, name: str) -> Composed:
-        asked.append(name)
-        return composed
-
-    monkeypatch.setattr(plugins, "finished", finished)
+def test_only_a_preset_that_names_a_finisher_has_one(broken: None) -> None:
     picture = decode.read(pictures.picture(7), PictureLimits())
     alpha = np.full(picture.rgb.shape[:2], 200, np.uint8)
-    for name in (None, "shrinks"):
-        making.cut_out(picture, alpha, replace(named("transparent"), finisher=name))
-    assert asked == ["shrinks"]
+
+    def size(finisher: str | None) -> tuple[int, int]:
+        (file,), _ = making.cut_out(picture, alpha, replace(named("transparent"), finisher=finisher))
+        return Image.open(io.BytesIO(file.data)).size
+
+    assert size(None) == picture.rgb.shape[1::-1]
+    assert size("shrinks") == (5, 4)
